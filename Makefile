@@ -1,0 +1,98 @@
+# Run `make` for a list of what there is. Needs bash, Python 3.11 or newer, and root for the targets with a lab.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+# The lab that demo, demo-env and demo-down work on; two may stand side by side.
+VAULT_ESO_LAB ?= demo
+export VAULT_ESO_LAB
+# The Python that .venv is made with; the first one that is new enough when empty.
+PYTHON ?=
+export PYTHON
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+SHELL_SCRIPTS := .ci/run $(shell grep -lE '^\#!.*\bbash' scripts/* 2>/dev/null)
+
+.PHONY: help
+help: ## Show this list
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo 'Variables: VAULT_ESO_LAB=$(VAULT_ESO_LAB) (name of the lab), PYTHON=/path/to/python3 (for .venv),'
+	@echo 'VAULT_BINARY and ESO_CONTROLLER (another server, another controller), KUBECONFIG or KUBEBUILDER_ASSETS (tests).'
+
+.PHONY: setup
+setup: ## Make .venv with everything that the other targets need
+	@scripts/setup
+
+.PHONY: preflight
+preflight:
+	@scripts/preflight
+
+.PHONY: demo
+demo: preflight setup ## From nothing to a running cluster and a synced Kubernetes secret, on this machine
+	ansible-playbook molecule/lab/create.yml
+	ansible-playbook -i inventories/demo playbooks/site.yml
+	@python scripts/demo_overview.py
+
+.PHONY: demo-env
+demo-env: setup ## Print export lines for the demo: eval "$$(make -s demo-env)"
+	@python scripts/demo_env.py
+
+.PHONY: demo-overview
+demo-overview: setup ## Show the demo again: nodes, what is configured, what is synced
+	@python scripts/demo_overview.py
+
+.PHONY: demo-down
+demo-down: setup ## Remove the demo without a trace (the caches stay)
+	ansible-playbook molecule/lab/destroy.yml
+
+.PHONY: lint
+lint: setup ## Lint: ansible-lint (production), ruff, mypy, yamllint, changelog, shellcheck where it is installed
+	ruff check .
+	ruff format --check .
+	mypy
+	yamllint --strict .
+	antsibull-changelog lint
+	ansible-lint
+	@if command -v shellcheck >/dev/null; then \
+	  echo shellcheck $(SHELL_SCRIPTS); shellcheck $(SHELL_SCRIPTS); \
+	else \
+	  echo 'shellcheck is not installed: shell scripts not checked'; \
+	fi
+
+.PHONY: sanity
+sanity: setup ## The whole of ansible-test sanity, without Docker
+	@scripts/sanity
+
+.PHONY: unit
+unit: setup ## Unit tests: pure logic
+	python -m pytest tests/unit $(PYTEST_ARGS)
+
+.PHONY: integration
+integration: setup ## Every module against a real OpenBao (or VAULT_BINARY) and a real Kubernetes API server
+	python -m pytest tests/integration $(PYTEST_ARGS)
+
+.PHONY: molecule
+molecule: preflight setup ## Molecule's default scenario on real hosts
+	VAULT_ESO_LAB=molecule molecule test -s default
+
+.PHONY: artifact
+artifact: setup ## Build the collection, install it elsewhere, and hold what is in it against what may be
+	@python scripts/check_artifact.py
+
+.PHONY: test
+test: setup ## All of it: lint, sanity, unit, artifact, integration, molecule
+	@python scripts/test_all.py
+
+.PHONY: build
+build: setup ## Build the artifact into build/
+	@mkdir -p build
+	ansible-galaxy collection build --force --output-path build
+
+.PHONY: clean
+clean: ## Remove what make made here, .venv included (a lab is removed by demo-down)
+	rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache build tests/output changelogs/.plugin-cache.yaml
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
