@@ -1,0 +1,116 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module of the collection shares: the argument spec of bulk modules, and one place that ends a module."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import contextmanager
+from typing import Any, Iterable, Iterator, Mapping, Sequence
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from . import redact
+from .errors import InvalidInput, SecretopsError
+from .reconcile import Report, Resource, plan, reconcile
+
+RECONCILE_SPEC: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "workers": {"type": "int", "default": 4},
+}
+UPDATE_SECRETS_SPEC: dict[str, Any] = {
+    "update_secrets": {"type": "str", "choices": ["on_create", "always"], "default": "on_create"},
+}
+
+
+def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("name",)) -> dict[str, Any]:
+    """Return an argument spec that takes one object by its own options or many by the list option ``plural``.
+
+    ``item`` is the spec of one object; ``required`` the options that an entry must have. Defaults of the item hold for
+    the entries as well. ``state`` of the module is the default for entries without a state of their own.
+    """
+    entry = {name: dict(option) for name, option in item.items()}
+    for name in required:
+        entry[name]["required"] = True
+    entry["state"] = {"type": "str", "choices": ["present", "absent"]}
+    return {**{name: dict(option) for name, option in item.items()}, **RECONCILE_SPEC,
+            plural: {"type": "list", "elements": "dict", "options": entry}}
+
+
+class Module:
+    """An AnsibleModule with the collection's habits: items, reconciliation, one way to fail."""
+
+    def __init__(self, argument_spec: Mapping[str, Any], plural: str = "", item: Mapping[str, Any] | None = None,
+                 required: Sequence[str] = ("name",), **kwargs: Any) -> None:
+        spec = dict(argument_spec)
+        self.plural = plural
+        self.item = dict(item or {})
+        self.required = list(required)
+        if plural:
+            spec.update(bulk_spec(self.item, plural, required))
+            kwargs.setdefault("mutually_exclusive", [])
+            kwargs["mutually_exclusive"] = list(kwargs["mutually_exclusive"]) + [[plural, required[0]]]
+        kwargs.setdefault("supports_check_mode", True)
+        self.ansible = AnsibleModule(argument_spec=spec, **kwargs)
+        self.params: dict[str, Any] = self.ansible.params
+        self.check_mode: bool = self.ansible.check_mode
+
+    def require(self, library: str, error: str | None) -> None:
+        """Fail with Ansible's usual sentence when a Python library could not be imported."""
+        if error is not None:
+            self.ansible.fail_json(msg=missing_required_lib(library), exception=error)
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return the declared objects, each with every option of an item and a ``state``."""
+        if not self.plural:
+            raise RuntimeError("the module takes no list")
+        many = self.params.get(self.plural)
+        if many is not None:
+            items = [dict(entry, state=entry.get("state") or self.params["state"]) for entry in many]
+        else:
+            one = {name: self.params[name] for name in self.item}
+            if all(one.get(name) is None for name in self.required) and self.params.get("purge"):
+                raise InvalidInput("purge without a list would delete everything", 'option "purge"',
+                                   'declare "%s", empty if nothing is to remain' % self.plural)
+            missing = [name for name in self.required if one.get(name) is None]
+            if missing:
+                raise InvalidInput("missing required arguments: %s" % ", ".join(missing),
+                                   remedy='give them, or a list as "%s"' % self.plural)
+            items = [dict(one, state=self.params["state"])]
+        return items
+
+    @contextmanager
+    def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:
+        """Turn SecretopsError into one failed result; anything else is a bug and says so without a secret."""
+        try:
+            yield
+        except SecretopsError as error:
+            self.ansible.fail_json(msg=redact.scrub(str(error), secrets))
+        except Exception as error:  # pylint: disable=broad-except
+            frames = traceback.extract_tb(error.__traceback__)[-3:]
+            where = " < ".join("%s:%s" % (frame.filename.rsplit("/", 1)[-1], frame.lineno) for frame in reversed(frames))
+            self.ansible.fail_json(msg="unexpected %s at %s: %s; please report this as a bug" % (
+                type(error).__name__, where, redact.scrub(str(error), secrets)))
+
+    def reconcile(self, resources: Iterable[Resource], **extra: Any) -> None:
+        """Converge the resources and exit with the report; ``extra`` joins the result."""
+        resources = list(resources)
+        report = reconcile(resources, self.check_mode, self.params.get("update_secrets") or "always",
+                           self.params.get("workers") or 1)
+        self.finish(report, **extra)
+
+    def plan(self, resources: Iterable[Resource]) -> Report:
+        """Return what reconciling the resources would do."""
+        changes = plan(resources, self.params.get("update_secrets") or "always", self.params.get("workers") or 1)
+        return Report(changes, check_mode=True)
+
+    def finish(self, report: Report, **extra: Any) -> None:
+        """Exit, or fail when an object failed, with the report as result."""
+        for change in report.changes:
+            for warning in change.resource.warnings:
+                self.ansible.warn("%s: %s" % (change.resource.label, warning))
+        result = dict(report.as_result(), **extra)
+        if report.failed:
+            self.ansible.fail_json(msg=report.message(), **result)
+        self.ansible.exit_json(**result)

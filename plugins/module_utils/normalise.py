@@ -1,0 +1,168 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When two values are the same value.
+
+A server gives back ``3600`` for ``1h``, a list for a comma string, a default for a missing key. Each function brings a
+value into the one form in which equality means equality. Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable, Mapping
+
+from .errors import InvalidInput
+
+Normaliser = Callable[[Any], Any]
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
+
+
+def seconds(value: Any) -> int | float | None:
+    """Return a duration in seconds: ``3600``, ``"3600"``, ``"1h"``, ``"1h0m0s"``, ``"7d"``; empty is 0, None is None.
+
+    Raises InvalidInput for anything else. Source: duration strings of the Vault API, and Go's time.ParseDuration.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        raise InvalidInput("%r is not a duration" % value, remedy='write seconds, or a string like "1h30m"')
+    if isinstance(value, (int, float)):
+        return value
+    text = str(value).strip()
+    if not text:
+        return 0
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    if not _WHOLE.fullmatch(text):
+        raise InvalidInput('"%s" is not a duration' % text, remedy='write seconds, or a string like "1h30m"')
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return int(total) if total == int(total) else total
+
+
+def strings(value: Any) -> list[str]:
+    """Return a list of strings from a list or a comma separated string; order kept, blanks dropped."""
+    if value is None:
+        return []
+    items = value if isinstance(value, (list, tuple, set, frozenset)) else str(value).split(",")
+    return [text for text in (scalar(item).strip() for item in items) if text]
+
+
+def string_set(value: Any) -> list[str]:
+    """Return the sorted distinct strings of a list or a comma separated string: order means nothing."""
+    return sorted(set(strings(value)))
+
+
+def boolean(value: Any) -> Any:
+    """Return True or False for the usual spellings, anything else unchanged."""
+    if isinstance(value, str) and value.strip().lower() in ("true", "yes", "1", "false", "no", "0", ""):
+        return value.strip().lower() in ("true", "yes", "1")
+    if isinstance(value, int):
+        return bool(value)
+    return False if value is None else value
+
+
+def integer(value: Any) -> Any:
+    """Return an int for an int or a string of digits, anything else unchanged."""
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d+\s*", value):
+        return int(value)
+    return value
+
+
+def scalar(value: Any) -> str:
+    """Return the text a server would store: ``true`` rather than ``True``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def string_map(value: Any) -> dict[str, str]:
+    """Return a mapping with every value as text, as Vault keeps metadata."""
+    return {str(key): scalar(item) for key, item in (value or {}).items()}
+
+
+def pem(value: Any) -> str:
+    """Return PEM text with one form of line ends and no blank lines."""
+    lines = scalar(value).replace("\r", "").split("\n")
+    return "\n".join(line.strip() for line in lines if line.strip())
+
+
+def pem_list(value: Any) -> list[str]:
+    """Return a list of PEM texts, from one or many."""
+    return [pem(item) for item in (value if isinstance(value, (list, tuple)) else [value] if value else [])]
+
+
+def path(value: Any) -> str:
+    """Return a mount or secret path without slashes at its ends."""
+    return scalar(value).strip().strip("/")
+
+
+def text(value: Any) -> str:
+    """Return text with one form of line ends and no trailing white space (HCL keeps everything else)."""
+    return "\n".join(line.rstrip() for line in scalar(value).replace("\r", "").strip().split("\n"))
+
+
+def as_json(value: Any) -> Any:
+    """Return the value of a JSON document given as text or as data; text that is no JSON stays text."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return text(value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return a value with nothing but its type's spelling removed; lists keep their order."""
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value
+
+
+def guess(value: Any, other: Any) -> tuple[Any, Any]:
+    """Bring two values of a field that no table knows into comparable forms.
+
+    Numbers and booleans given as text equal the numbers; a list equals its comma string; two lists of scalars are
+    compared without order; ``None`` equals nothing at all (empty text, list or mapping, false, 0).
+    """
+    for this, that in ((value, other), (other, value)):
+        if this is None and that in ("", [], {}, False, 0, None):
+            return None, None
+        if isinstance(this, bool):
+            return boolean(value), boolean(other)
+    if isinstance(value, (list, tuple)) or isinstance(other, (list, tuple)):
+        nested = [item for side in (value, other) if isinstance(side, (list, tuple)) for item in side]
+        if not any(isinstance(item, (Mapping, list)) for item in nested):
+            return string_set(value), string_set(other)
+        return plain(value), plain(other)
+    if isinstance(value, Mapping) or isinstance(other, Mapping):
+        return plain(as_json(value)), plain(as_json(other))
+    if isinstance(value, (int, float)) != isinstance(other, (int, float)):
+        try:
+            return seconds(value), seconds(other)
+        except InvalidInput:
+            return scalar(value), scalar(other)
+    if isinstance(value, str) and isinstance(other, str):
+        return text(value), text(other)
+    return value, other
+
+
+def same(value: Any, other: Any, normaliser: Normaliser | None = None) -> bool:
+    """Tell whether two values mean the same, by the field's own normaliser or by `guess`."""
+    if normaliser is not None:
+        return normaliser(value) == normaliser(other)
+    left, right = guess(value, other)
+    return left == right
+
+
+def differing(current: Mapping[str, Any], desired: Mapping[str, Any],
+              fields: Mapping[str, Normaliser] | None = None) -> list[str]:
+    """Return the sorted names of the desired fields whose current value is another (a missing one is None)."""
+    table = fields or {}
+    return sorted(name for name in desired if not same(current.get(name), desired[name], table.get(name)))

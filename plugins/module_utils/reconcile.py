@@ -1,0 +1,264 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine: read what is, compare with what is declared, show it, change the least, tell the truth.
+
+Knows neither Vault nor Kubernetes. A module hands over resources; what comes back is a `Report`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, ClassVar, Iterable, Mapping, Sequence
+
+from . import normalise, redact
+from .errors import InvalidInput, SecretopsError
+
+CREATE, UPDATE, DELETE, NONE = "create", "update", "delete", "none"
+
+
+class Resource:
+    """One declared object.
+
+    Subclasses set the class variables, `desired` (None when the object is to be absent) and implement `read`, `write`
+    and `delete`. What `read` returns may hold more than is desired: only desired fields are compared.
+    """
+
+    kind: ClassVar[str] = "object"
+    #: how to compare a field; a field that is not named is compared by `normalise.guess`
+    fields: ClassVar[Mapping[str, normalise.Normaliser]] = {}
+    #: never printed
+    secret_fields: ClassVar[frozenset[str]] = frozenset()
+    #: never returned by the server: compared only by the rule of ``update_secrets``
+    write_only_fields: ClassVar[frozenset[str]] = frozenset()
+    #: deleting it loses data that cannot be declared again
+    holds_data: ClassVar[bool] = False
+    #: lower ones are written first and deleted last
+    rank: int = 0
+
+    def __init__(self, name: str, desired: Mapping[str, Any] | None) -> None:
+        self.name = name
+        self.desired = None if desired is None else {key: value for key, value in desired.items() if value is not None}
+        #: facts for the result that are not secret, such as a version number; filled by `read` and `write`
+        self.info: dict[str, Any] = {}
+        self.warnings: list[str] = []
+
+    @property
+    def label(self) -> str:
+        """The object as messages name it: ``policy "eso"``."""
+        return '%s "%s"' % (self.kind, self.name)
+
+    def check(self) -> None:
+        """Refuse what cannot be right; called for every resource before anything is read. Raises InvalidInput."""
+
+    def read(self) -> Mapping[str, Any] | None:
+        """Return the current fields, or None when the object does not exist. Raises SecretopsError."""
+        raise NotImplementedError
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        """Return the names of the desired fields that differ; write-only fields are not among the compared."""
+        comparable = {key: value for key, value in desired.items() if key not in self.write_only_fields}
+        return normalise.differing(current, comparable, self.fields)
+
+    def write(self, change: Change) -> None:
+        """Create or update the object. Raises SecretopsError."""
+        raise NotImplementedError
+
+    def delete(self, change: Change) -> None:
+        """Delete the object. Raises SecretopsError."""
+        raise NotImplementedError
+
+    def show(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the fields as a diff shows them, before secrets are hidden."""
+        return fields
+
+
+class Change:
+    """What a plan wants for one resource: ``action``, the differing ``fields``, and what was read (``current``)."""
+
+    def __init__(self, resource: Resource, action: str, current: Mapping[str, Any] | None = None,
+                 fields: Sequence[str] = ()) -> None:
+        self.resource = resource
+        self.action = action
+        self.current = current
+        self.fields = list(fields)
+        self.error: SecretopsError | None = None
+        self.reached = False
+
+    def diff(self) -> dict[str, Any] | None:
+        """Return Ansible's diff entry with secrets hidden, or None when nothing changes."""
+        if self.action == NONE:
+            return None
+        resource = self.resource
+        desired = resource.desired or {}
+        current = self.current or {}
+        if self.action == UPDATE:
+            before = {name: current[name] for name in self.fields if current.get(name) is not None}
+            after = {name: desired[name] for name in self.fields if name in desired}
+        else:
+            before, after = dict(current), dict(desired)
+        hidden = set(resource.secret_fields) | set(resource.write_only_fields)
+        shown_before, shown_after = redact.pair(resource.show(before), resource.show(after), hidden, self.fields)
+        if self.action == UPDATE:
+            for name in self.fields:
+                if name in hidden and name not in shown_before:
+                    shown_before[name] = redact.HIDDEN_OLD
+        header = "%s (%s)" % (resource.label, self.action)
+        return {"before_header": header, "after_header": header,
+                "before": redact.as_text(shown_before) if self.action != CREATE else "",
+                "after": redact.as_text(shown_after) if self.action != DELETE else ""}
+
+    def result(self) -> dict[str, Any]:
+        """Return the entry of the module's ``results``: nothing in it is secret."""
+        entry: dict[str, Any] = {"kind": self.resource.kind, "name": self.resource.name, "action": self.action,
+                                 "changed": self.action != NONE and self.error is None, "fields": self.fields}
+        if self.resource.info:
+            entry["info"] = self.resource.info
+        if self.error is not None:
+            entry["error"] = str(self.error)
+        return entry
+
+
+class Report:
+    """What a run did, or in check mode would do."""
+
+    def __init__(self, changes: Sequence[Change], check_mode: bool = False) -> None:
+        self.changes = list(changes)
+        self.check_mode = check_mode
+
+    @property
+    def failed(self) -> list[Change]:
+        """The changes that failed, in the order of the declaration."""
+        return [change for change in self.changes if change.error is not None]
+
+    @property
+    def changed(self) -> bool:
+        """True when at least one object was changed (in check mode: would be)."""
+        return any(change.action != NONE and change.error is None and (change.reached or self.check_mode)
+                   for change in self.changes)
+
+    def summary(self) -> dict[str, int]:
+        """Return how many objects were created, updated, deleted, left alone, failed, not reached."""
+        count = {"create": 0, "update": 0, "delete": 0, "none": 0, "failed": 0, "not_reached": 0}
+        for change in self.changes:
+            if change.error is not None:
+                count["failed"] += 1
+            elif change.action != NONE and not change.reached and not self.check_mode:
+                count["not_reached"] += 1
+            else:
+                count[change.action] += 1
+        return count
+
+    def message(self) -> str:
+        """Return the sentence that a failed module gives: which objects failed, why, and what became of the others."""
+        failed = self.failed
+        text = "; ".join(str(change.error) for change in failed[:3])
+        if len(failed) > 3:
+            text += "; and %d more, see results" % (len(failed) - 3)
+        if len(self.changes) > 1:
+            count = self.summary()
+            done = count["create"] + count["update"] + count["delete"]
+            text += " (%d failed, %d %s, %d unchanged, %d not reached)" % (
+                count["failed"], done, "would change" if self.check_mode else "changed", count["none"],
+                count["not_reached"])
+        return text
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the mapping for exit_json and fail_json."""
+        result: dict[str, Any] = {"changed": self.changed, "summary": self.summary(),
+                                  "results": [change.result() for change in self.changes],
+                                  "diff": [diff for diff in (change.diff() for change in self.changes) if diff]}
+        if len(self.changes) == 1 and self.changes[0].resource.info:
+            result.update({key: value for key, value in self.changes[0].resource.info.items() if key not in result})
+        return result
+
+
+def _each(function: Callable[[Change], None], changes: Sequence[Change], workers: int) -> None:
+    def guarded(change: Change) -> None:
+        try:
+            function(change)
+        except SecretopsError as error:
+            change.error = error.at(change.resource.label)
+    if workers <= 1 or len(changes) <= 1:
+        for change in changes:
+            guarded(change)
+        return
+    with ThreadPoolExecutor(max_workers=min(workers, len(changes))) as pool:
+        list(pool.map(guarded, changes))
+
+
+def plan(resources: Iterable[Resource], update_secrets: str = "always", workers: int = 4) -> list[Change]:
+    """Read every resource and return a change for each, in the given order. Writes nothing.
+
+    ``update_secrets``: ``always`` writes a declared write-only field at every run (and reports a change),
+    ``on_create`` only when the object is created. Raises InvalidInput when a declaration cannot be right or names an
+    object twice; a failure to read is kept in the change's ``error``.
+    """
+    changes = [Change(resource, NONE) for resource in resources]
+    seen: set[tuple[str, str]] = set()
+    for change in changes:
+        resource = change.resource
+        if (resource.kind, resource.name) in seen:
+            raise InvalidInput("is declared twice", resource.label, "keep one of the two")
+        seen.add((resource.kind, resource.name))
+        try:
+            resource.check()
+        except SecretopsError as error:
+            raise error.at(resource.label)
+
+    def look(change: Change) -> None:
+        resource = change.resource
+        current = resource.read()
+        change.current = current
+        if resource.desired is None:
+            change.action = NONE if current is None else DELETE
+        elif current is None:
+            change.action, change.fields = CREATE, sorted(resource.desired)
+        else:
+            names = resource.compare(current, resource.desired)
+            if update_secrets == "always":
+                names = sorted(set(names) | (resource.write_only_fields & set(resource.desired)))
+            change.fields = names
+            change.action = UPDATE if names else NONE
+    _each(look, changes, workers)
+    return changes
+
+
+def apply(changes: Sequence[Change], workers: int = 4) -> None:
+    """Execute a plan: creations and updates by rising rank, then deletions by falling rank.
+
+    An object that fails is marked; the others of its rank go on; those of later ranks are not reached.
+    """
+    pending = [change for change in changes if change.error is None and change.action != NONE]
+
+    def act(change: Change) -> None:
+        change.reached = True
+        if change.action == DELETE:
+            change.resource.delete(change)
+        else:
+            change.resource.write(change)
+    writes = [change for change in pending if change.action != DELETE]
+    deletes = [change for change in pending if change.action == DELETE]
+    batches = [[change for change in writes if change.resource.rank == rank]
+               for rank in sorted({change.resource.rank for change in writes})]
+    batches += [[change for change in deletes if change.resource.rank == rank]
+                for rank in sorted({change.resource.rank for change in deletes}, reverse=True)]
+    for batch in batches:
+        _each(act, batch, workers)
+        if any(change.error is not None for change in batch):
+            return
+
+
+def unmanaged(existing: Iterable[str], declared: Iterable[str], protected: Iterable[str]) -> list[str]:
+    """Return the sorted names that exist, are not declared and are not protected: what a purge would delete."""
+    return sorted(set(existing) - set(declared) - set(protected))
+
+
+def reconcile(resources: Iterable[Resource], check_mode: bool = False, update_secrets: str = "always",
+              workers: int = 4) -> Report:
+    """Plan, and apply unless in check mode. Objects that could not be read are left alone; the others go on."""
+    changes = plan(resources, update_secrets, workers)
+    report = Report(changes, check_mode)
+    if not check_mode:
+        apply(changes, workers)
+    return report

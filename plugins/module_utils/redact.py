@@ -1,0 +1,46 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be printed. Pure: no I/O."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Collection, Iterable, Mapping
+
+HIDDEN = "(hidden)"
+HIDDEN_OLD = "(hidden, other value)"
+HIDDEN_NEW = "(hidden, new value)"
+
+
+def pair(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, secret: Collection[str],
+         differing: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return copies of two states with the values of secret fields replaced.
+
+    A secret field that differs stays visible as a difference: both sides get other placeholders. ``"*"`` in ``secret``
+    makes every field secret.
+    """
+    def one(side: Mapping[str, Any] | None, changed: str) -> dict[str, Any]:
+        return {name: (changed if name in differing else HIDDEN) if ("*" in secret or name in secret) else value
+                for name, value in (side or {}).items()}
+    return one(before, HIDDEN_OLD), one(after, HIDDEN_NEW)
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Return text with every given secret of four characters or more replaced, the longest first."""
+    for value in sorted({item for item in secrets if isinstance(item, str) and len(item) >= 4}, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
+
+
+def as_text(fields: Mapping[str, Any]) -> str:
+    """Return a state as lines of text, for a diff that people read: sorted, text blocks kept as lines."""
+    lines = []
+    for name, value in sorted(fields.items()):
+        if isinstance(value, str) and "\n" in value:
+            lines += ["%s: |" % name] + ["  " + line for line in value.rstrip("\n").split("\n")]
+        elif isinstance(value, str):
+            lines.append("%s: %s" % (name, value))
+        else:
+            lines.append("%s: %s" % (name, json.dumps(value, sort_keys=True, default=str)))
+    return "".join(line + "\n" for line in lines)

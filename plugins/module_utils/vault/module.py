@@ -1,0 +1,92 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Vault modules' argument spec, and a module that holds a connection."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping, Sequence
+
+from ..module import UPDATE_SECRETS_SPEC, Module
+from .client import HVAC_ERROR, Client, SecretopsError, env
+from .login import METHODS, login_for
+
+CONNECTION_SPEC: dict[str, Any] = {
+    "url": {"type": "list", "elements": "str", "aliases": ["vault_addr"]},
+    "ca_cert": {"type": "path"},
+    "validate_certs": {"type": "bool"},
+    "tls_server_name": {"type": "str"},
+    "namespace": {"type": "str"},
+    "timeout": {"type": "int", "default": 30},
+    "retries": {"type": "int", "default": 4},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+}
+LOGIN_SPEC: dict[str, Any] = {
+    "auth_method": {"type": "str", "choices": sorted(METHODS), "default": "token"},
+    "auth_mount": {"type": "str"},
+    "auth_role": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "token_file": {"type": "path", "no_log": False},
+    "role_id": {"type": "str", "no_log": True},
+    "role_id_file": {"type": "path"},
+    "secret_id": {"type": "str", "no_log": True},
+    "secret_id_file": {"type": "path", "no_log": False},
+    "jwt": {"type": "str", "no_log": True},
+    "jwt_file": {"type": "path"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+}
+
+
+def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
+    """Return a client from the connection options and the environment (``BAO_*`` before ``VAULT_*``)."""
+    urls = params.get("url") or [part.strip() for part in (env("ADDR") or "").split(",") if part.strip()]
+    validate = params.get("validate_certs")
+    if validate is None:
+        validate = (env("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
+    return Client(urls, token=token, namespace=params.get("namespace") or env("NAMESPACE"),
+                  ca_cert=params.get("ca_cert") or env("CACERT"), validate_certs=validate,
+                  tls_server_name=params.get("tls_server_name") or env("TLS_SERVER_NAME"),
+                  client_cert=params.get("client_cert") or env("CLIENT_CERT"),
+                  client_key=params.get("client_key") or env("CLIENT_KEY"),
+                  timeout=params["timeout"], retries=params["retries"])
+
+
+class VaultModule(Module):
+    """A module that talks to Vault. ``login=False``: without a token, for the server's life before there is one."""
+
+    def __init__(self, argument_spec: Mapping[str, Any] | None = None, plural: str = "",
+                 item: Mapping[str, Any] | None = None, required: Sequence[str] = ("name",), login: bool = True,
+                 update_secrets: bool = False, **kwargs: Any) -> None:
+        spec = {**CONNECTION_SPEC, **(LOGIN_SPEC if login else {}), **(UPDATE_SECRETS_SPEC if update_secrets else {}),
+                **(argument_spec or {})}
+        super().__init__(spec, plural, item, required, **kwargs)
+        self.login = login
+        self.require("hvac", HVAC_ERROR)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """Give a logged-in client; revoke the token at the end when this module itself logged in.
+
+        Errors inside end the module with one sentence.
+        """
+        secrets = [value for name, value in self.params.items()
+                   if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)]
+        with self.failing_clearly(secrets):
+            client = connect(self.params)
+            login = login_for(self.params) if self.login else None
+            try:
+                if login is not None:
+                    client.choose()
+                    client.token = login.token(client)
+                    secrets.append(client.token)
+                yield client
+            finally:
+                if login is not None and login.leased and client.token:
+                    try:
+                        client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
+                    except SecretopsError as error:
+                        self.ansible.warn("the module's own token could not be revoked: %s" % error)
+                client.close()

@@ -1,0 +1,130 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ACL policies. Source: /api-docs/system/policies (sys/policies/acl)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Iterable, Mapping
+
+from .. import normalise
+from ..errors import InvalidInput
+from ..reconcile import Change, Resource
+from .client import Client
+
+CAPABILITIES = ("create", "read", "update", "patch", "delete", "list", "scan", "sudo", "deny", "subscribe", "recover",
+                "root")
+_BLOCK = re.compile(r"capabilities\s*=\s*\[([^\]]*)\]")
+_LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|#[^\n]*|//[^\n]*|/\*.*?\*/|<<-?(\w+)\n.*?\n\s*\1|["{}\[\]]', re.DOTALL)
+
+
+def render(rules: Iterable[Mapping[str, Any]]) -> str:
+    """Return HCL for structured rules: the same text for the same rules.
+
+    Each rule has ``path``, ``capabilities`` and optionally ``description``, ``allowed_parameters``,
+    ``denied_parameters``, ``required_parameters``, ``min_wrapping_ttl``, ``max_wrapping_ttl``.
+    """
+    blocks = []
+    for rule in rules:
+        lines = ["# %s" % line for line in (rule.get("description") or "").splitlines()]
+        lines.append("path %s {" % json.dumps(rule["path"], ensure_ascii=False))
+        lines.append("  capabilities = %s" % json.dumps(list(rule["capabilities"])))
+        for name in ("allowed_parameters", "denied_parameters"):
+            if rule.get(name):
+                lines.append("  %s = {" % name)
+                lines += ["    %s = %s" % (json.dumps(key), json.dumps(value if isinstance(value, list) else [value]))
+                          for key, value in sorted(rule[name].items())]
+                lines.append("  }")
+        if rule.get("required_parameters"):
+            lines.append("  required_parameters = %s" % json.dumps(list(rule["required_parameters"])))
+        for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
+            if rule.get(name):
+                lines.append("  %s = %s" % (name, json.dumps(rule[name])))
+        blocks.append("\n".join(lines + ["}"]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def check_hcl(policy: str) -> None:
+    """Refuse HCL with unbalanced quotes, braces or brackets, or an unknown capability. Raises InvalidInput.
+
+    The server parses the rest; this finds before anything changes what can be found without a parser.
+    """
+    closing, depth = {"}": "{", "]": "["}, []
+    for match in _LEXEME.finditer(policy):
+        line = policy.count("\n", 0, match.start()) + 1
+        lexeme = match.group(0)
+        if lexeme == '"':
+            raise InvalidInput("syntax error in line %d: a string is not closed" % line, remedy="close it with a quote")
+        if lexeme in "{[":
+            depth.append((lexeme, line))
+        elif lexeme in closing:
+            if not depth or depth.pop()[0] != closing[lexeme]:
+                raise InvalidInput('syntax error in line %d: "%s" closes nothing' % (line, lexeme), remedy="remove it")
+    if depth:
+        raise InvalidInput('syntax error: "%s" of line %d is not closed' % depth[-1], remedy="close it")
+    for match in _BLOCK.finditer(policy):
+        check_capabilities(re.findall(r'"([^"]*)"', match.group(1)))
+
+
+def check_capabilities(names: Iterable[str]) -> None:
+    """Refuse an unknown capability. Raises InvalidInput."""
+    for name in names:
+        if name not in CAPABILITIES:
+            raise InvalidInput('unknown capability "%s"' % name, remedy="use %s" % ", ".join(CAPABILITIES))
+
+
+class Policy(Resource):
+    """One ACL policy: ``policy`` as HCL or ``rules`` as data."""
+
+    kind = "policy"
+    fields = {"policy": normalise.text}
+
+    def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
+        self.client = client
+        self.item = item
+        # the server keeps names in lower case
+        name = str(item["name"]).strip().lower()
+        desired = None
+        if item["state"] == "present":
+            policy = item.get("policy")
+            desired = {"policy": render(item["rules"]) if policy is None and item.get("rules") is not None else policy}
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
+            raise InvalidInput("the name holds white space or an empty part", remedy="use letters, digits, - _ . /")
+        if self.name == "root":
+            raise InvalidInput("the server's own policy cannot be managed", remedy="use another name")
+        if self.desired is None:
+            return
+        if self.item.get("policy") is not None and self.item.get("rules") is not None:
+            raise InvalidInput('"policy" and "rules" contradict each other', remedy="give one of the two")
+        if not (self.desired.get("policy") or "").strip():
+            raise InvalidInput("no content", remedy='give "rules" or "policy"')
+        for rule in self.item.get("rules") or []:
+            check_capabilities(rule["capabilities"])
+            for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
+                normalise.seconds(rule.get(name))
+        check_hcl(self.desired["policy"])
+
+    def _path(self) -> str:
+        return "sys/policies/acl/%s" % self.name
+
+    def read(self) -> Mapping[str, Any] | None:
+        data = self.client.read(self._path())
+        return None if data is None else {"policy": data.get("policy") or ""}
+
+    def write(self, change: Change) -> None:
+        self.client.write(self._path(), self.desired, method="PUT")
+
+    def delete(self, change: Change) -> None:
+        if self.name == "default":
+            raise InvalidInput("the default policy cannot be deleted", remedy="change its rules instead")
+        self.client.delete(self._path())
+
+
+def existing(client: Client) -> list[str]:
+    """Return the names of all policies of the namespace."""
+    return client.list("sys/policies/acl")

@@ -1,0 +1,160 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_policy
+short_description: Manage ACL policies of Vault or OpenBao
+version_added: 0.1.0
+description:
+  - Creates, updates and deletes ACL policies, one or thousands in one task over one login.
+  - A policy is given as structured O(rules) or as HCL text in O(policy).
+  - Policies that are not declared can be removed with O(purge).
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+  - secretops.vault_eso.reconcile
+options:
+  name: &name
+    description: Name of the policy. The server keeps it in lower case.
+    type: str
+  policy: &policy
+    description: The policy as HCL or JSON text. Excludes O(rules).
+    type: str
+  rules: &rules
+    description: The policy as data. Excludes O(policy).
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description: Path that the rule is about; C(*) at its end and C(+) for one part are allowed.
+        type: str
+        required: true
+      capabilities:
+        description: What is allowed on the path.
+        type: list
+        elements: str
+        required: true
+      description:
+        description: Comment that stands above the rule.
+        type: str
+      allowed_parameters:
+        description: Parameters that are allowed, each with a list of values; an empty list allows any value.
+        type: dict
+      denied_parameters:
+        description: Parameters that are denied, each with a list of values; an empty list denies any value.
+        type: dict
+      required_parameters:
+        description: Parameters that a request must have.
+        type: list
+        elements: str
+      min_wrapping_ttl:
+        description: Shortest permitted life of a wrapped answer, a duration.
+        type: str
+      max_wrapping_ttl:
+        description: Longest permitted life of a wrapped answer, a duration.
+        type: str
+  policies:
+    description: Many policies. Excludes O(name).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        <<: *name
+        required: true
+      policy: *policy
+      rules: *rules
+      state:
+        description: Whether this policy is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+  purge:
+    description: Delete the policies of the namespace that are not declared, except V(root), V(default) and those in O(protected).
+    type: bool
+    default: false
+  protected:
+    description: Names that O(purge) never deletes.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Declare a policy
+  secretops.vault_eso.vault_policy:
+    name: external-secrets
+    rules:
+      - path: secret/data/applications/*
+        capabilities: [read]
+      - path: secret/metadata/applications/*
+        capabilities: [read, list]
+
+- name: Declare all policies and remove what is not declared
+  secretops.vault_eso.vault_policy:
+    policies:
+      - name: cicd
+        rules:
+          - path: secret/data/cicd/*
+            capabilities: [create, read, update, delete]
+      - name: legacy
+        state: absent
+    purge: true
+    protected: [operator]
+"""
+
+RETURN = r"""
+results:
+  description: One entry per policy.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: policy, name: external-secrets, action: update, changed: true, fields: [policy]}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import unmanaged
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import policy, products
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+
+RULE = {
+    "path": {"type": "str", "required": True},
+    "capabilities": {"type": "list", "elements": "str", "required": True},
+    "description": {"type": "str"},
+    "allowed_parameters": {"type": "dict"},
+    "denied_parameters": {"type": "dict"},
+    "required_parameters": {"type": "list", "elements": "str"},
+    "min_wrapping_ttl": {"type": "str"},
+    "max_wrapping_ttl": {"type": "str"},
+}
+ITEM = {
+    "name": {"type": "str"},
+    "policy": {"type": "str"},
+    "rules": {"type": "list", "elements": "dict", "options": RULE},
+}
+PURGE = {
+    "purge": {"type": "bool", "default": False},
+    "protected": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main() -> None:
+    module = VaultModule(PURGE, "policies", ITEM)
+    with module.client() as client:
+        resources = [policy.Policy(client, item) for item in module.items()]
+        if module.params["purge"]:
+            protected = [*products.PROTECTED_POLICIES, *module.params["protected"]]
+            for name in unmanaged(policy.existing(client), [item.name for item in resources], protected):
+                resources.append(policy.Policy(client, {"name": name, "state": "absent"}))
+        module.reconcile(resources)
+
+
+if __name__ == "__main__":
+    main()
