@@ -63,6 +63,11 @@ lint: setup ## Lint: ansible-lint (production), ruff, mypy, yamllint, changelog,
 	  echo 'shellcheck is not installed: shell scripts not checked'; \
 	fi
 
+.PHONY: format
+format: setup ## Bring the Python files into the form that lint asks for
+	ruff check --fix --quiet . || true
+	ruff format .
+
 .PHONY: sanity
 sanity: setup ## The whole of ansible-test sanity, without Docker
 	@scripts/sanity

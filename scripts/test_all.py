@@ -58,7 +58,9 @@ def main() -> int:
             passed = 1
         total = [a + b for a, b in zip(total, (passed, failed, skipped))]
         word = "FAILED" if status else "ok"
-        lines.append(f"  {part:<12} {word:<7} {time.monotonic() - started:6.0f} s  {passed:>4} passed {failed:>4} failed")
+        lines.append(
+            f"  {part:<12} {word:<7} {time.monotonic() - started:6.0f} s  {passed:>4} passed {failed:>4} failed"
+        )
     print("\n===== make test =====")
     print("\n".join(lines))
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped", flush=True)

