@@ -62,8 +62,10 @@ def main() -> int:
         home.mkdir()
         # Nothing of the clone may help: no ansible.cfg, no adjacent collections folder, another working directory.
         env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        env.update(ANSIBLE_CONFIG=os.devnull, ANSIBLE_HOME=str(work / "home"), ANSIBLE_LOCALHOST_WARNING="false")
-        env.update(ANSIBLE_COLLECTIONS_PATH=str(home))
+        settings = work / "empty.cfg"
+        settings.touch()
+        env.update(ANSIBLE_CONFIG=str(settings), ANSIBLE_HOME=str(work / "home"), ANSIBLE_LOCALHOST_WARNING="false")
+        env.update(ANSIBLE_COLLECTIONS_PATH=str(home), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
         run(["ansible-galaxy", "collection", "build", "--output-path", folder], cwd=ROOT, env=env)
         archive = next(work.glob("secretops-vault_eso-*.tar.gz"))
