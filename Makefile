@@ -11,6 +11,8 @@ export VAULT_ESO_LAB
 PYTHON ?=
 export PYTHON
 
+# The caller's own, for demo-env.
+export CALLER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
