@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -70,8 +71,8 @@ class Module:
             items = [dict(entry, state=entry.get("state") or self.params["state"]) for entry in many]
         else:
             one = {name: self.params[name] for name in self.item}
-            if all(one.get(name) is None for name in self.required) and self.params.get("purge"):
-                raise InvalidInput("purge without a list would delete everything", 'option "purge"',
+            if self.params.get("purge"):
+                raise InvalidInput("purge without a list would delete everything else", 'option "purge"',
                                    'declare "%s", empty if nothing is to remain' % self.plural)
             missing = [name for name in self.required if one.get(name) is None]
             if missing:
@@ -87,9 +88,9 @@ class Module:
             yield
         except SecretopsError as error:
             self.ansible.fail_json(msg=redact.scrub(str(error), secrets))
-        except Exception as error:  # pylint: disable=broad-except
+        except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
             frames = traceback.extract_tb(error.__traceback__)[-3:]
-            where = " < ".join("%s:%s" % (frame.filename.rsplit("/", 1)[-1], frame.lineno) for frame in reversed(frames))
+            where = " < ".join("%s:%s" % (one.filename.rsplit("/", 1)[-1], one.lineno) for one in reversed(frames))
             self.ansible.fail_json(msg="unexpected %s at %s: %s; please report this as a bug" % (
                 type(error).__name__, where, redact.scrub(str(error), secrets)))
 

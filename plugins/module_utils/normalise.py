@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, Callable
 
 from .errors import InvalidInput
 
@@ -42,6 +43,14 @@ def seconds(value: Any) -> int | float | None:
         raise InvalidInput('"%s" is not a duration' % text, remedy='write seconds, or a string like "1h30m"')
     total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     return int(total) if total == int(total) else total
+
+
+def duration(value: Any) -> Any:
+    """Return a duration in seconds for a comparison: none at all is 0, what is no duration stays what it is."""
+    try:
+        return seconds(value) or 0
+    except InvalidInput:
+        return scalar(value)
 
 
 def strings(value: Any) -> list[str]:
@@ -149,6 +158,8 @@ def guess(value: Any, other: Any) -> tuple[Any, Any]:
         except InvalidInput:
             return scalar(value), scalar(other)
     if isinstance(value, str) and isinstance(other, str):
+        if _WHOLE.fullmatch(value) and _WHOLE.fullmatch(other):
+            return seconds(value), seconds(other)
         return text(value), text(other)
     return value, other
 

@@ -8,8 +8,9 @@ Knows neither Vault nor Kubernetes. A module hands over resources; what comes ba
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, ClassVar, Iterable, Mapping, Sequence
+from typing import Any, Callable, ClassVar
 
 from . import normalise, redact
 from .errors import InvalidInput, SecretopsError
@@ -26,11 +27,11 @@ class Resource:
 
     kind: ClassVar[str] = "object"
     #: how to compare a field; a field that is not named is compared by `normalise.guess`
-    fields: ClassVar[Mapping[str, normalise.Normaliser]] = {}
+    fields: Mapping[str, normalise.Normaliser] = {}
     #: never printed
-    secret_fields: ClassVar[frozenset[str]] = frozenset()
+    secret_fields: frozenset[str] = frozenset()
     #: never returned by the server: compared only by the rule of ``update_secrets``
-    write_only_fields: ClassVar[frozenset[str]] = frozenset()
+    write_only_fields: frozenset[str] = frozenset()
     #: deleting it loses data that cannot be declared again
     holds_data: ClassVar[bool] = False
     #: lower ones are written first and deleted last
@@ -84,6 +85,8 @@ class Change:
         self.fields = list(fields)
         self.error: SecretopsError | None = None
         self.reached = False
+        #: set by a `write` of several steps after its first one: a later failure does not undo that
+        self.touched = False
 
     def diff(self) -> dict[str, Any] | None:
         """Return Ansible's diff entry with secrets hidden, or None when nothing changes."""
@@ -108,10 +111,16 @@ class Change:
                 "before": redact.as_text(shown_before) if self.action != CREATE else "",
                 "after": redact.as_text(shown_after) if self.action != DELETE else ""}
 
-    def result(self) -> dict[str, Any]:
+    def effective(self, check_mode: bool = False) -> bool:
+        """Tell whether the object was changed, if only in part, or in check mode would be."""
+        if self.error is not None:
+            return self.touched
+        return self.action != NONE and (self.reached or check_mode)
+
+    def result(self, check_mode: bool = False) -> dict[str, Any]:
         """Return the entry of the module's ``results``: nothing in it is secret."""
         entry: dict[str, Any] = {"kind": self.resource.kind, "name": self.resource.name, "action": self.action,
-                                 "changed": self.action != NONE and self.error is None, "fields": self.fields}
+                                 "changed": self.effective(check_mode), "fields": self.fields}
         if self.resource.info:
             entry["info"] = self.resource.info
         if self.error is not None:
@@ -134,8 +143,7 @@ class Report:
     @property
     def changed(self) -> bool:
         """True when at least one object was changed (in check mode: would be)."""
-        return any(change.action != NONE and change.error is None and (change.reached or self.check_mode)
-                   for change in self.changes)
+        return any(change.effective(self.check_mode) for change in self.changes)
 
     def summary(self) -> dict[str, int]:
         """Return how many objects were created, updated, deleted, left alone, failed, not reached."""
@@ -166,8 +174,9 @@ class Report:
     def as_result(self) -> dict[str, Any]:
         """Return the mapping for exit_json and fail_json."""
         result: dict[str, Any] = {"changed": self.changed, "summary": self.summary(),
-                                  "results": [change.result() for change in self.changes],
-                                  "diff": [diff for diff in (change.diff() for change in self.changes) if diff]}
+                                  "results": [change.result(self.check_mode) for change in self.changes],
+                                  "diff": [diff for diff in (change.diff() for change in self.changes
+                                                             if change.effective(self.check_mode)) if diff]}
         if len(self.changes) == 1 and self.changes[0].resource.info:
             result.update({key: value for key, value in self.changes[0].resource.info.items() if key not in result})
         return result
@@ -204,7 +213,7 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
         try:
             resource.check()
         except SecretopsError as error:
-            raise error.at(resource.label)
+            raise error.at(resource.label) from None
 
     def look(change: Change) -> None:
         resource = change.resource

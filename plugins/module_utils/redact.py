@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 HIDDEN = "(hidden)"
 HIDDEN_OLD = "(hidden, other value)"
