@@ -69,7 +69,7 @@ def build() -> None:
     result = subprocess.run(
         ["ansible-playbook", str(playbook)],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "KUBECONFIG": ""},
         capture_output=True,
         text=True,
         check=False,
