@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reduce External Secrets Operator's custom resource definitions to those that the lab uses, without descriptions.
+
+Usage: reduce_crds.py deploy/crds/bundle.yaml VERSION > crds/external-secrets-VERSION.yaml
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import yaml
+
+KINDS = {
+    "SecretStore",
+    "ClusterSecretStore",
+    "ExternalSecret",
+    "ClusterExternalSecret",
+    "PushSecret",
+    "ClusterPushSecret",
+    "VaultDynamicSecret",
+    "Password",
+    "UUID",
+    "ClusterGenerator",
+}
+HEADER = """\
+# Custom resource definitions of External Secrets Operator {version}, for the lab.
+# Origin: https://github.com/external-secrets/external-secrets, deploy/crds/bundle.yaml, (c) the External Secrets authors.
+# Licence: Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0). SPDX-License-Identifier: Apache-2.0
+# Changed: reduced by reduce_crds.py to some kinds, to the versions that are served, and without descriptions.
+"""
+
+
+def without_descriptions(schema: Any, is_properties: bool = False) -> Any:
+    """A schema without its descriptions; a property that is called description stays."""
+    if isinstance(schema, list):
+        return [without_descriptions(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: without_descriptions(value, key == "properties" and not is_properties)
+        for key, value in schema.items()
+        if is_properties or key != "description" or not isinstance(value, str)
+    }
+
+
+def reduced(definition: dict[str, Any]) -> dict[str, Any]:
+    """A definition as the lab needs it."""
+    spec = dict(definition["spec"])
+    spec["versions"] = [version for version in spec["versions"] if version["served"]]
+    spec.pop("conversion", None)  # the lab has no conversion webhook
+    metadata = {"name": definition["metadata"]["name"], "labels": definition["metadata"].get("labels", {})}
+    return {
+        "apiVersion": definition["apiVersion"],
+        "kind": definition["kind"],
+        "metadata": metadata,
+        "spec": without_descriptions(spec),
+    }
+
+
+def main() -> None:
+    """Read the bundle, write the reduced one."""
+    path, version = sys.argv[1:]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    with open(path, encoding="utf-8") as stream:
+        definitions = [entry for entry in yaml.load_all(stream, Loader=loader) if entry]
+    kept = [reduced(entry) for entry in definitions if entry["spec"]["names"]["kind"] in KINDS]
+    missing = KINDS - {entry["spec"]["names"]["kind"] for entry in kept}
+    if missing:
+        sys.exit(f"{path} does not define {', '.join(sorted(missing))}")
+    sys.stdout.write(HEADER.format(version=version))
+    yaml.safe_dump_all(kept, sys.stdout, explicit_start=True, sort_keys=True, width=160)
+
+
+if __name__ == "__main__":
+    main()
