@@ -36,7 +36,7 @@ def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("
         entry[name]["required"] = True
     entry["state"] = {"type": "str", "choices": ["present", "absent"]}
     return {**{name: dict(option) for name, option in item.items()}, **RECONCILE_SPEC,
-            plural: {"type": "list", "elements": "dict", "options": entry}}
+            plural: {"type": "list", "elements": "dict", "no_log": False, "options": entry}}
 
 
 class Module:
@@ -80,6 +80,25 @@ class Module:
                                    remedy='give them, or a list as "%s"' % self.plural)
             items = [dict(one, state=self.params["state"])]
         return items
+
+    def conceal(self, option: str, public: Iterable[str]) -> None:
+        """Take the values of a ``no_log`` mapping out of the echoed options, and spare the ``public`` texts.
+
+        Ansible masks every no_log value wherever it occurs in a result. A value such as ``1`` or ``app`` would so mask
+        version numbers and paths. Call it after `items`: values of fewer than four characters, and such as are part of
+        a name that the task shows anyway, are no longer looked for, and are no longer there to be found.
+        """
+        gone: list[Any] = []
+        for holder in [self.params, *(self.params.get(self.plural) or [])]:
+            if isinstance(holder.get(option), dict):
+                gone.append(holder[option])
+                holder[option] = {key: redact.HIDDEN for key in holder[option]}
+        shown = [text for text in public if text]
+        kept = {str(self.params.get(name)) for name, spec in self.ansible.argument_spec.items()
+                if spec.get("no_log") and name != option}
+        self.ansible.no_log_values -= {
+            value for value in redact.leaves(gone)
+            if value not in kept and (len(value) < 4 or any(value in text for text in shown))}
 
     @contextmanager
     def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:

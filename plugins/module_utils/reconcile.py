@@ -69,6 +69,10 @@ class Resource:
         """Delete the object. Raises SecretopsError."""
         raise NotImplementedError
 
+    def hidden(self) -> set[str]:
+        """Return the names of the fields whose values are never printed; may depend on what was read."""
+        return set(self.secret_fields | self.write_only_fields)
+
     def show(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the fields as a diff shows them, before secrets are hidden."""
         return fields
@@ -100,11 +104,11 @@ class Change:
             after = {name: desired[name] for name in self.fields if name in desired}
         else:
             before, after = dict(current), dict(desired)
-        hidden = set(resource.secret_fields) | set(resource.write_only_fields)
+        hidden = resource.hidden()
         shown_before, shown_after = redact.pair(resource.show(before), resource.show(after), hidden, self.fields)
         if self.action == UPDATE:
             for name in self.fields:
-                if name in hidden and name not in shown_before:
+                if name in resource.write_only_fields and name not in shown_before:
                     shown_before[name] = redact.HIDDEN_OLD
         header = "%s (%s)" % (resource.label, self.action)
         return {"before_header": header, "after_header": header,

@@ -27,6 +27,15 @@ def pair(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, secr
     return one(before, HIDDEN_OLD), one(after, HIDDEN_NEW)
 
 
+def leaves(value: Any) -> set[str]:
+    """Return the text of every scalar in nested data."""
+    if isinstance(value, Mapping):
+        return {text for item in value.values() for text in leaves(item)}
+    if isinstance(value, (list, tuple)):
+        return {text for item in value for text in leaves(item)}
+    return set() if value is None else {str(value)}
+
+
 def scrub(text: str, secrets: Iterable[str]) -> str:
     """Return text with every given secret of four characters or more replaced, the longest first."""
     for value in sorted({item for item in secrets if isinstance(item, str) and len(item) >= 4}, key=len, reverse=True):
