@@ -84,7 +84,8 @@ integration: setup ## Every module against a real OpenBao (or VAULT_BINARY) and 
 
 .PHONY: molecule
 molecule: preflight setup ## Molecule's default scenario on real hosts
-	VAULT_ESO_LAB=molecule molecule test -s default
+	VAULT_ESO_LAB=molecule ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/playbooks/collections ANSIBLE_ROLES_PATH=$(CURDIR)/roles \
+	  molecule test -s default
 
 .PHONY: artifact
 artifact: setup ## Build the collection, install it elsewhere, and hold what is in it against what may be

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
+from kubernetes.dynamic import DynamicClient
 
 from .local import Authority, free_ports, stop, wait_for, write_private
 
@@ -86,6 +87,7 @@ class KubeApi:
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = str(kubeconfig)
         self.api = config.new_client_from_config(self.kubeconfig)
+        self._dynamic: DynamicClient | None = None
         self.url = self.api.configuration.host
         self.ca_cert = str(self.api.configuration.ssl_ca_cert or "")
 
@@ -161,15 +163,9 @@ class KubeApi:
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         """Send one request and return the answer's JSON. Raises ApiException."""
-        answer = self.api.call_api(
-            path,
-            method,
-            header_params={"Content-Type": content_type, "Accept": "application/json"},
-            body=body,
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-        )
-        response = answer[0] if isinstance(answer, tuple) else answer
+        # the dynamic client's request is the same in all versions of the library; call_api is not
+        self._dynamic = self._dynamic or DynamicClient(self.api)
+        response = self._dynamic.request(method, path, body=body, content_type=content_type, serialize=False)
         return json.loads(response.data) if response.data else None
 
     def stop(self) -> None:
