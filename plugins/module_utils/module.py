@@ -51,7 +51,7 @@ class Module:
         if plural:
             spec.update(bulk_spec(self.item, plural, required))
             kwargs.setdefault("mutually_exclusive", [])
-            kwargs["mutually_exclusive"] = list(kwargs["mutually_exclusive"]) + [[plural, required[0]]]
+            kwargs["mutually_exclusive"] = list(kwargs["mutually_exclusive"]) + [[plural, name] for name in required[:1]]
         kwargs.setdefault("supports_check_mode", True)
         self.ansible = AnsibleModule(argument_spec=spec, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
@@ -61,6 +61,10 @@ class Module:
         """Fail with Ansible's usual sentence when a Python library could not be imported."""
         if error is not None:
             self.ansible.fail_json(msg=missing_required_lib(library), exception=error)
+
+    def censor(self, secrets: Iterable[str]) -> None:
+        """Keep values out of all output that stand where Ansible does not expect secrets, such as a wrong option."""
+        self.ansible.no_log_values.update(secrets)
 
     def items(self) -> list[dict[str, Any]]:
         """Return the declared objects, each with every option of an item and a ``state``."""

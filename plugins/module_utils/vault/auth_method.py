@@ -1,0 +1,426 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Auth methods: the mount, its tuning and its configuration.
+
+Source: /api-docs/system/auth, and the ``config`` endpoint of each method.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .. import normalise
+from ..errors import InvalidInput
+from ..reconcile import Change, Resource
+from . import products
+from .client import BadRequest, Client, PermissionDenied
+
+Table = Mapping[str, normalise.Normaliser]
+
+#: tunable fields of a mount, by their names in the module and in the API
+TUNE: Table = {
+    "description": normalise.scalar,
+    "default_lease_ttl": normalise.duration,
+    "max_lease_ttl": normalise.duration,
+    # the server leaves "hidden" out when it is the default
+    "listing_visibility": lambda value: "" if value in (None, "hidden") else str(value),
+    "token_type": lambda value: value or "default-service",
+    "passthrough_request_headers": normalise.string_set,
+    "allowed_response_headers": normalise.string_set,
+    "audit_non_hmac_request_keys": normalise.string_set,
+    "audit_non_hmac_response_keys": normalise.string_set,
+}
+DURATIONS = ("default_lease_ttl", "max_lease_ttl")
+#: fields that stand when the mount is made
+FIXED = ("type", "local", "seal_wrap")
+
+_JWT: Table = {
+    "oidc_discovery_url": normalise.scalar,
+    "oidc_discovery_ca_pem": normalise.pem,
+    "oidc_client_id": normalise.scalar,
+    "oidc_client_secret": normalise.scalar,
+    "oidc_response_mode": normalise.scalar,
+    "oidc_response_types": normalise.string_set,
+    "jwks_url": normalise.scalar,
+    "jwks_ca_pem": normalise.pem,
+    "jwks_pairs": normalise.plain,
+    "jwt_validation_pubkeys": lambda value: sorted(normalise.pem_list(value)),
+    "bound_issuer": normalise.scalar,
+    "jwt_supported_algs": normalise.string_set,
+    "default_role": normalise.scalar,
+    "namespace_in_state": normalise.boolean,
+    "override_allowed_server_names": normalise.string_set,
+    "provider_config": normalise.string_map,
+    "skip_jwks_validation": normalise.boolean,
+}
+#: how to compare the fields of each type's configuration. A type that is not here is compared by `normalise.guess`
+CONFIG: dict[str, Table] = {
+    "kubernetes": {
+        "kubernetes_host": normalise.path,
+        "kubernetes_ca_cert": normalise.pem,
+        "pem_keys": lambda value: sorted(normalise.pem_list(value)),
+        "token_reviewer_jwt": normalise.scalar,
+        "issuer": normalise.scalar,
+        "disable_iss_validation": lambda value: True if value is None else normalise.boolean(value),
+        "disable_local_ca_jwt": normalise.boolean,
+        "use_annotations_as_alias_metadata": normalise.boolean,
+    },
+    "jwt": _JWT,
+    "oidc": _JWT,
+    "ldap": {
+        "url": normalise.string_set,
+        "certificate": normalise.pem,
+        "client_tls_cert": normalise.pem,
+        "client_tls_key": normalise.pem,
+        "bindpass": normalise.scalar,
+        "request_timeout": normalise.duration,
+        "connection_timeout": normalise.duration,
+        "max_page_size": normalise.integer,
+        "token_ttl": normalise.duration,
+        "token_max_ttl": normalise.duration,
+        "token_period": normalise.duration,
+        "token_explicit_max_ttl": normalise.duration,
+        "token_policies": normalise.string_set,
+        "token_bound_cidrs": normalise.string_set,
+    },
+    "cert": {
+        "disable_binding": normalise.boolean,
+        "enable_identity_alias_metadata": normalise.boolean,
+        "enable_metadata_on_failures": normalise.boolean,
+        "ocsp_cache_size": normalise.integer,
+        "role_cache_size": normalise.integer,
+    },
+}
+#: types without a ``config`` endpoint
+WITHOUT_CONFIG = ("approle", "userpass", "token")
+#: types whose ``config`` is replaced as a whole by a write: what is not sent is lost
+REPLACED = ("kubernetes", "jwt", "oidc")
+#: of these a ``jwt`` or ``oidc`` configuration holds exactly one
+KEY_SOURCES = frozenset(("jwt_validation_pubkeys", "jwks_url", "jwks_pairs", "oidc_discovery_url"))
+#: what a read answers but a write does not take
+ANSWERED_ONLY = frozenset(("token_reviewer_jwt_set", "status"))
+#: never returned by the server, without being a secret
+UNREADABLE: dict[str, frozenset[str]] = {"ldap": frozenset(("client_tls_cert",))}
+#: names of secrets, wherever they stand: they belong into ``secret_config``
+SECRETS = frozenset(
+    (
+        *("token_reviewer_jwt", "bindpass", "oidc_client_secret", "client_tls_key", "client_secret", "secret_key"),
+        *("secret_access_key", "private_key", "credentials", "password", "password_hash", "passwd", "secret"),
+        *("secret_id", "shared_secret", "api_token", "api_key", "token", "gsuite_service_account"),
+    )
+)
+
+
+def secret_values(value: Any, secret: bool = False) -> Iterator[str]:
+    """Yield the texts that stand under a secret's name, however deep."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from secret_values(item, secret or str(name).lower() in SECRETS)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from secret_values(item, secret)
+    elif secret and value not in (None, ""):
+        yield str(value)
+
+
+def misplaced(options: Mapping[str, Any] | None, option: str, instead: str) -> None:
+    """Refuse secrets in an option that is shown. Raises InvalidInput, which names the key and never the value."""
+    for name, value in (options or {}).items():
+        if name in SECRETS or list(secret_values(value)):
+            raise InvalidInput(
+                '"%s" is a secret, and "%s" would show it' % (name, option), remedy='move it into "%s"' % instead
+            )
+
+
+class Mounts:
+    """The mounted auth methods and the types that can be mounted: each read once, for all resources."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._lock = threading.Lock()
+        self._mounts: dict[str, dict[str, Any]] | None = None
+        self._types: frozenset[str] | None = None
+        self._own: str | None = None
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Return the mounts by path without slashes at the ends. Raises PermissionDenied."""
+        with self._lock:
+            if self._mounts is None:
+                data = self.client.read("sys/auth") or {}
+                self._mounts = {path.strip("/"): entry for path, entry in data.items() if path.endswith("/")}
+            return self._mounts
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """Return the entry of one mount, None when nothing is mounted there."""
+        return self.all().get(path)
+
+    def forget(self) -> None:
+        """Read again at the next question."""
+        with self._lock:
+            self._mounts = None
+
+    def product(self) -> str:
+        """Return product and version as messages name them: ``OpenBao 2.7.2``. Told by the token method's plugin."""
+        running = str((self.all().get("token") or {}).get("running_plugin_version") or "")
+        version = running.lstrip("v").split("+")[0]
+        if running.endswith("builtin.bao"):
+            return "%s %s" % (products.product(products.OPENBAO).title, version)
+        if running.endswith("builtin.vault"):
+            return "%s %s" % (products.product(products.VAULT).title, version)
+        return "the server"
+
+    def check_type(self, name: str) -> None:
+        """Refuse a type that the server's plugin catalogue does not hold. Raises InvalidInput.
+
+        A token that may not read the catalogue learns it from the server's own refusal.
+        """
+        with self._lock:
+            if self._types is None:
+                try:
+                    data = self.client.read("sys/plugins/catalog") or {}
+                    self._types = frozenset(str(item) for item in data.get("auth") or [])
+                except PermissionDenied:
+                    self._types = frozenset()
+            types = self._types
+        if types and name not in types:
+            raise self.unavailable(name)
+
+    def unavailable(self, name: str) -> InvalidInput:
+        """Return the error for a type that the server does not have."""
+        have = ", ".join(sorted(self._types or ()))
+        return InvalidInput(
+            '%s has no auth method of type "%s"' % (self.product(), name),
+            remedy="register it as an external plugin%s" % (", or use one of: %s" % have if have else ""),
+        )
+
+    def own(self) -> str:
+        """Return the path of the method that the module's own token comes from, such as ``approle``."""
+        with self._lock:
+            if self._own is None:
+                try:
+                    path = str((self.client.read("auth/token/lookup-self") or {}).get("path") or "")
+                except PermissionDenied:
+                    path = ""
+                self._own = path[len("auth/") :].split("/login")[0].strip("/") if path.startswith("auth/") else ""
+            return self._own
+
+
+class AuthMethod(Resource):
+    """One auth method. Fields of its configuration are named ``config.<field>``."""
+
+    kind = "auth method"
+    holds_data = True
+    rank = 10
+
+    def __init__(self, client: Client, mounts: Mounts, item: Mapping[str, Any]) -> None:
+        self.client = client
+        self.mounts = mounts
+        self.item = item
+        path = normalise.path(item.get("path") or item.get("type"))
+        self.type = str(item.get("type") or "")
+        open_config = {str(key): value for key, value in (item.get("config") or {}).items() if value is not None}
+        secret_config = {
+            str(key): value for key, value in (item.get("secret_config") or {}).items() if value is not None
+        }
+        desired: dict[str, Any] | None = None
+        if item.get("state") != "absent":
+            desired = {name: item.get(name) for name in (*FIXED, *TUNE)}
+            desired.update({"config." + key: value for key, value in {**open_config, **secret_config}.items()})
+        table = CONFIG.get(self.type, {})
+        self.fields = {**TUNE, **{"config." + key: function for key, function in table.items()}}
+        self.secret_fields = frozenset("config." + key for key in secret_config)
+        self.write_only_fields = frozenset("config." + key for key in UNREADABLE.get(self.type, ()))
+        self.configured = bool(open_config or secret_config)
+        super().__init__(path, desired)
+
+    @property
+    def _mount(self) -> str:
+        return "sys/auth/%s" % self.name
+
+    @property
+    def _config(self) -> str:
+        return "auth/%s/config" % self.name
+
+    def check(self) -> None:
+        if not self.name:
+            raise InvalidInput("neither path nor type is given", remedy='give "type"')
+        if self.name.split("/")[0] == "token" and self.desired is None:
+            raise InvalidInput("the server's own method cannot be removed", remedy="leave it")
+        if self.desired is None:
+            if self.mounts.get(self.name) is not None and self.mounts.own() == self.name:
+                raise InvalidInput(
+                    "the module's own token comes from it and would end with it", remedy="log in by another method"
+                )
+            return
+        if not self.type:
+            raise InvalidInput("no type is given", remedy='give "type"')
+        misplaced(self.item.get("config"), "config", "secret_config")
+        twice = set(self.item.get("config") or {}) & set(self.item.get("secret_config") or {})
+        if twice:
+            raise InvalidInput(
+                '"%s" stands in both "config" and "secret_config"' % sorted(twice)[0], remedy="keep one of the two"
+            )
+        default, longest = (normalise.seconds(self.desired.get(name)) for name in DURATIONS)
+        if default and longest and default > longest:
+            raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
+        for name, function in CONFIG.get(self.type, {}).items():
+            if function is normalise.duration and "config." + name in self.desired:
+                normalise.seconds(self.desired["config." + name])
+        if self.configured and self.type in WITHOUT_CONFIG:
+            raise InvalidInput(
+                'type "%s" has no configuration' % self.type, remedy='remove "config" and "secret_config"'
+            )
+        self._check_mount()
+
+    def _check_mount(self) -> None:
+        """Compare what cannot be changed with what stands there, before anything changes."""
+        mount = self.mounts.get(self.name)
+        if mount is None:
+            for path in self.mounts.all():
+                if path.startswith(self.name + "/") or self.name.startswith(path + "/"):
+                    raise InvalidInput('the auth method "%s" is in the way' % path, remedy="choose another path")
+            self.mounts.check_type(self.type)
+            return
+        for name in FIXED:
+            desired = (self.desired or {}).get(name)
+            if desired is not None and mount.get(name) != desired:
+                raise InvalidInput(
+                    "an auth method with %s %s is mounted there, not %s" % (name, mount.get(name), desired),
+                    remedy='choose another path, or remove it first with "state: absent", which loses its roles',
+                )
+
+    def read(self) -> Mapping[str, Any] | None:
+        mount = self.mounts.get(self.name)
+        if mount is None:
+            return None
+        self.info["accessor"] = mount.get("accessor")
+        tune = mount.get("config") or {}
+        current: dict[str, Any] = {name: mount.get(name) for name in (*FIXED, "description")}
+        current.update({name: tune.get(name) for name in TUNE if name != "description"})
+        if self.desired is not None and self.configured:
+            config = self.client.read(self._config)
+            self._hide(config)
+            if config is not None:
+                current.update({"config." + key: value for key, value in config.items()})
+        return current
+
+    def _hide(self, config: Mapping[str, Any] | None) -> None:
+        """Take a secret that the server does not return as write-only, once there is a configuration at all."""
+        if config is not None:
+            returned = {"config." + key for key in config}
+            self.write_only_fields |= self.secret_fields - returned
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        names = set(super().compare(current, desired))
+        # the one case where the server says whether a write-only field is set
+        reviewer = "config.token_reviewer_jwt"
+        if reviewer in desired and current.get("config.token_reviewer_jwt_set") is False:
+            names.add(reviewer)
+        changes_config = any(name.startswith("config.") for name in names)
+        if changes_config and self.type in REPLACED:
+            lost = None
+            if current.get("config.token_reviewer_jwt_set") and reviewer not in desired:
+                lost = "token_reviewer_jwt"
+            elif current.get("config.oidc_client_id") and "config.oidc_client_secret" not in desired:
+                lost = "oidc_client_secret"
+            if lost:
+                raise InvalidInput(
+                    'changing %s would lose the "%s" that is set'
+                    % (", ".join(sorted(name for name in names if name.startswith("config."))), lost),
+                    remedy='declare it in "secret_config" (empty to give it up)',
+                )
+        return sorted(names)
+
+    def write(self, change: Change) -> None:
+        desired = self.desired or {}
+        tune = {name: self._sent(name, desired[name]) for name in TUNE if name in desired}
+        if change.current is None:
+            body: dict[str, Any] = {name: desired[name] for name in FIXED if name in desired}
+            body["description"] = tune.pop("description", "")
+            body["config"] = tune
+            try:
+                # not repeated: a second attempt would find the path in use
+                self.client.write(self._mount, body, idempotent=False)
+            except BadRequest as error:
+                if "plugin not found" in error.what:
+                    raise self.mounts.unavailable(self.type) from error
+                raise
+            change.touched = True
+            self.mounts.forget()
+            self.info["accessor"] = (self.mounts.get(self.name) or {}).get("accessor")
+        else:
+            differing = {name: tune[name] for name in change.fields if name in tune}
+            if differing:
+                self.client.write(self._mount + "/tune", differing)
+                change.touched = True
+        self._write_config(change)
+
+    def _write_config(self, change: Change) -> None:
+        if not any(name.startswith("config.") for name in change.fields):
+            return
+        prefix = len("config.")
+        desired = {name[prefix:]: value for name, value in (self.desired or {}).items() if name.startswith("config.")}
+        current = {name[prefix:]: value for name, value in (change.current or {}).items() if name.startswith("config.")}
+        if self.type in REPLACED:
+            left = ANSWERED_ONLY | (KEY_SOURCES if KEY_SOURCES & set(desired) else frozenset())
+            empty = (None, "", [], {})
+            kept = {name: value for name, value in current.items() if name not in left and value not in empty}
+            body = {**kept, **desired}
+        else:
+            names = {name[prefix:] for name in change.fields}
+            body = {name: value for name, value in desired.items() if not current or name in names}
+        self.client.write(self._config, body)
+        change.touched = True
+        check_kept(
+            self.client, self._config, set(desired) - set(CONFIG.get(self.type, {})) - self._write_only(), self.type
+        )
+
+    def _write_only(self) -> set[str]:
+        return {name[len("config.") :] for name in self.secret_fields | self.write_only_fields}
+
+    @staticmethod
+    def _sent(name: str, value: Any) -> Any:
+        return "%ss" % normalise.seconds(value) if name in DURATIONS else value
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self._mount)
+
+
+def check_kept(client: Client, path: str, names: Iterable[str], kind: str) -> None:
+    """Refuse to call it a success when the server dropped a field that no table knows. Raises BadRequest."""
+    names = set(names)
+    if not names:
+        return
+    kept = client.read(path) or {}
+    dropped = sorted(names - set(kept))
+    if dropped:
+        raise BadRequest(
+            'the server ignores %s, which type "%s" does not know'
+            % (", ".join('"%s"' % name for name in dropped), kind),
+            path,
+            "correct the name or remove it",
+        )
+
+
+def purge(
+    client: Client, mounts: Mounts, declared: Iterable[Resource], protected: Iterable[str], purge_data: Iterable[str]
+) -> list[AuthMethod]:
+    """Return what removes the methods that are not declared. Raises InvalidInput for one that is not named again."""
+    keep = {resource.name for resource in declared} | {normalise.path(name) for name in protected}
+    # the server's own, and the one that the module is logged in by
+    keep |= {"token", mounts.own()}
+    named = {normalise.path(name) for name in purge_data}
+    names = sorted(set(mounts.all()) - keep)
+    # namespaces of some products list methods of their own
+    names = [name for name in names if (mounts.get(name) or {}).get("type") not in ("token", "ns_token")]
+    unnamed = [name for name in names if name not in named]
+    if unnamed:
+        raise InvalidInput(
+            "purging %s would lose the roles and users in it" % ", ".join('"%s"' % name for name in unnamed),
+            'option "purge"',
+            'name it in "purge_data" to remove it, or in "protected" to keep it',
+        )
+    return [AuthMethod(client, mounts, {"path": name, "state": "absent"}) for name in names]

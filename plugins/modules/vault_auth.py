@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_auth
+short_description: Manage auth methods of Vault or OpenBao
+version_added: 0.1.0
+description:
+  - Mounts, tunes, configures and removes auth methods, one or many in one task over one login.
+  - Before anything changes it is checked that no method of another type stands in the way, and that the server has the wanted type.
+  - Where a type's configuration is replaced as a whole by the server (kubernetes, jwt, oidc), fields that are not declared keep their values.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+  - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.update_secrets
+options:
+  path: &path
+    description: Path of the mount, without C(auth/) before it; by default the O(type).
+    type: str
+  type: &type
+    description: Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap) or V(cert). Cannot be changed later.
+    type: str
+  description: &description
+    description: Text that people read.
+    type: str
+  local: &local
+    description: Whether the mount is kept out of replication. Cannot be changed later.
+    type: bool
+  seal_wrap: &seal_wrap
+    description: Whether what the mount stores is wrapped by the seal too. Cannot be changed later.
+    type: bool
+  default_lease_ttl: &default_lease_ttl
+    description: Default life of tokens, a duration; V(0) is the system's default.
+    type: str
+  max_lease_ttl: &max_lease_ttl
+    description: Longest life of tokens, a duration; V(0) is the system's maximum.
+    type: str
+  listing_visibility: &listing_visibility
+    description: Whether the login page of the user interface shows the method.
+    type: str
+    choices: [hidden, unauth]
+  token_type: &token_type
+    description: Type of the tokens that the method gives.
+    type: str
+    choices: [default-service, default-batch, service, batch]
+  passthrough_request_headers: &passthrough_request_headers
+    description: Request headers that are handed to the method.
+    type: list
+    elements: str
+  allowed_response_headers: &allowed_response_headers
+    description: Response headers that the method may set.
+    type: list
+    elements: str
+  audit_non_hmac_request_keys: &audit_non_hmac_request_keys
+    description: Keys of requests that audit devices write in the clear.
+    type: list
+    elements: str
+  audit_non_hmac_response_keys: &audit_non_hmac_response_keys
+    description: Keys of answers that audit devices write in the clear.
+    type: list
+    elements: str
+  config: &config
+    description:
+      - Configuration of the method, as its C(auth/PATH/config) takes it.
+      - Durations, lists and certificates are compared by their meaning. Secrets are refused here, see O(secret_config).
+    type: dict
+  secret_config: &secret_config
+    description:
+      - Secret fields of the configuration, such as C(token_reviewer_jwt) (kubernetes), C(bindpass) (ldap) or C(oidc_client_secret) (oidc).
+      - They are part of no output. Those that the server never returns follow O(update_secrets), and are sent along whenever another field changes.
+    type: dict
+  methods:
+    description: Many methods. Excludes O(path) and O(type).
+    type: list
+    elements: dict
+    suboptions:
+      path: *path
+      type: *type
+      description: *description
+      local: *local
+      seal_wrap: *seal_wrap
+      default_lease_ttl: *default_lease_ttl
+      max_lease_ttl: *max_lease_ttl
+      listing_visibility: *listing_visibility
+      token_type: *token_type
+      passthrough_request_headers: *passthrough_request_headers
+      allowed_response_headers: *allowed_response_headers
+      audit_non_hmac_request_keys: *audit_non_hmac_request_keys
+      audit_non_hmac_response_keys: *audit_non_hmac_response_keys
+      config: *config
+      secret_config: *secret_config
+      state:
+        description: Whether this method is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+  purge:
+    description:
+      - Remove the methods that are not declared, except V(token), the one that the module is logged in by, and those in O(protected).
+      - A method holds roles and users, so each must be named again in O(purge_data); otherwise nothing at all is done.
+    type: bool
+    default: false
+  protected:
+    description: Paths that O(purge) never removes.
+    type: list
+    elements: str
+    default: []
+  purge_data:
+    description: Paths that O(purge) may remove, with all that is in them.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Let service accounts of a Kubernetes cluster log in
+  secretops.vault_eso.vault_auth:
+    path: kubernetes/production
+    type: kubernetes
+    description: Production cluster
+    config:
+      kubernetes_host: https://10.0.0.10:6443
+      kubernetes_ca_cert: "{{ lookup('ansible.builtin.file', 'production-ca.crt') }}"
+      disable_local_ca_jwt: true
+
+- name: Declare several methods
+  secretops.vault_eso.vault_auth:
+    methods:
+      - type: approle
+        max_lease_ttl: 24h
+      - type: oidc
+        listing_visibility: unauth
+        config:
+          oidc_discovery_url: https://idp.example.com/realms/platform
+          oidc_client_id: vault
+          default_role: reader
+        secret_config:
+          oidc_client_secret: "{{ platform_oidc_client_secret }}"
+      - path: github
+        state: absent
+"""
+
+RETURN = r"""
+results:
+  description: One entry per method.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: auth method, name: kubernetes, action: update, changed: true, fields: [config.kubernetes_host]}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
+accessor:
+  description: Accessor of the mount, for templated policies and identity aliases. With O(methods) it is in each entry's C(info).
+  returned: for a single method that exists
+  type: str
+  sample: auth_kubernetes_73071255
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+
+ITEM = {
+    "path": {"type": "str"},
+    "type": {"type": "str"},
+    "description": {"type": "str"},
+    "local": {"type": "bool"},
+    "seal_wrap": {"type": "bool"},
+    "default_lease_ttl": {"type": "str"},
+    "max_lease_ttl": {"type": "str"},
+    "listing_visibility": {"type": "str", "choices": ["hidden", "unauth"]},
+    "token_type": {
+        "type": "str",
+        "no_log": False,
+        "choices": ["default-service", "default-batch", "service", "batch"],
+    },
+    "passthrough_request_headers": {"type": "list", "elements": "str"},
+    "allowed_response_headers": {"type": "list", "elements": "str"},
+    "audit_non_hmac_request_keys": {"type": "list", "elements": "str", "no_log": False},
+    "audit_non_hmac_response_keys": {"type": "list", "elements": "str", "no_log": False},
+    "config": {"type": "dict"},
+    "secret_config": {"type": "dict", "no_log": True},
+}
+PURGE = {
+    "purge": {"type": "bool", "default": False},
+    "protected": {"type": "list", "elements": "str", "default": []},
+    "purge_data": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main() -> None:
+    module = VaultModule(
+        PURGE,
+        "methods",
+        ITEM,
+        required=(),
+        update_secrets=True,
+        mutually_exclusive=[["methods", "path"], ["methods", "type"]],
+    )
+    with module.client() as client:
+        items = module.items()
+        module.censor(auth_method.secret_values([item["config"] for item in items]))
+        mounts = auth_method.Mounts(client)
+        resources = [auth_method.AuthMethod(client, mounts, item) for item in items]
+        if module.params["purge"]:
+            params = module.params
+            resources += auth_method.purge(client, mounts, resources, params["protected"], params["purge_data"])
+        module.reconcile(resources)
+
+
+if __name__ == "__main__":
+    main()
