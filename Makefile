@@ -16,8 +16,6 @@ export CALLER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-SHELL_SCRIPTS := .ci/run $(shell grep -lE '^\#!.*\bbash' scripts/* 2>/dev/null)
-
 .PHONY: help
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -53,17 +51,7 @@ demo-down: setup ## Remove the demo without a trace (the caches stay)
 
 .PHONY: lint
 lint: setup ## Lint: ansible-lint (production), ruff, mypy, yamllint, changelog, shellcheck where it is installed
-	ruff check .
-	ruff format --check .
-	mypy
-	yamllint --strict .
-	antsibull-changelog lint
-	ansible-lint
-	@if command -v shellcheck >/dev/null; then \
-	  echo shellcheck $(SHELL_SCRIPTS); shellcheck $(SHELL_SCRIPTS); \
-	else \
-	  echo 'shellcheck is not installed: shell scripts not checked'; \
-	fi
+	@scripts/lint
 
 .PHONY: format
 format: setup ## Bring the Python files into the form that lint asks for
