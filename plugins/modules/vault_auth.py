@@ -204,11 +204,10 @@ def main() -> None:
         update_secrets=True,
         mutually_exclusive=[["methods", "path"], ["methods", "type"]],
     )
+    module.censor(auth_method.secret_values([module.params["config"], module.params["methods"]]))
     with module.client() as client:
-        items = module.items()
-        module.censor(auth_method.secret_values([item["config"] for item in items]))
         mounts = auth_method.Mounts(client)
-        resources = [auth_method.AuthMethod(client, mounts, item) for item in items]
+        resources = [auth_method.AuthMethod(client, mounts, item) for item in module.items()]
         if module.params["purge"]:
             params = module.params
             resources += auth_method.purge(client, mounts, resources, params["protected"], params["purge_data"])

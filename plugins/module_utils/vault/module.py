@@ -66,14 +66,18 @@ class VaultModule(Module):
         self.login = login
         self.require("hvac", HVAC_ERROR)
 
+    def secrets(self) -> list[str]:
+        """Return the secrets among the login's options, for what messages must not hold."""
+        return [value for name, value in self.params.items()
+                if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)]
+
     @contextmanager
     def client(self) -> Iterator[Client]:
         """Give a logged-in client; revoke the token at the end when this module itself logged in.
 
         Errors inside end the module with one sentence.
         """
-        secrets = [value for name, value in self.params.items()
-                   if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)]
+        secrets = self.secrets()
         with self.failing_clearly(secrets):
             client = connect(self.params)
             login = login_for(self.params) if self.login else None

@@ -1,0 +1,382 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Roles of auth methods, and what other methods call users, groups and certificates.
+
+Source: /api-docs/auth/<type>; the token fields are the same for all of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from .. import normalise
+from ..errors import InvalidInput
+from ..reconcile import Change, Resource
+from .auth_method import Mounts, check_kept, misplaced
+from .client import Client, PermissionDenied, VaultError
+
+Table = Mapping[str, normalise.Normaliser]
+
+
+def networks(value: Any) -> list[str]:
+    """Return CIDR blocks in one form: the server gives ``10.0.0.1/32`` back as ``10.0.0.1``."""
+    found = set()
+    for item in normalise.strings(value):
+        try:
+            interface = ipaddress.ip_interface(item)
+        except ValueError:
+            found.add(item)
+            continue
+        host = interface.network.prefixlen == interface.network.max_prefixlen
+        found.add(str(interface.ip) if host else str(interface))
+    return sorted(found)
+
+
+def _lower(value: Any) -> list[str]:
+    return sorted({item.lower() for item in normalise.strings(value)})
+
+
+def _claims(value: Any) -> dict[str, list[str]]:
+    """Return bound claims with each value as a set: the server takes one value or a list."""
+    return {
+        str(name): sorted(normalise.scalar(one) for one in (item if isinstance(item, (list, tuple)) else [item]))
+        for name, item in (value or {}).items()
+    }
+
+
+def _default(text: str) -> Callable[[Any], Any]:
+    """Return a normaliser for a field that the server fills in when it is not set."""
+    return lambda value: normalise.scalar(value) or text
+
+
+TOKEN: Table = {
+    "token_policies": _lower,
+    "token_ttl": normalise.duration,
+    "token_max_ttl": normalise.duration,
+    "token_explicit_max_ttl": normalise.duration,
+    "token_period": normalise.duration,
+    "token_num_uses": normalise.integer,
+    "token_bound_cidrs": networks,
+    "token_strictly_bind_ip": normalise.boolean,
+    "token_no_default_policy": normalise.boolean,
+    "token_type": _default("default"),
+}
+KUBERNETES: Table = {
+    "bound_service_account_names": normalise.string_set,
+    "bound_service_account_namespaces": normalise.string_set,
+    "bound_service_account_namespace_selector": normalise.text,
+    "audience": normalise.scalar,
+    "alias_name_source": _default("serviceaccount_uid"),
+}
+_JWT: Table = {
+    "role_type": _default("oidc"),
+    "bound_audiences": normalise.string_set,
+    "bound_subject": normalise.scalar,
+    "bound_claims": _claims,
+    "bound_claims_type": _default("string"),
+    "user_claim": normalise.scalar,
+    "user_claim_json_pointer": normalise.boolean,
+    "groups_claim": normalise.scalar,
+    "claim_mappings": normalise.string_map,
+    "clock_skew_leeway": normalise.duration,
+    "expiration_leeway": normalise.duration,
+    "not_before_leeway": normalise.duration,
+    "max_age": normalise.duration,
+    "oidc_scopes": normalise.string_set,
+    "allowed_redirect_uris": normalise.string_set,
+    "verbose_oidc_logging": normalise.boolean,
+    "callback_mode": normalise.scalar,
+    "poll_interval": normalise.duration,
+    "oauth2_metadata": normalise.string_set,
+    "oidc_disable_confirmation": normalise.boolean,
+    "token_policies_template_claims": normalise.boolean,
+}
+
+
+@dataclass(frozen=True)
+class Type:
+    """One type of auth method: where its entries are and how its own fields compare."""
+
+    #: folder of the entries below the mount
+    folder: str = "role"
+    fields: Table = field(default_factory=dict)
+    #: never returned by the server
+    secrets: frozenset[str] = frozenset()
+
+
+TYPES: dict[str, Type] = {
+    "kubernetes": Type(fields=KUBERNETES),
+    "approle": Type(
+        fields={
+            "bind_secret_id": lambda value: True if value is None else normalise.boolean(value),
+            "secret_id_bound_cidrs": networks,
+            "secret_id_num_uses": normalise.integer,
+            "secret_id_ttl": normalise.duration,
+            "local_secret_ids": normalise.boolean,
+        },
+    ),
+    "jwt": Type(fields=_JWT),
+    "oidc": Type(fields=_JWT),
+    "userpass": Type(folder="users", secrets=frozenset(("password", "password_hash"))),
+    "ldap": Type(folder="groups", fields={"policies": _lower, "groups": normalise.string_set}),
+    "cert": Type(
+        folder="certs",
+        fields={
+            "certificate": normalise.pem,
+            "allowed_names": normalise.string_set,
+            "allowed_common_names": normalise.string_set,
+            "allowed_dns_sans": normalise.string_set,
+            "allowed_email_sans": normalise.string_set,
+            "allowed_uri_sans": normalise.string_set,
+            "allowed_organizational_units": normalise.string_set,
+            "allowed_metadata_extensions": normalise.string_set,
+            "required_extensions": normalise.string_set,
+            "display_name": normalise.scalar,
+            "ocsp_enabled": normalise.boolean,
+            "ocsp_ca_certificates": normalise.pem,
+            "ocsp_servers_override": normalise.strings,
+            "ocsp_fail_open": normalise.boolean,
+            "ocsp_query_all_servers": normalise.boolean,
+        },
+    ),
+}
+#: options of the module that are fields of the API as well
+TYPED = (*TOKEN, *KUBERNETES)
+
+
+class Policies:
+    """The names of the policies, read once; None when the token may not list them."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._lock = threading.Lock()
+        self._known = False
+        self._names: frozenset[str] | None = None
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Return those names that no policy has, as far as the token lets us know."""
+        with self._lock:
+            if not self._known:
+                self._known = True
+                try:
+                    self._names = frozenset(self.client.list("sys/policies/acl"))
+                except PermissionDenied:
+                    self._names = None
+            known = self._names
+        if known is None:
+            return []
+        # a name with braces is a template that the server fills in at login
+        return sorted(name for name in set(names) - known - {"root", "default"} if "{{" not in name)
+
+
+class AuthRole(Resource):
+    """One role, user, group or certificate of an auth method; named ``<mount>/<name>``."""
+
+    kind = "auth role"
+    rank = 20
+
+    def __init__(self, client: Client, mounts: Mounts, policies: Policies, item: Mapping[str, Any]) -> None:
+        self.client = client
+        self.mounts = mounts
+        self.policies = policies
+        self.item = item
+        self.mount = normalise.path(item.get("mount") or item.get("type"))
+        self.role = str(item["name"]).strip()
+        self.type = str(item.get("type") or "")
+        secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
+        self._desired: dict[str, Any] | None = None
+        if item.get("state") != "absent":
+            self._desired = {name: item.get(name) for name in TYPED}
+            self._desired.update(item.get("options") or {})
+            self._desired.update(secret)
+        self.secret_fields = frozenset(secret)
+        subject = "/%s" % item["subject"] if item.get("subject") else ""
+        super().__init__("%s%s/%s" % (self.mount, subject, self.role), self._desired)
+
+    # -- what it is ---------------------------------------------------------------------------------------------------
+
+    def _know_type(self) -> None:
+        """Take the type from the mount, or compare it with the mount's. Raises InvalidInput, PermissionDenied."""
+        try:
+            mount = self.mounts.get(self.mount)
+        except PermissionDenied as error:
+            if not self.type:
+                error.remedy = '%s, or give "type"' % error.remedy
+                raise error.at(self.label) from None
+            return
+        found = str((mount or {}).get("type") or "")
+        if found and self.type and found != self.type:
+            raise InvalidInput(
+                'the auth method "%s" is of type %s, not %s' % (self.mount, found, self.type),
+                remedy='correct "mount" or "type"',
+            )
+        self.type = self.type or found
+
+    @property
+    def _folder(self) -> str:
+        if self.type == "ldap":
+            return "%ss" % (self.item.get("subject") or "group")
+        return TYPES.get(self.type, Type()).folder
+
+    @property
+    def path(self) -> str:
+        """The path of the entry in the API."""
+        return "auth/%s/%s/%s" % (self.mount, self._folder, self.role)
+
+    def check(self) -> None:
+        if not self.mount:
+            raise InvalidInput("no mount is given", remedy='give "mount", or "type" when the mount has the same name')
+        if re.search(r"[\s?#%]", self.role) or any(part in ("", ".", "..") for part in self.role.split("/")):
+            raise InvalidInput(
+                "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ . @"
+            )
+        if self.item.get("state") == "absent":
+            return
+        options = self.item.get("options") or {}
+        misplaced(options, "options", "secret_options")
+        for name in set(options) & set(TYPED):
+            if self.item.get(name) is not None:
+                raise InvalidInput('"%s" is given twice' % name, remedy='remove it from "options"')
+        for name in set(options) & set(self.item.get("secret_options") or {}):
+            raise InvalidInput('"%s" is given twice' % name, remedy='remove it from "options"')
+        values = self.desired or {}
+        times = {name: normalise.seconds(values.get(name)) for name in TOKEN if TOKEN[name] is normalise.duration}
+        ttl, longest = times["token_ttl"], times["token_max_ttl"]
+        if ttl and longest and ttl > longest:
+            raise InvalidInput("token_ttl is longer than token_max_ttl", remedy="correct one of the two")
+        for cidr in normalise.strings(values.get("token_bound_cidrs")):
+            try:
+                ipaddress.ip_interface(cidr)
+            except ValueError:
+                raise InvalidInput(
+                    'token_bound_cidrs: "%s" is no address block' % cidr, remedy="write 10.0.0.0/8"
+                ) from None
+
+    def _settle(self) -> None:
+        """Fit the declaration to the type, once that is known. Raises InvalidInput."""
+        self._know_type()
+        if self.type and self.type not in TYPES:
+            raise InvalidInput(
+                'roles of type "%s" are not known' % self.type, remedy="use one of %s" % ", ".join(sorted(TYPES))
+            )
+        if self.item.get("subject") and self.type not in ("ldap", ""):
+            raise InvalidInput('"subject" is for type ldap, not %s' % self.type, remedy="remove it")
+        kind = TYPES.get(self.type, Type())
+        self.fields = {**TOKEN, **kind.fields}
+        if self.desired is None:
+            return
+        self.write_only_fields = kind.secrets & set(self.desired)
+        if not self.type:
+            return
+        if self.type == "ldap" and "token_policies" in self.desired:
+            # LDAP groups and users map to policies; everything else about tokens stands in the method's configuration
+            self.desired["policies"] = self.desired.pop("token_policies")
+        if self.type != "kubernetes":
+            for name in KUBERNETES:
+                if self.item.get(name) is not None:
+                    raise InvalidInput('"%s" is for type kubernetes, not %s' % (name, self.type), remedy="remove it")
+        if self.type == "ldap":
+            extra = sorted(set(self.desired) - set(kind.fields))
+            if extra:
+                raise InvalidInput(
+                    '"%s" is no field of LDAP %s' % (extra[0], self._folder),
+                    remedy="set it in the method's configuration (vault_auth)",
+                )
+        known = [*TOKEN, *kind.fields, *kind.secrets, "role_id"]
+        for name in sorted(set(self.desired) - set(known)):
+            near = difflib.get_close_matches(name, known, 1, 0.8)
+            if near:
+                raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
+        for name, function in kind.fields.items():
+            if function is normalise.duration and name in self.desired:
+                normalise.seconds(self.desired[name])
+        missing = self.policies.missing(
+            _lower(self.desired.get("policies" if self.type == "ldap" else "token_policies"))
+        )
+        if missing:
+            self.warnings.append("no policy has the name %s" % ", ".join('"%s"' % name for name in missing))
+
+    # -- what the engine asks -----------------------------------------------------------------------------------------
+
+    def read(self) -> Mapping[str, Any] | None:
+        self._settle()
+        if not self.type:
+            return None
+        current = self.client.read(self.path)
+        if current is not None and self.desired is not None and "role_id" in self.desired:
+            current = {**current, **(self.client.read(self.path + "/role-id") or {})}
+        return current
+
+    def write(self, change: Change) -> None:
+        if not self.type:
+            raise VaultError(
+                'no auth method is mounted at "%s"' % self.mount,
+                remedy="declare it with vault_auth, or correct the mount",
+            )
+        desired = self.desired or {}
+        # the server keeps what it is not told; a password is only sent when it is to change
+        names = set(desired) if change.current is None else set(change.fields)
+        body = {name: desired[name] for name in names if name in desired and name != "role_id"}
+        if body or change.current is None:
+            self.client.write(self.path, body)
+            change.touched = True
+        if "role_id" in names and self.type == "approle":
+            self.client.write(self.path + "/role-id", {"role_id": desired["role_id"]})
+            change.touched = True
+        kind = TYPES[self.type]
+        unknown = names - set(TOKEN) - set(kind.fields) - kind.secrets - {"role_id"}
+        check_kept(self.client, self.path, unknown, self.type)
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self.path)
+
+
+def entry(item: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of the list with the module's mount, and its type when that is the same mount."""
+    mount = item.get("mount") or common.get("mount")
+    same = mount == common.get("mount")
+    return {**item, "mount": mount, "type": item.get("type") or (common.get("type") if same else None)}
+
+
+def existing(client: Client, mounts: Mounts, mount: str, kind: str = "", subject: str = "") -> list[str]:
+    """Return the names of a mount's roles (for LDAP: groups or users). Raises PermissionDenied."""
+    probe = AuthRole(client, mounts, Policies(client), {"mount": mount, "type": kind, "name": "-", "subject": subject})
+    probe._know_type()
+    return client.list("auth/%s/%s" % (probe.mount, probe._folder)) if probe.type else []
+
+
+def purge(
+    client: Client,
+    mounts: Mounts,
+    policies: Policies,
+    declared: Iterable[AuthRole],
+    mount: str | None,
+    protected: Iterable[str],
+) -> list[AuthRole]:
+    """Return what removes the roles that are not declared, in the given mount and in those of the declared roles.
+
+    ``protected`` holds names, or ``<mount>/<name>``. Raises PermissionDenied.
+    """
+    declared = list(declared)
+    # most methods keep names in lower case, so two names that differ in case alone may be one
+    keep = {normalise.path(name).lower() for name in protected} | {resource.name.lower() for resource in declared}
+    places = {
+        (resource.mount, resource.item.get("type") or "", resource.item.get("subject") or "") for resource in declared
+    }
+    if mount and normalise.path(mount) not in {place[0] for place in places}:
+        places.add((normalise.path(mount), "", ""))
+    found: dict[str, AuthRole] = {}
+    for path, kind, subject in sorted(places):
+        for role in existing(client, mounts, path, kind, subject):
+            item = {"mount": path, "type": kind, "subject": subject, "name": role, "state": "absent"}
+            resource = AuthRole(client, mounts, policies, item)
+            if resource.name.lower() not in keep and role.lower() not in keep:
+                found[resource.name] = resource
+    return list(found.values())
