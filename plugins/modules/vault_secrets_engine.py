@@ -1,0 +1,242 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_secrets_engine
+short_description: Manage secrets engines of Vault or OpenBao
+version_added: 0.1.0
+description:
+  - Mounts, tunes, configures and removes secrets engines, one or many in one task over one login and one read of all mounts.
+  - An engine of another type at the path, a fixed setting that differs, or a type that the server does not have is an error before anything changes.
+  - Removing an engine deletes all data in it.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+  - secretops.vault_eso.reconcile
+options:
+  path: &path
+    description: Path at which the engine is mounted.
+    type: str
+  type: &type
+    description: Type of the engine, such as V(kv), V(pki) or V(transit). V(kv-v1) and V(kv-v2) are V(kv) with a version. Needed unless it is to be absent.
+    type: str
+  description: &description
+    description: Text for people.
+    type: str
+  options: &options
+    description: Mount options, such as C(version) for V(kv). Without a version a new V(kv) engine is of version 1.
+    type: dict
+  local: &local
+    description: Keep the engine out of replication. Fixed once it is mounted.
+    type: bool
+  seal_wrap: &seal_wrap
+    description: Wrap critical values by the seal. Fixed once it is mounted.
+    type: bool
+  external_entropy_access: &external_entropy_access
+    description: Let the engine use an external source of entropy. Fixed once it is mounted.
+    type: bool
+  upgrade: &upgrade
+    description: Permit the upgrade of a KV engine from version 1 to version 2, which cannot be undone and changes the API paths of its secrets.
+    type: bool
+    default: false
+  tune: &tune
+    description: Settings that can be changed at any time. What is not given stays as it is.
+    type: dict
+    suboptions:
+      default_lease_ttl:
+        description: How long leases last by default, a duration; V(0) or V(system) for the server's own default.
+        type: str
+      max_lease_ttl:
+        description: How long leases may last, a duration; V(0) or V(system) for the server's own limit.
+        type: str
+      listing_visibility:
+        description: Whether the mount is shown to clients without a token.
+        type: str
+        choices: [hidden, unauth]
+      audit_non_hmac_request_keys:
+        description: Keys of requests that audit devices show in clear.
+        type: list
+        elements: str
+      audit_non_hmac_response_keys:
+        description: Keys of answers that audit devices show in clear.
+        type: list
+        elements: str
+      passthrough_request_headers:
+        description: Headers of requests that are handed to the engine.
+        type: list
+        elements: str
+      allowed_response_headers:
+        description: Headers that the engine may set in answers.
+        type: list
+        elements: str
+      allowed_managed_keys:
+        description: Managed keys that the engine may use (HashiCorp Vault Enterprise).
+        type: list
+        elements: str
+      delegated_auth_accessors:
+        description: Accessors of auth methods that the engine may delegate to (HashiCorp Vault).
+        type: list
+        elements: str
+      identity_token_key:
+        description: Key that signs the engine's plugin identity tokens (HashiCorp Vault).
+        type: str
+      plugin_version:
+        description: Version of the plugin, such as V(v1.2.3).
+        type: str
+  config: &config
+    description: Configuration of a KV engine of version 2. What is not given stays as it is.
+    type: dict
+    suboptions:
+      max_versions:
+        description: How many versions of a secret are kept; V(0) for the server's default of 10.
+        type: int
+      cas_required:
+        description: Refuse writes that do not name the version they are based on.
+        type: bool
+      delete_version_after:
+        description: How long a version lives, a duration; V(0) for ever.
+        type: str
+  engines:
+    description: Many engines. Excludes O(path).
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        <<: *path
+        required: true
+      type: *type
+      description: *description
+      options: *options
+      local: *local
+      seal_wrap: *seal_wrap
+      external_entropy_access: *external_entropy_access
+      upgrade: *upgrade
+      tune: *tune
+      config: *config
+      state:
+        description: Whether this engine is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+  purge:
+    description:
+      - Delete the engines of the namespace that are not declared.
+      - As every engine holds data, each must be named again in O(purge_data); one that is in none of the lists makes the task fail before anything changes.
+      - The server's own mounts, such as C(sys), C(identity) and C(cubbyhole), are never deleted.
+    type: bool
+    default: false
+  purge_data:
+    description: Paths of the engines that O(purge) may delete with all their data.
+    type: list
+    elements: str
+    default: []
+  protected:
+    description: Paths of engines that O(purge) leaves alone.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Mount a KV engine of version 2
+  secretops.vault_eso.vault_secrets_engine:
+    path: secret
+    type: kv-v2
+    description: Applications' secrets
+    config:
+      max_versions: 10
+      cas_required: false
+
+- name: Mount all engines, and remove an old one with its data
+  secretops.vault_eso.vault_secrets_engine:
+    engines:
+      - path: secret
+        type: kv
+        options:
+          version: "2"
+      - path: pki
+        type: pki
+        tune:
+          max_lease_ttl: 87600h
+    purge: true
+    purge_data: [legacy]
+    protected: [scratch]
+"""
+
+RETURN = r"""
+results:
+  description: One entry per engine.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: secrets engine, name: pki, action: update, changed: true, fields: [tune.max_lease_ttl], info: {path: pki, type: pki, accessor: pki_651ca671}}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
+accessor:
+  description: Accessor of the mount.
+  returned: for a single engine that existed before
+  type: str
+  sample: kv_bdd9021e
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import secrets_engine
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+
+TUNE = {
+    "default_lease_ttl": {"type": "str"},
+    "max_lease_ttl": {"type": "str"},
+    "listing_visibility": {"type": "str", "choices": ["hidden", "unauth"]},
+    "audit_non_hmac_request_keys": {"type": "list", "elements": "str", "no_log": False},
+    "audit_non_hmac_response_keys": {"type": "list", "elements": "str", "no_log": False},
+    "passthrough_request_headers": {"type": "list", "elements": "str", "no_log": False},
+    "allowed_response_headers": {"type": "list", "elements": "str"},
+    "allowed_managed_keys": {"type": "list", "elements": "str", "no_log": False},
+    "delegated_auth_accessors": {"type": "list", "elements": "str"},
+    "identity_token_key": {"type": "str", "no_log": False},
+    "plugin_version": {"type": "str"},
+}
+CONFIG = {
+    "max_versions": {"type": "int"},
+    "cas_required": {"type": "bool"},
+    "delete_version_after": {"type": "str"},
+}
+ITEM = {
+    "path": {"type": "str"},
+    "type": {"type": "str"},
+    "description": {"type": "str"},
+    "options": {"type": "dict"},
+    "local": {"type": "bool"},
+    "seal_wrap": {"type": "bool"},
+    "external_entropy_access": {"type": "bool"},
+    "upgrade": {"type": "bool", "default": False},
+    "tune": {"type": "dict", "options": TUNE},
+    "config": {"type": "dict", "options": CONFIG},
+}
+PURGE = {
+    "purge": {"type": "bool", "default": False},
+    "purge_data": {"type": "list", "elements": "str", "default": []},
+    "protected": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main() -> None:
+    module = VaultModule(PURGE, "engines", ITEM, required=["path"])
+    with module.client() as client:
+        mounts = secrets_engine.Mounts(client)
+        resources = [secrets_engine.Engine(mounts, item) for item in module.items()]
+        if module.params["purge"]:
+            declared = [resource.name for resource in resources]
+            for path in secrets_engine.surplus(mounts, declared, module.params["protected"], module.params["purge_data"]):
+                resources.append(secrets_engine.Engine(mounts, {"path": path, "state": "absent"}))
+        module.reconcile(resources)
+
+
+if __name__ == "__main__":
+    main()
