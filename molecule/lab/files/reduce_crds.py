@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 KINDS = {
     "SecretStore",
@@ -28,7 +28,8 @@ KINDS = {
 }
 HEADER = """\
 # Custom resource definitions of External Secrets Operator {version}, for the lab.
-# Origin: https://github.com/external-secrets/external-secrets, deploy/crds/bundle.yaml, (c) the External Secrets authors.
+# Origin: https://github.com/external-secrets/external-secrets, deploy/crds/bundle.yaml
+# Copyright: the External Secrets authors
 # Licence: Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0). SPDX-License-Identifier: Apache-2.0
 # Changed: reduced by reduce_crds.py to some kinds, to the versions that are served, and without descriptions.
 """

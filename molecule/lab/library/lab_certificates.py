@@ -60,7 +60,8 @@ def ensure_key(path: Path) -> bool:
 def load_key(path: Path) -> rsa.RSAPrivateKey:
     """Read a private key."""
     key = serialization.load_pem_private_key(path.read_bytes(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError(f"{path} is not an RSA key; destroy the lab and create it anew")
     return key
 
 

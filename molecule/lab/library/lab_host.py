@@ -17,7 +17,7 @@ options:
   directory: {description: State directory of the lab., type: path, required: true}
   hosts: {description: Names of the hosts., type: list, elements: str, default: []}
   addresses: {description: The address of every host of the lab., type: dict, default: {}}
-  base: {description: The base image., type: path}
+  base: {description: The base image. A host that exists keeps its own., type: path}
   public_key: {description: File with the SSH public key that may log in as root., type: path}
   state:
     description: V(killed) ends everything in the host at once, V(stopped) shuts it down, V(absent) removes all hosts.
@@ -55,7 +55,7 @@ CGROUP_PARENT = "vault-eso-lab"
 
 def control_groups() -> list[tuple[str, Path]]:
     """(controllers, directory) of this process in each mounted hierarchy, from /proc/self/cgroup (cgroups(7))."""
-    mounts = {}
+    mounts: dict[str, Path] = {}
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         before, after = line.split(" - ", 1)
         kind, _source, options = after.split(" ", 2)
@@ -97,9 +97,12 @@ class Host:
         upper, work = self.directory / "upper", self.directory / "work"
         base = self.base()
         options = f"lowerdir={base},upperdir={upper},workdir={work}"
-        if run("mount", "-t", "overlay", "-o", options, f"vault-eso-lab-{self.lab}", str(self.root), check=False).returncode:
+        mounted = run("mount", "-t", "overlay", "-o", options, f"vault-eso-lab-{self.lab}", str(self.root), check=False)
+        if mounted.returncode:
             if any(upper.iterdir()):
-                raise LabError(f"{self.name}: its disk {upper} cannot be mounted again; destroy the lab and create it anew")
+                raise LabError(
+                    f"{self.name}: its disk {upper} cannot be mounted again; destroy the lab and create it anew"
+                )
             run("cp", "-a", "--reflink=auto", f"{base}/.", str(self.root), timeout=600)
             copied.touch()
         return True
@@ -170,7 +173,7 @@ class Host:
         ]  # fmt: skip
         if Path("/run/systemd/system").is_dir():  # the machine's systemd gives the host a delegated control group
             unit = f"vault-eso-lab-{self.lab}-{self.name}"
-            scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={unit}", "--property=Delegate=yes", "--"]
+            scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={unit}", "-pDelegate=yes", "--"]
             command, enter = scope + command, None
         else:
             enter = self.enter_control_groups
@@ -193,12 +196,14 @@ class Host:
     def boot_state(self) -> str:
         """What the host's systemd says of itself: starting, running, degraded, …; empty while it cannot be asked."""
         if self.process is not None and self.process.poll() is not None:
-            raise LabError(f"{self.name}: the host ended while it booted; its console {self.log} says: {tail(self.log)}")
+            raise LabError(
+                f"{self.name}: the host ended while it booted; its console {self.log} says: {tail(self.log)}"
+            )
         pid = self.inner_init()
         if pid is None:
             return ""
-        namespaces = ("--mount", "--pid", "--ipc", "--uts", "--net")
-        asked = run("nsenter", "--target", str(pid), *namespaces, "systemctl", "is-system-running", check=False, timeout=10)
+        enter = ("nsenter", f"--target={pid}", "--mount", "--pid", "--ipc", "--uts", "--net")
+        asked = run(*enter, "systemctl", "is-system-running", check=False, timeout=10)
         return asked.stdout.strip()
 
     def wait_for_boot(self) -> str:
@@ -234,7 +239,9 @@ class Host:
         if pid is not None:
             send_signal(pid, signal.SIGRTMIN + 4)  # systemd(1): power off
         if not wait_until(lambda: self.daemon.pid is None, self.wish["timeout"]):
-            raise LabError(f"{self.name}: not shut down after {self.wish['timeout']} s; see its console {self.log}, or kill it")
+            raise LabError(
+                f"{self.name}: not shut down after {self.wish['timeout']} s; see its console {self.log}, or kill it"
+            )
         self.daemon.stop(grace=0)
         self.clear_traces()
         return True
@@ -315,7 +322,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["running", "killed", "stopped", "absent"], "default": "running"},
             "timeout": {"type": "int", "default": 60},
         },
-        required_if=[("state", "running", ("hosts", "addresses", "base", "public_key"))],
+        required_if=[("state", "running", ("hosts", "addresses", "public_key"))],
         supports_check_mode=True,
     )
     wish = module.params

@@ -29,12 +29,12 @@ author: [Contributors to the secretops.vault_eso project]
 import fcntl
 import ipaddress
 import json
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.vault_eso_lab import LabError, run, write_file
@@ -101,7 +101,7 @@ class Network:
             known = dict(plan["hosts"])
             for host in hosts:
                 if host not in known:
-                    taken = {address for address in known.values()}
+                    taken = set(known.values())
                     free = (f"{base}.{number}" for number in range(FIRST_HOST, 255))
                     known[host] = next(address for address in free if address not in taken)
             plan["hosts"] = known
@@ -138,7 +138,9 @@ class Network:
         outside = self.links()
         if "uplink" not in inside:
             if interface in outside:
-                raise LabError(f"the interface {interface} exists already and is not this lab's; remove it or set lab_network_prefix")
+                raise LabError(
+                    f"the interface {interface} exists and is not this lab's; remove it or set lab_network_prefix"
+                )
             self.do("ip", "link", "add", interface, "type", "veth", "peer", "name", "uplink", "netns", self.switch)
             self.do("ip", "-n", self.switch, "link", "set", "uplink", "master", "bridge", "up")
             outside[interface] = {"addr_info": [], "flags": []}
@@ -152,11 +154,12 @@ class Network:
     def host(self, name: str, address: str, existing: list[str], inside: dict[str, Any]) -> None:
         """One host's namespace, with the interface host0 in it and its other end in the bridge."""
         namespace, port = f"{self.switch}.{name}", self.port(address)
+        inside_switch = ("ip", "-n", self.switch, "link")
         if namespace not in existing:
             self.do("ip", "netns", "add", namespace)
         if port not in inside:
-            self.do("ip", "-n", self.switch, "link", "add", port, "type", "veth", "peer", "name", "host0", "netns", namespace)
-            self.do("ip", "-n", self.switch, "link", "set", port, "master", "bridge", "up")
+            self.do(*inside_switch, "add", port, "type", "veth", "peer", "name", "host0", "netns", namespace)
+            self.do(*inside_switch, "set", port, "master", "bridge", "up")
         link = self.links(namespace).get("host0", {"addr_info": [], "flags": []})
         if address not in [entry.get("local") for entry in link["addr_info"]]:
             self.do("ip", "-n", namespace, "link", "set", "lo", "up")
@@ -175,7 +178,9 @@ class Network:
         for host in hosts:
             port = self.port(self.plan.get("hosts", {}).get(host, ".0"))
             if port not in inside:
-                raise LabError(f"the lab has no link to {host}; its hosts are {', '.join(self.plan.get('hosts', {})) or 'none'}")
+                raise LabError(
+                    f"the lab has no link to {host}; its hosts are {', '.join(self.plan.get('hosts', {})) or 'none'}"
+                )
             if ("UP" in inside[port]["flags"]) != (wanted == "up"):
                 self.do("ip", "-n", self.switch, "link", "set", port, wanted)
 

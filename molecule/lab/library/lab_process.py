@@ -17,7 +17,12 @@ options:
   directory: {description: State directory of the lab., type: path, required: true}
   command: {description: The command., type: list, elements: str}
   environment: {description: Variables added to the environment., type: dict, default: {}}
-  state: {description: What is wanted., type: str, choices: [started, stopped], default: started}
+  watch: {description: Files that the process is made of beside its command., type: list, elements: path, default: []}
+  state:
+    description: What is wanted; V(listed) returns the numbers of all processes that run, the hosts' included.
+    type: str
+    choices: [started, stopped, listed]
+    default: started
   ready: {description: A command that succeeds once the process serves., type: list, elements: str}
   timeout: {description: Seconds to wait for O(ready)., type: int, default: 60}
 author: [Contributors to the secretops.vault_eso project]
@@ -38,14 +43,14 @@ def start(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     log = directory / "logs" / f"{name}.log"
     daemon = Daemon(directory / "processes" / f"{name}.json")
     command, environment = parameters["command"], {key: str(value) for key, value in parameters["environment"].items()}
-    same = daemon.record.get("fingerprint") == daemon.fingerprint(command, environment)
+    same = daemon.record.get("fingerprint") == daemon.fingerprint(command, environment, parameters["watch"])
     if daemon.pid is not None and same:
         return {"changed": False, "pid": daemon.pid, "log": str(log)}
     if check_mode:
         return {"changed": True}
     daemon.stop(grace=10)
     log.parent.mkdir(parents=True, exist_ok=True)
-    process = daemon.start(command, environment, log, directory)
+    process = daemon.start(command, environment, log, directory, watch=parameters["watch"])
     ready = parameters["ready"]
 
     def served() -> bool:
@@ -71,6 +76,14 @@ def stop(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     return {"changed": bool(running), "stopped": running}
 
 
+def listed(parameters: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """The numbers of the processes that run, by name; a host's is that of its nspawn."""
+    directory = Path(parameters["directory"])
+    daemons = {path.stem: Daemon(path) for path in sorted(directory.glob("processes/*.json"))}
+    daemons.update({path.parent.name: Daemon(path) for path in sorted(directory.glob("hosts/*/nspawn.json"))})
+    return {"changed": False, "pids": {name: daemon.pid for name, daemon in daemons.items() if daemon.pid is not None}}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -79,7 +92,8 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "command": {"type": "list", "elements": "str"},
             "environment": {"type": "dict", "default": {}},
-            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "watch": {"type": "list", "elements": "path", "default": []},
+            "state": {"type": "str", "choices": ["started", "stopped", "listed"], "default": "started"},
             "ready": {"type": "list", "elements": "str"},
             "timeout": {"type": "int", "default": 60},
         },
@@ -87,7 +101,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        action = start if module.params["state"] == "started" else stop
+        action = {"started": start, "stopped": stop, "listed": listed}[module.params["state"]]
         module.exit_json(**action(module.params, module.check_mode))
     except (LabError, OSError) as error:
         module.fail_json(msg=str(error), exception=traceback.format_exc())

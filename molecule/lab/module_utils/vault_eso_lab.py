@@ -31,7 +31,13 @@ def run(*command: str, check: bool = True, timeout: float = 120) -> subprocess.C
     environment = {**os.environ, "LC_ALL": "C", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, check=False, env=environment, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"{' '.join(command)}: {error}") from error
@@ -79,7 +85,7 @@ def process_stat(pid: int) -> dict[str, Any] | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = text[text.rindex(")") + 2:].split()
+    fields = text[text.rindex(")") + 2 :].split()
     return {"state": fields[0], "parent": int(fields[1]), "session": int(fields[3]), "started": int(fields[19])}
 
 
@@ -124,10 +130,10 @@ class Daemon:
         return [pid for pid, stat in stats if stat and stat["session"] == record["pid"] and stat["state"] not in "ZX"]
 
     @staticmethod
-    def fingerprint(command: Sequence[str], environment: Mapping[str, str]) -> str:
-        """A digest of the command, the environment and the date and size of each file that the command names."""
+    def fingerprint(command: Sequence[str], environment: Mapping[str, str], watch: Sequence[str] = ()) -> str:
+        """A digest of command and environment, and of date and size of the files that command and watch name."""
         files = []
-        for argument in command:
+        for argument in [*command, *watch]:
             path = Path(argument)
             if path.is_absolute() and path.is_file():
                 stat = path.stat()
@@ -142,6 +148,7 @@ class Daemon:
         log: Path,
         directory: Path,
         prepare: Callable[[], None] | None = None,
+        watch: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
         """Start it detached, its output appended to ``log``.
 
@@ -149,13 +156,15 @@ class Daemon:
         unrecorded.
 
         :param prepare: called in the child, for example to enter a control group
+        :param watch: further files that belong to the fingerprint
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fingerprint = self.fingerprint(command, environment)
+        fingerprint = self.fingerprint(command, environment, watch)
 
         def record() -> None:
             stat = process_stat(os.getpid())
-            assert stat is not None
+            if stat is None:
+                raise LabError("the process cannot see itself in /proc")
             text = json.dumps(
                 {
                     "boot": boot_id(),
@@ -197,7 +206,9 @@ class Daemon:
             wait_until(lambda: not self.members(), grace)
         self.signal(signal.SIGKILL)
         if not wait_until(lambda: not self.members(), 10):
-            raise LabError(f"{self.path.stem}: processes {self.members()} do not end after SIGKILL; look at their state")
+            raise LabError(
+                f"{self.path.stem}: processes {self.members()} do not end after SIGKILL; look at their state"
+            )
         self.forget()
         return bool(members)
 
