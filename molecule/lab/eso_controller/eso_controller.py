@@ -24,11 +24,15 @@ import time
 from functools import partial
 
 import urllib3
+from eso_cluster import ClusterExternalSecretReconciler
 from eso_externalsecret import ExternalSecretReconciler
 from eso_kube import NAME, ApiError, Informer, Key, Kube, Object, Recorder, WorkQueue, core, key_of, log, path_of
 from eso_policy import GROUP, LABEL_MANAGED, target_name
+from eso_push import PushSecretReconciler
 from eso_store import StoreReconciler
+from eso_template import TemplateError
 from eso_values import synced_resource_version
+from eso_vault import VaultError
 
 # kind: (plural, API versions in order of preference)
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -37,8 +41,8 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ExternalSecret": ("externalsecrets", ("v1", "v1beta1")),
     "ClusterExternalSecret": ("clusterexternalsecrets", ("v1", "v1beta1")),
     "PushSecret": ("pushsecrets", ("v1alpha1",)),
+    "ClusterPushSecret": ("clusterpushsecrets", ("v1alpha1",)),  # only told that it is not emulated
 }
-NOT_EMULATED = ("ClusterExternalSecret", "PushSecret")
 WORKERS = 4
 
 
@@ -52,12 +56,16 @@ def refuse_beside_a_real_one(kube: Kube) -> None:
     try:
         found = kube.call("GET", path_of("apps/v1", "deployments"), query)["items"]
     except ApiError as error:
-        raise RealOperator(f"cannot make sure that no real External Secrets Operator runs: {error}; allow listing "
-                           "deployments in all namespaces") from None
+        raise RealOperator(
+            f"cannot make sure that no real External Secrets Operator runs: {error}; allow listing "
+            "deployments in all namespaces"
+        ) from None
     if found:
         meta = found[0]["metadata"]
-        raise RealOperator(f"Deployment {meta['namespace']}/{meta['name']} is a real External Secrets Operator; an "
-                           "emulated controller must not run beside it: delete that Deployment, or do not start this")
+        raise RealOperator(
+            f"Deployment {meta['namespace']}/{meta['name']} is a real External Secrets Operator; an "
+            "emulated controller must not run beside it: delete that Deployment, or do not start this"
+        )
 
 
 class Discovery:
@@ -90,8 +98,11 @@ class Discovery:
         with self.lock:
             version = self.known.get(kind)
         if version is None:
-            raise ApiError(404, "NotFound", f"{kind}.{GROUP} is not served by this cluster; install the operator's "
-                                            "CustomResourceDefinitions")
+            raise ApiError(
+                404,
+                "NotFound",
+                f"{kind}.{GROUP} is not served by this cluster; install the operator's CustomResourceDefinitions",
+            )
         return path_of(version, KINDS[kind][0], namespace, name, subresource)
 
     def version(self, kind: str) -> str:
@@ -119,11 +130,22 @@ class Controller:
         self.failure = ""
         self.store = StoreReconciler(kube, self.discovery, self.recorder, controller_class)
         self.external_secret = ExternalSecretReconciler(kube, self.discovery, self.recorder, controller_class)
+        self.cluster = ClusterExternalSecretReconciler(kube, self.discovery, self.recorder)
+        self.push = PushSecretReconciler(kube, self.discovery, self.recorder, controller_class)
         self.informers: dict[str, Informer] = {}
         for kind in KINDS:
             self.informers[kind] = Informer(kube, kind, partial(self.discovery.locate, kind), self.changed)
-        self.informers["Secret"] = Informer(kube, "Secret", lambda: core("secrets"), self.secret_changed,
-                                            {"labelSelector": f"{LABEL_MANAGED}=true"}, metadata_only=True)
+        self.informers["Secret"] = Informer(
+            kube,
+            "Secret",
+            lambda: core("secrets"),
+            self.secret_changed,
+            {"labelSelector": f"{LABEL_MANAGED}=true"},
+            metadata_only=True,
+        )
+        self.informers["Namespace"] = Informer(
+            kube, "Namespace", lambda: core("namespaces"), self.namespace_changed, metadata_only=True
+        )
 
     def changed(self, kind: str, event: str, item: Object, old: Object | None) -> None:
         """Queue an object when more than its status changed."""
@@ -134,6 +156,10 @@ class Controller:
                 return
         if event != "DELETED":
             self.queue.add(key_of(kind, item))
+        if kind == "ExternalSecret":
+            for owner in meta.get("ownerReferences") or []:
+                if owner["kind"] == "ClusterExternalSecret":
+                    self.queue.add(("ClusterExternalSecret", "", owner["name"]))
 
     def secret_changed(self, kind: str, event: str, item: Object, old: Object | None) -> None:
         """Queue the ExternalSecrets that write a managed Secret which changed or went away."""
@@ -142,6 +168,13 @@ class Controller:
             if es["metadata"]["namespace"] == meta["namespace"] and target_name(es) == meta["name"]:
                 self.queue.add(key_of("ExternalSecret", es))
 
+    def namespace_changed(self, kind: str, event: str, item: Object, old: Object | None) -> None:
+        """Queue the ClusterExternalSecrets when namespaces come, go or change their labels."""
+        if event == "MODIFIED" and old and old["metadata"].get("labels") == item["metadata"].get("labels"):
+            return
+        for ces in self.informers["ClusterExternalSecret"].all():
+            self.queue.add(key_of("ClusterExternalSecret", ces))
+
     def reconcile(self, key: Key) -> float | None:
         """One object; returns the seconds until it is looked at again, None for never."""
         kind, namespace, name = key
@@ -149,6 +182,10 @@ class Controller:
             return self.store.reconcile(kind, namespace, name)
         if kind == "ExternalSecret":
             return self.external_secret.reconcile(namespace, name)
+        if kind == "ClusterExternalSecret":
+            return self.cluster.reconcile(name)
+        if kind == "PushSecret":
+            return self.push.reconcile(namespace, name)
         item = self.kube.find(self.discovery.path(kind, namespace, name))
         if item is not None:
             self.recorder.event(item, "Warning", "NotEmulated", f"{kind} is not emulated: nothing is done for it")
@@ -177,8 +214,18 @@ class Controller:
         """Back off; the cause has been told by an Event where the object could be read."""
         delay = self.queue.fail(key)
         kind, namespace, name = key
-        log(f"{kind} {namespace + '/' if namespace else ''}{name}:", f"retry in {delay:.0f}s:",
-            type(error).__name__, str(error))
+        told = isinstance(error, (VaultError, TemplateError))  # an Event has said it
+        # what is not expected might quote anything, so only its kind and place are told
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
+        known = isinstance(error, (ApiError, urllib3.exceptions.HTTPError))
+        log(
+            f"{kind} {namespace + '/' if namespace else ''}{name}:",
+            f"retry in {delay:.0f}s",
+            "" if told else f"{type(error).__name__}: {error}" if known else f"{type(error).__name__} at {place}",
+        )
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT. Return the exit code."""
@@ -201,9 +248,8 @@ class Controller:
             if time.monotonic() >= due:
                 due = time.monotonic() + self.resync
                 for kind in KINDS:
-                    if kind not in NOT_EMULATED:
-                        for item in self.informers[kind].all():
-                            self.queue.add(key_of(kind, item))
+                    for item in self.informers[kind].all():
+                        self.queue.add(key_of(kind, item))
         end = time.monotonic() + 1.5
         while self.queue.working and time.monotonic() < end:  # let running refreshes revoke their tokens
             time.sleep(0.02)
@@ -216,8 +262,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="EMULATED External Secrets Operator controller, for labs only.")
     parser.add_argument("--kubeconfig", required=True, help="kubeconfig file of the cluster")
     parser.add_argument("--context", help="context of the kubeconfig (default: its current one)")
-    parser.add_argument("--resync", type=float, default=300, metavar="SECONDS",
-                        help="look at every object again this often (default: 300)")
+    parser.add_argument(
+        "--resync",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="look at every object again this often (default: 300)",
+    )
     parser.add_argument("--controller-class", default="default", help="serve stores of this spec.controller too")
     arguments = parser.parse_args()
     if arguments.resync <= 0:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import copy
+from functools import partial
 from typing import Any
 
 import urllib3
 from eso_fetch import Stores, fetch
+from eso_generators import generate
 from eso_kube import ApiError, Kube, Object, Recorder, core, log, now
 from eso_policy import (
     LABEL_MANAGED,
@@ -53,8 +55,9 @@ class ExternalSecretReconciler:
             return None
         if es["apiVersion"].endswith("/v1") and FINALIZER not in (es["metadata"].get("finalizers") or []):
             finalizers = [*(es["metadata"].get("finalizers") or []), FINALIZER]
-            es = self.kube.merge_patch(path, {"metadata": {"finalizers": finalizers,
-                                                           "resourceVersion": es["metadata"]["resourceVersion"]}})
+            es = self.kube.merge_patch(
+                path, {"metadata": {"finalizers": finalizers, "resourceVersion": es["metadata"]["resourceVersion"]}}
+            )
         if self.unmanaged(es):
             return None
         status_before = copy.deepcopy(es.get("status") or {})
@@ -88,8 +91,9 @@ class ExternalSecretReconciler:
         creation, deletion = policy(es, "creationPolicy"), policy(es, "deletionPolicy")
         if not values and deletion == "Delete":
             if creation != "Owner":
-                raise Refused("could not delete secret",
-                              f"unable to delete secret {name}: creationPolicy={creation} is not Owner")
+                raise Refused(
+                    "could not delete secret", f"unable to delete secret {name}: creationPolicy={creation} is not Owner"
+                )
             if existing is not None:
                 self.kube.call("DELETE", path)
                 self.recorder.event(es, "Normal", "Deleted", "secret deleted due to DeletionPolicy=Delete")
@@ -108,8 +112,12 @@ class ExternalSecretReconciler:
         """Ask the provider; every token got on the way is revoked whatever happens."""
         stores = Stores(self.kube, self.discovery.path, es["metadata"]["namespace"], self.controller_class)
         try:
-            return fetch(es, stores, self.generate,
-                         lambda text: self.recorder.event(es, "Normal", "MissingProviderSecret", text))
+            return fetch(
+                es,
+                stores,
+                partial(generate, self.kube),
+                lambda text: self.recorder.event(es, "Normal", "MissingProviderSecret", text),
+            )
         except PROVIDER_ERRORS as error:
             self.fail(es, "could not get secret data from provider", str(error))
             raise
@@ -117,12 +125,11 @@ class ExternalSecretReconciler:
             try:
                 stores.close()
             except PROVIDER_ERRORS as error:
-                log(f"ExternalSecret {es['metadata']['namespace']}/{es['metadata']['name']}:",
-                    "error while revoking token:", str(error))
-
-    def generate(self, reference: Object, namespace: str) -> dict[str, bytes]:
-        """dataFrom[].sourceRef.generatorRef."""
-        raise VaultError(f"generator {reference.get('kind')} is not emulated")
+                log(
+                    f"ExternalSecret {es['metadata']['namespace']}/{es['metadata']['name']}:",
+                    "error while revoking token:",
+                    str(error),
+                )
 
     def write(self, es: Object, existing: Object | None, values: dict[str, bytes]) -> None:
         """Create or update the target. Raise Refused, ApiError (409 too) or ValueError."""
@@ -160,8 +167,9 @@ class ExternalSecretReconciler:
             raise
         except ValueError as error:
             cause = f"could not apply template: {error}"
-            self.fail(es, "could not update secret",
-                      cause if existing is None else f"unable to mutate secret {name}: {cause}")
+            self.fail(
+                es, "could not update secret", cause if existing is None else f"unable to mutate secret {name}: {cause}"
+            )
             raise
 
     def write_immutable(self, es: Object, existing: Object, wanted: Object, path: str, manager: Object) -> None:
@@ -169,8 +177,10 @@ class ExternalSecretReconciler:
         if wanted["metadata"] != existing["metadata"]:
             self.kube.call("PUT", path, manager, {**existing, "metadata": wanted["metadata"]})
         if {**wanted, "metadata": None} != {**existing, "metadata": None}:
-            raise Refused("could not update secret, target is immutable",
-                          f"unable to update secret {target_name(es)}: secret is immutable")
+            raise Refused(
+                "could not update secret, target is immutable",
+                f"unable to update secret {target_name(es)}: secret is immutable",
+            )
         self.recorder.event(es, "Normal", "Updated", "secret updated")
 
     def delete_orphans(self, es: Object) -> None:

@@ -29,8 +29,11 @@ Notice = Callable[[str], None]  # reports a missing secret that the deletion pol
 class Stores:
     """The store of one refresh, its session opened on first use; one is kept open at a time, as the operator does."""
 
-    def __init__(self, kube: Kube, locate: Locate, namespace: str, controller_class: str) -> None:
+    def __init__(
+        self, kube: Kube, locate: Locate, namespace: str, controller_class: str, floodgate: bool = True
+    ) -> None:
         self.kube, self.locate, self.namespace, self.controller_class = kube, locate, namespace, controller_class
+        self.floodgate = floodgate  # refuse stores that are not Ready
         self.current: tuple[tuple[str, str, int], VaultSession] | None = None
 
     def session(self, reference: Object | None) -> VaultSession:
@@ -49,9 +52,11 @@ class Stores:
         if cluster and store["spec"].get("conditions"):
             namespace = self.kube.call("GET", core("namespaces", "", self.namespace))
             if not namespace_allowed(store, namespace):
-                raise VaultError(f'using cluster store "{name}" is not allowed from namespace "{self.namespace}": '
-                                 "denied by spec.condition")
-        if not is_ready(store):
+                raise VaultError(
+                    f'using cluster store "{name}" is not allowed from namespace "{self.namespace}": '
+                    "denied by spec.condition"
+                )
+        if self.floodgate and not is_ready(store):
             raise VaultError(f'{kind} "{name}" is not ready')
         key = (kind, name, store["metadata"]["generation"])
         if self.current and self.current[0] == key:
@@ -60,8 +65,9 @@ class Stores:
         problem = store_problem(store)
         if problem:
             raise VaultError(problem)
-        session = VaultSession(self.kube, store["spec"]["provider"]["vault"], cluster, self.namespace,
-                               store["spec"].get("retrySettings"))
+        session = VaultSession(
+            self.kube, store["spec"]["provider"]["vault"], cluster, self.namespace, store["spec"].get("retrySettings")
+        )
         self.current = (key, session)
         session.login()
         return session
@@ -107,8 +113,9 @@ def find_secrets(session: VaultSession, find: Object) -> dict[str, bytes]:
     return found
 
 
-def fetch(es: Object, stores: Stores, generate: Callable[[Object, str], dict[str, bytes]],
-          notice: Notice) -> dict[str, bytes]:
+def fetch(
+    es: Object, stores: Stores, generate: Callable[[Object, str], dict[str, bytes]], notice: Notice
+) -> dict[str, bytes]:
     """Everything an ExternalSecret asks for. Raise ValueError or VaultError with the place and the cause."""
     spec, tolerant = es["spec"], policy(es, "deletionPolicy") != "Retain"
     values: dict[str, bytes] = {}

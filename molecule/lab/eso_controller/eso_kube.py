@@ -61,8 +61,16 @@ class Kube:
         self.host = configuration.host.rstrip("/")
         self.pool = client.ApiClient(configuration).rest_client.pool_manager
 
-    def raw(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None,
-            headers: dict[str, str] | None = None, read_timeout: float = 15, stream: bool = False) -> Any:
+    def raw(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        read_timeout: float = 15,
+        stream: bool = False,
+    ) -> Any:
         """Send one request; return the urllib3 response. Raise ApiError for 4xx/5xx and urllib3's own errors."""
         sent = {"Accept": "application/json", "User-Agent": NAME, **(headers or {})}
         for setting in self.configuration.auth_settings().values():
@@ -74,8 +82,9 @@ class Kube:
             sent.setdefault("Content-Type", "application/json")
         url = self.host + path + ("?" + urlencode(query) if query else "")
         timeout = urllib3.Timeout(connect=5, read=read_timeout)
-        response = self.pool.request(method, url, body=payload, headers=sent, timeout=timeout, retries=False,
-                                     preload_content=not stream)
+        response = self.pool.request(
+            method, url, body=payload, headers=sent, timeout=timeout, retries=False, preload_content=not stream
+        )
         if response.status >= 400:
             try:
                 answer = json.loads(response.data)
@@ -84,8 +93,14 @@ class Kube:
             raise ApiError(response.status, answer.get("reason", ""), answer.get("message", f"HTTP {response.status}"))
         return response
 
-    def call(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None,
-             headers: dict[str, str] | None = None) -> Object:
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> Object:
         """Send one request and return the decoded object."""
         return json.loads(self.raw(method, path, query, body, headers).data)
 
@@ -141,9 +156,15 @@ def key_of(kind: str, item: Object) -> Key:
 class Informer(threading.Thread):
     """Keeps a cache of one resource by list and watch and reports every change; survives any outage."""
 
-    def __init__(self, kube: Kube, label: str, locate: Callable[[], str | None],
-                 handler: Callable[[str, str, Object, Object | None], None], query: dict[str, Any] | None = None,
-                 metadata_only: bool = False) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        label: str,
+        locate: Callable[[], str | None],
+        handler: Callable[[str, str, Object, Object | None], None],
+        query: dict[str, Any] | None = None,
+        metadata_only: bool = False,
+    ) -> None:
         super().__init__(name=f"watch-{label}", daemon=True)
         self.kube = kube
         self.label = label
@@ -309,26 +330,42 @@ class Recorder:
                 name, count = self.seen.get(digest, ("", 0))
                 if name:
                     try:
-                        self.kube.merge_patch(core("events", namespace, name),
-                                              {"count": count + 1, "lastTimestamp": stamp})
+                        self.kube.merge_patch(
+                            core("events", namespace, name), {"count": count + 1, "lastTimestamp": stamp}
+                        )
                         self.seen[digest] = (name, count + 1)
                         return
                     except ApiError as error:  # events expire
                         if error.status != 404:
                             raise
                 name = f"{meta['name'][:200]}.{digest[:10]}{time.time_ns():x}"
-                self.kube.call("POST", core("events", namespace), {"fieldManager": NAME}, {
-                    "apiVersion": "v1", "kind": "Event",
-                    "metadata": {"name": name, "namespace": namespace},
-                    "involvedObject": {
-                        "apiVersion": item["apiVersion"], "kind": item["kind"], "name": meta["name"],
-                        "namespace": meta.get("namespace", ""), "uid": meta["uid"],
-                        "resourceVersion": meta["resourceVersion"],
+                self.kube.call(
+                    "POST",
+                    core("events", namespace),
+                    {"fieldManager": NAME},
+                    {
+                        "apiVersion": "v1",
+                        "kind": "Event",
+                        "metadata": {"name": name, "namespace": namespace},
+                        "involvedObject": {
+                            "apiVersion": item["apiVersion"],
+                            "kind": item["kind"],
+                            "name": meta["name"],
+                            "namespace": meta.get("namespace", ""),
+                            "uid": meta["uid"],
+                            "resourceVersion": meta["resourceVersion"],
+                        },
+                        "type": kind,
+                        "reason": reason,
+                        "message": message,
+                        "count": 1,
+                        "firstTimestamp": stamp,
+                        "lastTimestamp": stamp,
+                        "source": {"component": NAME},
+                        "reportingComponent": NAME,
+                        "reportingInstance": "",
                     },
-                    "type": kind, "reason": reason, "message": message, "count": 1,
-                    "firstTimestamp": stamp, "lastTimestamp": stamp,
-                    "source": {"component": NAME}, "reportingComponent": NAME, "reportingInstance": "",
-                })
+                )
                 self.seen[digest] = (name, 1)
         except (ApiError, urllib3.exceptions.HTTPError) as error:
             log(f"{item['kind']} {where}:", "could not write an Event:", str(error))

@@ -56,8 +56,10 @@ def spec_problem(es: Object) -> str | None:
     if not spec.get("data") and not spec.get("dataFrom"):
         return "either data or dataFrom should be specified"
     if deletion == "Delete" and creation in ("Merge", "None", "CreateOrMerge"):
-        return ("deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set "
-                "creationPolicy=Owner")
+        return (
+            "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set "
+            "creationPolicy=Owner"
+        )
     if deletion == "Merge" and creation == "None":
         return "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with"
     for entry in spec.get("dataFrom") or []:
@@ -86,8 +88,10 @@ def spec_problem(es: Object) -> str | None:
             return 'template.type="bootstrap.kubernetes.io/token" is not allowed'
         for entry in template.get("templateFrom") or []:
             if (entry.get("target") or "Data").lower() not in ("data", "annotations", "labels"):
-                return (f'templateFrom target="{entry["target"]}" is not allowed when targeting a Secret, must be one '
-                        'of "Data", "Annotations" or "Labels"')
+                return (
+                    f'templateFrom target="{entry["target"]}" is not allowed when targeting a Secret, must be one '
+                    'of "Data", "Annotations" or "Labels"'
+                )
     return None
 
 
@@ -160,8 +164,12 @@ def set_condition(status: Object, ready: bool, reason: str | None, message: str)
     """Set the Ready condition; lastTransitionTime changes only with the status, nothing when all is the same."""
     conditions = status.setdefault("conditions", [])
     old = next((item for item in conditions if item.get("type") == "Ready"), None)
-    new: Object = {"type": "Ready", "status": "True" if ready else "False", "message": message,
-                   "lastTransitionTime": now()}
+    new: Object = {
+        "type": "Ready",
+        "status": "True" if ready else "False",
+        "message": message,
+        "lastTransitionTime": now(),
+    }
     if reason is not None:
         new["reason"] = reason
     if old:
@@ -281,8 +289,9 @@ def apply_template(es: Object, secret: Object, values: dict[str, bytes], read: T
                 except yaml.YAMLError:
                     raise TemplateError("could not unmarshal template to 'map[string]string': not YAML") from None
                 if not isinstance(pairs, dict) or not all(isinstance(pairs[name], str) for name in pairs):
-                    raise TemplateError("could not unmarshal template to 'map[string]string': every value must be a "
-                                        "string")
+                    raise TemplateError(
+                        "could not unmarshal template to 'map[string]string': every value must be a string"
+                    )
                 for name, value in pairs.items():
                     _put(secret, data, where, str(name), value.encode())
         for key, text in (template.get("data") or {}).items():
@@ -298,19 +307,32 @@ def apply_ownership(es: Object, secret: Object) -> None:
     meta = secret["metadata"]
     owners = meta.get("ownerReferences") or []
     controller: Object | None = next((owner for owner in owners if owner.get("controller")), None)
-    is_es = (controller is not None and controller["kind"] == "ExternalSecret"
-             and controller["apiVersion"].split("/")[0] == GROUP)
+    is_es = (
+        controller is not None
+        and controller["kind"] == "ExternalSecret"
+        and controller["apiVersion"].split("/")[0] == GROUP
+    )
     if controller is not None and is_es and controller["name"] != es["metadata"]["name"]:
-        raise Refused("target is owned by another ExternalSecret",
-                      f"secret is owned by another ExternalSecret: {controller['name']}")
-    mine = {"apiVersion": es["apiVersion"], "kind": "ExternalSecret", "name": es["metadata"]["name"],
-            "uid": es["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True}
+        raise Refused(
+            "target is owned by another ExternalSecret",
+            f"secret is owned by another ExternalSecret: {controller['name']}",
+        )
+    mine = {
+        "apiVersion": es["apiVersion"],
+        "kind": "ExternalSecret",
+        "name": es["metadata"]["name"],
+        "uid": es["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
     if policy(es, "creationPolicy") == "Owner":
         if controller is not None and not is_es:
-            raise Refused("failed to take ownership of target secret",
-                          "could not set controller reference on secret: Object "
-                          f"{meta.get('namespace')}/{meta['name']} is already owned by another {controller['kind']} "
-                          f"controller {controller['name']}")
+            raise Refused(
+                "failed to take ownership of target secret",
+                "could not set controller reference on secret: Object "
+                f"{meta.get('namespace')}/{meta['name']} is already owned by another {controller['kind']} "
+                f"controller {controller['name']}",
+            )
         meta["ownerReferences"] = [owner for owner in owners if owner is not controller] + [mine]
         meta["labels"][LABEL_OWNER] = owner_hash(es["metadata"]["namespace"], es["metadata"]["name"])
     else:
@@ -322,8 +344,11 @@ def apply_ownership(es: Object, secret: Object) -> None:
 def mutate(es: Object, existing: Object | None, values: dict[str, bytes], read: TemplateSource) -> Object:
     """The target Secret as it should be: managed keys, template, ownership, hash, in this order."""
     if existing is None:
-        secret: Object = {"apiVersion": "v1", "kind": "Secret",
-                          "metadata": {"name": target_name(es), "namespace": es["metadata"]["namespace"]}}
+        secret: Object = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": target_name(es), "namespace": es["metadata"]["namespace"]},
+        }
     else:
         secret = copy.deepcopy(existing)
     meta = secret["metadata"]

@@ -51,8 +51,9 @@ class StoreReconciler:
             raise VaultError(problem)
         vault = store["spec"]["provider"]["vault"]
         cluster = store["kind"] == "ClusterSecretStore"
-        session = VaultSession(self.kube, vault, cluster, store["metadata"].get("namespace", ""),
-                               store["spec"].get("retrySettings"))
+        session = VaultSession(
+            self.kube, vault, cluster, store["metadata"].get("namespace", ""), store["spec"].get("retrySettings")
+        )
         if cluster and is_referent(vault):
             return  # whose credentials are used is known only per ExternalSecret: never validated
         try:

@@ -51,8 +51,17 @@ def _print(value: Value) -> str:
 
 
 def _quote(value: Value) -> str:
-    escapes = {'"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t",
-               "\v": "\\v"}
+    escapes = {
+        '"': '\\"',
+        "\\": "\\\\",
+        "\a": "\\a",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\v": "\\v",
+    }
     parts = []
     for char in _print(value):
         code = ord(char)
@@ -134,7 +143,9 @@ class _Parser:
         while position < end:
             match = TOKEN.match(source, position)
             if not match or match.end() > end:
-                raise TemplateError(f"template syntax near {source[position:position + 10].strip()!r} is not emulated")
+                raise TemplateError(
+                    f"template syntax near {source[position : position + 10].strip()!r} is not emulated"
+                )
             kind = match.lastgroup or ""
             spaced = match.start(kind) > position
             self.tokens.append((kind, match.group(kind), spaced))
@@ -267,8 +278,9 @@ def _split(source: str) -> list[tuple[str, str]]:
         if start < 0:
             parts.append(("text", text))
             return parts
-        match = re.compile(r'\{\{(-(?=\s))?((?:"(?:[^"\\\n]|\\.)*"|`[^`]*`|/\*.*?\*/|(?!\}\}).)*?)((?<=\s)-)?\}\}',
-                           re.DOTALL).match(source, start)
+        match = re.compile(
+            r'\{\{(-(?=\s))?((?:"(?:[^"\\\n]|\\.)*"|`[^`]*`|/\*.*?\*/|(?!\}\}).)*?)((?<=\s)-)?\}\}', re.DOTALL
+        ).match(source, start)
         if not match:
             raise TemplateError("unclosed action in a template")
         if match.group(1):

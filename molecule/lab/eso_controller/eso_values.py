@@ -244,9 +244,9 @@ def kv_path(mount: str | None, version: str, key: str) -> str:
     if mount is not None:
         rest = key
         if rest.startswith(mount + "/"):
-            rest = rest[len(mount) + 1:]
+            rest = rest[len(mount) + 1 :]
             if version == "v2" and rest.startswith("data/"):
-                rest = rest[len("data/"):]
+                rest = rest[len("data/") :]
         return f"{mount}/data/{rest}" if version == "v2" else f"{mount}/{rest}"
     if version == "v2" and "/data/" not in key:
         first, _, rest = key.partition("/")

@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from eso_kube import ApiError, Kube, Object, core
-from eso_values import kv_metadata_path, kv_path, load_json, seconds
+from eso_values import dump_json, kv_metadata_path, kv_path, load_json, seconds
 
 AUTH_ORDER = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
 NOT_EMULATED = ("cert", "iam", "gcp")
@@ -66,8 +66,10 @@ def references(auth: Object) -> list[tuple[str, Object]]:
     add("Auth.UserPass.SecretRef", (auth.get("userPass") or {}).get("secretRef"))
     jwt = auth.get("jwt") or {}
     add("Auth.Jwt.SecretRef", jwt.get("secretRef"))
-    add("Auth.Jwt.KubernetesServiceAccountToken.ServiceAccountRef",
-        (jwt.get("kubernetesServiceAccountToken") or {}).get("serviceAccountRef"))
+    add(
+        "Auth.Jwt.KubernetesServiceAccountToken.ServiceAccountRef",
+        (jwt.get("kubernetesServiceAccountToken") or {}).get("serviceAccountRef"),
+    )
     add("Auth.Cert.SecretRef", (auth.get("cert") or {}).get("secretRef"))
     return found
 
@@ -90,19 +92,24 @@ def store_problem(store: Object) -> str | None:
     namespace = store["metadata"].get("namespace")
     if store["kind"] == "SecretStore":
         for label, reference in references(auth) + [
-            (f"ClientTLS.{name}", vault["tls"][name]) for name in ("certSecretRef", "keySecretRef")
+            (f"ClientTLS.{name}", vault["tls"][name])
+            for name in ("certSecretRef", "keySecretRef")
             if (vault.get("tls") or {}).get(name)
         ]:
             if reference.get("namespace") not in (None, "", namespace):
-                return (f"invalid {label}: namespace should either be empty or match the namespace of the SecretStore "
-                        "for a namespaced SecretStore")
+                return (
+                    f"invalid {label}: namespace should either be empty or match the namespace of the SecretStore "
+                    "for a namespaced SecretStore"
+                )
     approle = auth.get("appRole")
     if approle and not approle.get("roleId") and not approle.get("roleRef"):
         return "neither `roleId` nor `roleRef` was supplied for appRole authentication"
     jwt = auth.get("jwt")
     if jwt and not jwt.get("secretRef") and not jwt.get("kubernetesServiceAccountToken"):
-        return ("neither `secretRef` nor `kubernetesServiceAccountToken` was supplied as token source for jwt "
-                "authentication")
+        return (
+            "neither `secretRef` nor `kubernetesServiceAccountToken` was supplied as token source for jwt "
+            "authentication"
+        )
     tls = vault.get("tls") or {}
     if bool(tls.get("certSecretRef")) != bool(tls.get("keySecretRef")):
         return "when provided, both ClientTLS.ClientCert and ClientTLS.SecretRef should be provided"
@@ -130,8 +137,9 @@ def secret_value(kube: Kube, cluster_store: bool, namespace: str, reference: Obj
 class VaultSession:
     """A connection to the server of one store, logged in by the store's method."""
 
-    def __init__(self, kube: Kube, vault: Object, cluster_store: bool, namespace: str,
-                 retry: Object | None = None) -> None:
+    def __init__(
+        self, kube: Kube, vault: Object, cluster_store: bool, namespace: str, retry: Object | None = None
+    ) -> None:
         self.kube, self.vault, self.cluster_store, self.namespace = kube, vault, cluster_store, namespace
         self.server = str(vault.get("server", "")).rstrip("/")
         self.version = vault.get("version") or "v2"
@@ -193,8 +201,14 @@ class VaultSession:
         finally:
             os.close(handle)
 
-    def call(self, method: str, path: str, body: Object | None = None, query: Object | None = None,
-             namespace: str | None = None) -> Object | None:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        query: Object | None = None,
+        namespace: str | None = None,
+    ) -> Object | None:
         """One API request; None for 404 and for an empty answer. Raise VaultError otherwise."""
         headers = {"X-Vault-Request": "true", **(self.vault.get("headers") or {})}
         namespace = self.vault.get("namespace") if namespace is None else namespace
@@ -204,13 +218,14 @@ class VaultSession:
             headers["X-Vault-Inconsistent"] = "forward-active-node"
         if self.token:
             headers["X-Vault-Token"] = self.token
-        url = f"{self.server}/v1/{quote(path.strip('/'), safe='/')}" + ("?" + urlencode(query) if query else "")
-        payload = json.dumps(body).encode() if body is not None else None
+        url = f"{self.server}/v1/{quote(path.strip('/'), safe='/')}"
+        if query:
+            url += "?" + urlencode(query, doseq=True)
+        payload = dump_json(body).encode() if body is not None else None
         for attempt in range(self.retries + 1):
             last = attempt == self.retries
             try:
-                response = self.pool.request(method, url, body=payload, headers=headers,
-                                             retries=REDIRECTS)
+                response = self.pool.request(method, url, body=payload, headers=headers, retries=REDIRECTS)
             except urllib3.exceptions.HTTPError as error:
                 if last:
                     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
@@ -227,8 +242,10 @@ class VaultSession:
             except (ValueError, AttributeError):
                 errors = []
             said = " ".join(f"* {item}" for item in errors)
-            raise VaultError(f"Error making API request. URL: {method} {url} Code: {response.status}. Errors: {said}",
-                             response.status)
+            raise VaultError(
+                f"Error making API request. URL: {method} {url} Code: {response.status}. Errors: {said}",
+                response.status,
+            )
         return load_json(response.data) if response.data else None
 
     # login -----------------------------------------------------------------------------------------------------
@@ -271,8 +288,10 @@ class VaultSession:
         elif options.get("secretRef"):
             jwt = self._secret(options["secretRef"], "token").decode()
         else:
-            raise VaultError("cannot read Kubernetes service account token from file system: this controller does not "
-                             "run in a pod; set serviceAccountRef or secretRef")
+            raise VaultError(
+                "cannot read Kubernetes service account token from file system: this controller does not "
+                "run in a pod; set serviceAccountRef or secretRef"
+            )
         return f"auth/{options.get('mountPath') or 'kubernetes'}/login", {"role": options["role"], "jwt": jwt}
 
     def _login_jwt(self, options: Object) -> tuple[str, Object]:
@@ -301,11 +320,16 @@ class VaultSession:
         namespace = (reference.get("namespace") or self.namespace) if self.cluster_store else self.namespace
         spec: Object = {"audiences": [*(reference.get("audiences") or []), *more], "expirationSeconds": expiration}
         try:
-            answer = self.kube.call("POST", core("serviceaccounts", namespace, reference["name"], "token"), None, {
-                "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
+            answer = self.kube.call(
+                "POST",
+                core("serviceaccounts", namespace, reference["name"], "token"),
+                None,
+                {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
+            )
         except ApiError as error:
-            raise VaultError(f'cannot request Kubernetes service account token for service account '
-                             f'"{reference["name"]}": {error}') from None
+            raise VaultError(
+                f'cannot request Kubernetes service account token for service account "{reference["name"]}": {error}'
+            ) from None
         return str(answer["status"]["token"])
 
     def check(self) -> None:
@@ -370,4 +394,3 @@ class VaultSession:
             full = path + name
             names += self.list(full) if name.endswith("/") else [full]
         return names
-
