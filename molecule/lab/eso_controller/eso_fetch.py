@@ -122,7 +122,13 @@ def fetch(
     for index, entry in enumerate(spec.get("dataFrom") or []):
         source = entry.get("sourceRef") or {}
         store = source.get("storeRef") or source.get("secretStoreRef") or spec.get("secretStoreRef")
-        kind = "find" if entry.get("find") else "extract" if entry.get("extract") else "sourceRef.generatorRef"
+        kind = (
+            "find"
+            if entry.get("find") is not None
+            else "extract"
+            if entry.get("extract") is not None
+            else "sourceRef.generatorRef"
+        )
         try:
             if source.get("generatorRef"):
                 found = generate(source["generatorRef"], es["metadata"]["namespace"])

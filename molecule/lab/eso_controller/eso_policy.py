@@ -65,9 +65,9 @@ def spec_problem(es: Object) -> str | None:
     for entry in spec.get("dataFrom") or []:
         source = entry.get("sourceRef")
         generator = bool(source and source.get("generatorRef"))
-        if sum((bool(entry.get("find")), bool(entry.get("extract")), generator)) > 1:
+        if sum((entry.get("find") is not None, entry.get("extract") is not None, generator)) > 1:
             return "extract, find, or generatorRef cannot be set at the same time"
-        if not entry.get("find") and not entry.get("extract") and not source:
+        if all(entry.get(field) is None for field in ("find", "extract", "sourceRef")):
             return "either extract, find, or sourceRef must be set to dataFrom"
         if source is not None and not generator and not source.get("storeRef") and not source.get("secretStoreRef"):
             return "generatorRef or storeRef must be set when using sourceRef in dataFrom"
