@@ -1,0 +1,334 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kubernetes objects as resources of the engine: compared by what is declared, written by server-side apply.
+
+Only declared fields are compared, so that a server's defaults and other managers' fields are no drift. A field that
+this collection applied before and that is declared no longer is drift as well: the object's managedFields tell.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable, ClassVar
+
+from .. import normalise
+from ..errors import InvalidInput, SecretopsError
+from ..reconcile import DELETE, NONE, Change, Resource
+from .client import Client, Conflict, Kind, Missing, Object
+
+#: the field manager of everything that is declared. Changing it would leave fields behind in every cluster.
+MANAGER = "secretops.vault_eso"
+_CONFLICT = re.compile(r'conflict with "([^"]+)"')
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+Path = tuple[str, ...]
+
+
+def prune(value: Any) -> Any:
+    """Return data without None and without empty mappings and lists, as an API server would keep it."""
+    if isinstance(value, Mapping):
+        inner = {str(key): prune(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item is not None and item != {} and item != []}
+    if isinstance(value, (list, tuple)):
+        return [prune(item) for item in value]
+    return value
+
+
+def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
+    """Return the fields of nested mappings by path; a list is one field, as it is to server-side apply."""
+    if isinstance(value, Mapping) and value:
+        found: dict[Path, Any] = {}
+        for key, item in value.items():
+            found.update(leaves(item, (*path, str(key))))
+        return found
+    return {path: value}
+
+
+def look_up(value: Any, path: Path) -> Any:
+    """Return the value at a path of nested mappings, None when there is none."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def dotted(path: Path) -> str:
+    """Return a path as people write it: ``spec.data``, ``metadata.labels[app.kubernetes.io/name]``."""
+    text = ""
+    for part in path:
+        text += part if not text else ("[%s]" % part if "." in part or "/" in part else "." + part)
+    return text
+
+
+def owned(fields: Mapping[str, Any], path: Path = ()) -> list[Path]:
+    """Return the paths in a ``fieldsV1`` tree; keyed lists and sets count as one field each.
+
+    Source: Kubernetes documentation, Server-Side Apply, field management.
+    """
+    inner = {key: item for key, item in fields.items() if key != "."}
+    if not inner or any(not key.startswith("f:") for key in inner):
+        return [path] if path else []
+    return [found for key, item in inner.items() for found in owned(item or {}, (*path, key[2:]))]
+
+
+def managers(current: Mapping[str, Any], operation: str) -> set[str]:
+    """Return the names of the field managers that wrote an object by ``Apply`` or by ``Update``."""
+    return {entry.get("manager", "") for entry in (current.get("metadata") or {}).get("managedFields") or []
+            if entry.get("operation") == operation}
+
+
+def applied_by_us(current: Mapping[str, Any]) -> bool:
+    """Tell whether this collection has applied an object."""
+    return MANAGER in managers(current, "Apply")
+
+
+def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, Any]:
+    """Return a condition of an object's status, {} without it."""
+    for entry in (current.get("status") or {}).get("conditions") or []:
+        if entry.get("type") == name:
+            return dict(entry)
+    return {}
+
+
+def matches(current: Any, desired: Any, defaults: Mapping[str, Any], normaliser: normalise.Normaliser | None = None,
+            inside_list: bool = False) -> bool:
+    """Tell whether a current value is the desired one.
+
+    Inside lists a mapping may hold more than is desired only where that is a known server default (``defaults`` by
+    field name): everything else there was declared by somebody and is drift.
+    """
+    if isinstance(desired, Mapping):
+        if not isinstance(current, Mapping):
+            return False
+        extra = {key: item for key, item in current.items() if key not in desired} if inside_list else {}
+        return all(matches(current.get(key), item, defaults, None, inside_list) for key, item in desired.items()) and \
+            all(key in defaults and item == defaults[key] for key, item in extra.items())
+    if isinstance(desired, (list, tuple)):
+        return isinstance(current, (list, tuple)) and len(current) == len(desired) and all(
+            matches(one, other, defaults, None, True) for one, other in zip(current, desired))
+    if normaliser is not None:
+        return normaliser(current) == normaliser(desired)
+    return type(current) is type(desired) and current == desired
+
+
+class Reader:
+    """Reads objects: each by its own request, or, where many of one collection are asked for, by one list."""
+
+    MANY = 5
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._lists: dict[str, dict[str, Object]] = {}
+
+    def prefetch(self, wanted: Iterable[tuple[Kind, str, str | None]]) -> None:
+        """List the collections of which many objects are wanted; ``wanted``: kind, version, namespace of each."""
+        count: dict[str, int] = {}
+        for kind, version, namespace in wanted:
+            path = kind.path(version, namespace)
+            count[path] = count.get(path, 0) + 1
+        for path, number in count.items():
+            if number > self.MANY:
+                self._lists[path] = {item["metadata"]["name"]: item for item in self.client.list_objects(path)}
+
+    def get(self, kind: Kind, version: str, namespace: str | None, name: str) -> Object | None:
+        """Return an object or None."""
+        path = kind.path(version, namespace)
+        if path in self._lists:
+            return self._lists[path].get(name)
+        return self.client.get(kind.path(version, namespace, name))
+
+
+class KubeObject(Resource):
+    """One Kubernetes object: what is declared of its labels, annotations and body.
+
+    Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path)
+    and ``list_defaults`` (defaults that the server fills in inside lists, by field name).
+    """
+
+    api: ClassVar[Kind]
+    compared: ClassVar[Mapping[str, normalise.Normaliser]] = {}
+    list_defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, client: Client, item: Mapping[str, Any], body: Mapping[str, Any] | None, *,
+                 reader: Reader | None = None, force_conflicts: bool = False, api_version: str | None = None) -> None:
+        self.client = client
+        self.reader = reader or Reader(client)
+        self.item = item
+        self.force_conflicts = force_conflicts
+        self.namespace: str | None = item.get("namespace") or None
+        self.object_name = str(item["name"])
+        self.version = client.version_of(self.api, api_version)
+        self.live: Object | None = None
+        self.manifest: Object | None = None
+        desired = None
+        if item["state"] == "present":
+            metadata = prune({"labels": item.get("labels"), "annotations": item.get("annotations")})
+            declared = {**({"metadata": metadata} if metadata else {}), **prune(body or {})}
+            self.paths = leaves(declared)
+            desired = {dotted(path): value for path, value in self.paths.items()}
+            self.manifest = {"apiVersion": self.api.api_version(self.version), "kind": self.api.name, **declared,
+                             "metadata": {"name": self.object_name, **metadata,
+                                          **({"namespace": self.namespace} if self.namespace else {})}}
+        name = "%s/%s" % (self.namespace, self.object_name) if self.namespace else self.object_name
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        for what, name in (("name", self.object_name), ("namespace", self.namespace)):
+            if name is not None and not _NAME.fullmatch(name):
+                raise InvalidInput('the %s "%s" is no Kubernetes name' % (what, name),
+                                   remedy='use lower case letters, digits, "-" and "."')
+        if self.api.namespaced and not self.namespace:
+            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+        if not self.api.namespaced and self.namespace:
+            raise InvalidInput("a %s belongs to no namespace" % self.api.name, remedy='remove "namespace"')
+
+    def path(self) -> str:
+        """Return the object's REST path."""
+        return self.api.path(self.version, self.namespace, self.object_name)
+
+    def fresh(self) -> Object | None:
+        """Read the object from the server, whatever was read before."""
+        self.live = self.client.get(self.path())
+        return self.live
+
+    def read(self) -> Mapping[str, Any] | None:
+        self.live = self.reader.get(self.api, self.version, self.namespace, self.object_name)
+        if self.live is None:
+            return None
+        if self.desired is None:
+            return {"apiVersion": self.api.api_version(self.version)}
+        fields = {dotted(path): look_up(self.live, path) for path in self.paths}
+        fields.update({dotted(path): look_up(self.live, path) for path in self.stale(self.live)})
+        return fields
+
+    def stale(self, live: Mapping[str, Any]) -> list[Path]:
+        """Return the fields that this collection applied before and that are declared no longer."""
+        found: set[Path] = set()
+        for entry in (live.get("metadata") or {}).get("managedFields") or []:
+            if entry.get("manager") != MANAGER or entry.get("operation") != "Apply" or entry.get("subresource"):
+                continue
+            for path in owned(entry.get("fieldsV1") or {}):
+                declared = any(path == known[:len(path)] or known == path[:len(known)] for known in self.paths)
+                if not declared and look_up(live, path) is not None:
+                    found.add(path)
+        return sorted(found)
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        return sorted([name for name, value in desired.items()
+                       if not matches(current.get(name), value, self.list_defaults, self.compared.get(name))]
+                      + [name for name in current if name not in desired])
+
+    def write(self, change: Change) -> None:
+        self.live = self._apply(dry_run=False)
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self.path(), ((self.live or {}).get("metadata") or {}).get("uid"))
+
+    def rehearse(self, change: Change) -> None:
+        """Let the server say what it would refuse, without changing anything; for check mode. Raises SecretopsError."""
+        if change.action == DELETE:
+            self.client.delete(self.path(), dry_run=True)
+            return
+        try:
+            self._apply(dry_run=True)
+        except Missing:
+            # what creates the namespace has not run either in check mode
+            self.warnings.append('namespace "%s" does not exist yet' % self.namespace)
+
+    def _apply(self, dry_run: bool) -> Object:
+        manifest = self.manifest or {}
+        try:
+            return self.client.apply(self.path(), manifest, MANAGER, self.force_conflicts, dry_run)
+        except Conflict as error:
+            causes = (error.body.get("details") or {}).get("causes") or []
+            others = set(_CONFLICT.findall(" ".join([error.what, *(str(one.get("message")) for one in causes)])))
+            if not others:
+                raise
+            # Edits by hand (operation Update) are drift and are put back; a tool that applies would put it back again.
+            appliers = managers(self.live or {}, "Apply") & others
+            if not appliers:
+                return self.client.apply(self.path(), manifest, MANAGER, True, dry_run)
+            fields = sorted({str(one.get("field", "")).lstrip(".") for one in causes
+                             if set(_CONFLICT.findall(str(one.get("message")))) & appliers})
+            raise Conflict("%s is applied by the field manager %s as well" % (
+                ", ".join(fields), " and ".join('"%s"' % name for name in sorted(appliers))),
+                remedy='let one of the two declare it, or set "force_conflicts" to take it over') from error
+
+
+def rehearse(changes: Sequence[Change]) -> None:
+    """Run the server-side dry-run of every planned change; a refusal becomes the change's error."""
+    for change in changes:
+        if change.action != NONE and change.error is None and isinstance(change.resource, (KubeObject, Action)):
+            try:
+                change.resource.rehearse(change)
+            except SecretopsError as error:
+                change.error = error.at(change.resource.label)
+
+
+#: looks at an object and returns "" when it is as wished, else what it still lacks
+Look = Callable[["Object | None"], str]
+
+
+class Expectation:
+    """One object that is waited for; ``look`` judges it, ``explain`` adds the cause when time is up."""
+
+    def __init__(self, kind: Kind, version: str, namespace: str | None, name: str, look: Look,
+                 explain: Callable[[], str] | None = None) -> None:
+        self.kind = kind
+        self.version = version
+        self.namespace = namespace
+        self.name = name
+        self.look = look
+        self.explain = explain
+        self.lacking = "was not looked at"
+        self.last: Object | None = None
+        self.error: SecretopsError | None = None
+
+
+class Action(Resource):
+    """Something that is done to an object that exists, each time it is asked for: a sync, a restart."""
+
+    def rehearse(self, change: Change) -> None:
+        """Let the server say what it would refuse, without changing anything. Raises SecretopsError."""
+        raise NotImplementedError
+
+    def expectation(self) -> Expectation:
+        """Return what proves that it was done; called after `write`."""
+        raise NotImplementedError
+
+    def conclude(self) -> None:
+        """Record the outcome in `info`, once it is proven. Raises SecretopsError."""
+
+
+def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float) -> list[Expectation]:
+    """Wait until all expectations are met; return those that are not after ``timeout`` seconds, with ``error`` set.
+
+    Many objects of a collection cost one list a round. Rounds start 0.1 s apart and slow down to 2 s. ``look`` may
+    raise SecretopsError to give an object up at once.
+    """
+    deadline = time.monotonic() + timeout
+    pending = list(expectations)
+    pause = 0.1
+    while True:
+        reader = Reader(client)
+        reader.prefetch((one.kind, one.version, one.namespace) for one in pending)
+        for one in pending:
+            one.last = reader.get(one.kind, one.version, one.namespace, one.name)
+            try:
+                one.lacking = one.look(one.last)
+            except SecretopsError as error:
+                one.error, one.lacking = error, error.what
+        pending = [one for one in pending if one.lacking and one.error is None]
+        left = deadline - time.monotonic()
+        if not pending or left <= 0:
+            break
+        time.sleep(min(pause, max(left, 0.01)))
+        pause = min(pause * 1.5, 2)
+    for one in pending:
+        cause = one.explain() if one.explain else ""
+        one.error = SecretopsError("%s after %g seconds%s" % (one.lacking, timeout, ": " + cause if cause else ""))
+    return [one for one in expectations if one.error is not None]

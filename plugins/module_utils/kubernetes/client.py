@@ -1,0 +1,446 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connection to a Kubernetes API server: pooled transport, what it serves, and errors that say what to do.
+
+The official client reads the kubeconfig and owns the pool of connections. Objects stay plain JSON: the dynamic client's
+discovery of the whole API costs more than everything that a module does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from ..errors import InvalidInput, SecretopsError
+
+try:
+    import urllib3
+    from kubernetes import client as kubernetes_client
+    from kubernetes import config as kubernetes_config
+    KUBERNETES_ERROR = None
+except ImportError:
+    KUBERNETES_ERROR = traceback.format_exc()
+
+#: answers after which the same request may succeed. Source: Kubernetes API conventions, HTTP status codes
+RETRY_STATUS = frozenset((429, 502, 503, 504))
+POOL = 16
+PAGE = 500
+JSON = "application/json"
+APPLY_PATCH = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
+#: asks for an object without its contents: what a Secret holds never reaches this process
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+Object = dict[str, Any]
+
+_FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
+                        r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?')
+_UNKNOWN_FIELD = re.compile(r"(?P<field>\.\S+): field not declared in schema")
+
+
+class KubernetesError(SecretopsError):
+    """An answer of the API server that is no success.
+
+    ``status`` is the HTTP status (0 when there was no answer), ``reason`` the server's word, ``body`` its Status.
+    """
+
+    status = 0
+    reason = ""
+    body: Mapping[str, Any] = {}
+
+
+class Unreachable(KubernetesError):
+    """No API server answered."""
+
+
+class Forbidden(KubernetesError):
+    """401, 403: the credentials are none, or may not do this."""
+
+
+class Conflict(KubernetesError):
+    """409: another field manager owns the field, or the object has changed meanwhile."""
+
+
+class Refused(KubernetesError):
+    """400, 422 and their like: the server refuses what was sent."""
+
+
+class Missing(KubernetesError):
+    """404: the object, or the namespace that it would be in."""
+
+
+class NotServed(KubernetesError):
+    """The API server does not know the group, the version or the kind."""
+
+
+class Kind(NamedTuple):
+    """A kind of object as data. ``versions`` in order of preference; ``provider`` says who installs its definition."""
+
+    name: str
+    plural: str
+    group: str
+    versions: tuple[str, ...]
+    namespaced: bool = True
+    provider: str = ""
+
+    def path(self, version: str, namespace: str | None = None, name: str | None = None) -> str:
+        """Return the REST path of an object or a collection. Source: Kubernetes API concepts, resource URIs."""
+        parts = ["apis", self.group, version] if self.group else ["api", version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        return "/" + "/".join(quote(part, safe="") for part in parts)
+
+    def api_version(self, version: str) -> str:
+        """Return what stands in an object's ``apiVersion``."""
+        return "%s/%s" % (self.group, version) if self.group else version
+
+
+SECRET = Kind("Secret", "secrets", "", ("v1",))
+EVENT = Kind("Event", "events", "", ("v1",))
+
+
+class Client:
+    """One cluster, one identity.
+
+    ``configuration`` is one of the official client; ``timeout`` in seconds for one request; ``retries``: how often an
+    idempotent request is repeated; ``headers`` go with every request (impersonation). Safe to use from several threads.
+    """
+
+    def __init__(self, configuration: Any, timeout: int = 30, retries: int = 3,
+                 headers: Mapping[str, str] | None = None) -> None:
+        configuration.connection_pool_maxsize = POOL
+        if not configuration.verify_ssl:
+            urllib3.disable_warnings()
+        self.configuration = configuration
+        self.host = str(configuration.host).rstrip("/")
+        self.timeout = timeout
+        self.retries = retries
+        self.headers = dict(headers or {})
+        self.requests = 0
+        self.writes = 0
+        self._served: dict[str, list[str]] = {}
+        self._plurals: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+        try:
+            self.pool = kubernetes_client.ApiClient(configuration).rest_client.pool_manager
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+            raise InvalidInput("the certificates cannot be used (%s)" % error, "the connection to Kubernetes",
+                               'check "ca_cert", "client_cert", "client_key" and the kubeconfig') from error
+
+    # -- transport ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.pool.clear()
+
+    def _headers(self, content_type: str, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": "secretops.vault_eso", **self.headers}
+        if content_type:
+            headers["Content-Type"] = content_type
+        for setting in self.configuration.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        return headers
+
+    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, content_type: str,
+              accept: str) -> Any:
+        url = self.host + path + ("?" + urlencode(query) if query else "")
+        with self._lock:
+            self.requests += 1
+            self.writes += method != "GET"
+        try:
+            return self.pool.request(method, url, body=None if body is None else json.dumps(body).encode(),
+                                     headers=self._headers(content_type if body is not None else "", accept),
+                                     timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
+                                     retries=False)
+        except urllib3.exceptions.SSLError as error:
+            raise self._certificate_problem(str(error)) from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise Unreachable("no answer within %s seconds" % self.timeout, self.host,
+                              'check that the API server runs and the address is right, or raise "timeout"') from error
+        except urllib3.exceptions.HTTPError as error:
+            text = str(error)
+            reason = "connection refused" if "refused" in text else (
+                "the name does not resolve" if "Name or service" in text or "resolve" in text.lower()
+                else "the connection failed (%s)" % type(error).__name__)
+            raise Unreachable(reason, self.host,
+                              "check that the API server runs, and the kubeconfig's address") from error
+
+    def _certificate_problem(self, detail: str) -> KubernetesError:
+        if "mismatch" in detail or "doesn't match" in detail:
+            return Unreachable("the API server's certificate is for another name", self.host,
+                               "use an address that is in the certificate")
+        if "CERTIFICATE_VERIFY_FAILED" in detail or "certificate verify failed" in detail:
+            return Unreachable("the API server's certificate is not signed by the CA that is trusted here", self.host,
+                               'set "ca_cert" or the kubeconfig\'s certificate-authority to the cluster\'s CA')
+        if "wrong version number" in detail.lower().replace("_", " ") or "record layer" in detail.lower():
+            return Unreachable("the port does not speak TLS", self.host, "correct the port or the scheme")
+        return Unreachable("TLS failed: %s" % detail.splitlines()[0][:200], self.host,
+                           'check "client_cert" and "client_key", or the kubeconfig\'s')
+
+    def request(self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None, *,
+                content_type: str = JSON, accept: str = JSON, missing_ok: bool = False,
+                idempotent: bool | None = None) -> Object | None:
+        """Send a request and return the JSON answer, or None for 404 with ``missing_ok``.
+
+        Repeats an idempotent one (GET, DELETE, server-side apply) after 429, 502, 503, 504 and connection errors.
+        Raises Unreachable, Forbidden, Conflict, Refused, Missing, KubernetesError.
+        """
+        repeatable = idempotent if idempotent is not None else (
+            method in ("GET", "DELETE") or content_type in (APPLY_PATCH, MERGE_PATCH))
+        attempts = self.retries + 1 if repeatable else 1
+        for attempt in range(attempts):
+            last = attempt == attempts - 1
+            try:
+                answer = self._send(method, path, query, body, content_type, accept)
+            except Unreachable as error:
+                if last or "certificate" in error.what or "TLS" in error.what or "resolve" in error.what:
+                    raise
+                time.sleep(min(0.2 * 2 ** attempt, 3))
+                continue
+            if answer.status in RETRY_STATUS and not last:
+                pause = answer.headers.get("Retry-After") or ""
+                time.sleep(min(float(pause), 5) if pause.isdigit() else min(0.2 * 2 ** attempt, 5))
+                continue
+            break
+        if answer.status < 300:
+            return dict(json.loads(answer.data or b"{}"))
+        try:
+            status = json.loads(answer.data)
+        except ValueError:
+            status = {"message": answer.data.decode(errors="replace")}
+        if not isinstance(status, dict):
+            status = {}
+        if answer.status == 404 and missing_ok:
+            return None
+        raise self._error(answer.status, method, path, status)
+
+    def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
+        text = " ".join(str(status.get("message") or "status %d" % code).split())[:600]
+        error: KubernetesError
+        if code == 401:
+            error = Forbidden("the API server does not accept the credentials", self.host,
+                              "check the token or client certificate; it may have expired")
+        elif code == 403:
+            error = self._forbidden(text, path)
+        elif code == 404:
+            details = status.get("details") or {}
+            if details.get("kind") == "namespaces":
+                error = Missing('the namespace "%s" does not exist' % details.get("name"),
+                                remedy="create it first, or correct the name")
+            else:
+                error = Missing("does not exist (%s)" % text, path)
+        elif code == 409:
+            error = Conflict(text, remedy="run again")
+        elif _UNKNOWN_FIELD.search(text):
+            fields = sorted({match.group("field").lstrip(".") for match in _UNKNOWN_FIELD.finditer(text)})
+            error = Refused("the installed definition of this kind has no field %s" % ", ".join(fields),
+                            remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it")
+        elif code in (400, 405, 415, 422):
+            causes = (status.get("details") or {}).get("causes") or []
+            parts = ["%s: %s" % (cause.get("field") or "object", cause.get("message")) for cause in causes[:5]]
+            error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
+        elif "admission webhook" in text or "failed calling webhook" in text:
+            error = Refused("a webhook could not be asked: %s" % text,
+                            remedy="check that the operator's webhook runs (deployment external-secrets-webhook)")
+        else:
+            error = KubernetesError("the API server answers %d: %s" % (code, text), path)
+        error.status, error.reason, error.body = code, str(status.get("reason") or ""), status
+        return error
+
+    @staticmethod
+    def _forbidden(text: str, path: str) -> KubernetesError:
+        match = _FORBIDDEN.search(text)
+        if match is None:
+            # refused by admission: quota, a policy engine, a webhook
+            return Forbidden("refused: %s" % text, path)
+        group, namespace = match.group("group"), match.group("namespace")
+        where = 'in namespace "%s"' % namespace if namespace else "in the whole cluster"
+        return Forbidden('"%s" may not %s %s %s' % (match.group("user"), match.group("verb"), match.group("resource"),
+                                                    where),
+                         remedy='allow the verb "%s" on resource "%s", API group "%s", by a %s' % (
+                             match.group("verb"), match.group("resource"), group,
+                             "Role and RoleBinding there" if namespace else "ClusterRole and ClusterRoleBinding"))
+
+    # -- verbs --------------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON) -> Object | None:
+        """Return an object, or None when it (or its namespace) does not exist."""
+        return self.request("GET", path, query=query, accept=accept, missing_ok=True)
+
+    def list_objects(self, path: str, query: Mapping[str, Any] | None = None) -> list[Object]:
+        """Return all objects of a collection, page by page; [] when its namespace does not exist."""
+        found: list[Object] = []
+        token = ""
+        while True:
+            page = self.request("GET", path, query={**(query or {}), "limit": PAGE,
+                                                    **({"continue": token} if token else {})}, missing_ok=True) or {}
+            found += page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return found
+
+    def apply(self, path: str, manifest: Object, manager: str, force: bool = False, dry_run: bool = False) -> Object:
+        """Write an object by server-side apply and return it. Raises Conflict when others own its fields."""
+        query = {"fieldManager": manager, "force": str(force).lower(), **({"dryRun": "All"} if dry_run else {})}
+        return self.request("PATCH", path, manifest, query, content_type=APPLY_PATCH) or {}
+
+    def merge(self, path: str, patch: Object, manager: str, dry_run: bool = False) -> Object:
+        """Change an object by JSON merge patch and return it. Raises Missing when it does not exist."""
+        query = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        return self.request("PATCH", path, patch, query, content_type=MERGE_PATCH) or {}
+
+    def delete(self, path: str, uid: str | None = None, dry_run: bool = False) -> None:
+        """Delete an object (the one with this uid); one that is gone already is fine."""
+        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        self.request("DELETE", path, body, {"dryRun": "All"} if dry_run else None, missing_ok=True)
+
+    # -- what is served -----------------------------------------------------------------------------------------------
+
+    def versions(self, group: str) -> list[str]:
+        """Return the versions of a group that the API server serves, [] for none. ``GET /apis/<group>``."""
+        if group not in self._served:
+            answer = self.get("/apis/%s" % quote(group, safe="")) or {}
+            self._served[group] = [entry["version"] for entry in answer.get("versions") or []]
+        return self._served[group]
+
+    def plurals(self, group: str, version: str) -> set[str]:
+        """Return the resources of one version of a group. ``GET /apis/<group>/<version>``."""
+        key = "%s/%s" % (group, version)
+        if key not in self._plurals:
+            answer = self.get("/apis/%s" % key) or {}
+            self._plurals[key] = {entry["name"] for entry in answer.get("resources") or []}
+        return self._plurals[key]
+
+    def version_of(self, kind: Kind, wished: str | None = None) -> str:
+        """Return the version to use for a kind: the wished one, else the first of its versions that is served.
+
+        Raises NotServed when the definition is not installed or the wished version is not served.
+        """
+        if not kind.group:
+            return kind.versions[0]
+        served = self.versions(kind.group)
+        if not served:
+            raise NotServed('the API group "%s" is not known to this cluster' % kind.group, self.host,
+                            "install %s with its CRDs first" % (kind.provider or "its operator"))
+        wished = (wished or "").rpartition("/")[2]
+        if wished:
+            if wished not in served or kind.plural not in self.plurals(kind.group, wished):
+                known = [version for version in served if kind.plural in self.plurals(kind.group, version)]
+                raise NotServed("%s is not served as %s" % (kind.name, kind.api_version(wished)), self.host,
+                                'leave "api_version" out, or use one of %s' % (", ".join(known) or "(none is served)"))
+            return wished
+        for version in kind.versions:
+            if version in served and kind.plural in self.plurals(kind.group, version):
+                return version
+        raise NotServed("the CRD %s.%s is not installed in a version this collection knows (%s)" % (
+            kind.plural, kind.group, ", ".join(kind.versions)), self.host,
+            "install or upgrade %s with its CRDs" % (kind.provider or "its operator"))
+
+    def last_warning(self, namespace: str, kind: str, name: str) -> str:
+        """Return the text of the newest Warning event about an object, "" without one (or without the right to see)."""
+        selector = "involvedObject.kind=%s,involvedObject.name=%s,type=Warning" % (kind, name)
+        try:
+            events = self.list_objects(EVENT.path("v1", namespace), {"fieldSelector": selector})
+        except Forbidden:
+            return ""
+        newest = sorted(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+        return " ".join(str(newest[-1].get("message") or "").split())[:400] if newest else ""
+
+
+def env(*names: str) -> str | None:
+    """Return the first non-empty environment variable ``K8S_AUTH_x``, as kubernetes.core reads them."""
+    return next((os.environ["K8S_AUTH_" + name] for name in names if os.environ.get("K8S_AUTH_" + name)), None)
+
+
+def connect(params: Mapping[str, Any]) -> Client:
+    """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
+
+    Raises InvalidInput when these name nothing usable.
+    """
+    def given(option: str, *names: str) -> Any:
+        value = params.get(option)
+        return value if value is not None else env(*names)
+
+    kubeconfig, context = given("kubeconfig", "KUBECONFIG"), given("context", "CONTEXT")
+    host, api_key = given("host", "HOST"), given("api_key", "API_KEY")
+    configuration = kubernetes_client.Configuration()
+    files = {"ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
+             "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
+             "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE"))}
+    for option, name in files.values():
+        if name and not os.path.exists(name):
+            raise InvalidInput('no such file: "%s"' % name, 'option "%s"' % option,
+                               "give the path of an existing PEM file on the machine where the module runs")
+    if not (host and (api_key or files["cert_file"][1])):
+        _load(configuration, kubeconfig, context)
+    if host:
+        configuration.host = str(host).rstrip("/")
+    if not str(configuration.host).startswith(("https://", "http://")):
+        raise InvalidInput('"%s" is not a URL' % configuration.host, 'option "host"', "write https://host:6443")
+    if api_key:
+        # a key of the kubeconfig's user would come back through the hook
+        configuration.refresh_api_key_hook = None
+        configuration.api_key = {"BearerToken": api_key, "authorization": api_key}
+        configuration.api_key_prefix = {"BearerToken": "Bearer", "authorization": "Bearer"}
+        if not files["cert_file"][1]:
+            configuration.cert_file = configuration.key_file = None
+    for attribute, (_option, name) in files.items():
+        if name:
+            setattr(configuration, attribute, name)
+    validate = params.get("validate_certs")
+    if validate is None and env("VALIDATE_CERTS", "VERIFY_SSL"):
+        validate = str(env("VALIDATE_CERTS", "VERIFY_SSL")).lower() not in ("0", "false", "no")
+    if validate is not None:
+        configuration.verify_ssl = validate
+    proxy, no_proxy = given("proxy", "PROXY"), given("no_proxy", "NO_PROXY")
+    if proxy:
+        configuration.proxy = proxy
+    if no_proxy:
+        configuration.no_proxy = no_proxy
+    headers = {}
+    user = given("impersonate_user", "IMPERSONATE_USER")
+    if user:
+        headers["Impersonate-User"] = user
+    return Client(configuration, params.get("timeout") or 30, 3 if params.get("retries") is None else params["retries"],
+                  headers)
+
+
+def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
+    where = 'option "kubeconfig"'
+    try:
+        if kubeconfig:
+            path = os.path.expanduser(str(kubeconfig))
+            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+                raise InvalidInput('no such file: "%s"' % path, where, "give the path of an existing kubeconfig")
+        else:
+            path = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+            if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and not os.path.exists(path):
+                kubernetes_config.load_incluster_config(client_configuration=configuration)
+                return
+            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+                raise InvalidInput("no Kubernetes cluster is known", where,
+                                   'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG')
+        kubernetes_config.load_kube_config(path, context=context, client_configuration=configuration,
+                                           persist_config=False)
+    except kubernetes_config.ConfigException as error:
+        raise InvalidInput("it cannot be used (%s)" % str(error).strip().rstrip("."), where,
+                           "check the file and the context's name") from error
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput("it is no kubeconfig (%s)" % type(error).__name__, where,
+                           "give a file that kubectl can use") from error

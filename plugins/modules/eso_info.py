@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: eso_info
+short_description: Show stores and ExternalSecrets of External Secrets Operator with their status
+version_added: 0.1.0
+description:
+  - Tells whether the operator's definitions are installed, in which versions, and what state its stores and ExternalSecrets are in.
+  - Of Secrets only the names of the keys are told, never a value.
+  - A cluster without the definitions is no error; O(ignore:installed) is then false.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.kubernetes
+attributes:
+  check_mode:
+    description: Only reads.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+options:
+  gather:
+    description: What to tell beside the versions.
+    type: list
+    elements: str
+    choices: [stores, external_secrets]
+    default: [stores, external_secrets]
+  namespaces:
+    description: Namespaces to look into; by default all.
+    type: list
+    elements: str
+  name:
+    description: Only objects of this name.
+    type: str
+  label_selector:
+    description: Only objects with these labels, such as V(team=payments).
+    type: str
+  target_keys:
+    description: Whether the names of the keys of each ExternalSecret's Secret are told. Needs the right to read Secrets.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Look at everything
+  secretops.vault_eso.eso_info:
+  register: eso
+
+- name: Name what is not ready
+  ansible.builtin.debug:
+    msg: "{{ eso.external_secrets | rejectattr('ready') | map(attribute='name') }}"
+
+- name: Make sure that the operator is installed
+  secretops.vault_eso.eso_info:
+    gather: []
+  register: eso
+  failed_when: not eso.installed
+"""
+
+RETURN = r"""
+installed:
+  description: Whether stores and ExternalSecrets can be declared in this cluster.
+  returned: always
+  type: bool
+  sample: true
+versions:
+  description: The versions of each kind that would be used.
+  returned: always
+  type: dict
+  sample: {SecretStore: v1, ClusterSecretStore: v1, ExternalSecret: v1}
+reason:
+  description: Why the operator counts as not installed, and what to do; empty when it is installed.
+  returned: always
+  type: str
+  sample: ""
+stores:
+  description: SecretStores and ClusterSecretStores.
+  returned: when gathered
+  type: list
+  elements: dict
+  sample: [{kind: SecretStore, name: vault, namespace: applications, ready: true, reason: Valid, message: store validated,
+            managed: true, provider: vault, server: "https://vault.example.com:8200", path: secret, auth_method: kubernetes}]
+external_secrets:
+  description: ExternalSecrets.
+  returned: when gathered
+  type: list
+  elements: dict
+  sample: [{name: app-secrets, namespace: applications, ready: true, in_sync: true, reason: SecretSynced, message: secret synced,
+            managed: true, store: {name: vault, kind: SecretStore}, target: app-secrets, refresh_interval: 15m,
+            refresh_policy: Periodic, refresh_time: "2026-08-01T12:00:00Z", target_keys: [password, username]}]
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+
+SPEC = {
+    "gather": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["stores", "external_secrets"],
+        "default": ["stores", "external_secrets"],
+    },
+    "namespaces": {"type": "list", "elements": "str"},
+    "name": {"type": "str"},
+    "label_selector": {"type": "str"},
+    "target_keys": {"type": "bool", "default": False, "no_log": False},
+}
+
+
+def main() -> None:
+    module = KubernetesModule(SPEC)
+    with module.client() as client:
+        result = external_secrets.survey(client, module.params)
+        module.ansible.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

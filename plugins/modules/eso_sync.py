@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: eso_sync
+short_description: Force ExternalSecrets to be synced and prove that they were
+version_added: 0.1.0
+description:
+  - Changes an annotation of each ExternalSecret to a unique value, so that the operator reads Vault at once.
+  - Waits until the operator's status shows a success that is newer than that and about the newest spec.
+  - Compares the Secret's values before and after, by digest and in memory, and names the keys that changed. No value leaves the module.
+  - An ExternalSecret that the operator never syncs again is refused, with the reason.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.kubernetes
+attributes:
+  check_mode:
+    description: Reads everything, forces nothing, and reports what would be forced.
+    support: full
+  diff_mode:
+    description: Shows the annotation that is changed.
+    support: full
+options:
+  name: &name
+    description: Name of the ExternalSecret.
+    type: str
+  namespace: &namespace
+    description: Its namespace.
+    type: str
+  expect_keys: &expect_keys
+    description: Keys that the Secret must have in the end.
+    type: list
+    elements: str
+  expect_sha256: &expect_sha256
+    description: Keys of the Secret and the SHA-256 of the values that they must have in the end, in hexadecimal digits.
+    type: dict
+  external_secrets:
+    description: Many ExternalSecrets. Excludes O(name).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        <<: *name
+        required: true
+      namespace:
+        <<: *namespace
+        required: true
+      expect_keys: *expect_keys
+      expect_sha256: *expect_sha256
+  api_version:
+    description: Version of the API to use; by default V(v1) where the API server serves it, else V(v1beta1).
+    type: str
+  wait_timeout:
+    description: Seconds to wait for all syncs together.
+    type: int
+    default: 120
+  workers:
+    description: How many requests are under way at the same time, over one pool of connections.
+    type: int
+    default: 4
+"""
+
+EXAMPLES = r"""
+- name: Bring a rotated password to the cluster at once
+  secretops.vault_eso.eso_sync:
+    name: app-secrets
+    namespace: applications
+    expect_keys: [password]
+  register: sync
+
+- name: Make sure that nothing but the password changed
+  ansible.builtin.assert:
+    that: sync.changed_keys == ["password"]
+
+- name: Sync many at once
+  secretops.vault_eso.eso_sync:
+    external_secrets:
+      - {name: app-secrets, namespace: applications}
+      - {name: cache, namespace: applications}
+"""
+
+RETURN = r"""
+results:
+  description:
+    - One entry per ExternalSecret. The C(info) of each has what stands below for a single one.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: ExternalSecret, name: applications/app-secrets, action: update, changed: true, fields: [force-sync],
+            info: {target: app-secrets, keys: [password, username], changed_keys: [password]}}]
+summary:
+  description: How many were forced (update) and how many failed.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 2, delete: 0, none: 0, failed: 0, not_reached: 0}
+target:
+  description: Name of the Secret.
+  returned: for a single ExternalSecret
+  type: str
+  sample: app-secrets
+keys:
+  description: Keys of the Secret.
+  returned: for a single ExternalSecret, when the Secret may be read
+  type: list
+  elements: str
+  sample: [password, username]
+changed_keys:
+  description: Keys whose value was changed, added or removed by this sync.
+  returned: for a single ExternalSecret, when the Secret may be read
+  type: list
+  elements: str
+  sample: [password]
+refresh_time:
+  description: When the operator says it was synced.
+  returned: for a single ExternalSecret
+  type: str
+  sample: "2026-08-01T12:00:00Z"
+synced_resource_version:
+  description: The operator's mark of what was synced, generation and a hash.
+  returned: for a single ExternalSecret
+  type: str
+  sample: 3-4f2c
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import EXTERNAL_SECRET
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.sync import Sync
+
+ITEM = {
+    "name": {"type": "str"},
+    "namespace": {"type": "str"},
+    "expect_keys": {"type": "list", "elements": "str", "no_log": False},
+    "expect_sha256": {"type": "dict", "no_log": True},
+}
+SPEC = {"api_version": {"type": "str"}, "wait_timeout": {"type": "int", "default": 120}}
+
+
+def main() -> None:
+    module = ActionModule(SPEC, "external_secrets", ITEM, ["name", "namespace"])
+    with module.client() as client:
+        reader, version = Reader(client), client.version_of(EXTERNAL_SECRET, module.params["api_version"])
+        syncs = [Sync(client, reader, version, item) for item in module.items()]
+        reader.prefetch((EXTERNAL_SECRET, version, one.namespace) for one in syncs)
+        module.carry_out(client, syncs, wait=True)
+
+
+if __name__ == "__main__":
+    main()
