@@ -57,18 +57,18 @@ def begin(client: Client, login: Login, params: Mapping[str, Any], warn: Warn) -
     if params["child"]:
         client.token = _child(client, params)
     try:
-        known = client.read("auth/token/lookup-self") or {}
+        known = _known(client)
+        if not ours:
+            private_file.write(dest + BORROWED, "The token beside this file existed before: it is not revoked with it.")
         private_file.write(dest, str(client.token))
     except SecretopsError:
         if ours:
             _revoke(client, warn)
         raise
-    if left and left not in (given, client.token) and not borrowed:
-        _revoke(client.at(client.url, left), warn)
     if ours:
         private_file.remove(dest + BORROWED)
-    else:
-        private_file.write(dest + BORROWED, "The token beside this file existed before: it is not revoked with it.")
+    if left and left not in (given, client.token) and not borrowed:
+        _revoke(client.at(client.url, left), warn)
     return {
         "dest": dest,
         "url": client.url,
@@ -77,6 +77,16 @@ def begin(client: Client, login: Login, params: Mapping[str, Any], warn: Warn) -
         "policies": sorted({*(known.get("policies") or []), *(known.get("identity_policies") or [])}),
         "display_name": known.get("display_name") or "",
     }
+
+
+def _known(client: Client) -> dict[str, Any]:
+    """Return what the server says of the token; nothing when its policies do not let it ask."""
+    try:
+        return client.read("auth/token/lookup-self") or {}
+    except PermissionDenied as error:
+        if "invalid, expired or revoked" in error.what:
+            raise
+        return {}
 
 
 def _child(client: Client, params: Mapping[str, Any]) -> str:
