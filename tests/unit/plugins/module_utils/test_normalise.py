@@ -1,0 +1,128 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When two values are the same value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils import normalise
+from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        ("1h", 3600),
+        ("60m", 3600),
+        ("1h0m0s", 3600),
+        ("1.5h", 5400),
+        ("7d", 604800),
+        ("2w", 1209600),
+        ("500ms", 0.5),
+        ("", 0),
+        ("-1", -1),
+        (None, None),
+    ],
+)
+def test_seconds(value: Any, expected: Any) -> None:
+    assert normalise.seconds(value) == expected
+
+
+@pytest.mark.parametrize("value", ["1x", "h", "one hour", "1h 30m", True, "1h-1m", [60]])
+def test_seconds_refuses_what_is_no_duration(value: Any) -> None:
+    with pytest.raises(InvalidInput, match="is not a duration; write seconds"):
+        normalise.seconds(value)
+
+
+def test_duration_takes_a_missing_one_for_zero() -> None:
+    assert normalise.same(None, "0s", normalise.duration)
+    assert normalise.same(3600, "1h", normalise.duration)
+    assert not normalise.same(None, "1h", normalise.duration)
+    assert normalise.duration("soon") == "soon"
+
+
+def test_strings_and_sets() -> None:
+    assert normalise.strings("b, a,,b") == ["b", "a", "b"]
+    assert normalise.strings(["a,b", " c "]) == ["a,b", "c"]
+    assert normalise.strings(None) == []
+    assert normalise.strings([True, 5]) == ["true", "5"]
+    assert normalise.string_set("b,a,b") == normalise.string_set(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("yes", True), ("False", False), ("", False), (None, False), (1, True), (0, False), ("maybe", "maybe")],
+)
+def test_boolean(value: Any, expected: Any) -> None:
+    assert normalise.boolean(value) == expected
+
+
+def test_pem_ignores_line_ends_and_blank_lines() -> None:
+    unix = "-----BEGIN X-----\nAA\n-----END X-----"
+    assert normalise.pem("\r\n" + unix.replace("\n", "\r\n") + "\r\n\r\n") == unix
+    assert normalise.pem_list(unix + "\n") == normalise.pem_list([unix])
+    assert normalise.pem_list(None) == []
+
+
+def test_text_keeps_what_matters() -> None:
+    assert normalise.text("a  \r\n  b\n\n") == "a\n  b"
+    assert normalise.text("a b") != normalise.text("a  b")
+
+
+@pytest.mark.parametrize(
+    ("current", "desired"),
+    [
+        (3600, "1h"),
+        ("1h0m0s", "1h"),
+        ("3600", 3600),
+        (["b", "a"], "a,b"),
+        (["a", "b"], ["b", "a"]),
+        (None, []),
+        (None, {}),
+        (None, ""),
+        (None, False),
+        (None, 0),
+        ("true", True),
+        (False, "no"),
+        ('{"a": 1}', {"a": 1}),
+        ("line\n", "line"),
+    ],
+)
+def test_guess_finds_the_same(current: Any, desired: Any) -> None:
+    assert normalise.same(current, desired)
+    assert normalise.same(desired, current)
+
+
+@pytest.mark.parametrize(
+    ("current", "desired"),
+    [
+        (3600, "2h"),
+        (None, "x"),
+        (None, True),
+        (None, 5),
+        (["a"], ["a", "b"]),
+        (["a"], None),
+        ("true", False),
+        ({"a": 1}, {"a": 2}),
+        ({"a": 1}, None),
+        ("a", "b"),
+        ([{"a": 1}], [{"a": 2}]),
+        ("text", 5),
+    ],
+)
+def test_guess_finds_the_difference(current: Any, desired: Any) -> None:
+    assert not normalise.same(current, desired)
+    assert not normalise.same(desired, current)
+
+
+def test_differing_names_declared_fields_only() -> None:
+    current = {"ttl": 3600, "policies": ["b", "a"], "extra": "left alone", "host": "x"}
+    desired = {"ttl": "1h", "policies": "a,b", "host": "y", "new": True}
+    assert normalise.differing(current, desired) == ["host", "new"]
+    assert normalise.differing({"host": "X"}, {"host": "x"}, {"host": lambda value: value.lower()}) == []

@@ -1,0 +1,48 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be printed."""
+
+from __future__ import annotations
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils import redact
+
+
+def test_pair_hides_values_and_keeps_the_difference_visible() -> None:
+    before, after = redact.pair(
+        {"password": "old", "same": "kept", "user": "a"},
+        {"password": "new", "same": "kept", "user": "b"},
+        {"password", "same"},
+        ["password", "user"],
+    )
+    assert before == {"password": redact.HIDDEN_OLD, "same": redact.HIDDEN, "user": "a"}
+    assert after == {"password": redact.HIDDEN_NEW, "same": redact.HIDDEN, "user": "b"}
+    assert before["password"] != after["password"]
+
+
+def test_pair_hides_everything_by_a_star() -> None:
+    before, after = redact.pair(None, {"a": 1, "b": {"c": "deep"}}, {"*"}, ["a"])
+    assert before == {}
+    assert after == {"a": redact.HIDDEN_NEW, "b": redact.HIDDEN}
+
+
+def test_pair_leaves_the_given_states_alone() -> None:
+    state = {"password": "old"}
+    redact.pair(state, state, {"password"})
+    assert state == {"password": "old"}
+
+
+def test_scrub_takes_the_longest_first() -> None:
+    text = "token abcd-long and abcd here"
+    assert redact.scrub(text, ["abcd", "abcd-long"]) == "token %s and %s here" % (redact.HIDDEN, redact.HIDDEN)
+    assert "long" not in redact.scrub(text, ["abcd", "abcd-long"])
+
+
+def test_scrub_spares_what_is_too_short_to_be_a_secret() -> None:
+    assert redact.scrub("a yes and a no", ["a", "yes", ""]) == "a yes and a no"
+
+
+def test_as_text_is_sorted_and_keeps_blocks_as_lines() -> None:
+    text = redact.as_text({"b": "x", "a": ["1", "2"], "pem": "one\ntwo\n", "n": None})
+    assert text == 'a: ["1", "2"]\nb: x\nn: null\npem: |\n  one\n  two\n'
+    assert redact.as_text({}) == ""
