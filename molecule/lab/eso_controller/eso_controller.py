@@ -44,6 +44,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ClusterPushSecret": ("clusterpushsecrets", ("v1alpha1",)),  # only told that it is not emulated
 }
 WORKERS = 4
+START = 20.0  # seconds that the API server may take to answer at the start
 
 
 class RealOperator(Exception):
@@ -51,15 +52,9 @@ class RealOperator(Exception):
 
 
 def refuse_beside_a_real_one(kube: Kube) -> None:
-    """Raise RealOperator when a Deployment of the real operator exists, or when that cannot be looked up."""
+    """Raise RealOperator when a Deployment of the real operator exists; ApiError or urllib3's when nobody can tell."""
     query = {"labelSelector": "app.kubernetes.io/name=external-secrets"}
-    try:
-        found = kube.call("GET", path_of("apps/v1", "deployments"), query)["items"]
-    except ApiError as error:
-        raise RealOperator(
-            f"cannot make sure that no real External Secrets Operator runs: {error}; allow listing "
-            "deployments in all namespaces"
-        ) from None
+    found = kube.call("GET", path_of("apps/v1", "deployments"), query)["items"]
     if found:
         meta = found[0]["metadata"]
         raise RealOperator(
@@ -105,10 +100,10 @@ class Discovery:
             )
         return path_of(version, KINDS[kind][0], namespace, name, subresource)
 
-    def version(self, kind: str) -> str:
-        """`group/version` of a kind that is served."""
+    def serves(self, kind: str) -> bool:
+        """Whether a kind was served when last asked."""
         with self.lock:
-            return self.known[kind]
+            return kind in self.known
 
     def locate(self, kind: str) -> str | None:
         """The path to list a kind, freshly discovered; None while it is not served."""
@@ -178,6 +173,8 @@ class Controller:
     def reconcile(self, key: Key) -> float | None:
         """One object; returns the seconds until it is looked at again, None for never."""
         kind, namespace, name = key
+        if not self.discovery.serves(kind):
+            return None  # gone with its CustomResourceDefinition; the watch brings it back
         if kind in ("SecretStore", "ClusterSecretStore"):
             return self.store.reconcile(kind, namespace, name)
         if kind == "ExternalSecret":
@@ -227,11 +224,31 @@ class Controller:
             "" if told else f"{type(error).__name__}: {error}" if known else f"{type(error).__name__} at {place}",
         )
 
+    def be_alone(self) -> None:
+        """Wait for an API server that answers. Raise RealOperator, or what kept it from answering for START seconds."""
+        end = time.monotonic() + START
+        while not self.stopping.is_set():
+            try:
+                return refuse_beside_a_real_one(self.kube)
+            except (ApiError, urllib3.exceptions.HTTPError) as error:
+                if time.monotonic() < end:
+                    self.stopping.wait(1)
+                    continue
+                if isinstance(error, ApiError):
+                    raise RealOperator(
+                        f"cannot make sure that no real External Secrets Operator runs: {error}; allow listing "
+                        "deployments in all namespaces"
+                    ) from None
+                raise
+        return None
+
     def run(self) -> int:
         """Run until SIGTERM or SIGINT. Return the exit code."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stopping.set())
-        refuse_beside_a_real_one(self.kube)
+        self.be_alone()
+        if self.stopping.is_set():
+            return 0
         log(NAME, "starts: this is an emulation, not External Secrets Operator; API server", self.kube.host)
         for informer in self.informers.values():
             informer.start()
@@ -243,14 +260,14 @@ class Controller:
         while not self.stopping.wait(min(self.resync, 15)):
             try:
                 refuse_beside_a_real_one(self.kube)
-            except urllib3.exceptions.HTTPError:
-                continue  # the API server is away: nobody can do anything
+            except (ApiError, urllib3.exceptions.HTTPError):
+                continue  # the API server is away or just starting: a real one could not do anything either
             if time.monotonic() >= due:
                 due = time.monotonic() + self.resync
                 for kind in KINDS:
                     for item in self.informers[kind].all():
                         self.queue.add(key_of(kind, item))
-        end = time.monotonic() + 1.5
+        end = time.monotonic() + 1.0
         while self.queue.working and time.monotonic() < end:  # let running refreshes revoke their tokens
             time.sleep(0.02)
         log(NAME, "ends")

@@ -366,6 +366,8 @@ class Recorder:
                         "reportingInstance": "",
                     },
                 )
+                if len(self.seen) >= 5000:  # forgetting them all only means that counts start again
+                    self.seen.clear()
                 self.seen[digest] = (name, 1)
         except (ApiError, urllib3.exceptions.HTTPError) as error:
             log(f"{item['kind']} {where}:", "could not write an Event:", str(error))
