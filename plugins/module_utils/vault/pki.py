@@ -1,0 +1,566 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificate authorities and roles of the PKI engine. Private keys are made by the server and never leave it.
+
+Source: /api-docs/secret/pki.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable, Mapping, Sequence
+from urllib.parse import quote
+
+from .. import normalise
+from ..errors import InvalidInput
+from ..reconcile import Change, Resource
+from .client import Client, VaultError, data_of
+from .secrets_engine import Mounted
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    HAS_CRYPTOGRAPHY = True
+except ImportError:
+    HAS_CRYPTOGRAPHY = False
+
+#: key sizes that the engine accepts; 0 is its default
+KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
+DEFAULT_BITS = {"rsa": 2048, "ec": 256, "ed25519": 0, "any": 0}
+#: options of an authority that are subject attributes, with the X.509 name of each
+SUBJECT = {"organization": "O", "ou": "OU", "country": "C", "locality": "L", "province": "ST",
+           "street_address": "STREET", "postal_code": "2.5.4.17"}
+#: options of an authority that go into its certificate and are fixed by that
+CERTIFICATE = ("common_name", "key_type", "key_bits", "signature_bits", "ttl", "not_after", "alt_names", "ip_sans", "uri_sans",
+               "exclude_cn_from_sans", "max_path_length", "permitted_dns_domains", *SUBJECT)
+URLS: dict[str, normalise.Normaliser] = {
+    "issuing_certificates": normalise.string_set,
+    "crl_distribution_points": normalise.string_set,
+    "ocsp_servers": normalise.string_set,
+    "enable_templating": normalise.boolean,
+}
+CRL: dict[str, normalise.Normaliser] = {
+    "expiry": normalise.seconds,
+    "disable": normalise.boolean,
+    "auto_rebuild": normalise.boolean,
+    "auto_rebuild_grace_period": normalise.seconds,
+    "enable_delta": normalise.boolean,
+    "delta_rebuild_interval": normalise.seconds,
+    "ocsp_disable": normalise.boolean,
+    "ocsp_expiry": normalise.seconds,
+    "allow_expired_cert_revocation": normalise.boolean,
+}
+CLUSTER: dict[str, normalise.Normaliser] = {"path": normalise.scalar, "aia_path": normalise.scalar}
+GROUPS = {"urls": URLS, "crl": CRL, "cluster": CLUSTER}
+
+
+def check_key(key_type: str | None, key_bits: int | None) -> None:
+    """Refuse a key size that the type has not. Raises InvalidInput."""
+    kind = key_type or "rsa"
+    if kind not in KEY_BITS:
+        raise InvalidInput('unknown key type "%s"' % kind, remedy="use %s" % ", ".join(KEY_BITS))
+    if key_bits is not None and key_bits not in KEY_BITS[kind]:
+        raise InvalidInput("a key of type %s has no size of %d bits" % (kind, key_bits),
+                           remedy="use one of %s" % ", ".join(str(bits) for bits in KEY_BITS[kind]))
+
+
+def blocks(text: Any) -> list[str]:
+    """Return the PEM blocks of a text or a list of texts, without blank lines and repetitions."""
+    joined = "\n".join(text) if isinstance(text, (list, tuple)) else normalise.scalar(text)
+    found = re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", joined, re.DOTALL)
+    pems = [normalise.pem("-----BEGIN %s-----%s-----END %s-----" % (kind, body, kind)) for kind, body in found]
+    return list(dict.fromkeys(pems))
+
+
+def describe_certificate(pem: str) -> dict[str, Any]:
+    """Return what a certificate says, by the names of the options it came from; {} when it cannot be parsed."""
+    if not HAS_CRYPTOGRAPHY:
+        return {}
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        return {}
+
+    def names(oid: str) -> list[str]:
+        return sorted(str(part.value) for part in certificate.subject if part.oid.dotted_string == oid)
+    oids = {"organization": "2.5.4.10", "ou": "2.5.4.11", "country": "2.5.4.6", "locality": "2.5.4.7",
+            "province": "2.5.4.8", "street_address": "2.5.4.9", "postal_code": "2.5.4.17"}
+    facts: dict[str, Any] = {name: names(oid) for name, oid in oids.items()}
+    facts["common_name"] = "".join(names("2.5.4.3"))
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        facts["key_type"], facts["key_bits"] = "rsa", key.key_size
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        facts["key_type"], facts["key_bits"] = "ec", key.curve.key_size
+    else:
+        facts["key_type"], facts["key_bits"] = "ed25519", 0
+    # the older names of the properties warn on new versions of the library, the newer are missing on old ones
+    begin, end = (getattr(certificate, name + "_utc", None) or getattr(certificate, name)
+                  for name in ("not_valid_before", "not_valid_after"))
+    facts["ttl"] = int((end - begin).total_seconds())
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        facts["max_path_length"] = -1 if constraints.path_length is None else constraints.path_length
+    except x509.ExtensionNotFound:
+        pass
+    return facts
+
+
+def same_key(certificate: str, csr: str) -> bool:
+    """Tell whether a certificate and a request are for the same key; True when nobody can tell. Raises InvalidInput."""
+    if not HAS_CRYPTOGRAPHY:
+        return True
+
+    def spki(key: Any) -> bytes:
+        return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+    try:
+        signed = spki(x509.load_pem_x509_certificate(certificate.encode()).public_key())
+    except ValueError as error:
+        raise InvalidInput('"certificate" holds no readable certificate', remedy="give it as PEM") from error
+    return signed == spki(x509.load_pem_x509_csr(csr.encode()).public_key())
+
+
+def certificate_differences(item: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """Return, for people, the declared attributes that an existing certificate does not have."""
+    found = []
+    for name, value in item.items():
+        if name not in facts or value is None or name not in CERTIFICATE:
+            continue
+        actual = facts[name]
+        if name in SUBJECT:
+            wrong = normalise.string_set(value) != actual
+        elif name == "ttl":
+            # the server dates a certificate back by half a minute
+            seconds = normalise.seconds(value) or 0
+            wrong = bool(seconds) and abs(actual - seconds) > 300
+        elif name == "key_bits":
+            wrong = (value or DEFAULT_BITS.get(str(item.get("key_type") or "rsa"), 0)) != actual
+        else:
+            wrong = value != actual
+        if wrong:
+            found.append('%s is "%s", not "%s"' % (name, " ".join(actual) if isinstance(actual, list) else actual, (
+                ", ".join(value) if isinstance(value, list) else value)))
+    return found
+
+
+def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
+    """Return url settings with ``{mount}`` or ``{{mount}}`` replaced by the mount's path."""
+    def filled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        return re.sub(r"\{\{\s*mount\s*\}\}|\{mount\}", mount, value) if isinstance(value, str) else value
+    return {name: filled(value) for name, value in urls.items()}
+
+
+class Inside(Resource):
+    """An object inside a PKI mount."""
+
+    def __init__(self, mounted: Mounted, mount: str, name: str, desired: Mapping[str, Any] | None) -> None:
+        self.mounted = mounted
+        self.client: Client = mounted.client
+        self.mount = mount
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.mount):
+            raise InvalidInput('"%s" is no mount' % self.mount, remedy='write it like "pki"')
+
+    def find(self) -> bool:
+        """Make sure that the mount is a PKI engine; False when it does not exist (yet). Raises InvalidInput."""
+        return self.mounted.require(self.mount, "pki") is not None
+
+    def need_mount(self) -> None:
+        """Refuse to write where nothing is mounted. Raises InvalidInput."""
+        if not self.find():
+            raise InvalidInput("nothing is mounted there", 'mount "%s"' % self.mount,
+                               "mount a PKI engine first (module vault_secrets_engine)")
+
+    def listing(self, what: str) -> dict[str, dict[str, Any]]:
+        """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""
+        answer = self.client.request("LIST", "%s/%s" % (self.mount, what), missing_ok=True)
+        data = data_of(answer) if answer else {}
+        info = data.get("key_info") or {}
+        return {name: info.get(name) or {} for name in data.get("keys") or []}
+
+
+class Authority(Inside):
+    """The authority of a PKI mount: its key and certificate, made once, and the settings around them."""
+
+    kind = "PKI CA"
+    holds_data = True
+    fields = {"%s.%s" % (group, name): function for group, table in GROUPS.items() for name, function in table.items()}
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+        self.item = item
+        mount = normalise.path(item["mount"])
+        self.intermediate = item.get("type") == "intermediate"
+        self.issuer_mount = normalise.path(item.get("issuer_mount"))
+        self.signed = blocks(item.get("certificate"))
+        self.issuer: dict[str, Any] = {}
+        self.key = ""
+        self.csr = ""
+        desired: dict[str, Any] | None = None
+        if item["state"] == "present":
+            desired = {name: item.get(name) for name in (*CERTIFICATE, "issuer_name", "key_name", "default_issuer")}
+            for group in GROUPS:
+                values = item.get(group) or {}
+                values = with_mount(values, mount) if group == "urls" else values
+                desired.update({"%s.%s" % (group, name): value for name, value in values.items()})
+            if self.signed:
+                desired["certificate"] = self.signed[0]
+        super().__init__(mounted, mount, mount, desired)
+        self.info["mount"] = mount
+
+    def check(self) -> None:
+        super().check()
+        if self.desired is None:
+            return
+        if not self.desired.get("common_name"):
+            raise InvalidInput('"common_name" is missing', remedy="say how the authority is called")
+        check_key(self.desired.get("key_type"), self.desired.get("key_bits"))
+        for name, value in self.desired.items():
+            if name in self.fields:
+                self.fields[name](value)
+        normalise.seconds(self.desired.get("ttl"))
+        if not self.intermediate:
+            for option in ("issuer_mount", "certificate", "issuer_ref"):
+                if self.item.get(option):
+                    raise InvalidInput('"%s" is for an intermediate authority' % option,
+                                       remedy='remove it, or set "type: intermediate"')
+        if self.issuer_mount and self.item.get("certificate"):
+            raise InvalidInput('"issuer_mount" and "certificate" contradict each other', remedy="give one of the two")
+        if self.issuer_mount == self.mount:
+            raise InvalidInput("it would sign itself", remedy='name another mount as "issuer_mount", or use "type: root"')
+        if self.item.get("certificate") and not self.signed:
+            raise InvalidInput('"certificate" holds no PEM block', remedy="give the signed certificate as PEM")
+        if any("PRIVATE" in block.splitlines()[0] for block in self.signed):
+            raise InvalidInput('"certificate" holds a private key', remedy="give certificates only")
+        for option in ("issuer_name", "key_name"):
+            if self.desired.get(option) and not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.desired[option]):
+                raise InvalidInput('%s "%s" holds characters that the server refuses' % (option, self.desired[option]),
+                                   remedy="use letters, digits, - _ and .")
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def _choose_issuer(self, issuers: Mapping[str, Mapping[str, Any]]) -> str:
+        """Return the id of the issuer that the declaration is about, '' when there is none."""
+        # an intermediate's mount holds its issuers' certificates too, without keys; old servers do not list the keys
+        own = {name: entry for name, entry in issuers.items() if entry.get("key_id", "unknown")}
+        if not own and not self.intermediate:
+            own = dict(issuers)
+        if self.signed:
+            # only an issuer with this very certificate will do
+            return next((name for name in issuers
+                         if blocks(self._read_issuer(name).get("certificate"))[:1] == self.signed[:1]), "")
+        wanted = (self.desired or {}).get("issuer_name")
+        for name, entry in own.items():
+            if wanted and wanted in (entry.get("issuer_name"), name):
+                return name
+        if wanted and len(own) > 1:
+            raise InvalidInput('none of the %d issuers is called "%s"' % (len(own), wanted),
+                               remedy="correct the name, or give one of them this name")
+        return next((name for name, entry in own.items() if entry.get("is_default")), next(iter(own), ""))
+
+    def _read_issuer(self, reference: str) -> dict[str, Any]:
+        return self.client.read("%s/issuer/%s" % (self.mount, reference)) or {}
+
+    def _choose_key(self) -> str:
+        """Return the id of the key that waits for its certificate, '' when there is none."""
+        keys = self.listing("keys")
+        wanted = (self.desired or {}).get("key_name")
+        for name, entry in keys.items():
+            if wanted and entry.get("key_name") == wanted:
+                return name
+        return next(iter(keys), "") if len(keys) == 1 and not wanted else ""
+
+    def read(self) -> Mapping[str, Any] | None:
+        if not self.find():
+            return None
+        issuers = self.listing("issuers")
+        if self.desired is None:
+            return {"issuers": sorted(issuers)} if issuers else None
+        chosen = self._choose_issuer(issuers)
+        current: dict[str, Any] = {}
+        if chosen:
+            self.issuer = self._read_issuer(chosen)
+            self._tell_issuer()
+            current["certificate"] = (blocks(self.issuer.get("certificate")) or [""])[0]
+            current["issuer_name"] = self.issuer.get("issuer_name") or ""
+            self._warn(current["certificate"])
+        elif self.intermediate:
+            self.key = self._choose_key()
+            if self.key:
+                self._request_existing()
+        name_holder = next((name for name, entry in issuers.items()
+                            if entry.get("issuer_name") and entry["issuer_name"] == self.desired.get("issuer_name")), "")
+        if self.signed and not chosen and name_holder:
+            raise InvalidInput('another certificate is the issuer "%s"' % self.desired["issuer_name"],
+                               remedy='declare a new "issuer_name" with the new certificate')
+        if not chosen and not self.csr:
+            if self.signed:
+                raise InvalidInput("there is no key that the certificate could belong to",
+                                   remedy='run without "certificate" first, and have the returned CSR signed')
+            return None
+        if self.signed and not chosen and not same_key(self.signed[0], self.csr):
+            raise InvalidInput("the certificate is for another key than that of this mount's CSR",
+                               remedy="have the returned CSR signed, and give the certificate that comes of it")
+        default = next((name for name, entry in issuers.items() if entry.get("is_default")), "")
+        current["default_issuer"] = issuers.get(default, {}).get("issuer_name") or default
+        if self.desired.get("default_issuer") == default:
+            current["default_issuer"] = default
+        for group in GROUPS:
+            if any(name.startswith(group + ".") for name in self.desired):
+                found = self.client.read("%s/config/%s" % (self.mount, group)) or {}
+                current.update({"%s.%s" % (group, name): value for name, value in found.items()})
+        return current
+
+    def _warn(self, certificate: str) -> None:
+        differences = certificate_differences(self.item, describe_certificate(certificate))
+        if differences:
+            self.warnings.append("the existing certificate stays as it is, though its %s; remove the authority or use "
+                                 "another mount for a new one" % "; its ".join(differences))
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        names = [name for name in desired if name in self.fields]
+        if self.issuer or self.signed or (self.csr and self.issuer_mount):
+            names += [name for name in ("issuer_name", "default_issuer") if desired.get(name)]
+        differing = normalise.differing(current, {name: desired[name] for name in names}, self.fields)
+        if not self.issuer and (self.signed or self.issuer_mount):
+            # a key without certificate: interrupted, or the external authority has signed at last
+            differing.append("certificate")
+        return sorted(set(differing))
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _tell_issuer(self) -> None:
+        self.info.update(issuer_id=self.issuer.get("issuer_id"), issuer_name=self.issuer.get("issuer_name") or "",
+                         key_id=self.issuer.get("key_id") or "", certificate=normalise.pem(self.issuer.get("certificate")),
+                         ca_chain=normalise.pem_list(self.issuer.get("ca_chain")))
+
+    def _body(self, *names: str) -> dict[str, Any]:
+        body = {name: (self.desired or {})[name] for name in names if name in (self.desired or {})}
+        if "alt_names" in body:
+            # the one list that the API takes as text only
+            body["alt_names"] = ",".join(body["alt_names"])
+        return body
+
+    def _request_existing(self) -> None:
+        """Ask for the CSR of the key that exists; the server makes it anew and stores nothing."""
+        body = self._body(*(name for name in CERTIFICATE if name not in ("key_type", "key_bits", "ttl", "not_after")))
+        answer = data_of(self.client.write("%s/intermediate/generate/existing" % self.mount, {**body, "key_ref": self.key}))
+        self.csr = normalise.pem(answer.get("csr"))
+        self.info.update(csr=self.csr, key_id=self.key)
+
+    def _request_new(self) -> None:
+        body = self._body(*(name for name in CERTIFICATE if name not in ("ttl", "not_after")), "key_name")
+        answer = data_of(self.client.write("%s/intermediate/generate/internal" % self.mount, body, idempotent=False))
+        self.key, self.csr = answer.get("key_id") or "", normalise.pem(answer.get("csr"))
+        self.info.update(csr=self.csr, key_id=self.key)
+
+    def _sign(self) -> list[str]:
+        """Have the CSR signed by another mount of the server; return the certificate and its chain."""
+        body = self._body(*(name for name in CERTIFICATE if name not in ("key_type", "key_bits")))
+        path = "%s/issuer/%s/sign-intermediate" % (self.issuer_mount, quote(self.item.get("issuer_ref") or "default", safe=""))
+        answer = data_of(self.client.write(path, {**body, "csr": self.csr, "format": "pem"}, idempotent=False))
+        return blocks([answer.get("certificate") or "", *(answer.get("ca_chain") or [answer.get("issuing_ca") or ""])])
+
+    def _import(self, chain: Sequence[str]) -> str:
+        """Store a signed certificate with its chain; return the id of the issuer that has our key."""
+        answer = data_of(self.client.write("%s/intermediate/set-signed" % self.mount, {"certificate": "\n".join(chain)}))
+        mapping = answer.get("mapping") or {}
+        for issuer, key in mapping.items():
+            if key and key == self.key:
+                return str(issuer)
+        # imported before: the answer names new issuers only
+        for issuer in self.listing("issuers"):
+            found = self._read_issuer(issuer)
+            if found.get("key_id") == self.key and blocks(found.get("certificate"))[:1] == list(chain[:1]):
+                return issuer
+        raise VaultError("the certificate was stored, but no issuer has the key %s" % self.key,
+                         remedy="check that the certificate was made from the returned CSR")
+
+    def write(self, change: Change) -> None:
+        self.need_mount()
+        # settings first: they become part of the certificates that are made afterwards
+        for group in ("cluster", "urls", "crl"):
+            body = {name.split(".", 1)[1]: (self.desired or {})[name]
+                    for name in change.fields if name.startswith(group + ".")}
+            if body:
+                self.client.write("%s/config/%s" % (self.mount, group), body)
+        if not self.issuer and not self.intermediate:
+            answer = data_of(self.client.write("%s/root/generate/internal" % self.mount,
+                                               self._body(*CERTIFICATE, "issuer_name", "key_name"), idempotent=False))
+            self.issuer = self._read_issuer(answer.get("issuer_id") or "default")
+            self._warn(normalise.pem(self.issuer.get("certificate")))
+        elif not self.issuer:
+            if not self.csr:
+                self._request_new()
+            chain = self.signed or (self._sign() if self.issuer_mount else [])
+            if not chain:
+                return
+            had_default = self._default()
+            issuer = self._import(chain)
+            if not had_default and not (self.desired or {}).get("default_issuer"):
+                # of an imported chain only this issuer can sign
+                self.client.write("%s/config/issuers" % self.mount, {"default": issuer})
+            self.issuer = self._read_issuer(issuer)
+            self.info.pop("csr", None)
+            self._warn(normalise.pem(self.issuer.get("certificate")))
+        self._name_and_default()
+        self._tell_issuer()
+
+    def _default(self) -> str:
+        return str((self.client.read("%s/config/issuers" % self.mount) or {}).get("default") or "")
+
+    def _name_and_default(self) -> None:
+        name = (self.desired or {}).get("issuer_name")
+        if name and self.issuer.get("issuer_name") != name:
+            self.client.request("PATCH", "%s/issuer/%s" % (self.mount, self.issuer["issuer_id"]), {"issuer_name": name},
+                                headers={"Content-Type": "application/merge-patch+json"}, idempotent=True)
+            self.issuer["issuer_name"] = name
+        wanted = (self.desired or {}).get("default_issuer")
+        if wanted:
+            reference = self.issuer["issuer_id"] if wanted == name else (self._read_issuer(wanted).get("issuer_id"))
+            if not reference:
+                raise InvalidInput('there is no issuer "%s"' % wanted, remedy='correct "default_issuer"')
+            if self._default() != reference:
+                self.client.write("%s/config/issuers" % self.mount, {"default": reference})
+
+    def delete(self, change: Change) -> None:
+        self.client.delete("%s/root" % self.mount)
+
+
+def authorities(mounted: Mounted, items: Iterable[Mapping[str, Any]]) -> list[Authority]:
+    """Return the resources of declared authorities, ranked so that an issuer stands before what it signs.
+
+    Raises InvalidInput when authorities would sign each other in a circle.
+    """
+    resources = [Authority(mounted, item) for item in items]
+    by_mount = {resource.mount: resource for resource in resources}
+    for resource in resources:
+        above, seen = by_mount.get(resource.issuer_mount), {resource.mount}
+        while above is not None:
+            if above.mount in seen:
+                raise InvalidInput("signs itself in a circle with others", resource.label, 'correct "issuer_mount"')
+            seen.add(above.mount)
+            resource.rank += 1
+            above = by_mount.get(above.issuer_mount)
+    return resources
+
+
+# -- roles ------------------------------------------------------------------------------------------------------------
+
+
+def usages(value: Any) -> list[str]:
+    """Return key usages in one form: ``DigitalSignature``, ``KeyUsageDigitalSignature`` and other case are the same."""
+    return sorted({re.sub(r"^(ext)?keyusage", "", name.lower()) for name in normalise.strings(value)})
+
+
+ROLE: dict[str, normalise.Normaliser] = {
+    **dict.fromkeys(("ttl", "max_ttl", "not_before_duration"), lambda value: normalise.seconds(value or 0)),
+    **dict.fromkeys(("key_bits", "signature_bits"), normalise.integer),
+    **dict.fromkeys(("key_usage", "ext_key_usage"), usages),
+    **dict.fromkeys(("allowed_domains", "allowed_uri_sans", "allowed_other_sans", "allowed_ip_sans_cidr", "ext_key_usage_oids",
+                     "cn_validations", "allowed_serial_numbers", "allowed_user_ids", *SUBJECT), normalise.string_set),
+}
+FLAGS = ("allow_localhost", "allow_bare_domains", "allow_subdomains", "allow_glob_domains", "allow_wildcard_certificates",
+         "allow_any_name", "allow_ip_sans", "allowed_domains_template", "enforce_hostnames", "require_cn", "server_flag",
+         "client_flag", "code_signing_flag", "email_protection_flag", "use_csr_common_name", "use_csr_sans", "no_store",
+         "generate_lease", "basic_constraints_valid_for_non_ca")
+TYPED = ("issuer_ref", "ttl", "max_ttl", "not_before_duration", "allowed_domains", "allowed_uri_sans", "allowed_other_sans",
+         "key_type", "key_bits", "signature_bits", "key_usage", "ext_key_usage", *SUBJECT, *FLAGS)
+ROLE.update(dict.fromkeys(FLAGS, normalise.boolean))
+
+
+class Role(Inside):
+    """One role of a PKI mount."""
+
+    kind = "PKI role"
+    fields = ROLE
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+        self.item = item
+        mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
+        self.role = role
+        self.options = dict(item.get("options") or {})
+        desired = None
+        if item["state"] == "present":
+            desired = {**self.options, **{name: item[name] for name in TYPED if item.get(name) is not None}}
+        super().__init__(mounted, mount, "%s/%s" % (mount, role), desired)
+        self.info.update(mount=mount, name=role)
+
+    def check(self) -> None:
+        super().check()
+        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.role):
+            raise InvalidInput("the name is empty or holds characters that the server refuses",
+                               remedy="use letters, digits, - _ and .")
+        if self.desired is None:
+            return
+        twice = sorted(name for name in self.options if self.item.get(name) is not None)
+        if twice:
+            raise InvalidInput('"%s" is given twice' % twice[0], remedy='remove it from "options"')
+        for name, value in self.desired.items():
+            if name in self.fields:
+                self.fields[name](value)
+        check_key(self.desired.get("key_type"), normalise.integer(self.desired.get("key_bits")))
+        usual, longest = (normalise.seconds(self.desired.get(name)) for name in ("ttl", "max_ttl"))
+        if usual and longest and usual > longest:
+            raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
+
+    def _path(self) -> str:
+        return "%s/roles/%s" % (self.mount, self.role)
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self.client.read(self._path()) if self.find() else None
+        unknown = sorted(set(self.options) - set(current)) if current is not None and self.desired is not None else []
+        if unknown:
+            raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
+        return current
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        filled = dict(desired)
+        if filled.get("key_bits") == 0:
+            # the server keeps the size that 0 stands for
+            filled["key_bits"] = DEFAULT_BITS.get(filled.get("key_type") or current.get("key_type") or "rsa", 0)
+        return super().compare(current, filled)
+
+    def write(self, change: Change) -> None:
+        self.need_mount()
+        # a write replaces the role, so what is not declared goes along as it is
+        current = dict(change.current or {})
+        if "key_type" in (self.desired or {}) and current.get("key_type") != (self.desired or {})["key_type"]:
+            # these belong to the old type
+            current.pop("key_bits", None)
+            current.pop("signature_bits", None)
+        kept = {name: value for name, value in current.items() if value is not None}
+        answer = self.client.write(self._path(), {**kept, **(self.desired or {})})
+        ignored = sorted(name for name in self.options for warning in answer.get("warnings") or []
+                         if "unrecognized" in warning and re.search(r"\b%s\b" % re.escape(name), warning))
+        if ignored:
+            raise InvalidInput('the role is written, but the server ignores the option "%s"' % ignored[0],
+                               remedy='correct "options"')
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self._path())
+
+
+def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], mount: str | None = None, purge: bool = False,
+          protected: Iterable[str] = ()) -> list[Role]:
+    """Return the resources of declared roles; with ``purge`` also of the others in their mounts, to be deleted.
+
+    ``mount`` is where roles are that name no mount of their own (``pki`` without it), and is purged even without items.
+    """
+    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}) for item in items]
+    if not purge:
+        return resources
+    declared = {(resource.mount, resource.role) for resource in resources}
+    kept = set(protected)
+    for place in sorted({resource.mount for resource in resources} or {normalise.path(mount or "pki")}):
+        if mounted.require(place, "pki") is None:
+            continue
+        for name in sorted(mounted.client.list("%s/roles" % place)):
+            if (place, name) not in declared and not kept & {name, "%s/%s" % (place, name)}:
+                resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
+    return resources

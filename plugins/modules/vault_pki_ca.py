@@ -1,0 +1,370 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_pki_ca
+short_description: Manage the certificate authority of a PKI engine of Vault or OpenBao
+version_added: 0.1.0
+description:
+  - Generates a root, or an intermediate signed by another mount of the server or by an external authority, when the mount has no issuer, and
+    manages the settings around it.
+  - The private key is made by the server and never leaves it.
+  - A certificate that exists stays as it is. Where it differs from what is declared, a warning says so.
+  - An intermediate for an external authority takes two runs. The first returns the certificate signing request as C(csr), and every further run
+    returns one for the same key, until the signed O(certificate) is given.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+  - secretops.vault_eso.reconcile
+options:
+  mount: &mount
+    description: Path at which the PKI engine is mounted. With O(state=absent) all its issuers and keys are deleted.
+    type: str
+  type: &type
+    description: Whether the authority signs itself or is signed by another one.
+    type: str
+    choices: [root, intermediate]
+    default: root
+  common_name: &common_name
+    description: Name of the authority. Needed unless it is to be absent.
+    type: str
+  issuer_name: &issuer_name
+    description: Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only one.
+    type: str
+  key_name: &key_name
+    description: Name of the key inside the mount.
+    type: str
+  key_type: &key_type
+    description: Type of the key, V(rsa) without it.
+    type: str
+    choices: [rsa, ec, ed25519]
+  key_bits: &key_bits
+    description: Size of the key; without it or V(0) 2048 for V(rsa), 256 for V(ec).
+    type: int
+  signature_bits: &signature_bits
+    description: Size of the hash of signatures with RSA keys, such as V(256) or V(384).
+    type: int
+  ttl: &ttl
+    description: How long the certificate is valid, a duration. The mount's C(max_lease_ttl) limits it.
+    type: str
+  not_after: &not_after
+    description: When the certificate expires, such as V(2036-12-31T23:59:59Z), instead of O(ttl).
+    type: str
+  alt_names: &alt_names
+    description: Further names, DNS names or email addresses.
+    type: list
+    elements: str
+  ip_sans: &ip_sans
+    description: IP addresses as further names.
+    type: list
+    elements: str
+  uri_sans: &uri_sans
+    description: URIs as further names.
+    type: list
+    elements: str
+  exclude_cn_from_sans: &exclude_cn_from_sans
+    description: Whether O(common_name) is left out of the further names.
+    type: bool
+  max_path_length: &max_path_length
+    description: How many authorities may stand below this one; V(-1) for no limit.
+    type: int
+  permitted_dns_domains: &permitted_dns_domains
+    description: Domains for which certificates may be issued below this authority.
+    type: list
+    elements: str
+  organization: &organization
+    description: Organizations (O) of the subject.
+    type: list
+    elements: str
+  ou: &ou
+    description: Organizational units (OU) of the subject.
+    type: list
+    elements: str
+  country: &country
+    description: Countries (C) of the subject.
+    type: list
+    elements: str
+  locality: &locality
+    description: Localities (L) of the subject.
+    type: list
+    elements: str
+  province: &province
+    description: Provinces (ST) of the subject.
+    type: list
+    elements: str
+  street_address: &street_address
+    description: Street addresses of the subject.
+    type: list
+    elements: str
+  postal_code: &postal_code
+    description: Postal codes of the subject.
+    type: list
+    elements: str
+  issuer_mount: &issuer_mount
+    description: Mount on the same server that signs this intermediate. Excludes O(certificate).
+    type: str
+  issuer_ref: &issuer_ref
+    description: Name or id of the issuer in O(issuer_mount) that signs; its default issuer without it.
+    type: str
+  certificate: &certificate
+    description: Certificate that an external authority made from the returned C(csr), as PEM, with its chain after it.
+    type: str
+  default_issuer: &default_issuer
+    description: Name or id of the issuer that is to be the mount's default one.
+    type: str
+  urls: &urls
+    description: Where clients find this authority. C({mount}) is replaced by the mount's path. What is not given stays as it is.
+    type: dict
+    suboptions:
+      issuing_certificates:
+        description: Addresses of the authority's certificate.
+        type: list
+        elements: str
+      crl_distribution_points:
+        description: Addresses of the revocation list.
+        type: list
+        elements: str
+      ocsp_servers:
+        description: Addresses of OCSP servers.
+        type: list
+        elements: str
+      enable_templating:
+        description: Whether the server replaces its own templates in the addresses, such as C(cluster_aia_path) and C(issuer_id) in double braces.
+        type: bool
+  crl: &crl
+    description: How the revocation list is made. What is not given stays as it is.
+    type: dict
+    suboptions:
+      expiry:
+        description: How long a list is valid, a duration.
+        type: str
+      disable:
+        description: Whether no list is made.
+        type: bool
+      auto_rebuild:
+        description: Whether the list is made anew before it expires, rather than at each revocation.
+        type: bool
+      auto_rebuild_grace_period:
+        description: How long before its expiry the list is made anew, a duration.
+        type: str
+      enable_delta:
+        description: Whether delta lists are made.
+        type: bool
+      delta_rebuild_interval:
+        description: How often delta lists are made, a duration.
+        type: str
+      ocsp_disable:
+        description: Whether OCSP is off.
+        type: bool
+      ocsp_expiry:
+        description: How long an OCSP answer is valid, a duration.
+        type: str
+      allow_expired_cert_revocation:
+        description: Whether expired certificates can be revoked.
+        type: bool
+  cluster: &cluster
+    description: This cluster's own addresses, for templates and ACME. What is not given stays as it is.
+    type: dict
+    suboptions:
+      path:
+        description: Address of the mount on this cluster, such as V(https://vault.example.com:8200/v1/pki).
+        type: str
+      aia_path:
+        description: Address of the mount for unencrypted downloads of certificates and lists.
+        type: str
+  authorities:
+    description: Many authorities. One that signs another is made before it, in whatever order they are given. Excludes O(mount).
+    type: list
+    elements: dict
+    suboptions:
+      mount:
+        <<: *mount
+        required: true
+      type: *type
+      common_name: *common_name
+      issuer_name: *issuer_name
+      key_name: *key_name
+      key_type: *key_type
+      key_bits: *key_bits
+      signature_bits: *signature_bits
+      ttl: *ttl
+      not_after: *not_after
+      alt_names: *alt_names
+      ip_sans: *ip_sans
+      uri_sans: *uri_sans
+      exclude_cn_from_sans: *exclude_cn_from_sans
+      max_path_length: *max_path_length
+      permitted_dns_domains: *permitted_dns_domains
+      organization: *organization
+      ou: *ou
+      country: *country
+      locality: *locality
+      province: *province
+      street_address: *street_address
+      postal_code: *postal_code
+      issuer_mount: *issuer_mount
+      issuer_ref: *issuer_ref
+      certificate: *certificate
+      default_issuer: *default_issuer
+      urls: *urls
+      crl: *crl
+      cluster: *cluster
+      state:
+        description: Whether this authority is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+"""
+
+EXAMPLES = r"""
+- name: Make a root and an intermediate that it signs
+  secretops.vault_eso.vault_pki_ca:
+    authorities:
+      - mount: pki
+        common_name: Example Root CA
+        organization: [Example Ltd]
+        issuer_name: root-2026
+        key_type: ec
+        key_bits: 384
+        ttl: 87600h
+      - mount: pki_int
+        type: intermediate
+        issuer_mount: pki
+        common_name: Example Issuing CA
+        issuer_name: issuing-2026
+        ttl: 43800h
+        urls:
+          issuing_certificates: ["https://vault.example.com:8200/v1/{mount}/ca"]
+          crl_distribution_points: ["https://vault.example.com:8200/v1/{mount}/crl"]
+        crl:
+          expiry: 72h
+          auto_rebuild: true
+
+- name: Ask for a certificate signing request
+  secretops.vault_eso.vault_pki_ca:
+    mount: pki_ext
+    type: intermediate
+    common_name: Example External CA
+  register: request
+
+- name: Give the certificate that the external authority made of it
+  secretops.vault_eso.vault_pki_ca:
+    mount: pki_ext
+    type: intermediate
+    common_name: Example External CA
+    certificate: "{{ lookup('ansible.builtin.file', 'external-ca.pem') }}"
+"""
+
+RETURN = r"""
+results:
+  description: One entry per authority. Its C(info) holds the values described below.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: PKI CA, name: pki, action: update, changed: true, fields: [crl.expiry], info: {mount: pki, issuer_name: root-2026}}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
+certificate:
+  description: The authority's certificate, as PEM.
+  returned: for a single authority that has one
+  type: str
+  sample: "-----BEGIN CERTIFICATE-----\n..."
+ca_chain:
+  description: The certificates from this authority up, as PEM.
+  returned: for a single authority that has a certificate
+  type: list
+  elements: str
+  sample: ["-----BEGIN CERTIFICATE-----\n..."]
+issuer_id:
+  description: Id of the issuer.
+  returned: for a single authority that has a certificate
+  type: str
+  sample: 6a02a2a0-b033-8db7-4d1f-bd2b68fe0aa7
+issuer_name:
+  description: Name of the issuer.
+  returned: for a single authority that has a certificate
+  type: str
+  sample: root-2026
+key_id:
+  description: Id of the key inside the mount.
+  returned: for a single authority that has a key
+  type: str
+  sample: 306f356f-41f3-73fb-714d-bc39e1e5cc43
+csr:
+  description: Certificate signing request for an external authority, as PEM.
+  returned: for a single intermediate authority that waits for its certificate
+  type: str
+  sample: "-----BEGIN CERTIFICATE REQUEST-----\n..."
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import pki
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
+
+STRINGS = {"type": "list", "elements": "str"}
+URLS = {
+    "issuing_certificates": STRINGS,
+    "crl_distribution_points": STRINGS,
+    "ocsp_servers": STRINGS,
+    "enable_templating": {"type": "bool"},
+}
+CRL = {
+    "expiry": {"type": "str"},
+    "disable": {"type": "bool"},
+    "auto_rebuild": {"type": "bool"},
+    "auto_rebuild_grace_period": {"type": "str"},
+    "enable_delta": {"type": "bool"},
+    "delta_rebuild_interval": {"type": "str"},
+    "ocsp_disable": {"type": "bool"},
+    "ocsp_expiry": {"type": "str"},
+    "allow_expired_cert_revocation": {"type": "bool"},
+}
+ITEM = {
+    "mount": {"type": "str"},
+    "type": {"type": "str", "choices": ["root", "intermediate"], "default": "root"},
+    "common_name": {"type": "str"},
+    "issuer_name": {"type": "str"},
+    "key_name": {"type": "str", "no_log": False},
+    "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519"]},
+    "key_bits": {"type": "int", "no_log": False},
+    "signature_bits": {"type": "int"},
+    "ttl": {"type": "str"},
+    "not_after": {"type": "str"},
+    "alt_names": STRINGS,
+    "ip_sans": STRINGS,
+    "uri_sans": STRINGS,
+    "exclude_cn_from_sans": {"type": "bool"},
+    "max_path_length": {"type": "int"},
+    "permitted_dns_domains": STRINGS,
+    "organization": STRINGS,
+    "ou": STRINGS,
+    "country": STRINGS,
+    "locality": STRINGS,
+    "province": STRINGS,
+    "street_address": STRINGS,
+    "postal_code": STRINGS,
+    "issuer_mount": {"type": "str"},
+    "issuer_ref": {"type": "str"},
+    "certificate": {"type": "str"},
+    "default_issuer": {"type": "str"},
+    "urls": {"type": "dict", "options": URLS},
+    "crl": {"type": "dict", "options": CRL},
+    "cluster": {"type": "dict", "options": {"path": {"type": "str"}, "aia_path": {"type": "str"}}},
+}
+
+
+def main() -> None:
+    module = VaultModule(plural="authorities", item=ITEM, required=["mount"])
+    with module.client() as client:
+        module.reconcile(pki.authorities(Mounted(client), module.items()))
+
+
+if __name__ == "__main__":
+    main()
