@@ -1,0 +1,281 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server's configuration, environment and impossible wishes look like: pure logic, no server needed."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.secretops.vault_eso.plugins.filter import vault_server as filters
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, server_config
+
+SUM = "sha256:" + "0" * 64
+
+
+def wish(**changes):
+    """Return a good wish for one OpenBao node of three, with the changes."""
+    good = {
+        "product": "openbao",
+        "version": "2.7.2",
+        "install_method": "file",
+        "file": "/files/bao",
+        "file_checksum": SUM,
+        "config_dir": "/etc/openbao",
+        "api_addr": "https://192.0.2.1:8200",
+        "cluster_addr": "https://192.0.2.1:8201",
+        "cluster_name": "trial",
+        "peers": [{"name": "b", "address": "192.0.2.2"}, {"name": "a", "address": "192.0.2.1"}],
+        "storage_type": "raft",
+        "raft": {
+            "path": "/opt/openbao/data",
+            "node_id": "a",
+            "performance_multiplier": 1,
+            "retry_join": [
+                {
+                    "leader_api_addr": "https://192.0.2.2:8200",
+                    "leader_ca_cert_file": "/etc/openbao/tls/ca.crt",
+                    "leader_tls_servername": "b.example.com",
+                    "leader_client_cert_file": "",
+                }
+            ],
+        },
+        "listener": {
+            "address": "0.0.0.0:8200",
+            "tls_cert_file": "/etc/openbao/tls/server.crt",
+            "tls_key_file": "/etc/openbao/tls/server.key",
+        },
+        "telemetry": {"prometheus_retention_time": "24h"},
+        "tls_mode": "generated",
+        "tls_ca_dir": "/ca",
+        "default_lease_ttl": "24h",
+        "max_lease_ttl": "720h",
+    }
+    good.update(changes)
+    return good
+
+
+def vault(**changes):
+    """Return a good wish for HashiCorp Vault."""
+    return wish(product="vault", version="1.21.0", config_dir="/etc/vault.d", **changes)
+
+
+def test_a_good_wish_has_no_problem():
+    assert server_config.problems(wish()) == []
+    assert server_config.problems(vault()) == []
+
+
+def test_retry_join_carries_ca_and_server_name_for_each_peer():
+    raft = server_config.build(wish())["storage"]["raft"]
+    assert raft["retry_join"] == [
+        {
+            "leader_api_addr": "https://192.0.2.2:8200",
+            "leader_ca_cert_file": "/etc/openbao/tls/ca.crt",
+            "leader_tls_servername": "b.example.com",
+        }
+    ]
+    assert raft["performance_multiplier"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "variable", "remedy"),
+    [
+        (wish(storage_type="consul"), "vault_server_storage_type", "use one of inmem, postgresql, raft"),
+        (wish(storage_type="file"), "vault_server_storage_type", "use raft"),
+        (wish(disable_mlock=True), "vault_server_disable_mlock", "leave vault_server_disable_mlock unset"),
+        (wish(license_path="/etc/openbao/x"), "vault_server_license_file", "leave vault_server_license_file unset"),
+        (wish(api_addr=""), "vault_server_api_addr", "give the full URL"),
+        (wish(api_addr="192.0.2.1:8200"), "vault_server_api_addr", "write it as https://host:port"),
+        (wish(api_addr="https://0.0.0.0:8200"), "vault_server_api_addr", "use this node's own"),
+        (wish(cluster_addr=""), "vault_server_cluster_addr", "give the full URL"),
+        (wish(version=""), "vault_server_version", "pin one"),
+        (wish(version="latest"), "vault_server_version", "not a version"),
+        (wish(file_checksum=""), "vault_server_file_checksum", "set it"),
+        (wish(file_checksum="md5:1"), "vault_server_file_checksum", "SHA256SUMS"),
+        (wish(install_method="archive"), "vault_server_archive_url", "set it"),
+        (wish(install_method="repository"), "vault_server_repository.key_checksum", "set it"),
+        (wish(tls_mode="provided"), "vault_server_tls_cert_src", "vault_server_tls_on_node"),
+        (wish(default_lease_ttl="900h"), "vault_server_default_lease_ttl", "lower it"),
+        (wish(max_lease_ttl="a while"), "vault_server_max_lease_ttl", "not a duration"),
+        (wish(cluster_name="${NAME}"), "vault_server_cluster_name", "template of Ansible"),
+        (wish(log={"rotate_bytes": 1}), "vault_server_log.rotate_bytes", "set log.file"),
+        (wish(telemetry={"dogstatsd_tags": ["a:b"]}), "vault_server_telemetry.dogstatsd_tags", "set it"),
+        (wish(telemetry={"statsd_addr": "x:1"}), "vault_server_telemetry.statsd_addr", "remove it"),
+        (wish(extra_config={"wibble": 1}), "vault_server_extra_config.wibble", "remove it"),
+        (wish(extra_config={"storage": {}, "ui": True}), "vault_server_extra_config.ui", "set vault_server_ui"),
+        (wish(disable_clustering=True), "vault_server_disable_clustering", "leave it unset"),
+        (wish(peers=[{"name": "a", "address": "x"}] * 2), "vault_server_peers", "give each its own"),
+        (wish(product="consul"), "vault_server_product", "openbao, vault"),
+        (vault(audit=[{"path": "f"}]), "vault_server_audit", "vault_audit"),
+        (wish(version="2.3.1", audit=[{"path": "f", "options": {"file_path": "/f"}}]), "vault_server_audit", "by API"),
+        (wish(audit=[{"path": "f"}]), "vault_server_audit", "an absolute path"),
+        (wish(audit=[{"path": p, "options": {"file_path": "/f"}} for p in "ab"]), "vault_server_audit", "own file"),
+        (wish(environment={"A": "x\ny"}), "vault_server_environment", "name the file"),
+    ],
+)
+def test_an_impossible_wish_names_variable_and_remedy(asked, variable, remedy):
+    found = server_config.problems(asked)
+    assert any(text.startswith(variable) and remedy in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("product", "version", "seals", "words"),
+    [
+        ("vault", "1.21.0", [{"type": "static", "static": {}}], "has no static seal"),
+        ("openbao", "2.3.0", [{"type": "static", "static": {}}], "built into OpenBao only from 2.4 on"),
+        ("openbao", "2.7.2", [{"type": "awskms", "awskms": {"kms_key_id": "k"}}], "KMS plugin"),
+        ("openbao", "2.7.2", [{"type": "static"}], "needs static.current_key_id"),
+        ("openbao", "2.7.2", [{"type": "transit", "transit": {"address": "a"}}], "needs transit.key_name"),
+        ("openbao", "2.7.2", [{"type": "shamir", "transit": {"address": "a"}}], "options of another type"),
+        ("vault", "1.21.0", [{"type": "awskms", "awskms": {"kms_key_id": "k"}},
+                             {"type": "transit", "transit": {"address": "a", "key_name": "k", "mount_path": "m"}}],
+         "one enabled seal"),
+    ],
+)
+def test_impossible_seals(product, version, seals, words):
+    found = server_config.problems(wish(product=product, version=version, seals=seals))
+    assert any(text.startswith("vault_server_seals: ") and words in text for text in found), found
+
+
+def test_cloud_seals_are_allowed_where_they_are_built_in_or_come_as_a_plugin():
+    seals = [{"type": "awskms", "awskms": {"kms_key_id": "k"}}]
+    assert server_config.problems(wish(version="2.6.2", seals=seals)) == []
+    assert server_config.problems(vault(seals=seals)) == []
+    plugin = {"plugin": [{"kms": {"awskms": {"image": "x"}}}]}
+    assert server_config.problems(wish(seals=seals, extra_config=plugin)) == []
+
+
+def test_a_seal_may_be_migrated_from_a_disabled_one():
+    seals = [
+        {"type": "static", "static": {"current_key_id": "k1", "current_key_file": "/k1"}},
+        {"type": "transit", "disabled": True, "transit": {"address": "a", "key_name": "k", "mount_path": "m"}},
+    ]
+    assert server_config.problems(wish(seals=seals)) == []
+    assert server_config.build(wish(seals=seals))["seal"] == [
+        {"static": {"current_key_id": "k1", "current_key": "file:///etc/openbao/seal/k1.key"}},
+        {"transit": {"address": "a", "key_name": "k", "mount_path": "m", "disabled": "true"}},
+    ]
+    assert server_config.static_keys(wish(seals=seals)) == [{"src": "/k1", "dest": "/etc/openbao/seal/k1.key"}]
+
+
+def test_the_key_itself_never_enters_the_configuration():
+    seals = [{"type": "static", "static": {"current_key_id": "k", "current_key": "c2VjcmV0"}}]
+    found = server_config.problems(wish(seals=seals))
+    assert any("current_key_file" in text for text in found)
+    assert not any("c2VjcmV0" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("product", "changes", "variables"),
+    [
+        ("openbao", {"seals": [{"type": "transit", "transit": {
+            "address": "a", "key_name": "k", "mount_path": "m", "token": "hush"}}]}, {"BAO_TOKEN": "hush"}),
+        ("vault", {"seals": [{"type": "transit", "transit": {
+            "address": "a", "key_name": "k", "mount_path": "m", "token": "hush"}}]}, {"VAULT_TOKEN": "hush"}),
+        ("vault", {"seals": [{"type": "pkcs11", "pkcs11": {
+            "lib": "/l", "key_label": "k", "pin": "hush"}}]}, {"VAULT_HSM_PIN": "hush"}),
+        ("vault", {"seals": [{"type": "azurekeyvault", "azurekeyvault": {
+            "tenant_id": "t", "vault_name": "v", "key_name": "k", "client_secret": "hush"}}]},
+         {"AZURE_CLIENT_SECRET": "hush"}),
+        ("vault", {"storage_type": "consul", "consul": {"address": "127.0.0.1:8500", "token": "hush"}},
+         {"CONSUL_HTTP_TOKEN": "hush"}),
+    ],
+)
+def test_secrets_go_to_the_environment_and_not_to_the_configuration(product, changes, variables):
+    asked = wish(product=product, version={"vault": "1.21.0", "openbao": "2.7.2"}[product], **changes)
+    assert server_config.problems(asked) == []
+    assert server_config.environment(asked) == variables
+    assert "hush" not in str(server_config.build(asked))
+
+
+def test_the_whole_surface_of_hashicorp_vault_renders():
+    asked = vault(
+        storage_type="consul",
+        consul={"address": "consul.example.com:8500", "path": "vault/", "scheme": "https", "max_parallel": 128,
+                "tls_ca_file": "/etc/vault.d/consul-ca.pem", "consistency_mode": "strong", "disable_registration": False},
+        seals=[{"type": "awskms", "awskms": {"region": "us-west-2", "kms_key_id": "arn:aws:kms:x"}}],
+        telemetry={"prometheus_retention_time": "24h", "disable_hostname": True, "statsd_address": "s:8125",
+                   "dogstatsd_addr": "d:8125", "dogstatsd_tags": ["service:vault"]},
+        license_path="/etc/vault.d/license.hclic", disable_sentinel_trace=False, cache_size="32768", ui=True,
+        log={"level": "info", "format": "json", "file": "/var/log/vault/vault.log", "rotate_max_files": 10},
+        plugin_dir="/opt/vault/plugins",
+    )
+    asked["listener"] = {**asked["listener"], "max_request_size": 33554432,
+                         "x_forwarded_for_authorized_addrs": ["10.0.0.0/8"], "tls_cipher_suites": ["A", "B"],
+                         "telemetry": {"unauthenticated_metrics_access": True}}
+    assert server_config.problems(asked) == []
+    config = server_config.build(asked)
+    assert config["storage"] == {"consul": {
+        "address": "consul.example.com:8500", "path": "vault/", "scheme": "https", "max_parallel": "128",
+        "tls_ca_file": "/etc/vault.d/consul-ca.pem", "consistency_mode": "strong", "disable_registration": "false"}}
+    assert config["seal"] == [{"awskms": {"region": "us-west-2", "kms_key_id": "arn:aws:kms:x"}}]
+    assert config["listener"][0]["tcp"]["tls_cipher_suites"] == "A,B"
+    assert config["cache_size"] == 32768
+    assert config["license_path"] == "/etc/vault.d/license.hclic"
+    assert config["log_rotate_max_files"] == 10
+    assert "disable_mlock" not in config
+    assert server_config.build(vault())["disable_mlock"] is True
+
+
+def test_a_second_listener_on_the_cluster_port_is_refused():
+    extra = [{"type": "tcp", "address": "0.0.0.0:8201", "tls_cert_file": "/c", "tls_key_file": "/k"}]
+    assert any("cluster port" in text for text in server_config.problems(wish(extra_listeners=extra)))
+
+
+def test_audit_devices_keep_the_form_that_the_server_reads():
+    config = server_config.build(wish(audit=[{"path": "one/", "options": {"file_path": "/var/log/x/a.log"}}]))
+    assert config["audit"] == [{"file": {"one": {
+        "description": "declared by the inventory", "options": {"file_path": "/var/log/x/a.log"}}}}]
+    asked = wish(audit=[{"path": "a", "options": {"file_path": "/var/log/x/a.log"}},
+                        {"path": "b", "options": {"file_path": "stdout"}}], log={"file": "/srv/log/server.log"})
+    assert server_config.written_directories(asked) == ["/var/log/x", "/srv/log"]
+
+
+def test_pending_tells_reload_from_restart():
+    started = server_config.build(wish())
+    assert server_config.pending("openbao", started, started, started) == {
+        "restart": False, "reload": False, "restart_reasons": [], "reload_reasons": []}
+    level = server_config.build(wish(log={"level": "debug"}))
+    found = server_config.pending("openbao", level, started, started)
+    assert (found["reload"], found["restart"]) == (True, False)
+    assert server_config.pending("openbao", level, started, level)["reload"] is False
+    metrics = server_config.build(wish(telemetry={"prometheus_retention_time": "1h"}))
+    found = server_config.pending("openbao", metrics, started, metrics)
+    assert (found["reload"], found["restart_reasons"]) == (False, ["configuration: telemetry"])
+    headers = copy.deepcopy(started)
+    headers["listener"][0]["tcp"]["custom_response_headers"] = {"default": {"A": ["b"]}}
+    found = server_config.pending("openbao", headers, started, started)
+    assert (found["reload"], found["restart"]) == (True, False)
+    assert server_config.pending("openbao", started, None, None)["restart"] is True
+    assert server_config.pending("vault", started, started, started, ["binary"], ["certificate"]) == {
+        "restart": True, "reload": True, "restart_reasons": ["binary"], "reload_reasons": ["certificate"]}
+
+
+def test_the_filters_fail_with_the_sentence():
+    with pytest.raises(AnsibleFilterError, match="vault_server_api_addr: not set"):
+        filters.vault_server_config(wish(api_addr=""))
+    with pytest.raises(AnsibleFilterError, match="use one of openbao, vault"):
+        filters.vault_product("nomad")
+    with pytest.raises(AnsibleFilterError, match="bao version"):
+        filters.vault_detect("hello")
+
+
+def test_product_data():
+    bao = filters.vault_product("openbao", "2.7.2")
+    assert bao["storage"] == ["inmem", "postgresql", "raft"]
+    assert "ldap" not in bao["auth_methods"]
+    assert "ldap" in filters.vault_product("openbao", "2.6.2")["auth_methods"]
+    assert bao["audit_by_config"] and not bao["audit_by_api"]
+    assert filters.vault_product("vault", "1.21.0+ent")["unit_type"] == "simple"
+    assert filters.vault_detect("Vault v1.21.0+ent (abc), built x") == {"product": "vault", "version": "1.21.0+ent"}
+    assert filters.vault_detect("OpenBao v2.7.2 (9e0a), committed x") == {"product": "openbao", "version": "2.7.2"}
+    with pytest.raises(ValueError, match="not a version"):
+        products.parse_version("newest")
+
+
+def test_versions_compare_as_numbers():
+    span = products.Span(since="2.4", until="2.10")
+    assert span.covers("2.9.1") and span.covers("2.4.0") and not span.covers("2.10.0") and not span.covers("2.3.9")
+    assert span.covers("")
