@@ -20,6 +20,17 @@ from .client import BadRequest, Client, PermissionDenied
 
 Table = Mapping[str, normalise.Normaliser]
 
+
+def on_by_default(value: Any) -> Any:
+    """Return True for a switch that is not set, else what `normalise.boolean` makes of it."""
+    return True if value is None else normalise.boolean(value)
+
+
+def sent(value: Any, normaliser: normalise.Normaliser | None) -> Any:
+    """Return a value as the server takes it: it knows no ``yes``, which YAML and people do."""
+    return normaliser(value) if normaliser in (normalise.boolean, on_by_default) else value
+
+
 #: tunable fields of a mount, by their names in the module and in the API
 TUNE: Table = {
     "description": normalise.scalar,
@@ -64,7 +75,7 @@ CONFIG: dict[str, Table] = {
         "pem_keys": lambda value: sorted(normalise.pem_list(value)),
         "token_reviewer_jwt": normalise.scalar,
         "issuer": normalise.scalar,
-        "disable_iss_validation": lambda value: True if value is None else normalise.boolean(value),
+        "disable_iss_validation": on_by_default,
         "disable_local_ca_jwt": normalise.boolean,
         "use_annotations_as_alias_metadata": normalise.boolean,
     },
@@ -372,11 +383,10 @@ class AuthMethod(Resource):
         else:
             names = {name[prefix:] for name in change.fields}
             body = {name: value for name, value in desired.items() if not current or name in names}
-        self.client.write(self._config, body)
+        table = CONFIG.get(self.type, {})
+        self.client.write(self._config, {name: sent(value, table.get(name)) for name, value in body.items()})
         change.touched = True
-        check_kept(
-            self.client, self._config, set(desired) - set(CONFIG.get(self.type, {})) - self._write_only(), self.type
-        )
+        check_kept(self.client, self._config, set(desired) - set(table) - self._write_only(), self.type)
 
     def _write_only(self) -> set[str]:
         return {name[len("config.") :] for name in self.secret_fields | self.write_only_fields}

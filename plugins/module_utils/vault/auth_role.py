@@ -19,7 +19,7 @@ from typing import Any, Callable
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
-from .auth_method import Mounts, check_kept, misplaced
+from .auth_method import Mounts, check_kept, misplaced, on_by_default, sent
 from .client import Client, PermissionDenied, VaultError
 
 Table = Mapping[str, normalise.Normaliser]
@@ -109,21 +109,23 @@ class Type:
     fields: Table = field(default_factory=dict)
     #: never returned by the server
     secrets: frozenset[str] = frozenset()
+    #: to be sent with every update, or the server takes its default for it
+    always: tuple[str, ...] = ()
 
 
 TYPES: dict[str, Type] = {
     "kubernetes": Type(fields=KUBERNETES),
     "approle": Type(
         fields={
-            "bind_secret_id": lambda value: True if value is None else normalise.boolean(value),
+            "bind_secret_id": on_by_default,
             "secret_id_bound_cidrs": networks,
             "secret_id_num_uses": normalise.integer,
             "secret_id_ttl": normalise.duration,
             "local_secret_ids": normalise.boolean,
         },
     ),
-    "jwt": Type(fields=_JWT),
-    "oidc": Type(fields=_JWT),
+    "jwt": Type(fields=_JWT, always=("role_type",)),
+    "oidc": Type(fields=_JWT, always=("role_type",)),
     "userpass": Type(folder="users", secrets=frozenset(("password", "password_hash"))),
     "ldap": Type(folder="groups", fields={"policies": _lower, "groups": normalise.string_set}),
     "cert": Type(
@@ -324,13 +326,16 @@ class AuthRole(Resource):
         # the server keeps what it is not told; a password is only sent when it is to change
         names = set(desired) if change.current is None else set(change.fields)
         body = {name: desired[name] for name in names if name in desired and name != "role_id"}
+        kind = TYPES[self.type]
+        if body and change.current is not None:
+            body.update({name: desired.get(name, change.current.get(name)) for name in kind.always})
+        body = {name: sent(value, self.fields.get(name)) for name, value in body.items()}
         if body or change.current is None:
             self.client.write(self.path, body)
             change.touched = True
         if "role_id" in names and self.type == "approle":
             self.client.write(self.path + "/role-id", {"role_id": desired["role_id"]})
             change.touched = True
-        kind = TYPES[self.type]
         unknown = names - set(TOKEN) - set(kind.fields) - kind.secrets - {"role_id"}
         check_kept(self.client, self.path, unknown, self.type)
 

@@ -1,0 +1,230 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_auth_role against a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+PASSWORD = "password-that-nobody-may-see"
+
+
+@pytest.fixture
+def role(run_module: Callable[..., Result], vault_args: dict[str, Any]) -> Callable[..., Result]:
+    def run(check: bool = False, diff: bool = True, **options: Any) -> Result:
+        return run_module("vault_auth_role", {**vault_args, **options}, check=check, diff=diff)
+
+    return run
+
+
+@pytest.fixture
+def mounted(openbao: VaultServer, unique: str) -> Iterator[Callable[[str], str]]:
+    """A function that mounts an auth method and returns its path."""
+    paths: list[str] = []
+
+    def mount(kind: str) -> str:
+        paths.append(f"{kind}-{unique}")
+        openbao.client().sys.enable_auth_method(kind, path=paths[-1])
+        return paths[-1]
+
+    yield mount
+    for path in paths:
+        openbao.client().sys.disable_auth_method(path)
+
+
+def stands(openbao: VaultServer, path: str) -> dict[str, Any]:
+    return openbao.client().read(f"auth/{path}")["data"]
+
+
+DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
+    "kubernetes": (
+        "role",
+        {
+            "bound_service_account_names": ["eso", "a"],
+            "bound_service_account_namespaces": ["external-secrets"],
+            "audience": "vault",
+            "alias_name_source": "serviceaccount_uid",
+        },
+    ),
+    "approle": (
+        "role",
+        {
+            "options": {"secret_id_ttl": "24h", "secret_id_bound_cidrs": "10.0.0.0/8", "bind_secret_id": "yes"},
+            "secret_options": {"role_id": "role-id-of-my-own"},
+        },
+    ),
+    "jwt": (
+        "role",
+        {
+            "options": {
+                "role_type": "jwt",
+                "user_claim": "sub",
+                "bound_audiences": "vault",
+                "bound_claims": {"group": ["b", "a"], "level": 3, "on": True},
+                "clock_skew_leeway": "1m",
+                "claim_mappings": {"sub": "name"},
+            }
+        },
+    ),
+    "userpass": ("users", {"secret_options": {"password": PASSWORD}}),
+    "cert": ("certs", {"options": {"allowed_names": "a.example.com,b.example.com", "display_name": "x"}}),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(DECLARED))
+def test_life_of_a_role(
+    kind: str, role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    mount = mounted(kind)
+    folder, own = DECLARED[kind]
+    if kind == "cert":
+        own = {"options": {**own["options"], "certificate": openbao.authority.ca.read_text()}}
+    declared = {
+        "mount": mount,
+        "name": "one",
+        "token_policies": ["default"],
+        "token_ttl": "15m",
+        "token_max_ttl": "1h",
+        "token_bound_cidrs": ["10.0.0.1/32", "192.168.0.0/16"],
+        "token_no_default_policy": False,
+        **own,
+    }
+    path = f"{mount}/{folder}/one"
+    assert role(check=True, **declared).changed
+    assert openbao.client().read(f"auth/{path}") is None
+    created = role(**declared)
+    assert created.changed, created.msg
+    created.hides(PASSWORD, "role-id-of-my-own")
+    again = role(**declared)
+    assert not again.changed, again["results"]
+
+    edited = {**declared, "token_ttl": 1200}
+    planned = role(check=True, **edited)
+    assert planned["results"][0]["fields"] == ["token_ttl"]
+    assert stands(openbao, path)["token_ttl"] == 900
+    changed = role(**edited)
+    assert not changed.failed, changed.msg
+    assert changed["results"][0]["fields"] == ["token_ttl"]
+    changed.hides(PASSWORD, "role-id-of-my-own")
+    assert stands(openbao, path)["token_ttl"] == 1200
+    assert stands(openbao, path)["token_max_ttl"] == 3600
+
+    removal = {"mount": mount, "name": "one", "state": "absent"}
+    assert role(check=True, **removal).changed
+    assert role(**removal).changed
+    assert openbao.client().read(f"auth/{path}") is None
+    assert not role(**removal).changed
+
+
+def test_password_follows_update_secrets(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    mount = mounted("userpass")
+
+    def can_log_in(password: str) -> bool:
+        try:
+            openbao.client("").auth.userpass.login("alice", password, mount_point=mount)
+        except Exception:  # noqa: BLE001 - whatever hvac makes of the refusal
+            return False
+        return True
+
+    user = {"mount": mount, "name": "alice"}
+    role(**user, secret_options={"password": "first-password"})
+    assert can_log_in("first-password")
+    kept = role(**user, secret_options={"password": "second-password"}, token_ttl="5m")
+    assert kept["results"][0]["fields"] == ["token_ttl"]
+    assert can_log_in("first-password")
+    changed = role(**user, secret_options={"password": "second-password"}, update_secrets="always")
+    assert changed["results"][0]["fields"] == ["password"]
+    changed.hides("second-password")
+    assert can_log_in("second-password")
+
+
+def test_many_over_several_mounts_and_one_bad(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    approle, kubernetes = mounted("approle"), mounted("kubernetes")
+    roles: list[dict[str, Any]] = [{"name": f"r{number}", "token_ttl": "1h"} for number in range(20)]
+    roles.append({"name": "bad", "options": {"secret_id_tll": "1h"}})
+    roles.append({"mount": kubernetes, "name": "wrong", "type": "approle"})
+    roles.append(
+        {
+            "mount": kubernetes,
+            "name": "good",
+            "bound_service_account_names": ["a"],
+            "bound_service_account_namespaces": ["b"],
+        }
+    )
+    result = role(mount=approle, roles=roles)
+    assert result.failed
+    assert result["summary"] == {"create": 21, "update": 0, "delete": 0, "none": 0, "failed": 2, "not_reached": 0}
+    assert 'unknown option "secret_id_tll"; did you mean "secret_id_ttl"?' in result.msg
+    assert f'the auth method "{kubernetes}" is of type kubernetes, not approle' in result.msg
+    assert len(openbao.client().list(f"auth/{approle}/role")["data"]["keys"]) == 20
+
+
+def test_purge_within_a_mount(role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer) -> None:
+    approle, other = mounted("approle"), mounted("userpass")
+    role(roles=[{"mount": approle, "name": name} for name in ("keep", "spare", "extra")])
+    role(mount=other, name="alice", secret_options={"password": PASSWORD})
+
+    def names() -> list[str]:
+        return sorted(openbao.client().list(f"auth/{approle}/role")["data"]["keys"])
+
+    purge = {"mount": approle, "roles": [{"name": "Keep"}], "purge": True, "protected": ["spare"]}
+    planned = role(check=True, **purge)
+    assert [entry["name"] for entry in planned["results"] if entry["action"] == "delete"] == [f"{approle}/extra"]
+    assert names() == ["extra", "keep", "spare"]
+    assert role(**purge).changed
+    assert names() == ["keep", "spare"]
+    assert openbao.client().list(f"auth/{other}/users")["data"]["keys"] == ["alice"]
+    assert role(mount=approle, roles=[], purge=True)["summary"]["delete"] == 2
+    assert not role(mount=approle, roles=[], purge=True).changed
+
+
+def test_a_missing_policy_is_a_warning(role: Callable[..., Result], mounted: Callable[[str], str]) -> None:
+    result = role(mount=mounted("approle"), name="x", token_policies=["default", "nonesuch"])
+    assert not result.failed
+    assert 'no policy has the name \\"nonesuch\\"' in str(result["warnings"]).replace('"', '\\"')
+
+
+def test_mount_that_does_not_exist(role: Callable[..., Result], unique: str) -> None:
+    result = role(mount=f"none-{unique}", name="x")
+    assert result.failed
+    assert f'no auth method is mounted at "none-{unique}"; declare it with vault_auth' in result.msg
+    # a first run in check mode has no mounts yet
+    planned = role(check=True, mount=f"none-{unique}", name="x", token_ttl="1h")
+    assert planned.changed
+    assert not planned.failed
+    assert not role(mount=f"none-{unique}", name="x", state="absent").changed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"token_ttl": "soon"}, '"soon" is not a duration'),
+        ({"token_ttl": "2h", "token_max_ttl": "1h"}, "token_ttl is longer than token_max_ttl"),
+        ({"token_bound_cidrs": ["10.0.0.999"]}, '"10.0.0.999" is no address block'),
+        ({"options": {"password": PASSWORD}}, 'move it into "secret_options"'),
+        ({"token_ttl": "1h", "options": {"token_ttl": "1h"}}, '"token_ttl" is given twice'),
+        ({"audience": "vault"}, '"audience" is for type kubernetes, not approle'),
+        ({"subject": "user"}, '"subject" is for type ldap, not approle'),
+        ({"name": "a?b"}, "holds what a path cannot hold"),
+        ({"name": None}, "missing required arguments: name"),
+        ({"options": {"wholly_unheard_of": 1}}, 'the server ignores "wholly_unheard_of"'),
+    ],
+)
+def test_bad_input(
+    role: Callable[..., Result], mounted: Callable[[str], str], options: dict[str, Any], message: str
+) -> None:
+    result = role(**{"mount": mounted("approle"), "name": "x", **options})
+    assert result.failed
+    assert message in result.msg
+    result.hides(PASSWORD)
