@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_unseal
+short_description: Unseal the nodes of a Vault or OpenBao cluster that are sealed
+version_added: 0.1.0
+description:
+  - Looks at each node of O(url) and gives just enough key shares to those that are sealed, all at the same time, and waits until they are unsealed.
+  - Shares come from the key store that P(secretops.vault_eso.vault_init#module) wrote, so that they travel through no option, unless given by O(shares) or O(shares_file).
+  - A node that is still to join a cluster (C(retry_join)) is waited for; one with a seal that opens by itself is waited for only.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+options:
+  key_store:
+    description: Path of the key store. It is read only when a node needs shares.
+    type: path
+  shares:
+    description: Key shares, base64 or hexadecimal. O(shares_file) is better, because these stand in Ansible's variables.
+    type: list
+    elements: str
+  shares_file:
+    description: Path of a file with one key share a line, or a JSON list of them.
+    type: path
+  wait_timeout:
+    description: Seconds that a node may take until it is unsealed.
+    type: int
+    default: 120
+  start_timeout:
+    description: Seconds to wait for a node to answer at all.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    description: Reads everything, writes nothing, and reports what would change.
+    support: full
+  diff_mode:
+    description: Shows which nodes are unsealed.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Unseal what is sealed
+  secretops.vault_eso.vault_unseal:
+    url:
+      - https://vault-1.example.com:8200
+      - https://vault-2.example.com:8200
+      - https://vault-3.example.com:8200
+    ca_cert: /etc/ssl/vault-ca.pem
+    key_store: /srv/vault/unseal-keys.json
+"""
+
+RETURN = r"""
+results:
+  description: One entry per object.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: node, name: "https://vault-2.example.com:8200", action: update, changed: true, fields: [sealed]}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 2, failed: 0, not_reached: 0}
+unsealed:
+  description: The nodes that this run unsealed, in check mode those that it would.
+  returned: always
+  type: list
+  elements: str
+  sample: ["https://vault-2.example.com:8200"]
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import operator
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+
+SPEC = {
+    "key_store": {"type": "path", "no_log": False},
+    "shares": {"type": "list", "elements": "str", "no_log": True},
+    "shares_file": {"type": "path", "no_log": False},
+    "wait_timeout": {"type": "int", "default": 120},
+    "start_timeout": {"type": "int", "default": 30},
+}
+
+
+def main() -> None:
+    module = VaultModule(SPEC, login=False, mutually_exclusive=[["shares", "shares_file"]])
+    with module.client() as client:
+        report = operator.unseal(client, module.params, module.check_mode)
+        module.finish(
+            report, unsealed=[change.resource.name for change in report.changes if change.effective(report.check_mode)]
+        )
+
+
+if __name__ == "__main__":
+    main()
