@@ -88,6 +88,10 @@ build: setup ## Build the artifact into build/
 	@mkdir -p build
 	ansible-galaxy collection build --force --output-path build
 
+.PHONY: changelog
+changelog: setup ## Bring CHANGELOG.rst up to date with the fragments and the plugins of galaxy.yml's version
+	antsibull-changelog release --update-existing --reload-plugins
+
 .PHONY: clean
 clean: ## Remove what make made here, .venv included (a lab is removed by demo-down)
 	rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache build tests/output changelogs/.plugin-cache.yaml
