@@ -13,6 +13,7 @@ import ipaddress
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_role import networks
 from .client import BadRequest, Client, VaultError
+
+#: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
+_ISSUING = threading.Lock()
 
 
 def instant(text: Any) -> datetime.datetime | None:
@@ -216,7 +220,10 @@ class SecretId(Resource):
             body["num_uses"] = self.item["num_uses"]
         headers = {"X-Vault-Wrap-TTL": "%d" % normalise.seconds(self.item["wrap_ttl"])} if self.wrapped else None
         # never repeated: each attempt that reaches the server leaves a secret ID there
-        answer = self.client.request("POST", self.base + "/secret-id", body, idempotent=False, headers=headers) or {}
+        with _ISSUING:
+            answer = (
+                self.client.request("POST", self.base + "/secret-id", body, idempotent=False, headers=headers) or {}
+            )
         if self.wrapped:
             self._secret = str((answer.get("wrap_info") or {})["token"])
         else:
