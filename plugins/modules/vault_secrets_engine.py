@@ -233,7 +233,9 @@ def main() -> None:
         resources = [secrets_engine.Engine(mounts, item) for item in module.items()]
         if module.params["purge"]:
             declared = [resource.name for resource in resources]
-            for path in secrets_engine.surplus(mounts, declared, module.params["protected"], module.params["purge_data"]):
+            for path in secrets_engine.surplus(
+                mounts, declared, module.params["protected"], module.params["purge_data"]
+            ):
                 resources.append(secrets_engine.Engine(mounts, {"path": path, "state": "absent"}))
         module.reconcile(resources)
 

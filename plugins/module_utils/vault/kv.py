@@ -15,7 +15,8 @@ import re
 import secrets as random
 import string
 import uuid
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from .. import normalise
@@ -54,12 +55,14 @@ class Conflict(VaultError):
 
 def canonical(value: Any) -> str:
     """Return JSON in which equal values are equal text; ``1.0`` is ``1``, as the server has it; ``"1"`` is not."""
+
     def plain(item: Any) -> Any:
         if isinstance(item, float) and item.is_integer():
             return int(item)
         if isinstance(item, Mapping):
             return {str(key): plain(part) for key, part in item.items()}
         return [plain(part) for part in item] if isinstance(item, (list, tuple)) else item
+
     return json.dumps(plain(value), sort_keys=True, ensure_ascii=False)
 
 
@@ -79,8 +82,14 @@ def check_generate(key: str, spec: Any) -> dict[str, Any]:
             if not isinstance(converted, GENERATE[name]) or (name == "length" and isinstance(converted, bool)):
                 raise InvalidInput('"%s" is no %s' % (name, "number" if name == "length" else "boolean"), where)
     given = {name: value for name, value in spec.items() if value is not None}
-    full = {"format": "policy" if given.get("policy") else "text", "length": 32, "charset": "alnum", "policy": "",
-            "rotate": False, **given}
+    full = {
+        "format": "policy" if given.get("policy") else "text",
+        "length": 32,
+        "charset": "alnum",
+        "policy": "",
+        "rotate": False,
+        **given,
+    }
     full["length"], full["rotate"] = normalise.integer(full["length"]), normalise.boolean(full["rotate"])
     if full["format"] not in FORMATS:
         raise InvalidInput('unknown format "%s"' % full["format"], where, "use one of %s" % ", ".join(FORMATS))
@@ -94,8 +103,11 @@ def check_generate(key: str, spec: Any) -> dict[str, Any]:
         raise InvalidInput("the length is not between 1 and 65536", where, "correct it")
     full["charset"] = CHARSETS.get(str(full["charset"]), str(full["charset"]))
     if full["format"] == "text" and len(set(full["charset"])) < 2:
-        raise InvalidInput("the character set has fewer than two characters", where,
-                           "name one of %s, or give the characters themselves" % ", ".join(sorted(CHARSETS)))
+        raise InvalidInput(
+            "the character set has fewer than two characters",
+            where,
+            "name one of %s, or give the characters themselves" % ", ".join(sorted(CHARSETS)),
+        )
     return full
 
 
@@ -115,8 +127,11 @@ def generated(spec: Mapping[str, Any]) -> str:
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the sorted names of the keys that are added, removed or of another value."""
-    return sorted(key for key in {*before, *after}
-                  if (key in before) != (key in after) or canonical(before.get(key)) != canonical(after.get(key)))
+    return sorted(
+        key
+        for key in {*before, *after}
+        if (key in before) != (key in after) or canonical(before.get(key)) != canonical(after.get(key))
+    )
 
 
 def over(time: str | None) -> bool:
@@ -169,8 +184,9 @@ class Secret(Resource):
     def need_version_2(self, option: str) -> None:
         """Refuse an option that KV version 1 has not. Raises InvalidInput."""
         if self.version == 1:
-            raise InvalidInput('the engine is of KV version 1, which knows no "%s"' % option,
-                               remedy="remove it, or upgrade the engine")
+            raise InvalidInput(
+                'the engine is of KV version 1, which knows no "%s"' % option, remedy="remove it, or upgrade the engine"
+            )
 
     def get(self, action: str = "data") -> dict[str, Any] | None:
         """Read the secret or, with ``action`` metadata, what is known about it."""
@@ -208,8 +224,9 @@ class Present(Secret):
             self.generate[key] = check_generate(key, spec)
         both = sorted(set(self.data) & set(self.generate)) + sorted({*self.data, *self.generate} & set(self.remove))
         if both:
-            raise InvalidInput('key "%s" is declared in two ways' % both[0],
-                               remedy='name it in one of "data", "generate" and "remove"')
+            raise InvalidInput(
+                'key "%s" is declared in two ways' % both[0], remedy='name it in one of "data", "generate" and "remove"'
+            )
         if self.item.get("mode") == "exact" and self.remove:
             raise InvalidInput('mode "exact" removes every key that is not declared', remedy='leave "remove" out')
         for key, value in self.data.items():
@@ -256,13 +273,17 @@ class Present(Secret):
         self.writes_keys = bool(keys) or (missing and (self.exact or self.item.get("data") is not None))
         expected = self.item.get("cas")
         if expected is not None and expected != self.current_version and self.writes_keys:
-            raise Conflict("the current version is %d, not %d as \"cas\" expects" % (self.current_version, expected),
-                           remedy="look at the secret again and decide anew")
+            raise Conflict(
+                'the current version is %d, not %d as "cas" expects' % (self.current_version, expected),
+                remedy="look at the secret again and decide anew",
+            )
         self.desired = {**self.after, **{PREFIX + name: value for name, value in self.metadata.items()}}
         if (missing and self.writes_keys) or (self.metadata and metadata is None):
             return None
-        return {**(self.before or {}), **{PREFIX + name: value for name, value in (metadata or {}).items()
-                                          if name in self.metadata}}
+        return {
+            **(self.before or {}),
+            **{PREFIX + name: value for name, value in (metadata or {}).items() if name in self.metadata},
+        }
 
     def _merge(self) -> None:
         """Work out what the secret is to hold, from what it holds; a generated value stays the same in one run."""
@@ -287,13 +308,18 @@ class Present(Secret):
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         return changed_keys(self.before or {}, self.after) + sorted(
-            PREFIX + name for name, value in self.metadata.items()
-            if METADATA[name](current.get(PREFIX + name)) != METADATA[name](value))
+            PREFIX + name
+            for name, value in self.metadata.items()
+            if METADATA[name](current.get(PREFIX + name)) != METADATA[name](value)
+        )
 
     def write(self, change: Change) -> None:
         if not self.version:
-            raise InvalidInput("nothing is mounted there", 'mount "%s"' % self.mount,
-                               "mount a KV engine first (module vault_secrets_engine)")
+            raise InvalidInput(
+                "nothing is mounted there",
+                'mount "%s"' % self.mount,
+                "mount a KV engine first (module vault_secrets_engine)",
+            )
         metadata = {name: self.metadata[name] for name in self.metadata if PREFIX + name in change.fields}
         if metadata:
             # first, so that limits hold for the version to come, and a refusal leaves the secret as it is
@@ -327,8 +353,10 @@ class Present(Secret):
             if self.exact or explicit is not None or attempt == ATTEMPTS:
                 break
             self.info.update(keys=keys, version_before=self.current_version)
-        raise Conflict("somebody else wrote version %d since it was read" % self.current_version,
-                       remedy="run again, after a look at what was written")
+        raise Conflict(
+            "somebody else wrote version %d since it was read" % self.current_version,
+            remedy="run again, after a look at what was written",
+        )
 
 
 class Gone(Secret):
@@ -338,7 +366,9 @@ class Gone(Secret):
         super().check()
         for option in ("data", "generate", "remove", "metadata", "cas"):
             if self.item.get(option):
-                raise InvalidInput('"%s" makes no sense for a secret that is to be absent' % option, remedy="leave it out")
+                raise InvalidInput(
+                    '"%s" makes no sense for a secret that is to be absent' % option, remedy="leave it out"
+                )
         if self.item.get("versions") and self.item.get("delete") == "all":
             raise InvalidInput('delete "all" takes every version', remedy='leave "versions" out, or use "destroy"')
 
@@ -366,9 +396,13 @@ class Gone(Secret):
         self.info["version_before"] = about.get("current_version")
         soft = self.item.get("delete") not in ("destroy", "all")
         wanted = self.item.get("versions")
-        versions = sorted(int(number) for number, state in (about.get("versions") or {}).items()
-                          if (not wanted or int(number) in wanted) and not state.get("destroyed")
-                          and not (soft and over(state.get("deletion_time"))))
+        versions = sorted(
+            int(number)
+            for number, state in (about.get("versions") or {}).items()
+            if (not wanted or int(number) in wanted)
+            and not state.get("destroyed")
+            and not (soft and over(state.get("deletion_time")))
+        )
         return {"versions": versions} if versions or self.item.get("delete") == "all" else None
 
     def delete(self, change: Change) -> None:
@@ -393,8 +427,10 @@ class Undeleted(Secret):
         super().check()
         for option in ("data", "generate", "remove", "metadata", "cas"):
             if self.item.get(option):
-                raise InvalidInput('"%s" and "undelete" contradict each other' % option,
-                                   remedy="bring the secret back first, and change it in a task of its own")
+                raise InvalidInput(
+                    '"%s" and "undelete" contradict each other' % option,
+                    remedy="bring the secret back first, and change it in a task of its own",
+                )
 
     def read(self) -> Mapping[str, Any] | None:
         about = None
@@ -406,11 +442,15 @@ class Undeleted(Secret):
         wanted = self.item.get("versions") or [current]
         for number in wanted:
             if not number or str(number) not in states:
-                raise InvalidInput("there is nothing to bring back%s" % (": no version %d" % number if number else ""),
-                                   remedy="correct the path or the version, or restore a snapshot")
+                raise InvalidInput(
+                    "there is nothing to bring back%s" % (": no version %d" % number if number else ""),
+                    remedy="correct the path or the version, or restore a snapshot",
+                )
             if states[str(number)].get("destroyed"):
-                raise InvalidInput("version %d is destroyed and cannot be brought back" % number,
-                                   remedy="name an older version, or restore a snapshot")
+                raise InvalidInput(
+                    "version %d is destroyed and cannot be brought back" % number,
+                    remedy="name an older version, or restore a snapshot",
+                )
         self.info.update(version_before=current, version=current)
         return {"deleted_versions": [number for number in wanted if over(states[str(number)].get("deletion_time"))]}
 
@@ -434,6 +474,13 @@ def public_names(items: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return what a task about secrets shows of itself: mounts, paths and the names of keys."""
     names: set[str] = set()
     for item in items:
-        names.update((item["mount"], item["path"], *(item.get("data") or {}),
-                      *(item.get("generate") or {}), *(item.get("remove") or [])))
+        names.update(
+            (
+                item["mount"],
+                item["path"],
+                *(item.get("data") or {}),
+                *(item.get("generate") or {}),
+                *(item.get("remove") or []),
+            )
+        )
     return names

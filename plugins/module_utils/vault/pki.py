@@ -9,7 +9,8 @@ Source: /api-docs/secret/pki.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from .. import normalise
@@ -22,6 +23,7 @@ try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
     HAS_CRYPTOGRAPHY = True
 except ImportError:
     HAS_CRYPTOGRAPHY = False
@@ -30,11 +32,31 @@ except ImportError:
 KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
 DEFAULT_BITS = {"rsa": 2048, "ec": 256, "ed25519": 0, "any": 0}
 #: options of an authority that are subject attributes, with the X.509 name of each
-SUBJECT = {"organization": "O", "ou": "OU", "country": "C", "locality": "L", "province": "ST",
-           "street_address": "STREET", "postal_code": "2.5.4.17"}
+SUBJECT = {
+    "organization": "O",
+    "ou": "OU",
+    "country": "C",
+    "locality": "L",
+    "province": "ST",
+    "street_address": "STREET",
+    "postal_code": "2.5.4.17",
+}
 #: options of an authority that go into its certificate and are fixed by that
-CERTIFICATE = ("common_name", "key_type", "key_bits", "signature_bits", "ttl", "not_after", "alt_names", "ip_sans", "uri_sans",
-               "exclude_cn_from_sans", "max_path_length", "permitted_dns_domains", *SUBJECT)
+CERTIFICATE = (
+    "common_name",
+    "key_type",
+    "key_bits",
+    "signature_bits",
+    "ttl",
+    "not_after",
+    "alt_names",
+    "ip_sans",
+    "uri_sans",
+    "exclude_cn_from_sans",
+    "max_path_length",
+    "permitted_dns_domains",
+    *SUBJECT,
+)
 URLS: dict[str, normalise.Normaliser] = {
     "issuing_certificates": normalise.string_set,
     "crl_distribution_points": normalise.string_set,
@@ -62,8 +84,10 @@ def check_key(key_type: str | None, key_bits: int | None) -> None:
     if kind not in KEY_BITS:
         raise InvalidInput('unknown key type "%s"' % kind, remedy="use %s" % ", ".join(KEY_BITS))
     if key_bits is not None and key_bits not in KEY_BITS[kind]:
-        raise InvalidInput("a key of type %s has no size of %d bits" % (kind, key_bits),
-                           remedy="use one of %s" % ", ".join(str(bits) for bits in KEY_BITS[kind]))
+        raise InvalidInput(
+            "a key of type %s has no size of %d bits" % (kind, key_bits),
+            remedy="use one of %s" % ", ".join(str(bits) for bits in KEY_BITS[kind]),
+        )
 
 
 def blocks(text: Any) -> list[str]:
@@ -85,8 +109,16 @@ def describe_certificate(pem: str) -> dict[str, Any]:
 
     def names(oid: str) -> list[str]:
         return sorted(str(part.value) for part in certificate.subject if part.oid.dotted_string == oid)
-    oids = {"organization": "2.5.4.10", "ou": "2.5.4.11", "country": "2.5.4.6", "locality": "2.5.4.7",
-            "province": "2.5.4.8", "street_address": "2.5.4.9", "postal_code": "2.5.4.17"}
+
+    oids = {
+        "organization": "2.5.4.10",
+        "ou": "2.5.4.11",
+        "country": "2.5.4.6",
+        "locality": "2.5.4.7",
+        "province": "2.5.4.8",
+        "street_address": "2.5.4.9",
+        "postal_code": "2.5.4.17",
+    }
     facts: dict[str, Any] = {name: names(oid) for name, oid in oids.items()}
     facts["common_name"] = "".join(names("2.5.4.3"))
     key = certificate.public_key()
@@ -97,8 +129,10 @@ def describe_certificate(pem: str) -> dict[str, Any]:
     else:
         facts["key_type"], facts["key_bits"] = "ed25519", 0
     # the older names of the properties warn on new versions of the library, the newer are missing on old ones
-    begin, end = (getattr(certificate, name + "_utc", None) or getattr(certificate, name)
-                  for name in ("not_valid_before", "not_valid_after"))
+    begin, end = (
+        getattr(certificate, name + "_utc", None) or getattr(certificate, name)
+        for name in ("not_valid_before", "not_valid_after")
+    )
     facts["ttl"] = int((end - begin).total_seconds())
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -115,6 +149,7 @@ def same_key(certificate: str, csr: str) -> bool:
 
     def spki(key: Any) -> bytes:
         return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+
     try:
         signed = spki(x509.load_pem_x509_certificate(certificate.encode()).public_key())
     except ValueError as error:
@@ -140,17 +175,25 @@ def certificate_differences(item: Mapping[str, Any], facts: Mapping[str, Any]) -
         else:
             wrong = value != actual
         if wrong:
-            found.append('%s is "%s", not "%s"' % (name, " ".join(actual) if isinstance(actual, list) else actual, (
-                ", ".join(value) if isinstance(value, list) else value)))
+            found.append(
+                '%s is "%s", not "%s"'
+                % (
+                    name,
+                    " ".join(actual) if isinstance(actual, list) else actual,
+                    (", ".join(value) if isinstance(value, list) else value),
+                )
+            )
     return found
 
 
 def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
     """Return url settings with ``{mount}`` or ``{{mount}}`` replaced by the mount's path."""
+
     def filled(value: Any) -> Any:
         if isinstance(value, list):
             return [filled(item) for item in value]
         return re.sub(r"\{\{\s*mount\s*\}\}|\{mount\}", mount, value) if isinstance(value, str) else value
+
     return {name: filled(value) for name, value in urls.items()}
 
 
@@ -174,8 +217,11 @@ class Inside(Resource):
     def need_mount(self) -> None:
         """Refuse to write where nothing is mounted. Raises InvalidInput."""
         if not self.find():
-            raise InvalidInput("nothing is mounted there", 'mount "%s"' % self.mount,
-                               "mount a PKI engine first (module vault_secrets_engine)")
+            raise InvalidInput(
+                "nothing is mounted there",
+                'mount "%s"' % self.mount,
+                "mount a PKI engine first (module vault_secrets_engine)",
+            )
 
     def listing(self, what: str) -> dict[str, dict[str, Any]]:
         """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""
@@ -227,20 +273,26 @@ class Authority(Inside):
         if not self.intermediate:
             for option in ("issuer_mount", "certificate", "issuer_ref"):
                 if self.item.get(option):
-                    raise InvalidInput('"%s" is for an intermediate authority' % option,
-                                       remedy='remove it, or set "type: intermediate"')
+                    raise InvalidInput(
+                        '"%s" is for an intermediate authority' % option,
+                        remedy='remove it, or set "type: intermediate"',
+                    )
         if self.issuer_mount and self.item.get("certificate"):
             raise InvalidInput('"issuer_mount" and "certificate" contradict each other', remedy="give one of the two")
         if self.issuer_mount == self.mount:
-            raise InvalidInput("it would sign itself", remedy='name another mount as "issuer_mount", or use "type: root"')
+            raise InvalidInput(
+                "it would sign itself", remedy='name another mount as "issuer_mount", or use "type: root"'
+            )
         if self.item.get("certificate") and not self.signed:
             raise InvalidInput('"certificate" holds no PEM block', remedy="give the signed certificate as PEM")
         if any("PRIVATE" in block.splitlines()[0] for block in self.signed):
             raise InvalidInput('"certificate" holds a private key', remedy="give certificates only")
         for option in ("issuer_name", "key_name"):
             if self.desired.get(option) and not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.desired[option]):
-                raise InvalidInput('%s "%s" holds characters that the server refuses' % (option, self.desired[option]),
-                                   remedy="use letters, digits, - _ and .")
+                raise InvalidInput(
+                    '%s "%s" holds characters that the server refuses' % (option, self.desired[option]),
+                    remedy="use letters, digits, - _ and .",
+                )
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -252,15 +304,19 @@ class Authority(Inside):
             own = dict(issuers)
         if self.signed:
             # only an issuer with this very certificate will do
-            return next((name for name in issuers
-                         if blocks(self._read_issuer(name).get("certificate"))[:1] == self.signed[:1]), "")
+            return next(
+                (name for name in issuers if blocks(self._read_issuer(name).get("certificate"))[:1] == self.signed[:1]),
+                "",
+            )
         wanted = (self.desired or {}).get("issuer_name")
         for name, entry in own.items():
             if wanted and wanted in (entry.get("issuer_name"), name):
                 return name
         if wanted and len(own) > 1:
-            raise InvalidInput('none of the %d issuers is called "%s"' % (len(own), wanted),
-                               remedy="correct the name, or give one of them this name")
+            raise InvalidInput(
+                'none of the %d issuers is called "%s"' % (len(own), wanted),
+                remedy="correct the name, or give one of them this name",
+            )
         return next((name for name, entry in own.items() if entry.get("is_default")), next(iter(own), ""))
 
     def _read_issuer(self, reference: str) -> dict[str, Any]:
@@ -293,19 +349,31 @@ class Authority(Inside):
             self.key = self._choose_key()
             if self.key:
                 self._request_existing()
-        name_holder = next((name for name, entry in issuers.items()
-                            if entry.get("issuer_name") and entry["issuer_name"] == self.desired.get("issuer_name")), "")
+        name_holder = next(
+            (
+                name
+                for name, entry in issuers.items()
+                if entry.get("issuer_name") and entry["issuer_name"] == self.desired.get("issuer_name")
+            ),
+            "",
+        )
         if self.signed and not chosen and name_holder:
-            raise InvalidInput('another certificate is the issuer "%s"' % self.desired["issuer_name"],
-                               remedy='declare a new "issuer_name" with the new certificate')
+            raise InvalidInput(
+                'another certificate is the issuer "%s"' % self.desired["issuer_name"],
+                remedy='declare a new "issuer_name" with the new certificate',
+            )
         if not chosen and not self.csr:
             if self.signed:
-                raise InvalidInput("there is no key that the certificate could belong to",
-                                   remedy='run without "certificate" first, and have the returned CSR signed')
+                raise InvalidInput(
+                    "there is no key that the certificate could belong to",
+                    remedy='run without "certificate" first, and have the returned CSR signed',
+                )
             return None
         if self.signed and not chosen and not same_key(self.signed[0], self.csr):
-            raise InvalidInput("the certificate is for another key than that of this mount's CSR",
-                               remedy="have the returned CSR signed, and give the certificate that comes of it")
+            raise InvalidInput(
+                "the certificate is for another key than that of this mount's CSR",
+                remedy="have the returned CSR signed, and give the certificate that comes of it",
+            )
         default = next((name for name, entry in issuers.items() if entry.get("is_default")), "")
         current["default_issuer"] = issuers.get(default, {}).get("issuer_name") or default
         if self.desired.get("default_issuer") == default:
@@ -319,8 +387,10 @@ class Authority(Inside):
     def _warn(self, certificate: str) -> None:
         differences = certificate_differences(self.item, describe_certificate(certificate))
         if differences:
-            self.warnings.append("the existing certificate stays as it is, though its %s; remove the authority or use "
-                                 "another mount for a new one" % "; its ".join(differences))
+            self.warnings.append(
+                "the existing certificate stays as it is, though its %s; remove the authority or use "
+                "another mount for a new one" % "; its ".join(differences)
+            )
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = [name for name in desired if name in self.fields]
@@ -335,9 +405,13 @@ class Authority(Inside):
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def _tell_issuer(self) -> None:
-        self.info.update(issuer_id=self.issuer.get("issuer_id"), issuer_name=self.issuer.get("issuer_name") or "",
-                         key_id=self.issuer.get("key_id") or "", certificate=normalise.pem(self.issuer.get("certificate")),
-                         ca_chain=normalise.pem_list(self.issuer.get("ca_chain")))
+        self.info.update(
+            issuer_id=self.issuer.get("issuer_id"),
+            issuer_name=self.issuer.get("issuer_name") or "",
+            key_id=self.issuer.get("key_id") or "",
+            certificate=normalise.pem(self.issuer.get("certificate")),
+            ca_chain=normalise.pem_list(self.issuer.get("ca_chain")),
+        )
 
     def _body(self, *names: str) -> dict[str, Any]:
         body = {name: (self.desired or {})[name] for name in names if name in (self.desired or {})}
@@ -349,7 +423,9 @@ class Authority(Inside):
     def _request_existing(self) -> None:
         """Ask for the CSR of the key that exists; the server makes it anew and stores nothing."""
         body = self._body(*(name for name in CERTIFICATE if name not in ("key_type", "key_bits", "ttl", "not_after")))
-        answer = data_of(self.client.write("%s/intermediate/generate/existing" % self.mount, {**body, "key_ref": self.key}))
+        answer = data_of(
+            self.client.write("%s/intermediate/generate/existing" % self.mount, {**body, "key_ref": self.key})
+        )
         self.csr = normalise.pem(answer.get("csr"))
         self.info.update(csr=self.csr, key_id=self.key)
 
@@ -362,13 +438,18 @@ class Authority(Inside):
     def _sign(self) -> list[str]:
         """Have the CSR signed by another mount of the server; return the certificate and its chain."""
         body = self._body(*(name for name in CERTIFICATE if name not in ("key_type", "key_bits")))
-        path = "%s/issuer/%s/sign-intermediate" % (self.issuer_mount, quote(self.item.get("issuer_ref") or "default", safe=""))
+        path = "%s/issuer/%s/sign-intermediate" % (
+            self.issuer_mount,
+            quote(self.item.get("issuer_ref") or "default", safe=""),
+        )
         answer = data_of(self.client.write(path, {**body, "csr": self.csr, "format": "pem"}, idempotent=False))
         return blocks([answer.get("certificate") or "", *(answer.get("ca_chain") or [answer.get("issuing_ca") or ""])])
 
     def _import(self, chain: Sequence[str]) -> str:
         """Store a signed certificate with its chain; return the id of the issuer that has our key."""
-        answer = data_of(self.client.write("%s/intermediate/set-signed" % self.mount, {"certificate": "\n".join(chain)}))
+        answer = data_of(
+            self.client.write("%s/intermediate/set-signed" % self.mount, {"certificate": "\n".join(chain)})
+        )
         mapping = answer.get("mapping") or {}
         for issuer, key in mapping.items():
             if key and key == self.key:
@@ -378,20 +459,30 @@ class Authority(Inside):
             found = self._read_issuer(issuer)
             if found.get("key_id") == self.key and blocks(found.get("certificate"))[:1] == list(chain[:1]):
                 return issuer
-        raise VaultError("the certificate was stored, but no issuer has the key %s" % self.key,
-                         remedy="check that the certificate was made from the returned CSR")
+        raise VaultError(
+            "the certificate was stored, but no issuer has the key %s" % self.key,
+            remedy="check that the certificate was made from the returned CSR",
+        )
 
     def write(self, change: Change) -> None:
         self.need_mount()
         # settings first: they become part of the certificates that are made afterwards
         for group in ("cluster", "urls", "crl"):
-            body = {name.split(".", 1)[1]: (self.desired or {})[name]
-                    for name in change.fields if name.startswith(group + ".")}
+            body = {
+                name.split(".", 1)[1]: (self.desired or {})[name]
+                for name in change.fields
+                if name.startswith(group + ".")
+            }
             if body:
                 self.client.write("%s/config/%s" % (self.mount, group), body)
         if not self.issuer and not self.intermediate:
-            answer = data_of(self.client.write("%s/root/generate/internal" % self.mount,
-                                               self._body(*CERTIFICATE, "issuer_name", "key_name"), idempotent=False))
+            answer = data_of(
+                self.client.write(
+                    "%s/root/generate/internal" % self.mount,
+                    self._body(*CERTIFICATE, "issuer_name", "key_name"),
+                    idempotent=False,
+                )
+            )
             self.issuer = self._read_issuer(answer.get("issuer_id") or "default")
             self._warn(normalise.pem(self.issuer.get("certificate")))
         elif not self.issuer:
@@ -417,8 +508,13 @@ class Authority(Inside):
     def _name_and_default(self) -> None:
         name = (self.desired or {}).get("issuer_name")
         if name and self.issuer.get("issuer_name") != name:
-            self.client.request("PATCH", "%s/issuer/%s" % (self.mount, self.issuer["issuer_id"]), {"issuer_name": name},
-                                headers={"Content-Type": "application/merge-patch+json"}, idempotent=True)
+            self.client.request(
+                "PATCH",
+                "%s/issuer/%s" % (self.mount, self.issuer["issuer_id"]),
+                {"issuer_name": name},
+                headers={"Content-Type": "application/merge-patch+json"},
+                idempotent=True,
+            )
             self.issuer["issuer_name"] = name
         wanted = (self.desired or {}).get("default_issuer")
         if wanted:
@@ -462,15 +558,58 @@ ROLE: dict[str, normalise.Normaliser] = {
     **dict.fromkeys(("ttl", "max_ttl", "not_before_duration"), lambda value: normalise.seconds(value or 0)),
     **dict.fromkeys(("key_bits", "signature_bits"), normalise.integer),
     **dict.fromkeys(("key_usage", "ext_key_usage"), usages),
-    **dict.fromkeys(("allowed_domains", "allowed_uri_sans", "allowed_other_sans", "allowed_ip_sans_cidr", "ext_key_usage_oids",
-                     "cn_validations", "allowed_serial_numbers", "allowed_user_ids", *SUBJECT), normalise.string_set),
+    **dict.fromkeys(
+        (
+            "allowed_domains",
+            "allowed_uri_sans",
+            "allowed_other_sans",
+            "allowed_ip_sans_cidr",
+            "ext_key_usage_oids",
+            "cn_validations",
+            "allowed_serial_numbers",
+            "allowed_user_ids",
+            *SUBJECT,
+        ),
+        normalise.string_set,
+    ),
 }
-FLAGS = ("allow_localhost", "allow_bare_domains", "allow_subdomains", "allow_glob_domains", "allow_wildcard_certificates",
-         "allow_any_name", "allow_ip_sans", "allowed_domains_template", "enforce_hostnames", "require_cn", "server_flag",
-         "client_flag", "code_signing_flag", "email_protection_flag", "use_csr_common_name", "use_csr_sans", "no_store",
-         "generate_lease", "basic_constraints_valid_for_non_ca")
-TYPED = ("issuer_ref", "ttl", "max_ttl", "not_before_duration", "allowed_domains", "allowed_uri_sans", "allowed_other_sans",
-         "key_type", "key_bits", "signature_bits", "key_usage", "ext_key_usage", *SUBJECT, *FLAGS)
+FLAGS = (
+    "allow_localhost",
+    "allow_bare_domains",
+    "allow_subdomains",
+    "allow_glob_domains",
+    "allow_wildcard_certificates",
+    "allow_any_name",
+    "allow_ip_sans",
+    "allowed_domains_template",
+    "enforce_hostnames",
+    "require_cn",
+    "server_flag",
+    "client_flag",
+    "code_signing_flag",
+    "email_protection_flag",
+    "use_csr_common_name",
+    "use_csr_sans",
+    "no_store",
+    "generate_lease",
+    "basic_constraints_valid_for_non_ca",
+)
+TYPED = (
+    "issuer_ref",
+    "ttl",
+    "max_ttl",
+    "not_before_duration",
+    "allowed_domains",
+    "allowed_uri_sans",
+    "allowed_other_sans",
+    "key_type",
+    "key_bits",
+    "signature_bits",
+    "key_usage",
+    "ext_key_usage",
+    *SUBJECT,
+    *FLAGS,
+)
 ROLE.update(dict.fromkeys(FLAGS, normalise.boolean))
 
 
@@ -494,8 +633,9 @@ class Role(Inside):
     def check(self) -> None:
         super().check()
         if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.role):
-            raise InvalidInput("the name is empty or holds characters that the server refuses",
-                               remedy="use letters, digits, - _ and .")
+            raise InvalidInput(
+                "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
+            )
         if self.desired is None:
             return
         twice = sorted(name for name in self.options if self.item.get(name) is not None)
@@ -536,18 +676,28 @@ class Role(Inside):
             current.pop("signature_bits", None)
         kept = {name: value for name, value in current.items() if value is not None}
         answer = self.client.write(self._path(), {**kept, **(self.desired or {})})
-        ignored = sorted(name for name in self.options for warning in answer.get("warnings") or []
-                         if "unrecognized" in warning and re.search(r"\b%s\b" % re.escape(name), warning))
+        ignored = sorted(
+            name
+            for name in self.options
+            for warning in answer.get("warnings") or []
+            if "unrecognized" in warning and re.search(r"\b%s\b" % re.escape(name), warning)
+        )
         if ignored:
-            raise InvalidInput('the role is written, but the server ignores the option "%s"' % ignored[0],
-                               remedy='correct "options"')
+            raise InvalidInput(
+                'the role is written, but the server ignores the option "%s"' % ignored[0], remedy='correct "options"'
+            )
 
     def delete(self, change: Change) -> None:
         self.client.delete(self._path())
 
 
-def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], mount: str | None = None, purge: bool = False,
-          protected: Iterable[str] = ()) -> list[Role]:
+def roles(
+    mounted: Mounted,
+    items: Sequence[Mapping[str, Any]],
+    mount: str | None = None,
+    purge: bool = False,
+    protected: Iterable[str] = (),
+) -> list[Role]:
     """Return the resources of declared roles; with ``purge`` also of the others in their mounts, to be deleted.
 
     ``mount`` is where roles are that name no mount of their own (``pki`` without it), and is purged even without items.

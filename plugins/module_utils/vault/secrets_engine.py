@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable, TypeVar
 
 from .. import normalise
 from ..errors import InvalidInput
@@ -101,9 +102,11 @@ class Mounts:
         """Return the mounts by their path without slashes at its ends."""
         with self._lock:
             if self._entries is None:
-                self._entries = {normalise.path(path): entry
-                                 for path, entry in (self.client.read("sys/mounts") or {}).items()
-                                 if isinstance(entry, dict) and "type" in entry}
+                self._entries = {
+                    normalise.path(path): entry
+                    for path, entry in (self.client.read("sys/mounts") or {}).items()
+                    if isinstance(entry, dict) and "type" in entry
+                }
             return self._entries
 
     def missing_plugin(self, name: str) -> bool:
@@ -152,28 +155,36 @@ class Mounted:
                 mounts = self.client.read("sys/mounts") or {}
             except PermissionDenied:
                 raise PermissionDenied(
-                    "no secrets engine is mounted there, or the token may do nothing in it", mount,
-                    "correct the mount, or give the token's policies a rule for a path in it") from denied
+                    "no secrets engine is mounted there, or the token may do nothing in it",
+                    mount,
+                    "correct the mount, or give the token's policies a rule for a path in it",
+                ) from denied
             found = next((dict(item, path=path) for path, item in mounts.items() if path == mount + "/"), None)
         if found is None:
             return None
         actual = normalise.path(found.get("path") or mount)
         if actual != mount:
-            raise InvalidInput('no secrets engine is mounted there, but one is at "%s"' % actual, 'mount "%s"' % mount,
-                               'give "%s" as the mount and the rest as part of the path' % actual)
+            raise InvalidInput(
+                'no secrets engine is mounted there, but one is at "%s"' % actual,
+                'mount "%s"' % mount,
+                'give "%s" as the mount and the rest as part of the path' % actual,
+            )
         return found
 
     def require(self, mount: str, kind: str) -> dict[str, Any] | None:
         """Return the mount's entry, None when there is none. Raises InvalidInput when it is of another type."""
         entry = self.entry(mount)
         if entry is not None and split_type(entry.get("type"))[0] != kind:
-            raise InvalidInput('a secrets engine of type "%s" is mounted there, not "%s"' % (entry.get("type"), kind),
-                               'mount "%s"' % mount, "give another mount")
+            raise InvalidInput(
+                'a secrets engine of type "%s" is mounted there, not "%s"' % (entry.get("type"), kind),
+                'mount "%s"' % mount,
+                "give another mount",
+            )
         return entry
 
 
 def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the declared settings of one engine as ``type``, ``description``, ``options.x``, ``tune.x``, ``config.x``."""
+    """Return the declared settings of one engine: ``type``, ``description``, ``options.x``, ``tune.x``, ``config.x``."""
     kind, version = split_type(item.get("type"))
     options = normalise.string_map(item.get("options"))
     if version:
@@ -188,8 +199,11 @@ def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
 def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = None) -> dict[str, Any]:
     """Return the settings of one group without its prefix, of these names only when they are given."""
     prefix = group + "."
-    return {name[len(prefix):]: value for name, value in fields.items()
-            if name.startswith(prefix) and (only is None or name in only)}
+    return {
+        name[len(prefix) :]: value
+        for name, value in fields.items()
+        if name.startswith(prefix) and (only is None or name in only)
+    }
 
 
 class Engine(Resource):
@@ -197,10 +211,13 @@ class Engine(Resource):
 
     kind = "secrets engine"
     holds_data = True
-    fields = {"type": normalise.scalar, "description": normalise.scalar,
-              **{name: normalise.boolean for name in FIXED},
-              **{"tune." + name: function for name, function in TUNE.items()},
-              **{"config." + name: function for name, function in CONFIG.items()}}
+    fields = {
+        "type": normalise.scalar,
+        "description": normalise.scalar,
+        **dict.fromkeys(FIXED, normalise.boolean),
+        **{"tune." + name: function for name, function in TUNE.items()},
+        **{"config." + name: function for name, function in CONFIG.items()},
+    }
 
     def __init__(self, mounts: Mounts, item: Mapping[str, Any]) -> None:
         self.mounts = mounts
@@ -211,8 +228,9 @@ class Engine(Resource):
 
     def check(self) -> None:
         if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput("the path is empty or holds white space or an empty part",
-                               remedy='write it like "secret" or "team/kv"')
+            raise InvalidInput(
+                "the path is empty or holds white space or an empty part", remedy='write it like "secret" or "team/kv"'
+            )
         if self.name in PROTECTED or self.name.split("/")[0] in PROTECTED:
             raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
         if self.desired is None:
@@ -224,8 +242,10 @@ class Engine(Resource):
         if kind == "kv" and given not in (None, "1", "2"):
             raise InvalidInput('KV has no version "%s"' % given, remedy="use 1 or 2")
         if version and given != version:
-            raise InvalidInput('type "%s" and version "%s" contradict each other' % (self.item["type"], given),
-                               remedy="give one of the two")
+            raise InvalidInput(
+                'type "%s" and version "%s" contradict each other' % (self.item["type"], given),
+                remedy="give one of the two",
+            )
         if part(self.desired, "config") and (kind != "kv" or given == "1"):
             raise InvalidInput('"config" is for KV version 2 only', remedy='remove it, or use type "kv-v2"')
         for name, value in self.desired.items():
@@ -249,48 +269,66 @@ class Engine(Resource):
         self._check_type(current)
         if self.desired is not None and part(self.desired, "config") and current.get("options.version") == "2":
             path = "%s/config" % self.name
-            current.update({"config." + name: value
-                            for name, value in (patiently(lambda: self.client.read(path)) or {}).items()})
+            current.update(
+                {"config." + name: value for name, value in (patiently(lambda: self.client.read(path)) or {}).items()}
+            )
         return current
 
     def _check_place(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
         desired = self.desired or {}
         for path, other in entries.items():
             if path.startswith(self.name + "/") or self.name.startswith(path + "/"):
-                raise InvalidInput('a secrets engine of type "%s" at "%s" is in the way of this one of type "%s"' % (
-                    other.get("type"), path, desired["type"]), remedy="use another path, or remove that one first")
+                raise InvalidInput(
+                    'a secrets engine of type "%s" at "%s" is in the way of this one of type "%s"'
+                    % (other.get("type"), path, desired["type"]),
+                    remedy="use another path, or remove that one first",
+                )
         if self.mounts.missing_plugin(desired["type"]):
-            raise InvalidInput('this server has no secrets engine of type "%s"' % desired["type"], remedy=(
-                "register a plugin of that name first, or use a product and version that has it built in"))
+            raise InvalidInput(
+                'this server has no secrets engine of type "%s"' % desired["type"],
+                remedy=("register a plugin of that name first, or use a product and version that has it built in"),
+            )
         if part(desired, "config") and desired.get("options.version") != "2":
-            raise InvalidInput('"config" is for KV version 2, and a KV engine is of version 1 unless it is said',
-                               remedy='use type "kv-v2"')
+            raise InvalidInput(
+                '"config" is for KV version 2, and a KV engine is of version 1 unless it is said',
+                remedy='use type "kv-v2"',
+            )
 
     def _check_type(self, current: Mapping[str, Any]) -> None:
         kind, version = current["type"], current.get("options.version", "1" if current["type"] == "kv" else "")
         wanted, declared = self.declared["type"], self.declared.get("options.version", "")
         if wanted and wanted != kind:
-            raise InvalidInput('a secrets engine of type "%s" is mounted there, and "%s" is declared' % (
-                describe(kind, version), describe(wanted, declared)),
-                remedy="use another path, or move or remove the other engine first (its data goes with it)")
+            raise InvalidInput(
+                'a secrets engine of type "%s" is mounted there, and "%s" is declared'
+                % (describe(kind, version), describe(wanted, declared)),
+                remedy="use another path, or move or remove the other engine first (its data goes with it)",
+            )
         if self.desired is None:
             return
         if kind == "kv" and declared and declared != version:
             if version == "2":
-                raise InvalidInput("the engine is of KV version 2 and cannot go back to version 1",
-                                   remedy='declare version "2", or mount a new engine and copy the secrets')
+                raise InvalidInput(
+                    "the engine is of KV version 2 and cannot go back to version 1",
+                    remedy='declare version "2", or mount a new engine and copy the secrets',
+                )
             if not self.item.get("upgrade"):
                 raise InvalidInput(
                     "the engine is of KV version 1, and version 2 is declared; an upgrade stops it for a moment and "
-                    "moves its API paths", remedy='set "upgrade: true" when clients and policies are ready for it')
+                    "moves its API paths",
+                    remedy='set "upgrade: true" when clients and policies are ready for it',
+                )
         if part(self.desired, "config") and (declared or version) != "2":
-            raise InvalidInput('"config" is for KV version 2, and the engine is of version 1',
-                               remedy='remove it, or declare version "2" with "upgrade: true"')
+            raise InvalidInput(
+                '"config" is for KV version 2, and the engine is of version 1',
+                remedy='remove it, or declare version "2" with "upgrade: true"',
+            )
         for name in FIXED:
             if name in self.desired and normalise.boolean(current.get(name)) != self.desired[name]:
-                raise InvalidInput('"%s" is %s and cannot be changed after mounting' % (
-                    name, normalise.scalar(bool(current.get(name)))),
-                    remedy="correct the declaration, or move the data and mount the engine anew")
+                raise InvalidInput(
+                    '"%s" is %s and cannot be changed after mounting'
+                    % (name, normalise.scalar(bool(current.get(name)))),
+                    remedy="correct the declaration, or move the data and mount the engine anew",
+                )
 
     def write(self, change: Change) -> None:
         desired = self.desired or {}
@@ -337,7 +375,9 @@ def surplus(mounts: Mounts, declared: Sequence[str], protected: Iterable[str], p
     extra = sorted(path for path in mounts.entries() if path not in keep and not mounts.protected(path))
     refused = [path for path in extra if path not in named]
     if refused:
-        raise InvalidInput("purge would delete the data of %s" % ", ".join('"%s"' % path for path in refused),
-                           "secrets engines",
-                           'declare them, or name each in "protected" to keep it or in "purge_data" to delete it')
+        raise InvalidInput(
+            "purge would delete the data of %s" % ", ".join('"%s"' % path for path in refused),
+            "secrets engines",
+            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
+        )
     return extra

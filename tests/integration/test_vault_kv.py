@@ -1,0 +1,287 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_kv against a real server, in engines of both versions."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable
+
+import pytest
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+OLD, NEW = "old-value-8c1f", "new-value-77aa"
+
+
+@pytest.fixture
+def mount(openbao: VaultServer, run_module: Run, vault_args: dict[str, Any], unique: str) -> str:
+    path = unique + "-kv"
+    made = run_module("vault_secrets_engine", {**vault_args, "path": path, "type": "kv-v2"})
+    assert made.changed, made.msg
+    return path
+
+
+@pytest.fixture
+def kv(run_module: Run, vault_args: dict[str, Any], mount: str) -> Run:
+    def run(check: bool = False, diff: bool = False, **options: Any) -> Result:
+        return run_module("vault_kv", {**vault_args, "mount": mount, **options}, check=check, diff=diff)
+
+    return run
+
+
+@pytest.fixture
+def stored(openbao: VaultServer, mount: str) -> Callable[..., Any]:
+    def read(path: str, what: str = "data") -> Any:
+        answer = openbao.client().read(f"{mount}/data/{path}")
+        return None if answer is None else answer["data"][what]
+
+    return read
+
+
+def test_life_of_a_secret(kv: Run, stored: Callable[..., Any]) -> None:
+    data = {"password": OLD, "port": 5432, "nested": {"hosts": ["one", "two"], "tls": True}}
+    planned = kv(path="apps/db", data=data, check=True, diff=True)
+    assert planned.changed and stored("apps/db") is None
+    made = kv(path="apps/db", data=data, diff=True)
+    assert (made["version_before"], made["version"], made["kv_version"]) == (0, 1, 2)
+    assert made["keys"] == ["nested", "password", "port"]
+    assert "password: (hidden, new value)" in made["diff"][0]["after"]
+    assert stored("apps/db") == data
+    again = kv(path="apps/db", data=data)
+    assert not again.changed and again["version"] == 1
+
+    data["password"] = NEW
+    planned = kv(path="apps/db", data={"password": NEW}, check=True, diff=True)
+    assert planned["keys"] == ["password"]
+    assert planned["diff"][0]["before"] == "password: (hidden, other value)\n"
+    assert planned["diff"][0]["after"] == "password: (hidden, new value)\n"
+    assert stored("apps/db")["password"] == OLD
+    changed = kv(path="apps/db", data={"password": NEW}, diff=True)
+    # every other key survived
+    assert stored("apps/db") == data
+    assert (changed["version_before"], changed["version"]) == (1, 2)
+
+    assert kv(path="apps/db", state="absent", check=True).changed
+    assert stored("apps/db") == data
+    gone = kv(path="apps/db", state="absent", diff=True)
+    assert gone.changed and "password: (hidden)" in gone["diff"][0]["before"]
+    assert stored("apps/db") is None
+    assert not kv(path="apps/db", state="absent").changed
+    for result in (planned, made, again, changed, gone):
+        result.hides(OLD, NEW)
+
+
+def test_exact_removes_what_is_not_declared(kv: Run, stored: Callable[..., Any]) -> None:
+    assert kv(path="x", data={"a": "1", "b": NEW}).changed
+    assert not kv(path="x", data={"a": "1"}, mode="merge").changed
+    planned = kv(path="x", data={"a": "1"}, mode="exact", check=True, diff=True)
+    assert planned["keys"] == ["b"] and "b: (hidden, other value)" in planned["diff"][0]["before"]
+    assert planned["diff"][0]["after"] == ""
+    assert kv(path="x", data={"a": "1"}, mode="exact").changed
+    assert stored("x") == {"a": "1"}
+    assert not kv(path="x", data={"a": "1"}, mode="exact").changed
+    # a number is no text
+    assert kv(path="x", data={"a": 1}).changed
+    assert stored("x") == {"a": 1}
+    assert kv(path="x", remove=["a", "never"])["keys"] == ["a"]
+    assert not kv(path="x", remove=["a"]).changed
+    assert not kv(path="not-there", remove=["a"]).changed
+    planned.hides(NEW)
+
+
+def test_values_are_generated_where_missing_and_rotated_where_asked(kv: Run, stored: Callable[..., Any]) -> None:
+    generate = {"password": {"length": 40}, "key": {"format": "hex", "length": 16}}
+    planned = kv(path="g", generate=generate, check=True)
+    assert planned.changed and stored("g") is None
+    made = kv(path="g", data={"user": "app"}, generate=generate, diff=True)
+    first = stored("g")
+    assert len(first["password"]) == 40 and len(first["key"]) == 32
+    assert not kv(path="g", generate=generate).changed
+    generate["key"]["rotate"] = True
+    rotated = kv(path="g", generate=generate, diff=True)
+    second = stored("g")
+    assert rotated["keys"] == ["key"]
+    assert {**second, "key": ""} == {**first, "key": ""} and second["key"] != first["key"]
+    for result in (made, rotated):
+        result.hides(first["password"], first["key"], second["key"])
+
+
+def test_a_password_policy_of_the_server_generates(
+    kv: Run, stored: Callable[..., Any], openbao: VaultServer, unique: str
+) -> None:
+    policy = 'length = 24\nrule "charset" { charset = "xyz" }'
+    openbao.client().write_data(f"sys/policies/password/{unique}", data={"policy": policy})
+    assert kv(path="p", generate={"pin": {"policy": unique}}).changed
+    assert len(stored("p")["pin"]) == 24 and set(stored("p")["pin"]) <= set("xyz")
+    assert not kv(path="p", generate={"pin": {"policy": unique}}).changed
+    missing = kv(path="p2", generate={"pin": {"policy": "nowhere"}})
+    assert missing.failed and "nowhere" in missing.msg
+
+
+def test_explicit_cas_refuses_what_has_moved_on(kv: Run, stored: Callable[..., Any]) -> None:
+    assert kv(path="c", data={"a": "1"}, cas=0).changed
+    assert not kv(path="c", data={"a": "1"}, cas=0).changed
+    for check in (True, False):
+        refused = kv(path="c", data={"a": "2"}, cas=0, check=check)
+        assert refused.failed and "current version is 1, not 0" in refused.msg
+    assert stored("c") == {"a": "1"}
+    assert kv(path="c", data={"a": "2"}, cas=1)["version"] == 2
+
+
+def test_merges_at_the_same_time_lose_nothing(kv: Run, stored: Callable[..., Any]) -> None:
+    results: list[Result] = []
+    threads = [
+        threading.Thread(target=lambda key=f"k{number}": results.append(kv(path="race", data={key: "v-" + key})))
+        for number in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.msg for result in results if result.failed] == []
+    assert stored("race") == {f"k{number}": f"v-k{number}" for number in range(4)}
+
+
+def test_versions_are_brought_back_and_destroyed(
+    kv: Run, stored: Callable[..., Any], openbao: VaultServer, mount: str
+) -> None:
+    for number in range(3):
+        assert kv(path="v", data={"n": number}).changed
+    assert not kv(path="v", undelete=True).changed
+    assert kv(path="v", state="absent").changed
+    planned = kv(path="v", undelete=True, check=True, diff=True)
+    assert planned["diff"][0]["before"] == "deleted_versions: [3]\n"
+    assert stored("v") is None
+    assert kv(path="v", undelete=True).changed
+    assert stored("v") == {"n": 2}
+    # a deleted version counts as absent, and what is written next is based on it
+    assert kv(path="v", state="absent").changed
+    assert kv(path="v", data={"other": "x"})["version"] == 4
+    assert stored("v") == {"other": "x"}
+
+    assert kv(path="v", state="absent", versions=[1]).changed
+    assert not kv(path="v", state="absent", versions=[1]).changed
+    assert kv(path="v", undelete=True, versions=[1]).changed
+    assert kv(path="v", state="absent", delete="destroy", versions=[1, 2]).changed
+    assert not kv(path="v", state="absent", delete="destroy", versions=[1, 2]).changed
+    refused = kv(path="v", undelete=True, versions=[1])
+    assert refused.failed and "version 1 is destroyed" in refused.msg
+    assert stored("v") == {"other": "x"}
+
+    assert kv(path="v", state="absent", delete="destroy").changed
+    assert openbao.client().read(f"{mount}/metadata/v")["data"]["versions"]["4"]["destroyed"]
+    assert kv(path="v", state="absent", delete="all").changed
+    assert openbao.client().read(f"{mount}/metadata/v") is None
+    assert not kv(path="v", state="absent", delete="all").changed
+    assert "nothing to bring back" in kv(path="v", undelete=True).msg
+
+
+def test_metadata_is_compared_and_written_alone(
+    kv: Run, stored: Callable[..., Any], openbao: VaultServer, mount: str
+) -> None:
+    metadata: dict[str, Any] = {"max_versions": 3, "delete_version_after": "48h", "custom_metadata": {"owner": "a"}}
+    made = kv(path="m", data={"a": "1"}, metadata=metadata)
+    assert made["version"] == 1
+    metadata["delete_version_after"] = "2d"
+    assert not kv(path="m", data={"a": "1"}, metadata=metadata).changed
+    metadata["custom_metadata"] = {"owner": "b"}
+    changed = kv(path="m", metadata=metadata, diff=True)
+    assert changed["results"][0]["fields"] == ["metadata.custom_metadata"]
+    assert '"owner": "b"' in changed["diff"][0]["after"]
+    assert changed["version"] == 1
+    found = openbao.client().read(f"{mount}/metadata/m")["data"]
+    assert (found["max_versions"], found["custom_metadata"]) == (3, {"owner": "b"})
+    assert kv(path="alone", metadata={"cas_required": True}).changed
+    assert not kv(path="alone", metadata={"cas_required": True}).changed
+
+
+def test_many_secrets_with_odd_paths_and_one_bad(kv: Run, stored: Callable[..., Any]) -> None:
+    secrets: list[dict[str, Any]] = [
+        {"path": f"many/{number}", "data": {"n": NEW + str(number)}} for number in range(20)
+    ]
+    secrets.append({"path": "with space/50%/a#b?c", "data": {"n": NEW}})
+    made = kv(secrets=secrets)
+    assert made["summary"]["create"] == 21, made.msg
+    assert not kv(secrets=secrets).changed
+    secrets[3]["data"] = {"n": "other-value"}
+    secrets.append({"path": "many/5x", "mount": "not-mounted", "data": {"n": "other-value"}})
+    partly = kv(secrets=secrets)
+    assert partly.failed and 'mount "not-mounted": nothing is mounted there' in partly.msg
+    assert partly["summary"] == {"create": 0, "update": 1, "delete": 0, "none": 20, "failed": 1, "not_reached": 0}
+    assert stored("many/3") == {"n": "other-value"}
+    for result in (made, partly):
+        result.hides(NEW, "other-value")
+
+
+def test_short_and_public_values_do_not_mask_results(kv: Run) -> None:
+    result = kv(path="app/one", data={"user": "app", "n": 1, "flag": "one", "key": "secret-value-1"})
+    assert (result["path"], result["version"], result["summary"]["create"]) == ("app/one", 1, 1)
+    result.hides("secret-value-1")
+    assert set(result["invocation"]["module_args"]["data"].values()) == {"(hidden)"}
+
+
+def test_version_1(run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, unique: str) -> None:
+    def kv1(**options: Any) -> Result:
+        return run_module("vault_kv", {**vault_args, "mount": unique, "path": "app", **options})
+
+    assert run_module("vault_secrets_engine", {**vault_args, "path": unique, "type": "kv"}).changed
+    made = kv1(data={"a": "1", "b": OLD})
+    assert made.changed and made["kv_version"] == 1 and "version" not in made
+    assert not kv1(data={"a": "1"}).changed
+    assert kv1(data={"b": NEW})["keys"] == ["b"]
+    assert openbao.client().read(f"{unique}/app")["data"] == {"a": "1", "b": NEW}
+    for options, said in [
+        ({"data": {"a": "2"}, "cas": 1}, '"cas"'),
+        ({"data": {"a": "2"}, "metadata": {"max_versions": 1}}, '"metadata"'),
+        ({"undelete": True}, '"undelete"'),
+        ({"state": "absent", "delete": "destroy"}, '"delete: destroy"'),
+    ]:
+        refused = kv1(**options)
+        assert refused.failed and "KV version 1, which knows no " + said in refused.msg, refused.msg
+    assert kv1(state="absent").changed
+    assert openbao.client().read(f"{unique}/app") is None
+    assert not kv1(state="absent").changed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"path": "a"}, "nothing is declared"),
+        ({"path": "a//b", "data": {"a": 1}}, "has an empty part"),
+        ({"path": "a", "data": {"k": None}}, 'key "k" has no value'),
+        ({"path": "a", "data": {"k": "v"}, "remove": ["k"]}, 'key "k" is declared in two ways'),
+        ({"path": "a", "data": {"k": "v"}, "generate": {"k": {}}}, 'key "k" is declared in two ways'),
+        ({"path": "a", "data": {"k": "v"}, "mode": "exact", "remove": ["x"]}, 'leave "remove" out'),
+        ({"path": "a", "generate": {"k": {"format": "x"}}}, 'unknown format "x"'),
+        ({"path": "a", "metadata": {"delete_version_after": "soon"}}, '"soon" is not a duration'),
+        ({"path": "a", "undelete": True, "data": {"k": "v"}}, '"data" and "undelete" contradict'),
+        ({"path": "a", "state": "absent", "data": {"k": "v"}}, "makes no sense"),
+        ({"secrets": [{"path": "a", "data": {"k": "v"}}, {"path": "/a/", "data": {"k": "w"}}]}, "is declared twice"),
+        ({"path": "a", "mount": "sys", "data": {"k": "v"}}, 'type "system" is mounted there, not "kv"'),
+    ],
+)
+def test_bad_input_is_refused(kv: Run, options: dict[str, Any], said: str) -> None:
+    result = kv(**options)
+    assert result.failed and said in result.msg, result.msg
+
+
+def test_least_permissions_are_enough_and_a_missing_one_is_named(
+    kv: Run, openbao: VaultServer, mount: str, unique: str
+) -> None:
+    policy = f'path "{mount}/data/own/*" {{ capabilities = ["create", "read", "update"] }}'
+    openbao.client().sys.create_or_update_policy(unique, policy)
+    token = openbao.client().auth.token.create(policies=[unique], ttl="5m")["auth"]["client_token"]
+    assert kv(token=token, path="own/a", data={"k": NEW}).changed
+    assert not kv(token=token, path="own/a", data={"k": NEW}).changed
+    refused = kv(token=token, path="foreign/a", data={"k": NEW})
+    assert refused.failed and f'path "{mount}/data/foreign/a"' in refused.msg
+    elsewhere = kv(token=token, mount="nowhere", path="own/a", data={"k": NEW})
+    assert elsewhere.failed and "no secrets engine is mounted there, or the token may do nothing in it" in elsewhere.msg
+    deeper = kv(mount=f"{mount}/data", path="own/a", data={"k": NEW})
+    assert deeper.failed and f'give "{mount}" as the mount' in deeper.msg
+    for result in (refused, elsewhere, deeper):
+        result.hides(token, NEW)

@@ -1,0 +1,296 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_pki_ca and vault_pki_role against a real server."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import pytest
+from cryptography import x509
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def mount(run_module: Run, vault_args: dict[str, Any], unique: str) -> str:
+    """The prefix of three PKI mounts: -a, -b, -c."""
+    engines = [
+        {"path": f"{unique}-{name}", "type": "pki", "tune": {"max_lease_ttl": "87600h"}} for name in ("a", "b", "c")
+    ]
+    made = run_module("vault_secrets_engine", {**vault_args, "engines": engines})
+    assert made.changed, made.msg
+    return unique
+
+
+@pytest.fixture
+def ca(run_module: Run, vault_args: dict[str, Any]) -> Run:
+    def run(check: bool = False, diff: bool = False, **options: Any) -> Result:
+        return run_module("vault_pki_ca", {**vault_args, **options}, check=check, diff=diff)
+
+    return run
+
+
+@pytest.fixture
+def role(run_module: Run, vault_args: dict[str, Any]) -> Run:
+    def run(check: bool = False, diff: bool = False, **options: Any) -> Result:
+        return run_module("vault_pki_role", {**vault_args, **options}, check=check, diff=diff)
+
+    return run
+
+
+def warned(result: Result) -> str:
+    return str(result.get("warnings", ""))
+
+
+def test_root_and_intermediate_in_one_task(ca: Run, openbao: VaultServer, mount: str) -> None:
+    root: dict[str, Any] = {
+        "mount": f"{mount}-a",
+        "common_name": "Test Root",
+        "organization": ["Example"],
+        "issuer_name": "root-1",
+        "default_issuer": "root-1",
+        "key_type": "ec",
+        "key_bits": 384,
+        "ttl": "8760h",
+        "alt_names": ["one.example.com", "two.example.com"],
+    }
+    issuing: dict[str, Any] = {
+        "mount": f"{mount}-b",
+        "type": "intermediate",
+        "issuer_mount": f"{mount}-a",
+        "common_name": "Test Issuing",
+        "issuer_name": "issuing-1",
+        "key_type": "ec",
+        "ttl": "4380h",
+        "urls": {"issuing_certificates": ["https://vault.example.com/v1/{mount}/ca"]},
+        "crl": {"expiry": "3d", "auto_rebuild": True},
+    }
+    client = openbao.client()
+    planned = ca(authorities=[issuing, root], check=True, diff=True)
+    assert planned["summary"]["create"] == 2, planned.msg
+    assert client.list(f"{mount}-a/issuers") is None
+
+    # the one that is signed stands first, and is made last
+    made = ca(authorities=[issuing, root])
+    assert made["summary"]["create"] == 2, made.msg
+    assert not warned(made)
+    chain = made["results"][0]["info"]["ca_chain"]
+    signed, signer = (x509.load_pem_x509_certificate(pem.encode()) for pem in chain)
+    signed.verify_directly_issued_by(signer)
+    assert signed.subject.rfc4514_string() == "CN=Test Issuing"
+    access = signer.subject.rfc4514_string()
+    assert "O=Example" in access
+    again = ca(authorities=[issuing, root])
+    assert not again.failed and not again.changed and not warned(again)
+    assert again["results"][0]["info"]["certificate"] == chain[0]
+    issuers = client.list(f"{mount}-b/issuers")["data"]["key_info"]
+    default = client.read(f"{mount}-b/config/issuers")["data"]["default"]
+    assert issuers[default]["issuer_name"] == "issuing-1"
+    assert "PRIVATE KEY" not in made.stdout
+
+    issuing["crl"]["expiry"] = "96h"
+    issuing["issuer_name"] = "issuing-a"
+    planned = ca(**issuing, check=True, diff=True)
+    assert planned["results"][0]["fields"] == ["crl.expiry", "issuer_name"]
+    assert "issuer_name: issuing-1" in planned["diff"][0]["before"]
+    assert ca(**issuing).changed
+    found = client.read(f"{mount}-b/issuer/issuing-a")["data"]
+    assert found["issuer_id"] == default
+    assert client.read(f"{mount}-b/config/crl")["data"]["auto_rebuild"] is True
+    urls = client.read(f"{mount}-b/config/urls")["data"]["issuing_certificates"]
+    assert urls == [f"https://vault.example.com/v1/{mount}-b/ca"]
+    assert not ca(**issuing).changed
+
+    # a certificate that stands is not silently another than the declared one
+    differing = ca(**{**root, "common_name": "Another Root", "key_bits": 256, "ttl": "24h"})
+    assert not differing.changed
+    for part in ('common_name is "Test Root", not "Another Root"', 'key_bits is "384", not "256"', "ttl is"):
+        assert part in warned(differing)
+
+    assert ca(mount=f"{mount}-b", state="absent", check=True).changed
+    assert client.list(f"{mount}-b/issuers") is not None
+    assert ca(mount=f"{mount}-b", state="absent").changed
+    assert client.list(f"{mount}-b/issuers") is None
+    assert not ca(mount=f"{mount}-b", state="absent").changed
+
+
+def test_an_external_authority_signs_the_request(ca: Run, openbao: VaultServer, mount: str) -> None:
+    client = openbao.client()
+    assert ca(mount=f"{mount}-a", common_name="External", key_type="ec", ttl="8760h").changed
+    wanted: dict[str, Any] = {
+        "mount": f"{mount}-c",
+        "type": "intermediate",
+        "common_name": "Signed Outside",
+        "issuer_name": "outside",
+        "key_type": "ec",
+    }
+    asked = ca(**wanted)
+    assert asked.changed and "certificate" not in asked
+    key = x509.load_pem_x509_csr(asked["csr"].encode()).public_key()
+    repeated = ca(**wanted)
+    assert not repeated.changed
+    assert x509.load_pem_x509_csr(repeated["csr"].encode()).public_key() == key
+    assert len(client.list(f"{mount}-c/keys")["data"]["keys"]) == 1
+
+    def sign(csr: str) -> str:
+        answer = client.write_data(
+            f"{mount}-a/root/sign-intermediate", data={"csr": csr, "common_name": "Signed Outside", "ttl": "24h"}
+        )
+        return "\n".join([answer["data"]["certificate"], answer["data"]["issuing_ca"]])
+
+    foreign = client.write_data(
+        f"{mount}-b/intermediate/generate/internal", data={"common_name": "x", "key_type": "ec"}
+    )["data"]["csr"]
+    for check in (True, False):
+        refused = ca(**wanted, certificate=sign(foreign), check=check)
+        assert refused.failed and "another key than that of this mount's CSR" in refused.msg
+    assert client.list(f"{mount}-c/issuers") is None
+
+    signed = sign(repeated["csr"])
+    planned = ca(**wanted, certificate=signed, check=True)
+    assert planned["results"][0]["fields"] == ["certificate", "default_issuer", "issuer_name"] or planned["results"][0][
+        "fields"
+    ] == ["certificate", "issuer_name"]
+    taken = ca(**wanted, certificate=signed)
+    assert taken.changed, taken.msg
+    assert taken["issuer_name"] == "outside" and "csr" not in taken
+    assert x509.load_pem_x509_certificate(taken["certificate"].encode()).public_key() == key
+    assert client.read(f"{mount}-c/config/issuers")["data"]["default"] == taken["issuer_id"]
+    assert not ca(**wanted, certificate=signed).changed
+    assert not ca(**wanted).changed
+
+    # the renewed certificate of the same key wants a name of its own
+    renewed = sign(repeated["csr"])
+    clash = ca(**wanted, certificate=renewed)
+    assert clash.failed and 'declare a new "issuer_name"' in clash.msg
+    wanted.update(issuer_name="outside-2", default_issuer="outside-2")
+    assert ca(**wanted, certificate=renewed)["issuer_name"] == "outside-2"
+    assert not ca(**wanted, certificate=renewed).changed
+    assert len(client.list(f"{mount}-c/keys")["data"]["keys"]) == 1
+
+
+def test_an_interrupted_intermediate_is_completed(ca: Run, openbao: VaultServer, mount: str) -> None:
+    assert ca(mount=f"{mount}-a", common_name="Root", key_type="ec", ttl="8760h").changed
+    client = openbao.client()
+    # the run before ended after the key was made
+    key = client.write_data(
+        f"{mount}-b/intermediate/generate/internal", data={"common_name": "Issuing", "key_type": "ec"}
+    )["data"]["key_id"]
+    wanted = {"mount": f"{mount}-b", "type": "intermediate", "common_name": "Issuing", "issuer_mount": f"{mount}-a"}
+    assert ca(**wanted, key_type="ec", check=True).changed
+    done = ca(**wanted, key_type="ec", ttl="24h")
+    assert done.changed and done["key_id"] == key
+    assert not ca(**wanted, key_type="ec").changed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, '"common_name" is missing'),
+        ({"common_name": "x", "key_type": "rsa", "key_bits": 1024}, "no size of 1024 bits"),
+        ({"common_name": "x", "ttl": "soon"}, '"soon" is not a duration'),
+        ({"common_name": "x", "crl": {"expiry": "soon"}}, '"soon" is not a duration'),
+        ({"common_name": "x", "issuer_mount": "y"}, '"issuer_mount" is for an intermediate'),
+        ({"common_name": "x", "issuer_name": "a b"}, "characters that the server refuses"),
+        ({"common_name": "x", "type": "intermediate", "certificate": "x"}, "holds no PEM block"),
+        ({"common_name": "x", "type": "intermediate", "issuer_mount": "nowhere-a"}, "it would sign itself"),
+        ({"common_name": "x"}, "mount a PKI engine first"),
+        ({"common_name": "x", "mount": "sys"}, 'type "system" is mounted there, not "pki"'),
+    ],
+)
+def test_impossible_authorities_are_refused(ca: Run, options: dict[str, Any], said: str) -> None:
+    result = ca(**{"mount": "nowhere-a", **options})
+    assert result.failed and said in result.msg, result.msg
+
+
+def test_authorities_do_not_sign_in_a_circle(ca: Run) -> None:
+    pair = [
+        {"mount": one, "type": "intermediate", "issuer_mount": other, "common_name": one}
+        for one, other in (("circle-a", "circle-b"), ("circle-b", "circle-a"))
+    ]
+    result = ca(authorities=pair)
+    assert result.failed and "in a circle" in result.msg
+
+
+def test_life_of_a_role(role: Run, openbao: VaultServer, mount: str) -> None:
+    path = f"{mount}-a/roles/web"
+    client = openbao.client()
+    wanted: dict[str, Any] = {
+        "mount": f"{mount}-a",
+        "name": "web",
+        "allowed_domains": ["b.example.com", "a.example.com"],
+        "allow_subdomains": True,
+        "key_type": "ec",
+        "key_bits": 0,
+        "key_usage": ["DigitalSignature"],
+        "ttl": "24h",
+        "max_ttl": "720h",
+        "options": {"allowed_serial_numbers": ["*"]},
+    }
+    assert role(**wanted, check=True).changed
+    assert client.read(path) is None
+    assert role(**wanted).changed
+    wanted.update(allowed_domains=["a.example.com", "b.example.com"], ttl="1d", max_ttl="30d")
+    wanted["key_usage"] = ["KeyUsageDigitalSignature"]
+    again = role(**wanted)
+    assert not again.failed and not again.changed
+
+    planned = role(mount=f"{mount}-a", name="web", ttl="12h", check=True, diff=True)
+    assert (planned["diff"][0]["before"], planned["diff"][0]["after"]) == ("ttl: 86400\n", "ttl: 12h\n")
+    assert client.read(path)["data"]["ttl"] == 86400
+    before = client.read(path)["data"]
+    assert role(mount=f"{mount}-a", name="web", ttl="12h").changed
+    # what was not declared stays, although the API replaces a role as a whole
+    assert client.read(path)["data"] == {**before, "ttl": 43200}
+
+    wanted["ttl"] = "12h"
+    client.write_data(path, data={**before, "ttl": "1h"})
+    assert role(**wanted)["results"][0]["fields"] == ["ttl"]
+    assert role(mount=f"{mount}-a", name="web", key_type="rsa").changed
+    assert client.read(path)["data"]["key_bits"] == 2048
+    assert role(mount=f"{mount}-a", name="web", state="absent").changed
+    assert client.read(path) is None
+    assert not role(mount=f"{mount}-a", name="web", state="absent").changed
+
+
+def test_purge_stays_within_the_declared_mounts(role: Run, openbao: VaultServer, mount: str) -> None:
+    names = ["one", "two", "kept"]
+    for place in ("a", "b"):
+        made = role(mount=f"{mount}-{place}", roles=[{"name": name, "allow_any_name": True} for name in names])
+        assert made["summary"]["create"] == 3, made.msg
+    purged = role(mount=f"{mount}-a", roles=[{"name": "one", "allow_any_name": True}], purge=True, protected=["kept"])
+    assert [entry["name"] for entry in purged["results"] if entry["action"] == "delete"] == [f"{mount}-a/two"]
+    client = openbao.client()
+    assert client.list(f"{mount}-a/roles")["data"]["keys"] == ["kept", "one"]
+    assert client.list(f"{mount}-b/roles")["data"]["keys"] == ["kept", "one", "two"]
+    assert role(mount=f"{mount}-b", roles=[], purge=True)["summary"]["delete"] == 3
+    assert role(mount=f"{mount}-b", name="one", purge=True).failed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "a b"}, "characters that the server refuses"),
+        ({"ttl": "2h", "max_ttl": "1h"}, "ttl is longer than max_ttl"),
+        ({"ttl": "soon"}, '"soon" is not a duration'),
+        ({"key_type": "ec", "key_bits": 2048}, "no size of 2048 bits"),
+        ({"ttl": "1h", "options": {"ttl": "2h"}}, '"ttl" is given twice'),
+        ({"ttl": "1h"}, "mount a PKI engine first"),
+        ({"mount": "sys", "ttl": "1h"}, 'type "system" is mounted there, not "pki"'),
+    ],
+)
+def test_impossible_roles_are_refused(role: Run, options: dict[str, Any], said: str) -> None:
+    result = role(**{"mount": "nowhere", "name": "web", **options})
+    assert result.failed and said in result.msg, result.msg
+
+
+def test_an_option_that_the_server_does_not_know_is_told(role: Run, mount: str) -> None:
+    created = role(mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
+    assert created.failed and 'ignores the option "no_such_option"' in created.msg
+    refused = role(mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
+    assert refused.failed and 'knows no option "no_such_option"' in refused.msg
