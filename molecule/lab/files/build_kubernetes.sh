@@ -76,9 +76,13 @@ prepare() {
 
 build() {
   cd "$tree"
-  local version=k8s.io/kubernetes/vendor/k8s.io/component-base/version
-  go build -trimpath -ldflags "-s -w -X $version.gitVersion=v1.20.2 -X $version.gitMajor=1 -X $version.gitMinor=20" \
-    -o "$work/out/$command" "./cmd/$command"
+  # the aggregator, which answers /version, reads client-go's copy of the version
+  local flags='-s -w' package
+  for package in component-base/version client-go/pkg/version; do
+    package=k8s.io/kubernetes/vendor/k8s.io/$package
+    flags+=" -X $package.gitVersion=v1.20.2 -X $package.gitMajor=1 -X $package.gitMinor=20"
+  done
+  go build -trimpath -ldflags "$flags" -o "$work/out/$command" "./cmd/$command"
 }
 
 export GOTOOLCHAIN=local GO111MODULE=off GOFLAGS='' GOPROXY=off CGO_ENABLED=0 GOCACHE=$work/gocache GOPATH=$work/gopath PATH=$work/go/go/bin:$PATH

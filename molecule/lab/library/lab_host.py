@@ -24,7 +24,7 @@ options:
     type: str
     choices: [running, killed, stopped, absent]
     default: running
-  timeout: {description: Seconds to wait for the end of the boot or of the shutdown., type: int, default: 60}
+  timeout: {description: Seconds to wait for the end of the boot or of the shutdown., type: int, default: 180}
 author: [Contributors to the secretops.vault_eso project]
 """
 
@@ -41,6 +41,7 @@ from ansible.module_utils.vault_eso_lab import (
     Daemon,
     LabError,
     all_pids,
+    ask,
     mounts_under,
     process_stat,
     run,
@@ -203,8 +204,8 @@ class Host:
         if pid is None:
             return ""
         enter = ("nsenter", f"--target={pid}", "--mount", "--pid", "--ipc", "--uts", "--net")
-        asked = run(*enter, "systemctl", "is-system-running", check=False, timeout=10)
-        return asked.stdout.strip()
+        answer = ask(*enter, "systemctl", "is-system-running")
+        return answer.stdout.strip() if answer else ""
 
     def wait_for_boot(self) -> str:
         """Wait until the host has booted; return its state."""
@@ -320,7 +321,7 @@ def main() -> None:
             "base": {"type": "path"},
             "public_key": {"type": "path", "no_log": False},
             "state": {"type": "str", "choices": ["running", "killed", "stopped", "absent"], "default": "running"},
-            "timeout": {"type": "int", "default": 60},
+            "timeout": {"type": "int", "default": 180},
         },
         required_if=[("state", "running", ("hosts", "addresses", "public_key"))],
         supports_check_mode=True,

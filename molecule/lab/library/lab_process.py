@@ -24,7 +24,7 @@ options:
     choices: [started, stopped, listed]
     default: started
   ready: {description: A command that succeeds once the process serves., type: list, elements: str}
-  timeout: {description: Seconds to wait for O(ready)., type: int, default: 60}
+  timeout: {description: Seconds to wait for O(ready)., type: int, default: 180}
 author: [Contributors to the secretops.vault_eso project]
 """
 
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vault_eso_lab import Daemon, LabError, run, tail, wait_until
+from ansible.module_utils.vault_eso_lab import Daemon, LabError, ask, tail, wait_until
 
 
 def start(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -56,7 +56,8 @@ def start(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     def served() -> bool:
         if process.poll() is not None:
             raise LabError(f"{name} ended with {process.returncode} at its start; its log {log} says: {tail(log)}")
-        return not ready or run(*ready, check=False, timeout=10).returncode == 0
+        answer = ask(*ready) if ready else None
+        return not ready or (answer is not None and answer.returncode == 0)
 
     if not wait_until(served, parameters["timeout"], pause=0.1):
         raise LabError(f"{name} runs but is not ready after {parameters['timeout']} s; its log {log} says: {tail(log)}")
@@ -95,7 +96,7 @@ def main() -> None:
             "watch": {"type": "list", "elements": "path", "default": []},
             "state": {"type": "str", "choices": ["started", "stopped", "listed"], "default": "started"},
             "ready": {"type": "list", "elements": "str"},
-            "timeout": {"type": "int", "default": 60},
+            "timeout": {"type": "int", "default": 180},
         },
         required_if=[("state", "started", ("name", "command"))],
         supports_check_mode=True,

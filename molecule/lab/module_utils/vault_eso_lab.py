@@ -46,6 +46,14 @@ def run(*command: str, check: bool = True, timeout: float = 120) -> subprocess.C
     return done
 
 
+def ask(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """Run a command whose failure is an answer; None when it gave none within 10 seconds (a loaded machine is slow)."""
+    try:
+        return run(*command, check=False, timeout=10)
+    except LabError:
+        return None
+
+
 def write_file(path: Path, text: str, mode: int = 0o644) -> bool:
     """Write a file atomically; return whether it changed."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
