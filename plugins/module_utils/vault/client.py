@@ -174,8 +174,8 @@ class Client:
         if params:
             kwargs["params"] = params
         try:
-            return adapter.request(method.lower() if method != "LIST" else "list", "/v1/" + path.lstrip("/"),
-                                   headers=dict(headers or {}), raise_exception=False, **kwargs)
+            answer = adapter.request(method.lower() if method != "LIST" else "list", "/v1/" + path.lstrip("/"),
+                                     headers=dict(headers or {}), raise_exception=False, **kwargs)
         except requests.exceptions.SSLError as error:
             raise certificate_problem(error, url, self.ca_cert) from error
         except requests.exceptions.Timeout as error:
@@ -188,6 +188,9 @@ class Client:
             raise Unreachable(reason, url, "check that the server runs and the address is right") from error
         except requests.exceptions.RequestException as error:
             raise Unreachable("the request failed (%s)" % type(error).__name__, url) from error
+        if answer.status_code == 400 and b"HTTP request to an HTTPS server" in answer.content:
+            raise Unreachable("the port speaks TLS", url, 'use "https://"')
+        return answer
 
     def health(self, url: str | None = None) -> dict[str, Any] | None:
         """Return ``sys/health`` of one address, whatever its state, or None when nothing answers."""
