@@ -28,6 +28,10 @@ except ImportError:
 #: answers after which the same request may succeed. Source: Vault API, HTTP status codes
 RETRY_STATUS = frozenset((412, 429, 502, 503))
 POOL = 16
+#: paths that want the capability sudo as well. Source: /docs/concepts/policies#root-protected-api-endpoints
+SUDO = ("sys/auth/", "sys/audit", "sys/config/cors", "sys/config/ui/", "sys/leases/lookup/", "sys/leases/revoke-force/",
+        "sys/leases/revoke-prefix/", "sys/plugins/catalog/", "sys/raw", "sys/rotate", "sys/seal", "sys/step-down",
+        "sys/storage/raft/snapshot-auto/")
 CAPABILITY = {"GET": "read", "LIST": "list", "POST": "update", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -325,7 +329,7 @@ class Client:
         needed = [CAPABILITY.get(method, "update")]
         if method in ("POST", "PUT"):
             needed = ["create", "update"]
-        if path.startswith(("sys/auth/", "sys/mounts/", "sys/audit", "sys/storage/raft", "sys/raw", "sys/seal")):
+        if path.startswith(SUDO):
             needed.append("sudo")
         where = "%s/%s" % (self.namespace, path) if self.namespace else path
         return PermissionDenied("permission denied", where, 'the token\'s policies lack: path "%s" { capabilities = [%s] }' % (
