@@ -94,7 +94,7 @@ options:
             description: Role of the auth method.
             type: str
             required: true
-          service_account_ref: &service_account
+          service_account: &service_account
             description: Service account to request a token for.
             type: dict
             suboptions:
@@ -152,7 +152,7 @@ options:
             description: Request a service account's token and log in with that.
             type: dict
             suboptions:
-              service_account_ref:
+              service_account:
                 <<: *service_account
                 required: true
               audiences:
@@ -290,7 +290,7 @@ EXAMPLES = r"""
       kubernetes:
         mount_path: kubernetes
         role: external-secrets
-        service_account_ref:
+        service_account:
           name: external-secrets
           audiences: [vault]
     wait: true
@@ -364,7 +364,7 @@ AUTH = {
         "options": {
             "mount_path": {"type": "str", "default": "kubernetes"},
             "role": {"type": "str", "required": True},
-            "service_account_ref": SERVICE_ACCOUNT,
+            "service_account": SERVICE_ACCOUNT,
             "secret_ref": SECRET_REF,
         },
     },
@@ -382,7 +382,7 @@ AUTH = {
                 "type": "dict",
                 "no_log": False,
                 "options": {
-                    "service_account_ref": {**SERVICE_ACCOUNT, "required": True},
+                    "service_account": {**SERVICE_ACCOUNT, "required": True},
                     "audiences": {"type": "list", "elements": "str"},
                     "expiration_seconds": {"type": "int"},
                 },

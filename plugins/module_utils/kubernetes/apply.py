@@ -17,7 +17,7 @@ from typing import Any, Callable, ClassVar
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import DELETE, NONE, Change, Resource
-from .client import Client, Conflict, Kind, Missing, Object
+from .client import Client, Conflict, Kind, Missing, Object, Refused
 
 #: the field manager of everything that is declared. Changing it would leave fields behind in every cluster.
 MANAGER = "secretops.vault_eso"
@@ -240,6 +240,16 @@ class KubeObject(Resource):
             self.warnings.append('namespace "%s" does not exist yet' % self.namespace)
 
     def _apply(self, dry_run: bool) -> Object:
+        answer = self._send(dry_run)
+        # A server that does not (yet) know the schema drops what it does not know without a word.
+        dropped = sorted(dotted(path) for path, value in self.paths.items()
+                         if value not in ("", False, 0) and look_up(answer, path) is None)
+        if dropped:
+            raise Refused("the API server dropped %s: the installed definition of this kind does not know it" % (
+                ", ".join(dropped)), remedy="correct the name, or upgrade the operator and its CRDs")
+        return answer
+
+    def _send(self, dry_run: bool) -> Object:
         manifest = self.manifest or {}
         try:
             return self.client.apply(self.path(), manifest, MANAGER, self.force_conflicts, dry_run)
@@ -277,7 +287,7 @@ class Expectation:
     """One object that is waited for; ``look`` judges it, ``explain`` adds the cause when time is up."""
 
     def __init__(self, kind: Kind, version: str, namespace: str | None, name: str, look: Look,
-                 explain: Callable[[], str] | None = None) -> None:
+                 explain: Callable[[Object | None], str] | None = None) -> None:
         self.kind = kind
         self.version = version
         self.namespace = namespace
@@ -329,6 +339,6 @@ def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float
         time.sleep(min(pause, max(left, 0.01)))
         pause = min(pause * 1.5, 2)
     for one in pending:
-        cause = one.explain() if one.explain else ""
+        cause = one.explain(one.last) if one.explain else ""
         one.error = SecretopsError("%s after %g seconds%s" % (one.lacking, timeout, ": " + cause if cause else ""))
     return [one for one in expectations if one.error is not None]

@@ -166,16 +166,19 @@ class Client:
                                      retries=False)
         except urllib3.exceptions.SSLError as error:
             raise self._certificate_problem(str(error)) from error
-        except urllib3.exceptions.TimeoutError as error:
-            raise Unreachable("no answer within %s seconds" % self.timeout, self.host,
-                              'check that the API server runs and the address is right, or raise "timeout"') from error
         except urllib3.exceptions.HTTPError as error:
-            text = str(error)
-            reason = "connection refused" if "refused" in text else (
-                "the name does not resolve" if "Name or service" in text or "resolve" in text.lower()
-                else "the connection failed (%s)" % type(error).__name__)
-            raise Unreachable(reason, self.host,
-                              "check that the API server runs, and the kubeconfig's address") from error
+            raise self._no_answer(error) from error
+
+    def _no_answer(self, error: Exception) -> KubernetesError:
+        text = str(error)
+        # a refused connection is a kind of timeout to urllib3
+        if isinstance(error, urllib3.exceptions.TimeoutError) and "Failed to establish" not in text:
+            return Unreachable("no answer within %s seconds" % self.timeout, self.host,
+                               'check that the API server runs and the address is right, or raise "timeout"')
+        reason = "connection refused" if "refused" in text else (
+            "the name does not resolve" if "Name or service" in text or "resolve" in text.lower()
+            else "the connection failed (%s)" % type(error).__name__)
+        return Unreachable(reason, self.host, "check that the API server runs, and the kubeconfig's address")
 
     def _certificate_problem(self, detail: str) -> KubernetesError:
         if "mismatch" in detail or "doesn't match" in detail:

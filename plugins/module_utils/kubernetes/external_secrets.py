@@ -82,6 +82,8 @@ def manifest_names(value: Any) -> Any:
 
 def camel(name: str) -> str:
     """Return ``certSecretRef`` for ``cert_secret_ref``."""
+    if name == "service_account":
+        return "serviceAccountRef"
     first, *others = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in others)
 
@@ -439,6 +441,13 @@ class ExternalSecret(KubeObject):
             return ""
         return str(target.get("name") or self.object_name)
 
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        names = super().compare(current, desired)
+        if names and frozen(self.spec or {}):
+            self.warnings.append("%s, so the change does not reach its Secret until that is deleted" % frozen(
+                self.spec or {}))
+        return names
+
     def read(self) -> Mapping[str, Any] | None:
         current = super().read()
         if self.owns and self.owns != self._owned_already():
@@ -505,10 +514,19 @@ def synced_generation(current: Mapping[str, Any]) -> int | None:
     return int(generation) if generation.isdigit() else None
 
 
+def frozen(spec: Mapping[str, Any]) -> str:
+    """Return why the operator never syncs an ExternalSecret a second time, "" when it does."""
+    if spec.get("refreshPolicy") == "CreatedOnce":
+        return "its refresh policy is CreatedOnce"
+    if spec.get("refreshPolicy") != "OnChange" and duration(spec.get("refreshInterval")) == 0:
+        return "its refresh interval is 0"
+    return ""
+
+
 def synced(current: Object | None) -> str:
     """Return "" when an ExternalSecret is Ready and what is Ready is its newest spec, else what it lacks."""
     lacking = ready(current)
-    if lacking or current is None:
+    if lacking or current is None or frozen(current.get("spec") or {}):
         return lacking
     generation = synced_generation(current)
     if generation is not None and generation != current["metadata"].get("generation"):
@@ -529,10 +547,25 @@ def expect_ready(resource: KubeObject, changed: bool) -> Expectation:
             return ready(current) or "is not looked at again yet"
         return ready(current)
 
-    def explain() -> str:
-        return resource.client.last_warning(resource.namespace or "default", resource.api.name, resource.object_name)
+    def explain(current: Object | None) -> str:
+        return cause(resource.client, resource.api.name, current)
 
     return Expectation(resource.api, resource.version, resource.namespace, resource.object_name, look, explain)
+
+
+def cause(client: Client, kind: str, current: Object | None) -> str:
+    """Return why the operator could not do it: its newest Warning event, with the key of the entry that it names."""
+    if current is None:
+        return ""
+    metadata, spec = current["metadata"], current.get("spec") or {}
+    text = client.last_warning(metadata.get("namespace") or "default", kind, metadata["name"])
+    match = re.search(r"spec\.(data|dataFrom)\[(\d+)\]", text)
+    if match and int(match.group(2)) < len(spec.get(match.group(1)) or []):
+        entry = spec[match.group(1)][int(match.group(2))]
+        key = (entry.get("remoteRef") or entry.get("extract") or {}).get("key")
+        if key and key not in text:
+            text += ' (key "%s")' % key
+    return text
 
 
 def target_name(current: Mapping[str, Any]) -> str:

@@ -19,11 +19,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..errors import InvalidInput, SecretopsError
-from ..normalise import seconds
 from ..reconcile import Change
 from .apply import Action, Expectation, Reader, condition
 from .client import SECRET, Client, Forbidden, Kind, Missing, Object
-from .external_secrets import EXTERNAL_SECRET, SYNCED, synced_generation, target_name
+from .external_secrets import EXTERNAL_SECRET, SYNCED, cause, frozen, synced_generation, target_name
 
 #: another manager than that of declarations, so that an annotation left behind is nobody's drift
 MANAGER = "secretops.vault_eso.sync"
@@ -65,12 +64,8 @@ class Sync(Action):
         if current is None:
             raise SecretopsError("does not exist", remedy="create it first, or correct name and namespace")
         spec = current.get("spec") or {}
-        if spec.get("refreshPolicy") == "CreatedOnce":
-            raise InvalidInput("its refresh policy is CreatedOnce: the operator never syncs it again",
-                               remedy="use the policy Periodic or OnChange, or delete its Secret")
-        interval = spec.get("refreshInterval")
-        if interval is not None and spec.get("refreshPolicy") != "OnChange" and not seconds(interval):
-            raise InvalidInput("its refresh interval is 0: the operator does not sync it again",
+        if frozen(spec):
+            raise InvalidInput("%s: the operator never syncs it again" % frozen(spec),
                                remedy="give it a refresh interval, or the refresh policy OnChange")
         self.target = target_name(current)
         self.before = self._digests()
@@ -102,8 +97,8 @@ class Sync(Action):
         self.generation = int(answer["metadata"].get("generation") or 0)
 
     def expectation(self) -> Expectation:
-        def explain() -> str:
-            return self.client.last_warning(self.namespace, self.api.name, self.object_name)
+        def explain(current: Object | None) -> str:
+            return cause(self.client, self.api.name, current)
         return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
 
     def _look(self, current: Object | None) -> str:

@@ -1,0 +1,205 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operator would refuse, ignore or misread is refused, and the message says what to write instead."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets as eso
+
+KUBERNETES = {"kubernetes": {"mountPath": "kubernetes", "role": "eso"}}
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+REF = {"name": "s", "key": "k"}
+
+
+def vault(**fields: Any) -> dict[str, Any]:
+    return {"provider": {"vault": {"server": "https://vault:8200", "auth": KUBERNETES, **fields}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({}, "exactly one provider"),
+        (vault(server="vault:8200"), "is not a URL"),
+        (vault(version="v3"), 'KV version "v3"'),
+        (vault(checkAndSet={"required": True}, version="v1"), "KV version 1 has no check-and-set"),
+        (vault(clientTimeout="30s"), "a store has no timeout"),
+        (vault(timeout="30s"), "a store has no timeout"),
+        (vault(tls={"serverName": "vault"}), "provider.vault.tls.serverName does not exist"),
+        (vault(tls={"clientCert": {"secretRef": REF}}), "write tls.certSecretRef and tls.keySecretRef"),
+        (vault(tls={"certSecretRef": REF}), "tls needs certSecretRef and keySecretRef"),
+        (vault(caBundle=PEM), "where the API wants its base64"),
+        (vault(caBundle="bm90aGluZw=="), "is not the base64 of PEM certificates"),
+        (vault(caBundle=base64.b64encode(PEM.encode()).decode(), caProvider={"name": "x"}), "contradict each other"),
+        (vault(caProvider={"type": "Secret", "name": "ca", "namespace": "other"}), "another namespace"),
+        (vault(auth={}), "no auth method is given"),
+        (
+            vault(auth={**KUBERNETES, "jwt": {"path": "jwt"}, "appRole": {"path": "approle"}}),
+            "3 auth methods are given (appRole, kubernetes, jwt); the operator would take appRole and say nothing",
+        ),
+        (vault(auth={"kubernetes": {"mountPath": "k"}}), "auth.kubernetes lacks role"),
+        (vault(auth={"appRole": {"secretRef": REF}}), "neither roleId and roleRef"),
+        (vault(auth={"appRole": {"roleId": "r", "roleRef": REF, "secretRef": REF}}), "both roleId and roleRef"),
+        (vault(auth={"jwt": {"role": "r"}}), "neither secretRef and kubernetesServiceAccountToken"),
+        (vault(auth={"ldap": {"username": "u"}}), "auth.ldap lacks secretRef"),
+        (vault(auth={"tokenSecretRef": {"name": "t"}}), "auth.tokenSecretRef lacks key"),
+        (
+            vault(auth={"tokenSecretRef": {"name": "t", "key": "k", "namespace": "other"}}),
+            'auth.tokenSecretRef points into the namespace "other"',
+        ),
+        ({**vault(), "conditions": [{"namespaces": ["a"]}]}, "conditions are for a ClusterSecretStore"),
+    ],
+)
+def test_a_wrong_store_is_refused(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        eso.check_store("SecretStore", "apps", spec)
+    assert message in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_right_stores_are_taken_and_doubtful_ones_warned_about() -> None:
+    assert eso.check_store("SecretStore", "apps", vault()) == []
+    assert eso.check_store("SecretStore", "apps", {"provider": {"aws": {}}}) == []
+    assert "act only together" in eso.check_store("SecretStore", "apps", vault(readYourWrites=True))[0]
+    reference = {"kubernetes": {"role": "r", "serviceAccountRef": {"name": "eso"}}}
+    assert "without ever having tried it" in eso.check_store("ClusterSecretStore", None, vault(auth=reference))[0]
+    reference["kubernetes"]["serviceAccountRef"]["namespace"] = "eso"
+    assert eso.check_store("ClusterSecretStore", None, vault(auth=reference)) == []
+    with pytest.raises(InvalidInput, match="caProvider needs a namespace"):
+        eso.check_store("ClusterSecretStore", None, vault(caProvider={"type": "Secret", "name": "ca"}))
+
+
+def test_options_become_the_manifest() -> None:
+    item = {
+        "server": "https://vault:8200",
+        "vault_namespace": "team",
+        "ca_bundle": PEM,
+        "headers": {"X-My_Header": "a"},
+        "auth": {
+            "app_role": {"role_id": "r", "secret_ref": {"name": "s", "key": None}},
+            "kubernetes": None,
+            "jwt": {"kubernetes_service_account_token": {"service_account": {"name": "eso", "audiences": ["vault"]}}},
+        },
+        "refresh_interval": "5m",
+    }
+    spec = eso.store_spec(item)
+    assert spec["refreshInterval"] == 300
+    given = spec["provider"]["vault"]
+    assert base64.b64decode(given.pop("caBundle")).decode() == PEM
+    assert given == {
+        "server": "https://vault:8200",
+        "namespace": "team",
+        "version": "v2",
+        "headers": {"X-My_Header": "a"},
+        "auth": {
+            "appRole": {"roleId": "r", "secretRef": {"name": "s"}},
+            "jwt": {"kubernetesServiceAccountToken": {"serviceAccountRef": {"name": "eso", "audiences": ["vault"]}}},
+        },
+    }
+    with pytest.raises(InvalidInput, match='"spec" excludes server'):
+        eso.store_spec({"spec": {"provider": {}}, "server": "https://v"})
+    with pytest.raises(InvalidInput, match="private key"):
+        eso.ca_bundle(PEM + "-----BEGIN PRIVATE KEY-----")
+
+
+def external(**fields: Any) -> dict[str, Any]:
+    return {"secretStoreRef": {"name": "vault"}, "dataFrom": [{"extract": {"key": "app"}}], **fields}
+
+
+def entry(key: str, remote: str = "app") -> dict[str, Any]:
+    return {"secretKey": key, "remoteRef": {"key": remote}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"secretStoreRef": {"name": "vault"}}, "neither data nor data_from"),
+        (external(secretStoreRef={}), "no store is given"),
+        (external(secretStoreRef={"name": "v", "namespace": "other"}), "a store in another namespace"),
+        (external(refreshInterval="1d"), 'the refresh interval "1d"'),
+        (external(refreshPolicy="Sometimes"), 'refreshPolicy "Sometimes" does not exist'),
+        (external(target={"creationPolicy": "Merge", "deletionPolicy": "Delete"}), "contradicts creationPolicy Merge"),
+        (external(target={"creationPolicy": "None", "deletionPolicy": "Delete"}), "contradicts creationPolicy None"),
+        (external(target={"creationPolicy": "CreateOrMerge", "deletionPolicy": "Delete"}), "CreateOrMerge"),
+        (external(target={"creationPolicy": "None", "deletionPolicy": "Merge"}), "deletionPolicy Merge contradicts"),
+        (external(target={"template": {"engineVersion": "v1"}}), "is gone"),
+        (external(target={"template": {"data": {"a": "{{ .x | base64decode }}"}}}), 'write "b64dec"'),
+        (external(target={"template": {"templateFrom": [{"literal": "{{ base64decode .x }}"}]}}), 'write "b64dec"'),
+        (external(data=[entry("a"), entry("a")]), 'the key "a" is declared twice'),
+        (external(data=[entry("a b")]), "is no key of a Secret"),
+        (external(data=[{"secretKey": "a", "remoteRef": {}}]), "has no key"),
+        (external(data=[entry("a", "/app")]), "begins with a slash"),
+        (external(data=[entry("crt", "pki/issue/app")]), "VaultDynamicSecret"),
+        (external(data=[entry("pw", "database/creds/app")]), "VaultDynamicSecret"),
+        (external(dataFrom=[{}]), "has no source"),
+        (external(dataFrom=[{"extract": {"key": "a"}, "find": {"name": {"regexp": "b"}}}]), "has extract and find"),
+        (external(dataFrom=[{"find": {"path": "a"}}]), "says not what to find"),
+        (
+            external(dataFrom=[{"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"kind": "UUID"}}}]),
+            "has extract and source_ref.generator_ref",
+        ),
+    ],
+)
+def test_a_wrong_external_secret_is_refused(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        eso.check_external_secret("app", spec)
+    assert message in str(caught.value)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        external(),
+        external(refreshInterval="0", refreshPolicy="CreatedOnce"),
+        external(target={"creationPolicy": "Orphan", "deletionPolicy": "Delete"}),
+        external(target={"template": {"data": {"base64decode": '{{ .base64decode | b64dec }} {{ "base64decode" }}'}}}),
+        external(data=[entry("a", "apps/pkiissue/creds")], dataFrom=[]),
+        {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "UUID", "name": "u"}}}]},
+        external(dataFrom=[{"extract": {"key": "a"}, "sourceRef": {"storeRef": {"name": "other"}}}]),
+    ],
+)
+def test_a_right_external_secret_is_taken(spec: dict[str, Any]) -> None:
+    assert eso.check_external_secret("app", spec) is None
+
+
+def status(generation: int, **fields: Any) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": "True", "reason": "SecretSynced"}
+    return {
+        "metadata": {"name": "app", "generation": generation},
+        "spec": {"refreshInterval": "1h"},
+        "status": {"conditions": [ready], "syncedResourceVersion": "2-abc", **fields},
+    }
+
+
+def test_ready_is_not_enough_when_it_is_about_an_older_spec() -> None:
+    assert eso.synced(status(2)) == ""
+    assert "not synced yet since its last change" in eso.synced(status(3))
+    assert eso.synced({**status(3), "spec": {"refreshInterval": "0s"}}) == ""
+    assert "does the operator run?" in eso.synced(status(2, conditions=[]))
+    failed = {"type": "Ready", "status": "False", "reason": "SecretSyncedError", "message": "no"}
+    assert eso.synced(status(2, conditions=[failed])) == "is not ready: SecretSyncedError: no"
+    assert eso.synced(None) == "does not exist"
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"refreshInterval": "0"}, "interval is 0"),
+        ({"refreshInterval": "0s", "refreshPolicy": "Periodic"}, "interval is 0"),
+        ({"refreshInterval": "1h", "refreshPolicy": "CreatedOnce"}, "CreatedOnce"),
+    ],
+)
+def test_what_is_never_synced_again_is_known(spec: dict[str, Any], reason: str) -> None:
+    assert reason in eso.frozen(spec)
+
+
+@pytest.mark.parametrize("spec", [{}, {"refreshInterval": "1h"}, {"refreshInterval": "0", "refreshPolicy": "OnChange"}])
+def test_what_is_synced_again_is_known(spec: dict[str, Any]) -> None:
+    assert eso.frozen(spec) == ""
