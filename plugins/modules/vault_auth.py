@@ -181,7 +181,7 @@ ITEM = {
         "no_log": False,
         "choices": ["default-service", "default-batch", "service", "batch"],
     },
-    "passthrough_request_headers": {"type": "list", "elements": "str"},
+    "passthrough_request_headers": {"type": "list", "elements": "str", "no_log": False},
     "allowed_response_headers": {"type": "list", "elements": "str"},
     "audit_non_hmac_request_keys": {"type": "list", "elements": "str", "no_log": False},
     "audit_non_hmac_response_keys": {"type": "list", "elements": "str", "no_log": False},

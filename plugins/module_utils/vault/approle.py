@@ -215,10 +215,10 @@ class SecretId(Resource):
         if self.item.get("cidr_list"):
             body["cidr_list"] = self.item["cidr_list"]
         if self.item.get("ttl"):
-            body["ttl"] = "%ds" % normalise.seconds(self.item["ttl"])
+            body["ttl"] = "%ss" % normalise.seconds(self.item["ttl"])
         if self.item.get("num_uses") is not None:
             body["num_uses"] = self.item["num_uses"]
-        headers = {"X-Vault-Wrap-TTL": "%d" % normalise.seconds(self.item["wrap_ttl"])} if self.wrapped else None
+        headers = {"X-Vault-Wrap-TTL": "%s" % normalise.seconds(self.item["wrap_ttl"])} if self.wrapped else None
         # never repeated: each attempt that reaches the server leaves a secret ID there
         with _ISSUING:
             answer = (

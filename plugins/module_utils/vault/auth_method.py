@@ -377,7 +377,7 @@ class AuthMethod(Resource):
         current = {name[prefix:]: value for name, value in (change.current or {}).items() if name.startswith("config.")}
         if self.type in REPLACED:
             left = ANSWERED_ONLY | (KEY_SOURCES if KEY_SOURCES & set(desired) else frozenset())
-            empty = (None, "", [], {})
+            empty: tuple[Any, ...] = (None, "", [], {})
             kept = {name: value for name, value in current.items() if name not in left and value not in empty}
             body = {**kept, **desired}
         else:

@@ -92,7 +92,7 @@ def _known(client: Client) -> dict[str, Any]:
 def _child(client: Client, params: Mapping[str, Any]) -> str:
     body = {name: params[name] for name in ("policies", "display_name") if params[name]}
     if params["ttl"]:
-        body["ttl"] = "%ds" % normalise.seconds(params["ttl"])
+        body["ttl"] = "%ss" % normalise.seconds(params["ttl"])
     # never repeated: a second attempt would leave a token that nobody knows
     answer = client.write("auth/token/create", body, idempotent=False)
     return str(answer["auth"]["client_token"])
