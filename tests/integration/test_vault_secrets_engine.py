@@ -108,9 +108,8 @@ def test_what_is_in_the_way_is_told_before_anything_changes(engine: Run, openbao
             "default_lease_ttl is longer",
         ),
     ]:
-        for check in (True, False):
-            result = engine(check=check, **options)
-            assert result.failed and said in result.msg, (options, result.msg)
+        result = engine(check="pki" in options.values(), **options)
+        assert result.failed and said in result.msg, (options, result.msg)
     assert mounts(openbao) == before
 
 

@@ -184,7 +184,7 @@ class Mounted:
 
 
 def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the declared settings of one engine: ``type``, ``description``, ``options.x``, ``tune.x``, ``config.x``."""
+    """Return the declared settings of one engine as ``type``, ``description``, ``options.x``, ``tune.x``, …"""
     kind, version = split_type(item.get("type"))
     options = normalise.string_map(item.get("options"))
     if version:
