@@ -52,7 +52,7 @@ attributes:
   check_mode:
     description: Logs in, but does not log out.
     details:
-      - With O(state=present) it logs in and writes the file in check mode too, as the tasks that follow cannot read without a token. Nothing that is declared changes.
+      - With O(state=present) it logs in and writes the file in check mode too, as later tasks cannot read without a token. Nothing that is declared changes.
       - With O(state=absent) nothing is done in check mode; set C(check_mode=false) on that task.
     support: partial
   diff_mode:

@@ -176,7 +176,7 @@ class Mounts:
     def product(self) -> str:
         """Return product and version as messages name them: ``OpenBao 2.7.2``. Told by the token method's plugin."""
         running = str((self.all().get("token") or {}).get("running_plugin_version") or "")
-        version = running.lstrip("v").split("+")[0]
+        version = running.lstrip("v").partition("+")[0]
         if running.endswith("builtin.bao"):
             return "%s %s" % (products.product(products.OPENBAO).title, version)
         if running.endswith("builtin.vault"):
@@ -215,7 +215,7 @@ class Mounts:
                     path = str((self.client.read("auth/token/lookup-self") or {}).get("path") or "")
                 except PermissionDenied:
                     path = ""
-                self._own = path[len("auth/") :].split("/login")[0].strip("/") if path.startswith("auth/") else ""
+                self._own = path[len("auth/") :].partition("/login")[0].strip("/") if path.startswith("auth/") else ""
             return self._own
 
 
@@ -357,7 +357,7 @@ class AuthMethod(Resource):
                 self.client.write(self._mount, body, idempotent=False)
             except BadRequest as error:
                 if "plugin not found" in error.what:
-                    raise self.mounts.unavailable(self.type) from error
+                    raise self.mounts.unavailable(self.type) from None
                 raise
             change.touched = True
             self.mounts.forget()
