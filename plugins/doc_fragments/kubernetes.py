@@ -90,6 +90,7 @@ options:
   purge:
     description:
       - Delete the objects of this kind that this collection applied and that are not declared, in the namespaces of the declared objects.
+      - Of cluster-wide objects only where one of their kind is declared.
       - Objects that others made are never deleted; an object's field manager tells.
     type: bool
     default: false

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import Kind, NotServed, connect
 from support.kubernetes_api import KubeApi
 from support.modules import Result
 
@@ -222,3 +223,12 @@ def test_a_wrong_ca_is_named(openbao: Any, kube_api: KubeApi, store: dict[str, A
     refused = run_module("eso_secretstore", {**store, "ca_cert": openbao.ca_cert})
     assert refused.failed
     assert "certificate is not signed by the CA" in refused.msg
+
+
+def test_a_definition_that_is_not_installed_is_named_with_who_installs_it(kube_api: KubeApi) -> None:
+    client = connect({"kubeconfig": kube_api.kubeconfig})
+    with pytest.raises(NotServed, match='"nowhere.example.com" is not known to this cluster.*install Nowhere with its'):
+        client.version_of(Kind("Thing", "things", "nowhere.example.com", ("v1",), True, "Nowhere"))
+    with pytest.raises(NotServed, match=r"the CRD things.external-secrets.io is not installed"):
+        client.version_of(Kind("Thing", "things", "external-secrets.io", ("v1", "v1beta1"), True, "Nowhere"))
+    client.close()

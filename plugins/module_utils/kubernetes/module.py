@@ -110,7 +110,9 @@ class KubernetesModule(Module):
         known = {(one.namespace, one.object_name) for one in declared if one.api is kind}
         spaces: set[str | None] = {one.namespace for one in declared if one.api is kind and one.namespace}
         spaces |= set(self.params["purge_namespaces"]) if kind.namespaced else {None}
-        if kind.namespaced and not spaces:
+        if not spaces and declared:
+            return []
+        if not spaces:
             raise InvalidInput("it is not known which namespaces to purge", 'option "purge"',
                                'declare an object, or name them in "purge_namespaces"')
         version = client.version_of(kind, self.params["api_version"])
