@@ -1,0 +1,133 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any path of the API that has no module of its own: read, compare, write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .. import normalise
+from ..errors import InvalidInput
+from ..reconcile import Change, Resource
+from .auth_method import misplaced
+from .client import Client, VaultError
+
+WHEN_DIFFERENT, WHEN_MISSING, ALWAYS = "when_different", "when_missing", "always"
+#: how two values of a key are compared, by the names that users write
+COMPARE: Mapping[str, normalise.Normaliser] = {
+    "bool": normalise.boolean,
+    "duration": normalise.duration,
+    "int": normalise.integer,
+    "json": normalise.as_json,
+    "list": normalise.strings,
+    "map": normalise.string_map,
+    "path": normalise.path,
+    "pem": normalise.pem,
+    "set": normalise.string_set,
+    "text": normalise.text,
+}
+
+
+def quoted(names: set[str]) -> str:
+    """Return names as messages hold them."""
+    return ", ".join('"%s"' % name for name in sorted(names))
+
+
+class Endpoint(Resource):
+    """One path. Only declared keys are compared; those of ``secret_data`` are never compared nor shown."""
+
+    kind = "endpoint"
+
+    def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
+        self.client = client
+        self.item = item
+        self.open = {key: value for key, value in (item.get("data") or {}).items() if value is not None}
+        self.secret = {key: value for key, value in (item.get("secret_data") or {}).items() if value is not None}
+        self.when = item.get("write") or WHEN_DIFFERENT
+        self.fields = {key: COMPARE[how] for key, how in (item.get("compare") or {}).items() if how in COMPARE}
+        self.secret_fields = frozenset(self.secret)
+        # "when it is missing" is a promise for these as well
+        self.write_only_fields = frozenset() if self.when == WHEN_MISSING else frozenset(self.secret)
+        desired = None if item["state"] == "absent" else {**self.open, **self.secret}
+        super().__init__(normalise.path(item["path"]), desired)
+
+    @property
+    def _read_path(self) -> str:
+        return normalise.path(self.item.get("read_path") or self.name)
+
+    def check(self) -> None:
+        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
+            raise InvalidInput("the path is empty or holds white space or an empty part", remedy="write it like sys/x")
+        if self.name.split("/")[0] == "v1":
+            raise InvalidInput('the path begins with "v1"', remedy='leave "v1/" out')
+        if self.desired is None:
+            return
+        misplaced(self.item.get("data"), "data", "secret_data")
+        twice = set(self.open) & set(self.secret)
+        if twice:
+            raise InvalidInput('%s in both "data" and "secret_data"' % quoted(twice), remedy="keep one of the two")
+        for key, how in (self.item.get("compare") or {}).items():
+            if how not in COMPARE:
+                raise InvalidInput('"compare" knows no "%s"' % how, remedy="use %s" % ", ".join(sorted(COMPARE)))
+            if key not in self.open:
+                raise InvalidInput('"compare" names "%s", which is not in "data"' % key, remedy="correct the name")
+            if how == "duration":
+                normalise.seconds(self.open[key])
+
+    def _current(self) -> Mapping[str, Any] | None:
+        try:
+            return self.client.read(self._read_path)
+        except VaultError as error:
+            if error.status == 405:
+                raise InvalidInput(
+                    "the server does not let this path be read",
+                    self._read_path,
+                    'give "read_path", or set "write: always" to write at every run',
+                ) from error
+            raise
+
+    def read(self) -> Mapping[str, Any] | None:
+        return {} if self.when == ALWAYS else self._current()
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        if self.when == ALWAYS:
+            return sorted(desired) or ["*"]
+        return [] if self.when == WHEN_MISSING else super().compare(current, desired)
+
+    def hidden(self) -> set[str]:
+        # what was read may hold anything; only what the user declared openly may be shown
+        return {"*"} if self.desired is None else super().hidden()
+
+    def write(self, change: Change) -> None:
+        method = self.item.get("method") or "POST"
+        headers = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else None
+        repeatable = self.when == WHEN_DIFFERENT
+        self.client.request(method, self.name, dict(self.desired or {}), idempotent=repeatable, headers=headers)
+        change.touched = True
+        if self.when == WHEN_DIFFERENT:
+            self._look_back()
+
+    def _look_back(self) -> None:
+        """Say at once what would be reported as a change at every run."""
+        current = self._current()
+        if current is None:
+            self.warnings.append('nothing can be read at "%s" after the write; correct "read_path"' % self._read_path)
+            return
+        lost = set(self.open) - set(current)
+        if lost:
+            self.warnings.append(
+                'the server does not return %s, so that every run will write; put these into "secret_data"'
+                % quoted(lost)
+            )
+        other = set(normalise.differing(current, self.open, self.fields)) - lost
+        if other:
+            self.warnings.append(
+                "the server keeps another value of %s than the declared one, so that every run will write; "
+                'correct the value, or say in "compare" what it is' % quoted(other)
+            )
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self.name)
