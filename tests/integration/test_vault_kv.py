@@ -251,6 +251,7 @@ def test_version_1(run_module: Run, vault_args: dict[str, Any], openbao: VaultSe
     ("options", "said"),
     [
         ({"path": "a"}, "nothing is declared"),
+        ({"path": "a", "data": {"k": "v"}, "versions": [1]}, '"versions" is for "undelete"'),
         ({"path": "a//b", "data": {"a": 1}}, "has an empty part"),
         ({"path": "a", "data": {"k": None}}, 'key "k" has no value'),
         ({"path": "a", "data": {"k": "v"}, "remove": ["k"]}, 'key "k" is declared in two ways'),

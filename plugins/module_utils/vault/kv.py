@@ -122,7 +122,7 @@ def generated(spec: Mapping[str, Any]) -> str:
         encode = base64.b64encode if spec["format"] == "base64" else base64.urlsafe_b64encode
         return encode(random.token_bytes(length)).decode()
     letters = sorted(set(spec["charset"]))
-    return "".join(random.choice(letters) for _ in range(length))
+    return "".join(random.choice(letters) for position in range(length))
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -218,6 +218,8 @@ class Present(Secret):
 
     def check(self) -> None:
         super().check()
+        if self.item.get("versions"):
+            raise InvalidInput('"versions" is for "undelete" and for state absent', remedy="leave it out")
         if not self.has_keys and not self.metadata:
             raise InvalidInput("nothing is declared", remedy='give "data", "generate", "remove" or "metadata"')
         for key, spec in (self.item.get("generate") or {}).items():

@@ -537,7 +537,8 @@ def authorities(mounted: Mounted, items: Iterable[Mapping[str, Any]]) -> list[Au
     by_mount = {resource.mount: resource for resource in resources}
     for resource in resources:
         # one that names itself is refused by its own check
-        above, seen = by_mount.get(resource.issuer_mount if resource.issuer_mount != resource.mount else ""), {resource.mount}
+        above = by_mount.get(resource.issuer_mount) if resource.issuer_mount != resource.mount else None
+        seen = {resource.mount}
         while above is not None:
             if above.mount in seen:
                 raise InvalidInput("signs itself in a circle with others", resource.label, 'correct "issuer_mount"')
