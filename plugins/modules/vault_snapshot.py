@@ -48,6 +48,10 @@ options:
   key_store:
     description: Key store of the cluster, whose generation is recorded, no secret of it.
     type: path
+  labels:
+    description: What else to record beside the snapshot, such as a canary's value. Nothing secret.
+    type: dict
+    default: {}
   force:
     description:
       - With O(state=restored), restore a snapshot of another cluster, or of other key shares. The cluster then unseals with the shares of the snapshot.
@@ -121,6 +125,11 @@ sha256:
   returned: success
   type: str
   sample: 34fd567a940a45dc4142e37f6f2c32ce2d18db1630a1f8921bcb7b9e4f764444
+labels:
+  description: What was recorded with it.
+  returned: when there is a record
+  type: dict
+  sample: {canary: "20260801T030000"}
 pruned:
   description: Paths of the snapshots that were removed.
   returned: when a snapshot was saved
@@ -150,6 +159,7 @@ SPEC = {
     "min_size": {"type": "int", "default": 1024},
     "allow_lower_index": {"type": "bool", "default": False},
     "key_store": {"type": "path", "no_log": False},
+    "labels": {"type": "dict", "default": {}},
     "force": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},
 }

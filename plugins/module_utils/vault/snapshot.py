@@ -30,7 +30,7 @@ from .key_store import KeyStore
 try:
     import requests
 except ImportError:
-    requests = None  # the module has said so before it comes here
+    requests = None  # type: ignore[assignment]  # the module has said so before it comes here
 
 MEMBERS = ("meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed")
 CHUNK = 1 << 20
@@ -211,6 +211,7 @@ class Snapshot(Resource):
             "key_share_generation": (store or {}).get("generation"),
             "node": client.url,
             "time": operator.now(),
+            "labels": self.params["labels"],
         }
 
     def _others(self, cluster_id: Any) -> list[tuple[str, dict[str, Any]]]:
