@@ -112,7 +112,7 @@ options:
           secret_ref: &secret_ref
             description: Secret that holds the credential.
             type: dict
-            suboptions:
+            suboptions: &reference
               name:
                 description: Name of the Secret.
                 type: str
@@ -134,11 +134,13 @@ options:
             description: Role ID.
             type: str
           role_ref:
-            <<: *secret_ref
             description: Secret that holds the role ID, instead of O(auth.app_role.role_id).
+            type: dict
+            suboptions: *reference
           secret_ref:
-            <<: *secret_ref
             description: Secret that holds the secret ID.
+            type: dict
+            suboptions: *reference
       jwt:
         description: Log in with a JSON web token.
         type: dict
@@ -163,23 +165,26 @@ options:
                 description: Life of the token in seconds.
                 type: int
       token_secret_ref:
-        <<: *secret_ref
         description: Use a token that stands in a Secret.
-      user_pass: &user_pass
+        type: dict
+        suboptions: *reference
+      user_pass:
         description: Log in by user name and password.
         type: dict
-        suboptions:
+        suboptions: &user_pass
           path: *mount
           username:
             description: User name.
             type: str
             required: true
           secret_ref:
-            <<: *secret_ref
             description: Secret that holds the password.
+            type: dict
+            suboptions: *reference
       ldap:
-        <<: *user_pass
         description: Log in by LDAP.
+        type: dict
+        suboptions: *user_pass
       cert:
         description: Log in with a client certificate.
         type: dict
@@ -189,11 +194,13 @@ options:
             description: Role of the auth method.
             type: str
           client_cert:
-            <<: *secret_ref
             description: Secret that holds the certificate.
+            type: dict
+            suboptions: *reference
           secret_ref:
-            <<: *secret_ref
             description: Secret that holds the private key.
+            type: dict
+            suboptions: *reference
       iam:
         description: Log in as an AWS identity; the fields of the manifest.
         type: dict
@@ -205,11 +212,13 @@ options:
     type: dict
     suboptions:
       cert_secret_ref:
-        <<: *secret_ref
         description: Secret that holds the certificate.
+        type: dict
+        suboptions: *reference
       key_secret_ref:
-        <<: *secret_ref
         description: Secret that holds the private key.
+        type: dict
+        suboptions: *reference
   read_your_writes: &read_your_writes
     description: Send Vault's consistency header. Acts only together with O(forward_inconsistent).
     type: bool

@@ -133,7 +133,7 @@ class ActionModule(KubernetesModule):
         entry = {name: {**option, "required": True} if name in required else dict(option)
                  for name, option in item.items()}
         super().__init__({**argument_spec, **item, "workers": {"type": "int", "default": 4},
-                          plural: {"type": "list", "elements": "dict", "options": entry}},
+                          plural: {"type": "list", "elements": "dict", "options": entry, "no_log": False}},
                          mutually_exclusive=[[plural, "name"]], required_one_of=[[plural, "name"]])
         self.many = plural
         self.one = {name: self.params[name] for name in item}
