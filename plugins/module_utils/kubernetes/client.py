@@ -250,6 +250,8 @@ class Client:
             fields = sorted({match.group("field").lstrip(".") for match in _UNKNOWN_FIELD.finditer(text)})
             error = Refused("the installed definition of this kind has no field %s" % ", ".join(fields),
                             remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it")
+        elif code == 400 and "HTTP request to an HTTPS server" in text:
+            error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
         elif code in (400, 405, 415, 422):
             causes = (status.get("details") or {}).get("causes") or []
             parts = ["%s: %s" % (cause.get("field") or "object", cause.get("message")) for cause in causes[:5]]
