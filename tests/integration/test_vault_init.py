@@ -41,7 +41,17 @@ def gpg(tmp_path: Path) -> Iterator[Callable[..., bytes]]:
     env = {**os.environ, "GNUPGHOME": str(home)}
 
     def run(*arguments: str, given: bytes = b"") -> bytes:
-        command = ["gpg", "--batch", "--quiet", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", "", *arguments]
+        command = [
+            "gpg",
+            "--batch",
+            "--quiet",
+            "--no-tty",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase",
+            "",
+            *arguments,
+        ]
         return subprocess.run(command, input=given, env=env, capture_output=True, check=True).stdout
 
     try:
@@ -177,7 +187,9 @@ def test_pgp_keys_leave_ciphertext_only(
 ADMIN = {"auth_method": "userpass", "username": "admin", "password": "correct-horse-battery"}
 
 
-def prepare_admin(server: VaultServer, root: str, capabilities: str = '"create", "read", "update", "delete", "list", "sudo"') -> None:
+def prepare_admin(
+    server: VaultServer, root: str, capabilities: str = '"create", "read", "update", "delete", "list", "sudo"'
+) -> None:
     """Give the server another way in."""
     client = server.client(root)
     client.sys.create_or_update_policy("admin", 'path "*" { capabilities = [%s] }' % capabilities)
@@ -268,7 +280,9 @@ def test_a_transit_seal_opens_by_itself(
     }
     server = new_server(initialise=False, seal=seal)
     store = tmp_path / "keys" / "store.json"
-    done = run_module("vault_init", init_args(server, store, recovery_shares=1, recovery_threshold=1), must_succeed=True)
+    done = run_module(
+        "vault_init", init_args(server, store, recovery_shares=1, recovery_threshold=1), must_succeed=True
+    )
     assert done["seal_type"] == "transit" and json.loads(store.read_text())["share_type"] == "recovery"
     connection = {"url": [server.url], "ca_cert": server.ca_cert}
     run_module("vault_unseal", connection, must_succeed=True)

@@ -9,6 +9,7 @@ A snapshot is a gzip tar of meta.json, state.bin, SHA256SUMS and SHA256SUMS.seal
 from __future__ import annotations
 
 import glob
+import gzip
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from .. import private_file
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
 from . import operator
-from .client import Client, PermissionDenied, Unreachable, VaultError
+from .client import Client, PermissionDenied, Unreachable, VaultError, certificate_problem
 from .key_store import KeyStore
 
 try:
@@ -57,7 +58,8 @@ def inspect(path: str, min_size: int = 1) -> dict[str, Any]:
     texts: dict[str, bytes] = {}
     try:
         size = os.path.getsize(path)
-        with tarfile.open(path, mode="r|gz") as archive:
+        # through gzip, which checks its own sum when it is read to the end; tarfile alone would not
+        with gzip.open(path, "rb") as whole, tarfile.open(fileobj=whole, mode="r|") as archive:
             for member in archive:
                 stream = archive.extractfile(member)
                 if stream is None:
@@ -69,6 +71,8 @@ def inspect(path: str, min_size: int = 1) -> dict[str, Any]:
                     if member.name != "state.bin" and length <= CHUNK:
                         texts[member.name] = texts.get(member.name, b"") + block
                 found[member.name] = (length, digest.hexdigest())
+            while whole.read(CHUNK):
+                pass
     except FileNotFoundError as error:
         raise InvalidInput("does not exist", where, "give the path of a file that vault_snapshot saved") from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
@@ -136,10 +140,19 @@ def leader(client: Client) -> Client:
 
 def _call(client: Client, method: str, path: str, **kwargs: Any) -> Any:
     headers = {"X-Vault-Token": client.token or "", "X-Vault-Request": "true"}
+    # named here, because a bundle that the environment names would go before the session's
+    tls = {"verify": client.session.verify, "cert": client.session.cert}
     try:
         return client.session.request(
-            method, "%s/v1/%s" % (client.url, path), headers=headers, timeout=max(client.timeout, 60), **kwargs
+            method,
+            "%s/v1/%s" % (client.url, path),
+            headers=headers,
+            timeout=max(client.timeout, 60),
+            **tls,
+            **kwargs,
         )
+    except requests.exceptions.SSLError as error:
+        raise certificate_problem(error, client.url, client.ca_cert) from error
     except requests.exceptions.RequestException as error:
         raise Unreachable(
             "the transfer of the snapshot failed (%s)" % type(error).__name__, client.url, "see the server's log"
