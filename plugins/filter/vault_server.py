@@ -58,11 +58,18 @@ def vault_server_written_directories(wish: Mapping[str, Any]) -> list[str]:
     return server_config.written_directories(wish)
 
 
-def vault_server_pending(desired: Mapping[str, Any], product: str, started: Mapping[str, Any] | None,
-                         loaded: Mapping[str, Any] | None, restart_because: Sequence[str] = (),
-                         reload_because: Sequence[str] = ()) -> dict[str, Any]:
+def vault_server_pending(
+    desired: Mapping[str, Any],
+    product: str,
+    started: Mapping[str, Any] | None,
+    loaded: Mapping[str, Any] | None,
+    restart_because: Sequence[str] = (),
+    reload_because: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return whether a running node needs a reload or a restart to run as declared, and why."""
-    return server_config.pending(str(product), desired, started or None, loaded or None, restart_because, reload_because)
+    return server_config.pending(
+        str(product), desired, started or None, loaded or None, restart_because, reload_because
+    )
 
 
 class FilterModule:

@@ -60,6 +60,10 @@ class Span:
 ALWAYS = Span()
 
 
+def _words(names: str) -> frozenset[str]:
+    return frozenset(names.replace("\n", " ").split())
+
+
 def _always(names: str) -> dict[str, Span]:
     return dict.fromkeys(names.split(), ALWAYS)
 
@@ -138,19 +142,47 @@ class Product:
         }
 
 
-_COMMON_CONFIG = frozenset(
-    ["api_addr", "audit", "cache_size", "cluster_addr", "cluster_cipher_suites", "cluster_name", "default_lease_ttl", "default_max_request_duration", "detect_deadlocks", "disable_cache", "disable_clustering", "disable_indexing", "disable_printable_check", "disable_sealwrap", "enable_response_header_hostname", "enable_response_header_raft_node_id", "ha_storage", "imprecise_lease_role_tracking", "introspection_endpoint", "listener", "log_file", "log_format", "log_level", "log_requests_level", "log_rotate_bytes", "log_rotate_duration", "log_rotate_max_files", "max_lease_ttl", "pid_file", "plugin_directory", "plugin_file_permissions", "plugin_file_uid", "raw_storage_endpoint", "seal", "service_registration", "storage", "telemetry", "ui", "user_lockout"]
+_COMMON_CONFIG = _words(
+    """
+        api_addr cache_size cluster_addr cluster_cipher_suites cluster_name default_lease_ttl
+        default_max_request_duration detect_deadlocks disable_cache disable_clustering disable_indexing
+        disable_printable_check disable_sealwrap enable_response_header_hostname
+        enable_response_header_raft_node_id ha_storage imprecise_lease_role_tracking introspection_endpoint
+        listener log_file log_format log_level log_requests_level log_rotate_bytes log_rotate_duration
+        log_rotate_max_files max_lease_ttl pid_file plugin_directory plugin_file_permissions plugin_file_uid
+        raw_storage_endpoint seal service_registration storage telemetry ui user_lockout
+        """
 )
 
-_COMMON_LISTENER = frozenset(
-    ["address", "cluster_address", "custom_response_headers", "http_idle_timeout", "http_read_header_timeout", "http_read_timeout", "http_write_timeout", "inflight_requests_logging", "max_request_duration", "max_request_size", "profiling", "proxy_protocol_authorized_addrs", "proxy_protocol_behavior", "require_request_header", "socket_group", "socket_mode", "socket_user", "telemetry", "tls_cert_file", "tls_cipher_suites", "tls_client_ca_file", "tls_disable", "tls_disable_client_certs", "tls_key_file", "tls_max_version", "tls_min_version", "tls_require_and_verify_client_cert", "x_forwarded_for_authorized_addrs", "x_forwarded_for_client_cert_header", "x_forwarded_for_hop_skips", "x_forwarded_for_reject_not_authorized", "x_forwarded_for_reject_not_present", "cors_allowed_headers", "cors_allowed_origins", "cors_enabled"]
+_COMMON_LISTENER = _words(
+    """
+        address cluster_address custom_response_headers http_idle_timeout http_read_header_timeout
+        http_read_timeout http_write_timeout inflight_requests_logging max_request_duration max_request_size
+        profiling proxy_protocol_authorized_addrs proxy_protocol_behavior require_request_header socket_group
+        socket_mode socket_user telemetry tls_cert_file tls_cipher_suites tls_client_ca_file tls_disable
+        tls_disable_client_certs tls_key_file tls_max_version tls_min_version tls_require_and_verify_client_cert
+        x_forwarded_for_authorized_addrs x_forwarded_for_client_cert_header x_forwarded_for_hop_skips
+        x_forwarded_for_reject_not_authorized x_forwarded_for_reject_not_present cors_allowed_headers
+        cors_allowed_origins cors_enabled
+        """
 )
 
-_COMMON_TELEMETRY = frozenset(
-    ["add_lease_metrics_namespace_labels", "circonus_api_app", "circonus_api_url", "circonus_broker_id", "circonus_broker_select_tag", "circonus_check_display_name", "circonus_check_force_metric_activation", "circonus_check_id", "circonus_check_instance_id", "circonus_check_search_tag", "circonus_check_tags", "circonus_submission_interval", "circonus_submission_url", "disable_hostname", "dogstatsd_addr", "dogstatsd_tags", "enable_hostname_label", "filter_default", "lease_metrics_epsilon", "maximum_gauge_cardinality", "metrics_prefix", "num_lease_metrics_buckets", "prefix_filter", "prometheus_retention_time", "stackdriver_debug_logs", "stackdriver_location", "stackdriver_namespace", "stackdriver_project_id", "statsd_address", "statsite_address", "usage_gauge_period"]
+_COMMON_TELEMETRY = _words(
+    """
+        add_lease_metrics_namespace_labels circonus_api_app circonus_api_url circonus_broker_id
+        circonus_broker_select_tag circonus_check_display_name circonus_check_force_metric_activation
+        circonus_check_id circonus_check_instance_id circonus_check_search_tag circonus_check_tags
+        circonus_submission_interval circonus_submission_url disable_hostname dogstatsd_addr dogstatsd_tags
+        enable_hostname_label filter_default lease_metrics_epsilon maximum_gauge_cardinality metrics_prefix
+        num_lease_metrics_buckets prefix_filter prometheus_retention_time stackdriver_debug_logs
+        stackdriver_location stackdriver_namespace stackdriver_project_id statsd_address statsite_address
+        usage_gauge_period
+        """
 )
 
-_KMS_PLUGIN = "install the KMS plugin and declare it in vault_server_extra_config.plugin, stay below 2.7, or use another seal"
+_KMS_PLUGIN = (
+    "install the KMS plugin and declare it in vault_server_extra_config.plugin, stay below 2.7, or use another seal"
+)
 _BUILTIN_DATABASES = "database"
 
 _OPENBAO = Product(
@@ -189,24 +221,45 @@ _OPENBAO = Product(
     },
     auth_methods={
         **_always("approle cert jwt kubernetes oidc token userpass"),
-        **{name: Span(until="2.7", remedy="register it as an external plugin") for name in ("ldap", "kerberos", "radius")},
+        **{
+            name: Span(until="2.7", remedy="register it as an external plugin")
+            for name in ("ldap", "kerberos", "radius")
+        },
     },
     secrets_engines={
         **_always("cubbyhole identity kubernetes kv pki rabbitmq ssh totp transit " + _BUILTIN_DATABASES),
         **{name: Span(until="2.7", remedy="register it as an external plugin") for name in ("ldap", "openldap")},
     },
     config_keys=_COMMON_CONFIG
-    | frozenset(
-        ["allow_audit_log_prefixing", "allow_unauthenticated_workflows", "disable_standby_reads", "initialize", "plugin", "plugin_auto_download", "plugin_auto_register", "plugin_download_behavior", "plugin_download_max_size", "unsafe_allow_api_audit_creation", "unsafe_cross_namespace_identity", "unsafe_relative_paths"]
+    | _words(
+        """
+        allow_audit_log_prefixing audit allow_unauthenticated_workflows disable_standby_reads initialize plugin
+        plugin_auto_download plugin_auto_register plugin_download_behavior plugin_download_max_size
+        unsafe_allow_api_audit_creation unsafe_cross_namespace_identity unsafe_relative_paths
+        """
     ),
     listener_keys=_COMMON_LISTENER
-    | frozenset(
-        ["cors_allow_credentials", "disable_unauthed_generate_root_endpoints", "disable_unauthed_rekey_endpoints", "max_request_json_memory", "max_request_json_strings", "tls_acme_ca_directory", "tls_acme_ca_root", "tls_acme_cache_path", "tls_acme_disable_alpn_challenge", "tls_acme_disable_http_challenge", "tls_acme_domains", "tls_acme_eab_key_id", "tls_acme_email", "tls_acme_key_type", "tls_auto_reload", "tls_auto_reload_interval", "tls_key_exchange_preferences", "x_forwarded_for_client_cert_decoders", "x_forwarded_for_client_cert_keep_not_forwarded", "x_forwarded_for_client_cert_keep_unauthorized"]
+    | _words(
+        """
+        cors_allow_credentials disable_unauthed_generate_root_endpoints disable_unauthed_rekey_endpoints
+        max_request_json_memory max_request_json_strings tls_acme_ca_directory tls_acme_ca_root tls_acme_cache_path
+        tls_acme_disable_alpn_challenge tls_acme_disable_http_challenge tls_acme_domains tls_acme_eab_key_id
+        tls_acme_email tls_acme_key_type tls_auto_reload tls_auto_reload_interval tls_key_exchange_preferences
+        x_forwarded_for_client_cert_decoders x_forwarded_for_client_cert_keep_not_forwarded
+        x_forwarded_for_client_cert_keep_unauthorized
+        """
     ),
     telemetry_keys=_COMMON_TELEMETRY,
     # internal/command/server.go, case SighupCh: everything else is read at the start only.
     reloadable_keys=frozenset(
-        {"audit", "introspection_endpoint", "log_level", "log_requests_level", "plugin", "unsafe_allow_api_audit_creation"}
+        {
+            "audit",
+            "introspection_endpoint",
+            "log_level",
+            "log_requests_level",
+            "plugin",
+            "unsafe_allow_api_audit_creation",
+        }
     ),
     seal_environment={
         "transit": {"token": "BAO_TOKEN"},
@@ -221,7 +274,7 @@ _OPENBAO = Product(
     storage_environment={"postgresql": {"connection_url": "BAO_PG_CONNECTION_URL"}},
     features=frozenset({"namespaces", "self_initialize", "standby_reads"}),
     config_remedies={
-        "disable_mlock": "OpenBao dropped mlock: leave vault_server_disable_mlock unset and keep swap off (vault_server_swap_off)",
+        "disable_mlock": "OpenBao dropped mlock: leave vault_server_disable_mlock unset and keep swap off",
         "license_path": "OpenBao has no licence: leave vault_server_license_file unset",
         "disable_sentinel_trace": "OpenBao has no Sentinel: leave vault_server_disable_sentinel_trace unset",
         "disable_performance_standby": "use disable_standby_reads",
@@ -254,20 +307,30 @@ _VAULT = Product(
     ),
     seals=_always("shamir transit awskms azurekeyvault gcpckms ocikms alicloudkms pkcs11"),
     auth_methods=_always(
-        "alicloud approle aws azure cert cf gcp github jwt kerberos kubernetes ldap oci oidc okta radius saml token userpass"
+        "alicloud approle aws azure cert cf gcp github jwt kerberos kubernetes ldap oci oidc okta radius saml token "
+        "userpass"
     ),
     secrets_engines=_always(
         "alicloud aws azure consul cubbyhole gcp gcpkms identity keymgmt kmip kubernetes kv ldap mongodbatlas nomad "
         "openldap pki rabbitmq ssh terraform totp transform transit " + _BUILTIN_DATABASES
     ),
     config_keys=_COMMON_CONFIG
-    | frozenset(
-        ["administrative_namespace_path", "adaptive_overload_protection", "allow_audit_log_prefixing", "disable_mlock", "disable_performance_standby", "disable_sentinel_trace", "enable_multiseal", "enable_post_unseal_trace", "entropy", "experiments", "kms_library", "license_entitlement", "license_path", "post_unseal_trace_directory", "remove_irrevocable_lease_after", "replication", "reporting", "request_limiter", "sentinel"]
-    )
-    - frozenset({"audit"}),
+    | _words(
+        """
+        administrative_namespace_path adaptive_overload_protection allow_audit_log_prefixing disable_mlock
+        disable_performance_standby disable_sentinel_trace enable_multiseal enable_post_unseal_trace entropy
+        experiments kms_library license_entitlement license_path post_unseal_trace_directory
+        remove_irrevocable_lease_after replication reporting request_limiter sentinel
+        """
+    ),
     listener_keys=_COMMON_LISTENER
-    | frozenset(
-        ["chroot_namespace", "custom_max_json_array_element_count", "disable_replication_status_endpoints", "disable_request_limiter", "disable_unauthed_rekey_endpoints", "enable_unauthenticated_access", "max_json_array_element_count", "max_json_depth", "max_json_object_entry_count", "max_json_string_value_length", "max_token_length", "redact_addresses", "redact_cluster_name", "redact_version"]
+    | _words(
+        """
+        chroot_namespace custom_max_json_array_element_count disable_replication_status_endpoints
+        disable_request_limiter disable_unauthed_rekey_endpoints enable_unauthenticated_access
+        max_json_array_element_count max_json_depth max_json_object_entry_count max_json_string_value_length
+        max_token_length redact_addresses redact_cluster_name redact_version
+        """
     ),
     telemetry_keys=_COMMON_TELEMETRY | {"add_mount_point_rollback_metrics"},
     reloadable_keys=frozenset({"introspection_endpoint", "log_level", "log_requests_level"}),
@@ -287,7 +350,7 @@ _VAULT = Product(
     },
     features=frozenset({"license", "sentinel", "mlock"}),
     config_remedies={
-        "audit": "HashiCorp Vault takes audit devices by API: declare them for the vault_config role (module vault_audit)",
+        "audit": "HashiCorp Vault takes audit devices by API: declare them for vault_config (module vault_audit)",
         "initialize": "self-initialisation is OpenBao's: use the vault_cluster role",
         "plugin": "register plugins by API",
     },

@@ -204,9 +204,7 @@ def build(wish: Mapping[str, Any]) -> dict[str, Any]:
 
     config["listener"] = [{kind: _listener(options)} for _where, kind, options in node.listeners]
     config["storage"] = {node.storage_type: _storage(node)}
-    seals = [
-        {seal["type"]: _seal(node, seal)} for seal in node.seals if seal["type"] != "shamir" or seal["disabled"]
-    ]
+    seals = [{seal["type"]: _seal(node, seal)} for seal in node.seals if seal["type"] != "shamir" or seal["disabled"]]
     if seals:
         config["seal"] = seals
     telemetry = node.options("telemetry")
@@ -324,7 +322,7 @@ def written_directories(wish: Mapping[str, Any]) -> list[str]:
 
 
 def problems(wish: Mapping[str, Any]) -> list[str]:
-    """Return why this wish cannot come true, one sentence each, naming the variable and the remedy; empty when it can."""
+    """Return why this wish cannot come true: one sentence each, naming the variable and the remedy."""
     try:
         node = Wish(wish)
     except ValueError as error:
@@ -335,8 +333,20 @@ def problems(wish: Mapping[str, Any]) -> list[str]:
         except ValueError as error:
             return ["%sversion: %s" % (PREFIX, error)]
     found: list[str] = []
-    for check in (_install, _addresses, _storage_problems, _seal_problems, _listener_problems, _telemetry_problems,
-                  _log_problems, _audit_problems, _tls_problems, _key_problems, _lease_problems, _interpolation):
+    for check in (
+        _install,
+        _addresses,
+        _storage_problems,
+        _seal_problems,
+        _listener_problems,
+        _telemetry_problems,
+        _log_problems,
+        _audit_problems,
+        _tls_problems,
+        _key_problems,
+        _lease_problems,
+        _interpolation,
+    ):
         found.extend(check(node))
     return found
 
@@ -349,14 +359,20 @@ def _install(node: Wish) -> Iterator[str]:
     method = node.get("install_method")
     if not node.version:
         yield "%sversion: no version is given; pin one, such as 2.7.2" % PREFIX
-    needed: dict[str, tuple[str, ...]] = {"archive": ("archive_url", "archive_checksum"), "file": ("file", "file_checksum")}
+    needed: dict[str, tuple[str, ...]] = {
+        "archive": ("archive_url", "archive_checksum"),
+        "file": ("file", "file_checksum"),
+    }
     for name in needed.get(method or "", ()):
         if not node.get(name):
             yield "%s%s: not set, but %sinstall_method is %s; set it" % (PREFIX, name, PREFIX, method)
     for name in needed.get(method or "", ())[1:]:
         value = node.get(name)
         if value and not _CHECKSUM.match(value):
-            yield "%s%s: must be 'sha256:' and 64 hexadecimal digits; take it from the vendor's SHA256SUMS" % (PREFIX, name)
+            yield "%s%s: must be 'sha256:' and 64 hexadecimal digits; take it from the vendor's SHA256SUMS" % (
+                PREFIX,
+                name,
+            )
     if method == "repository":
         repository = node.options("repository")
         for name in ("url", "key_url", "key_checksum"):
@@ -371,7 +387,10 @@ def _addresses(node: Wish) -> Iterator[str]:
         value = node.get(name)
         if not value:
             if name == "api_addr" or node.storage_type == "raft":
-                yield "%s%s: not set; give the full URL at which the other nodes and clients reach this node" % (PREFIX, name)
+                yield "%s%s: not set; give the full URL at which the other nodes and clients reach this node" % (
+                    PREFIX,
+                    name,
+                )
             continue
         parts = urlsplit(value)
         try:
@@ -426,8 +445,15 @@ def _seal_problems(node: Wish) -> Iterator[str]:
     variable = PREFIX + "seals"
     enabled = [seal["type"] for seal in node.seals if not seal["disabled"]]
     if len(enabled) > 1:
-        yield "%s: %s are enabled, but a node has one enabled seal; keep one, or mark the old one disabled: true " \
-              "to migrate from it" % (variable, " and ".join(enabled))
+        yield (
+            "%s: %s are enabled, but a node has one enabled seal; keep one, or mark the old one disabled: true "
+            "to migrate from it" % (variable, " and ".join(enabled))
+        )
+    if node.get("restart") == "when_changed" and not [kind for kind in enabled if kind != "shamir"]:
+        yield (
+            "%srestart: when_changed would leave this node sealed, because it is unsealed by key shares; leave it at "
+            "when_sealed and use the rolling playbook" % PREFIX
+        )
     for raw, seal in zip(node.get("seals") or [], node.seals):
         kind = seal["type"]
         span = node.product.seals.get(kind)
@@ -436,11 +462,20 @@ def _seal_problems(node: Wish) -> Iterator[str]:
             yield "%s: %s has no %s seal; use one of %s" % (variable, _title(node), kind or "(unnamed)", usable)
             continue
         if not span.covers(node.version) and kind not in node.plugins:
-            yield "%s: the %s seal is built into %s only %s; %s" % (variable, kind, node.product.title, span, span.remedy)
+            yield "%s: the %s seal is built into %s only %s; %s" % (
+                variable,
+                kind,
+                node.product.title,
+                span,
+                span.remedy,
+            )
         others = sorted(name for name in raw if name not in ("type", "disabled", kind) and not _unset(raw[name]))
         if others:
             yield "%s: the %s seal has options of another type (%s); move them or drop them" % (
-                variable, kind, ", ".join(others))
+                variable,
+                kind,
+                ", ".join(others),
+            )
         for name in _SEAL_REQUIRED.get(kind, ()):
             if not seal["options"].get(name):
                 yield "%s: the %s seal needs %s.%s; set it" % (variable, kind, kind, name)
@@ -454,11 +489,15 @@ def _static_problems(node: Wish, options: Mapping[str, Any], variable: str) -> I
         if key and key_file:
             yield "%s: static.%s_key and static.%s_key_file exclude each other; keep one" % (variable, name, name)
         if key and not _NODE_KEY.match(str(key)):
-            yield "%s: static.%s_key would put the key itself into the configuration; give a file:// or env:// " \
-                  "reference, or %s_key_file" % (variable, name, name)
+            yield (
+                "%s: static.%s_key would put the key itself into the configuration; give a file:// or env:// "
+                "reference, or %s_key_file" % (variable, name, name)
+            )
         if key and str(key).startswith("env://") and str(key)[6:] not in (node.get("environment") or {}):
-            yield "%s: static.%s_key refers to the environment variable %s, which %senvironment does not set; add it" % (
-                variable, name, str(key)[6:], PREFIX)
+            yield (
+                "%s: static.%s_key refers to the environment variable %s, which %senvironment does not set; add it"
+                % (variable, name, str(key)[6:], PREFIX)
+            )
         if (key or key_file) and not key_id:
             yield "%s: the static seal needs static.%s_key_id beside its key" % (variable, name)
     if not options.get("current_key") and not options.get("current_key_file"):
@@ -478,8 +517,10 @@ def _listener_problems(node: Wish) -> Iterator[str]:
         if not options.get("address"):
             yield "%s.address: not set; give host:port, or the socket's path for a unix listener" % where
         if kind == "tcp" and number and _port("//" + str(options.get("address", ""))) == cluster_port:
-            yield "%s.address: port %d is the cluster port, which the server opens itself; drop this listener and set " \
-                  "%slistener.cluster_address" % (where, cluster_port, PREFIX)
+            yield (
+                "%s.address: port %d is the cluster port, which the server opens itself; drop this listener and set "
+                "%slistener.cluster_address" % (where, cluster_port, PREFIX)
+            )
         if number and options.get("cluster_address"):
             yield "%s.cluster_address: only the first listener may have one; remove it" % where
         if kind == "tcp" and not options.get("tls_disable") and not options.get("tls_acme_domains"):
@@ -488,8 +529,16 @@ def _listener_problems(node: Wish) -> Iterator[str]:
                     yield "%s.%s: not set; a tcp listener needs a certificate and its key" % (where, key)
         if options.get("tls_require_and_verify_client_cert") and options.get("tls_disable_client_certs"):
             yield "%s: tls_require_and_verify_client_cert and tls_disable_client_certs exclude each other" % where
-        if kind == "tcp" and options.get("tls_disable") and str(node.get("api_addr") or "").startswith("https:") and not number:
-            yield "%s.tls_disable: the listener would speak plain HTTP, but %sapi_addr says https; remove it" % (where, PREFIX)
+        if (
+            kind == "tcp"
+            and options.get("tls_disable")
+            and str(node.get("api_addr") or "").startswith("https:")
+            and not number
+        ):
+            yield "%s.tls_disable: the listener would speak plain HTTP, but %sapi_addr says https; remove it" % (
+                where,
+                PREFIX,
+            )
 
 
 def _port(address: Any) -> int | None:
@@ -514,7 +563,9 @@ def _log_problems(node: Wish) -> Iterator[str]:
         rotation = sorted(key for key in log if key.startswith("rotate_"))
         if rotation:
             yield "%slog.%s: has no effect without log.file (the journal rotates itself); set log.file or drop it" % (
-                PREFIX, rotation[0])
+                PREFIX,
+                rotation[0],
+            )
 
 
 def _audit_problems(node: Wish) -> Iterator[str]:
@@ -528,7 +579,10 @@ def _audit_problems(node: Wish) -> Iterator[str]:
         return
     if not span.covers(node.version):
         yield "%s: %s takes audit devices from the configuration only %s; enable them by API" % (
-            variable, node.product.title, span)
+            variable,
+            node.product.title,
+            span,
+        )
     paths = [str(device.get("path") or "").strip("/") for device in devices]
     for path in sorted({path for path in paths if paths.count(path) > 1}):
         yield "%s: two devices have the path %r; give each its own" % (variable, path)
@@ -538,7 +592,10 @@ def _audit_problems(node: Wish) -> Iterator[str]:
         if (device.get("type") or "file") == "file":
             name = str(options.get("file_path") or "")
             if not name.startswith("/") and name not in ("stdout", "discard"):
-                yield "%s: device %s needs options.file_path, an absolute path, 'stdout' or 'discard'" % (variable, path)
+                yield "%s: device %s needs options.file_path, an absolute path, 'stdout' or 'discard'" % (
+                    variable,
+                    path,
+                )
             files.append(name)
         if str(options.get("log_raw", "")).lower() == "true":
             yield "%s: device %s has log_raw, which writes secrets in plain text; remove it" % (variable, path)
@@ -552,8 +609,10 @@ def _tls_problems(node: Wish) -> Iterator[str]:
         if not node.get("tls_on_node"):
             for name in ("tls_cert_src", "tls_key_src"):
                 if not node.get(name):
-                    yield "%s%s: not set, but %stls_mode is provided; set it, or say %stls_on_node: true when the files " \
-                          "are on the node already" % (PREFIX, name, PREFIX, PREFIX)
+                    yield (
+                        "%s%s: not set, but %stls_mode is provided; set it, or say %stls_on_node: true when the files "
+                        "are on the node already" % (PREFIX, name, PREFIX, PREFIX)
+                    )
     elif mode == "generated" and not node.get("tls_ca_dir"):
         yield "%stls_ca_dir: not set; give the controller's directory that holds the private CA" % PREFIX
 
@@ -563,21 +622,29 @@ def _key_problems(node: Wish) -> Iterator[str]:
         yield "%slicense_file: %s" % (PREFIX, node.product.config_remedies["license_path"])
     for variable, key in _PLAIN.items():
         if not _unset(node.get(variable)) and key not in node.product.config_keys:
-            yield "%s%s: %s" % (PREFIX, variable, node.product.config_remedies.get(
-                key, "%s does not know it; leave it unset" % _title(node)))
+            yield "%s%s: %s" % (
+                PREFIX,
+                variable,
+                node.product.config_remedies.get(key, "%s does not know it; leave it unset" % _title(node)),
+            )
     for key in sorted(_given(node.get("extra_config"))):
         where = "%sextra_config.%s" % (PREFIX, key)
         if key in VARIABLE_OF_KEY:
             yield "%s: this key has a variable of its own; set %s" % (where, VARIABLE_OF_KEY[key])
         elif key not in node.product.config_keys:
-            yield "%s: %s" % (where, node.product.config_remedies.get(
-                key, "%s does not know it; remove it" % _title(node)))
+            yield "%s: %s" % (
+                where,
+                node.product.config_remedies.get(key, "%s does not know it; remove it" % _title(node)),
+            )
     for name in sorted(node.get("environment") or {}):
         if not re.match(r"^[A-Za-z_][A-Za-z0-9_]*$", name):
             yield "%senvironment: %r is not the name of an environment variable" % (PREFIX, name)
     for name, value in sorted(environment(node.values).items()):
         if "\n" in value:
-            yield "%senvironment: the value of %s has more than one line; put it into a file and name the file" % (PREFIX, name)
+            yield "%senvironment: the value of %s has more than one line; put it into a file and name the file" % (
+                PREFIX,
+                name,
+            )
 
 
 def _lease_problems(node: Wish) -> Iterator[str]:
@@ -615,8 +682,14 @@ def _texts(value: Any) -> Iterator[str]:
 # --- what a running node still has to do ------------------------------------------------------------------------------
 
 
-def pending(product: str, desired: Mapping[str, Any], started: Mapping[str, Any] | None, loaded: Mapping[str, Any] | None,
-            restart_because: Sequence[str] = (), reload_because: Sequence[str] = ()) -> dict[str, Any]:
+def pending(
+    product: str,
+    desired: Mapping[str, Any],
+    started: Mapping[str, Any] | None,
+    loaded: Mapping[str, Any] | None,
+    restart_because: Sequence[str] = (),
+    reload_because: Sequence[str] = (),
+) -> dict[str, Any]:
     """Return what a running node needs to run as declared: C(reload), C(restart) and the reasons of each.
 
     C(started) and C(loaded) are the configurations with which the process was started and last reloaded; C(None) for
@@ -625,8 +698,12 @@ def pending(product: str, desired: Mapping[str, Any], started: Mapping[str, Any]
     reloadable = products.product(product).reloadable_keys
     wanted = _plain(desired)
     if started is None:
-        return {"restart": True, "reload": False, "reload_reasons": [],
-                "restart_reasons": ["it was started before this role recorded with which configuration"]}
+        return {
+            "restart": True,
+            "reload": False,
+            "reload_reasons": [],
+            "restart_reasons": ["it was started before this role recorded with which configuration"],
+        }
     before = _plain(started)
     restart = [
         "configuration: %s" % key
@@ -637,7 +714,8 @@ def pending(product: str, desired: Mapping[str, Any], started: Mapping[str, Any]
     reload = [
         "configuration: %s" % key
         for key in sorted(set(wanted) | set(now))
-        if (key in reloadable or key == "listener") and wanted.get(key) != now.get(key)
+        if (key in reloadable or key == "listener")
+        and wanted.get(key) != now.get(key)
         and (key in reloadable or _fixed(key, wanted.get(key)) == _fixed(key, now.get(key)))
     ]
     restart += [str(reason) for reason in restart_because]
@@ -650,7 +728,9 @@ def _fixed(key: str, value: Any) -> Any:
     if key != "listener" or not isinstance(value, list):
         return value
     return [
-        {kind: {name: item for name, item in options.items() if name != "custom_response_headers"}
-         for kind, options in entry.items()}
+        {
+            kind: {name: item for name, item in options.items() if name != "custom_response_headers"}
+            for kind, options in entry.items()
+        }
         for entry in value
     ]

@@ -9,6 +9,7 @@ import copy
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.secretops.vault_eso.plugins.filter import vault_server as filters
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, server_config
 
@@ -90,6 +91,7 @@ def test_retry_join_carries_ca_and_server_name_for_each_peer():
         (wish(api_addr="192.0.2.1:8200"), "vault_server_api_addr", "write it as https://host:port"),
         (wish(api_addr="https://0.0.0.0:8200"), "vault_server_api_addr", "use this node's own"),
         (wish(cluster_addr=""), "vault_server_cluster_addr", "give the full URL"),
+        (wish(restart="when_changed"), "vault_server_restart", "rolling playbook"),
         (wish(version=""), "vault_server_version", "pin one"),
         (wish(version="latest"), "vault_server_version", "not a version"),
         (wish(file_checksum=""), "vault_server_file_checksum", "set it"),
@@ -129,9 +131,15 @@ def test_an_impossible_wish_names_variable_and_remedy(asked, variable, remedy):
         ("openbao", "2.7.2", [{"type": "static"}], "needs static.current_key_id"),
         ("openbao", "2.7.2", [{"type": "transit", "transit": {"address": "a"}}], "needs transit.key_name"),
         ("openbao", "2.7.2", [{"type": "shamir", "transit": {"address": "a"}}], "options of another type"),
-        ("vault", "1.21.0", [{"type": "awskms", "awskms": {"kms_key_id": "k"}},
-                             {"type": "transit", "transit": {"address": "a", "key_name": "k", "mount_path": "m"}}],
-         "one enabled seal"),
+        (
+            "vault",
+            "1.21.0",
+            [
+                {"type": "awskms", "awskms": {"kms_key_id": "k"}},
+                {"type": "transit", "transit": {"address": "a", "key_name": "k", "mount_path": "m"}},
+            ],
+            "one enabled seal",
+        ),
     ],
 )
 def test_impossible_seals(product, version, seals, words):
@@ -170,17 +178,57 @@ def test_the_key_itself_never_enters_the_configuration():
 @pytest.mark.parametrize(
     ("product", "changes", "variables"),
     [
-        ("openbao", {"seals": [{"type": "transit", "transit": {
-            "address": "a", "key_name": "k", "mount_path": "m", "token": "hush"}}]}, {"BAO_TOKEN": "hush"}),
-        ("vault", {"seals": [{"type": "transit", "transit": {
-            "address": "a", "key_name": "k", "mount_path": "m", "token": "hush"}}]}, {"VAULT_TOKEN": "hush"}),
-        ("vault", {"seals": [{"type": "pkcs11", "pkcs11": {
-            "lib": "/l", "key_label": "k", "pin": "hush"}}]}, {"VAULT_HSM_PIN": "hush"}),
-        ("vault", {"seals": [{"type": "azurekeyvault", "azurekeyvault": {
-            "tenant_id": "t", "vault_name": "v", "key_name": "k", "client_secret": "hush"}}]},
-         {"AZURE_CLIENT_SECRET": "hush"}),
-        ("vault", {"storage_type": "consul", "consul": {"address": "127.0.0.1:8500", "token": "hush"}},
-         {"CONSUL_HTTP_TOKEN": "hush"}),
+        (
+            "openbao",
+            {
+                "seals": [
+                    {
+                        "type": "transit",
+                        "transit": {"address": "a", "key_name": "k", "mount_path": "m", "token": "hush"},
+                    }
+                ]
+            },
+            {"BAO_TOKEN": "hush"},
+        ),
+        (
+            "vault",
+            {
+                "seals": [
+                    {
+                        "type": "transit",
+                        "transit": {"address": "a", "key_name": "k", "mount_path": "m", "token": "hush"},
+                    }
+                ]
+            },
+            {"VAULT_TOKEN": "hush"},
+        ),
+        (
+            "vault",
+            {"seals": [{"type": "pkcs11", "pkcs11": {"lib": "/l", "key_label": "k", "pin": "hush"}}]},
+            {"VAULT_HSM_PIN": "hush"},
+        ),
+        (
+            "vault",
+            {
+                "seals": [
+                    {
+                        "type": "azurekeyvault",
+                        "azurekeyvault": {
+                            "tenant_id": "t",
+                            "vault_name": "v",
+                            "key_name": "k",
+                            "client_secret": "hush",
+                        },
+                    }
+                ]
+            },
+            {"AZURE_CLIENT_SECRET": "hush"},
+        ),
+        (
+            "vault",
+            {"storage_type": "consul", "consul": {"address": "127.0.0.1:8500", "token": "hush"}},
+            {"CONSUL_HTTP_TOKEN": "hush"},
+        ),
     ],
 )
 def test_secrets_go_to_the_environment_and_not_to_the_configuration(product, changes, variables):
@@ -193,23 +241,50 @@ def test_secrets_go_to_the_environment_and_not_to_the_configuration(product, cha
 def test_the_whole_surface_of_hashicorp_vault_renders():
     asked = vault(
         storage_type="consul",
-        consul={"address": "consul.example.com:8500", "path": "vault/", "scheme": "https", "max_parallel": 128,
-                "tls_ca_file": "/etc/vault.d/consul-ca.pem", "consistency_mode": "strong", "disable_registration": False},
+        consul={
+            "address": "consul.example.com:8500",
+            "path": "vault/",
+            "scheme": "https",
+            "max_parallel": 128,
+            "tls_ca_file": "/etc/vault.d/consul-ca.pem",
+            "consistency_mode": "strong",
+            "disable_registration": False,
+        },
         seals=[{"type": "awskms", "awskms": {"region": "us-west-2", "kms_key_id": "arn:aws:kms:x"}}],
-        telemetry={"prometheus_retention_time": "24h", "disable_hostname": True, "statsd_address": "s:8125",
-                   "dogstatsd_addr": "d:8125", "dogstatsd_tags": ["service:vault"]},
-        license_path="/etc/vault.d/license.hclic", disable_sentinel_trace=False, cache_size="32768", ui=True,
+        telemetry={
+            "prometheus_retention_time": "24h",
+            "disable_hostname": True,
+            "statsd_address": "s:8125",
+            "dogstatsd_addr": "d:8125",
+            "dogstatsd_tags": ["service:vault"],
+        },
+        license_path="/etc/vault.d/license.hclic",
+        disable_sentinel_trace=False,
+        cache_size="32768",
+        ui=True,
         log={"level": "info", "format": "json", "file": "/var/log/vault/vault.log", "rotate_max_files": 10},
         plugin_dir="/opt/vault/plugins",
     )
-    asked["listener"] = {**asked["listener"], "max_request_size": 33554432,
-                         "x_forwarded_for_authorized_addrs": ["10.0.0.0/8"], "tls_cipher_suites": ["A", "B"],
-                         "telemetry": {"unauthenticated_metrics_access": True}}
+    asked["listener"] = {
+        **asked["listener"],
+        "max_request_size": 33554432,
+        "x_forwarded_for_authorized_addrs": ["10.0.0.0/8"],
+        "tls_cipher_suites": ["A", "B"],
+        "telemetry": {"unauthenticated_metrics_access": True},
+    }
     assert server_config.problems(asked) == []
     config = server_config.build(asked)
-    assert config["storage"] == {"consul": {
-        "address": "consul.example.com:8500", "path": "vault/", "scheme": "https", "max_parallel": "128",
-        "tls_ca_file": "/etc/vault.d/consul-ca.pem", "consistency_mode": "strong", "disable_registration": "false"}}
+    assert config["storage"] == {
+        "consul": {
+            "address": "consul.example.com:8500",
+            "path": "vault/",
+            "scheme": "https",
+            "max_parallel": "128",
+            "tls_ca_file": "/etc/vault.d/consul-ca.pem",
+            "consistency_mode": "strong",
+            "disable_registration": "false",
+        }
+    }
     assert config["seal"] == [{"awskms": {"region": "us-west-2", "kms_key_id": "arn:aws:kms:x"}}]
     assert config["listener"][0]["tcp"]["tls_cipher_suites"] == "A,B"
     assert config["cache_size"] == 32768
@@ -226,17 +301,27 @@ def test_a_second_listener_on_the_cluster_port_is_refused():
 
 def test_audit_devices_keep_the_form_that_the_server_reads():
     config = server_config.build(wish(audit=[{"path": "one/", "options": {"file_path": "/var/log/x/a.log"}}]))
-    assert config["audit"] == [{"file": {"one": {
-        "description": "declared by the inventory", "options": {"file_path": "/var/log/x/a.log"}}}}]
-    asked = wish(audit=[{"path": "a", "options": {"file_path": "/var/log/x/a.log"}},
-                        {"path": "b", "options": {"file_path": "stdout"}}], log={"file": "/srv/log/server.log"})
+    assert config["audit"] == [
+        {"file": {"one": {"description": "declared by the inventory", "options": {"file_path": "/var/log/x/a.log"}}}}
+    ]
+    asked = wish(
+        audit=[
+            {"path": "a", "options": {"file_path": "/var/log/x/a.log"}},
+            {"path": "b", "options": {"file_path": "stdout"}},
+        ],
+        log={"file": "/srv/log/server.log"},
+    )
     assert server_config.written_directories(asked) == ["/var/log/x", "/srv/log"]
 
 
 def test_pending_tells_reload_from_restart():
     started = server_config.build(wish())
     assert server_config.pending("openbao", started, started, started) == {
-        "restart": False, "reload": False, "restart_reasons": [], "reload_reasons": []}
+        "restart": False,
+        "reload": False,
+        "restart_reasons": [],
+        "reload_reasons": [],
+    }
     level = server_config.build(wish(log={"level": "debug"}))
     found = server_config.pending("openbao", level, started, started)
     assert (found["reload"], found["restart"]) == (True, False)
@@ -250,7 +335,11 @@ def test_pending_tells_reload_from_restart():
     assert (found["reload"], found["restart"]) == (True, False)
     assert server_config.pending("openbao", started, None, None)["restart"] is True
     assert server_config.pending("vault", started, started, started, ["binary"], ["certificate"]) == {
-        "restart": True, "reload": True, "restart_reasons": ["binary"], "reload_reasons": ["certificate"]}
+        "restart": True,
+        "reload": True,
+        "restart_reasons": ["binary"],
+        "reload_reasons": ["certificate"],
+    }
 
 
 def test_the_filters_fail_with_the_sentence():
