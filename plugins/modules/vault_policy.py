@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Creates, updates and deletes ACL policies, one or thousands in one task over one login.
   - A policy is given as structured O(rules) or as HCL text in O(policy).
+  - In templated paths an auth method may be named by its path, as in C({{identity.entity.aliases[kubernetes].metadata.service_account_namespace}});
+    the module looks its accessor up, once in a task. Tag such a text C(!unsafe), or Ansible takes the braces for its own.
   - Policies that are not declared can be removed with O(purge).
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
@@ -93,6 +95,13 @@ EXAMPLES = r"""
       - path: secret/metadata/applications/*
         capabilities: [read, list]
 
+- name: Give each service account the secrets of its own namespace
+  secretops.vault_eso.vault_policy:
+    name: own-namespace
+    rules:
+      - path: !unsafe "secret/data/{{identity.entity.aliases[kubernetes].metadata.service_account_namespace}}/*"
+        capabilities: [read]
+
 - name: Declare all policies and remove what is not declared
   secretops.vault_eso.vault_policy:
     policies:
@@ -121,7 +130,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import unmanaged
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import policy, products
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, policy, products
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
 
 RULE = {
@@ -148,7 +157,8 @@ PURGE = {
 def main() -> None:
     module = VaultModule(PURGE, "policies", ITEM)
     with module.client() as client:
-        resources = [policy.Policy(client, item) for item in module.items()]
+        mounts = auth_method.Mounts(client)
+        resources = [policy.Policy(client, item, mounts, lenient=module.check_mode) for item in module.items()]
         if module.params["purge"]:
             protected = [*products.PROTECTED_POLICIES, *module.params["protected"]]
             for name in unmanaged(policy.existing(client), [item.name for item in resources], protected):

@@ -166,7 +166,12 @@ class Device(Resource):
         if not names:
             return names
         trouble = "%s differs" % ", ".join('"%s"' % name for name in names)
-        if self.devices.configured(self.name) or self.devices.refused():
+        if self.devices.configured(self.name):
+            raise InvalidInput(
+                "%s, and it comes from the server's configuration" % trouble,
+                remedy='change it in "vault_server_audit" of the role vault_server',
+            )
+        if self.devices.refused():
             raise self._by_configuration(trouble)
         if not self.item.get("replace"):
             raise InvalidInput(

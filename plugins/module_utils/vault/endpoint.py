@@ -119,8 +119,8 @@ class Endpoint(Resource):
         lost = set(self.open) - set(current)
         if lost:
             self.warnings.append(
-                'the server does not return %s, so that every run will write; put these into "secret_data"'
-                % quoted(lost)
+                "the server does not return %s, so that every run will write; correct the name, or put what is never "
+                'returned into "secret_data"' % quoted(lost)
             )
         other = set(normalise.differing(current, self.open, self.fields)) - lost
         if other:

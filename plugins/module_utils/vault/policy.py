@@ -1,23 +1,41 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ACL policies. Source: /api-docs/system/policies (sys/policies/acl)."""
+"""ACL policies. Source: /api-docs/system/policies (sys/policies/acl), /docs/concepts/policies (templated policies)."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
 
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
+from .auth_method import Mounts
 from .client import Client
 
 CAPABILITIES = ("create", "read", "update", "patch", "delete", "list", "scan", "sudo", "deny", "subscribe", "recover",
                 "root")
+#: ``{{identity.entity.aliases[kubernetes/eu].…}}``: the server knows auth methods by their accessors only, and no
+#: template of its own has brackets, so that one that names a path cannot be mistaken
+_ALIAS = re.compile(r"(\{\{\s*identity\.entity\.aliases)\[([^\]{}\"]*)\]")
 _BLOCK = re.compile(r"capabilities\s*=\s*\[([^\]]*)\]")
 _LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|#[^\n]*|//[^\n]*|/\*.*?\*/|<<-?(\w+)\n.*?\n\s*\1|["{}\[\]]', re.DOTALL)
+
+
+def fill_accessors(policy: str, accessor: Callable[[str], str]) -> str:
+    """Return a policy with the accessor in place of each auth method that a template names by its path.
+
+    ``accessor`` is called with the path, without slashes at its ends and without ``auth/`` before it.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        path = normalise.path(match.group(2))
+        return "%s.%s" % (match.group(1), accessor(path[len("auth/") :] if path.startswith("auth/") else path))
+
+    return _ALIAS.sub(fill, policy)
 
 
 def render(rules: Iterable[Mapping[str, Any]]) -> str:
@@ -59,9 +77,8 @@ def check_hcl(policy: str) -> None:
             raise InvalidInput("syntax error in line %d: a string is not closed" % line, remedy="close it with a quote")
         if lexeme in "{[":
             depth.append((lexeme, line))
-        elif lexeme in closing:
-            if not depth or depth.pop()[0] != closing[lexeme]:
-                raise InvalidInput('syntax error in line %d: "%s" closes nothing' % (line, lexeme), remedy="remove it")
+        elif lexeme in closing and (not depth or depth.pop()[0] != closing[lexeme]):
+            raise InvalidInput('syntax error in line %d: "%s" closes nothing' % (line, lexeme), remedy="remove it")
     if depth:
         raise InvalidInput('syntax error: "%s" of line %d is not closed' % depth[-1], remedy="close it")
     for match in _BLOCK.finditer(policy):
@@ -81,9 +98,14 @@ class Policy(Resource):
     kind = "policy"
     fields = {"policy": normalise.text}
 
-    def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Client, item: Mapping[str, Any], mounts: Mounts | None = None, lenient: bool = False
+    ) -> None:
+        """``mounts`` is shared by all policies of a task; ``lenient``: warn of an auth method that is not there."""
         self.client = client
         self.item = item
+        self.mounts = mounts or Mounts(client)
+        self.lenient = lenient
         # the server keeps names in lower case
         name = str(item["name"]).strip().lower()
         desired = None
@@ -108,6 +130,18 @@ class Policy(Resource):
             for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
                 normalise.seconds(rule.get(name))
         check_hcl(self.desired["policy"])
+        self.desired["policy"] = fill_accessors(self.desired["policy"], self._accessor)
+
+    def _accessor(self, mount: str) -> str:
+        """Return the accessor of an auth method; in check mode a placeholder for one that is not mounted yet."""
+        found = self.mounts.get(mount)
+        if found is not None:
+            return str(found["accessor"])
+        trouble = 'a template names the auth method "%s", and none is mounted there' % mount
+        if not self.lenient:
+            raise InvalidInput(trouble, remedy="mount it first, or correct the path")
+        self.warnings.append("%s (yet)" % trouble)
+        return "(accessor of %s)" % mount
 
     def _path(self) -> str:
         return "sys/policies/acl/%s" % self.name

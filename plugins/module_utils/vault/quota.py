@@ -41,7 +41,7 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
         if "unsupported path" in error.what:
             raise InvalidInput(
                 "this server has no %s quotas" % kind,
-                remedy="lease-count quotas need HashiCorp Vault Enterprise; use a rate-limit quota",
+                remedy="they need HashiCorp Vault Enterprise",
             ) from error
         return None
 
