@@ -355,8 +355,10 @@ def main() -> None:
         resources = [external_secrets.ExternalSecret(client, item, reader=reader, **options) for item in items]
         external_secrets.check_targets(resources)
         if module.params["purge"]:
-            resources += [external_secrets.ExternalSecret(client, item, reader=reader, **options)
-                          for item in module.unmanaged(client, external_secrets.EXTERNAL_SECRET, resources)]
+            resources += [
+                external_secrets.ExternalSecret(client, item, reader=reader, **options)
+                for item in module.unmanaged(client, external_secrets.EXTERNAL_SECRET, resources)
+            ]
         reader.prefetch((one.api, one.version, one.namespace) for one in resources)
         module.converge(client, resources, external_secrets.expect_ready)
 

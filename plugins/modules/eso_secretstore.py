@@ -351,7 +351,11 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
 SECRET_REF = {
     "type": "dict",
     "no_log": False,
-    "options": {"name": {"type": "str", "required": True}, "key": {"type": "str", "no_log": False}, "namespace": {"type": "str"}},
+    "options": {
+        "name": {"type": "str", "required": True},
+        "key": {"type": "str", "no_log": False},
+        "namespace": {"type": "str"},
+    },
 }
 SERVICE_ACCOUNT = {
     "type": "dict",
@@ -379,7 +383,12 @@ AUTH = {
     },
     "app_role": {
         "type": "dict",
-        "options": {"path": {"type": "str"}, "role_id": {"type": "str"}, "role_ref": SECRET_REF, "secret_ref": SECRET_REF},
+        "options": {
+            "path": {"type": "str"},
+            "role_id": {"type": "str"},
+            "role_ref": SECRET_REF,
+            "secret_ref": SECRET_REF,
+        },
     },
     "jwt": {
         "type": "dict",
@@ -458,8 +467,10 @@ def main() -> None:
         stores = [external_secrets.store(client, item, reader=reader, **options) for item in items]
         if module.params["purge"]:
             for kind in external_secrets.store_kinds(stores):
-                stores += [external_secrets.store(client, item, reader=reader, **options)
-                           for item in module.unmanaged(client, kind, stores)]
+                stores += [
+                    external_secrets.store(client, item, reader=reader, **options)
+                    for item in module.unmanaged(client, kind, stores)
+                ]
         reader.prefetch((one.api, one.version, one.namespace) for one in stores)
         module.converge(client, stores, external_secrets.expect_ready)
 

@@ -66,9 +66,7 @@ def test_an_entry_or_an_interval_declared_no_longer_is_removed(
     kube_api: KubeApi, namespace: str, external: dict[str, Any], run_module: Run
 ) -> None:
     run_module("eso_externalsecret", {**external, "refresh_interval": "5m"}, must_succeed=True)
-    changed = run_module(
-        "eso_externalsecret", {**external, "refresh_interval": None, "data": None}, must_succeed=True
-    )
+    changed = run_module("eso_externalsecret", {**external, "refresh_interval": None, "data": None}, must_succeed=True)
     assert changed["results"][0]["fields"] == ["spec.data", "spec.refreshInterval"]
     spec = kube_api.call("GET", path(namespace))["spec"]
     assert "data" not in spec

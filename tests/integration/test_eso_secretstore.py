@@ -95,9 +95,7 @@ def test_another_auth_method_replaces_the_first(
     assert not run_module("eso_secretstore", {**store, "auth": other}, must_succeed=True).changed
 
 
-def test_an_edit_by_hand_is_put_back(
-    kube_api: KubeApi, namespace: str, store: dict[str, Any], run_module: Run
-) -> None:
+def test_an_edit_by_hand_is_put_back(kube_api: KubeApi, namespace: str, store: dict[str, Any], run_module: Run) -> None:
     run_module("eso_secretstore", store, must_succeed=True)
     kube_api.call("PATCH", path(namespace), {"spec": {"provider": {"vault": {"path": "elsewhere"}}}}, MERGE)
     repaired = run_module("eso_secretstore", store, must_succeed=True)
@@ -205,9 +203,7 @@ def test_a_field_that_the_installed_definition_lacks_is_named(
         assert "spec.provider.vault.tomorrow" in refused.msg
 
 
-def test_a_missing_right_is_named(
-    kube_api: KubeApi, namespace: str, store: dict[str, Any], run_module: Run
-) -> None:
+def test_a_missing_right_is_named(kube_api: KubeApi, namespace: str, store: dict[str, Any], run_module: Run) -> None:
     kube_api.service_account(namespace, "nobody")
     token = kube_api.token(namespace, "nobody")
     login = {"kubeconfig": None, "host": kube_api.url, "ca_cert": kube_api.ca_cert, "api_key": token}

@@ -77,8 +77,11 @@ def owned(fields: Mapping[str, Any], path: Path = ()) -> list[Path]:
 
 def managers(current: Mapping[str, Any], operation: str) -> set[str]:
     """Return the names of the field managers that wrote an object by ``Apply`` or by ``Update``."""
-    return {entry.get("manager", "") for entry in (current.get("metadata") or {}).get("managedFields") or []
-            if entry.get("operation") == operation}
+    return {
+        entry.get("manager", "")
+        for entry in (current.get("metadata") or {}).get("managedFields") or []
+        if entry.get("operation") == operation
+    }
 
 
 def applied_by_us(current: Mapping[str, Any]) -> bool:
@@ -94,8 +97,13 @@ def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, A
     return {}
 
 
-def matches(current: Any, desired: Any, defaults: Mapping[str, Any], normaliser: normalise.Normaliser | None = None,
-            inside_list: bool = False) -> bool:
+def matches(
+    current: Any,
+    desired: Any,
+    defaults: Mapping[str, Any],
+    normaliser: normalise.Normaliser | None = None,
+    inside_list: bool = False,
+) -> bool:
     """Tell whether a current value is the desired one.
 
     Inside lists a mapping may hold more than is desired only where that is a known server default (``defaults`` by
@@ -105,11 +113,15 @@ def matches(current: Any, desired: Any, defaults: Mapping[str, Any], normaliser:
         if not isinstance(current, Mapping):
             return False
         extra = {key: item for key, item in current.items() if key not in desired} if inside_list else {}
-        return all(matches(current.get(key), item, defaults, None, inside_list) for key, item in desired.items()) and \
-            all(key in defaults and item == defaults[key] for key, item in extra.items())
+        return all(
+            matches(current.get(key), item, defaults, None, inside_list) for key, item in desired.items()
+        ) and all(key in defaults and item == defaults[key] for key, item in extra.items())
     if isinstance(desired, (list, tuple)):
-        return isinstance(current, (list, tuple)) and len(current) == len(desired) and all(
-            matches(one, other, defaults, None, True) for one, other in zip(current, desired))
+        return (
+            isinstance(current, (list, tuple))
+            and len(current) == len(desired)
+            and all(matches(one, other, defaults, None, True) for one, other in zip(current, desired))
+        )
     if normaliser is not None:
         return normaliser(current) == normaliser(desired)
     return type(current) is type(desired) and current == desired
@@ -153,8 +165,16 @@ class KubeObject(Resource):
     compared: ClassVar[Mapping[str, normalise.Normaliser]] = {}
     list_defaults: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, client: Client, item: Mapping[str, Any], body: Mapping[str, Any] | None, *,
-                 reader: Reader | None = None, force_conflicts: bool = False, api_version: str | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        item: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
+        *,
+        reader: Reader | None = None,
+        force_conflicts: bool = False,
+        api_version: str | None = None,
+    ) -> None:
         self.client = client
         self.reader = reader or Reader(client)
         self.item = item
@@ -170,17 +190,26 @@ class KubeObject(Resource):
             declared = {**({"metadata": metadata} if metadata else {}), **prune(body or {})}
             self.paths = leaves(declared)
             desired = {dotted(path): value for path, value in self.paths.items()}
-            self.manifest = {"apiVersion": self.api.api_version(self.version), "kind": self.api.name, **declared,
-                             "metadata": {"name": self.object_name, **metadata,
-                                          **({"namespace": self.namespace} if self.namespace else {})}}
+            self.manifest = {
+                "apiVersion": self.api.api_version(self.version),
+                "kind": self.api.name,
+                **declared,
+                "metadata": {
+                    "name": self.object_name,
+                    **metadata,
+                    **({"namespace": self.namespace} if self.namespace else {}),
+                },
+            }
         name = "%s/%s" % (self.namespace, self.object_name) if self.namespace else self.object_name
         super().__init__(name, desired)
 
     def check(self) -> None:
         for what, name in (("name", self.object_name), ("namespace", self.namespace)):
             if name is not None and not _NAME.fullmatch(name):
-                raise InvalidInput('the %s "%s" is no Kubernetes name' % (what, name),
-                                   remedy='use lower case letters, digits, "-" and "."')
+                raise InvalidInput(
+                    'the %s "%s" is no Kubernetes name' % (what, name),
+                    remedy='use lower case letters, digits, "-" and "."',
+                )
         if self.api.namespaced and not self.namespace:
             raise InvalidInput("no namespace is given", remedy='set "namespace"')
         if not self.api.namespaced and self.namespace:
@@ -212,15 +241,20 @@ class KubeObject(Resource):
             if entry.get("manager") != MANAGER or entry.get("operation") != "Apply" or entry.get("subresource"):
                 continue
             for path in owned(entry.get("fieldsV1") or {}):
-                declared = any(path == known[:len(path)] or known == path[:len(known)] for known in self.paths)
+                declared = any(path == known[: len(path)] or known == path[: len(known)] for known in self.paths)
                 if not declared and look_up(live, path) is not None:
                     found.add(path)
         return sorted(found)
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        return sorted([name for name, value in desired.items()
-                       if not matches(current.get(name), value, self.list_defaults, self.compared.get(name))]
-                      + [name for name in current if name not in desired])
+        return sorted(
+            [
+                name
+                for name, value in desired.items()
+                if not matches(current.get(name), value, self.list_defaults, self.compared.get(name))
+            ]
+            + [name for name in current if name not in desired]
+        )
 
     def write(self, change: Change) -> None:
         self.live = self._apply(dry_run=False)
@@ -242,11 +276,17 @@ class KubeObject(Resource):
     def _apply(self, dry_run: bool) -> Object:
         answer = self._send(dry_run)
         # A server that does not (yet) know the schema drops what it does not know without a word.
-        dropped = sorted(dotted(path) for path, value in self.paths.items()
-                         if value not in ("", False, 0) and look_up(answer, path) is None)
+        dropped = sorted(
+            dotted(path)
+            for path, value in self.paths.items()
+            if value not in ("", False, 0) and look_up(answer, path) is None
+        )
         if dropped:
-            raise Refused("the API server dropped %s: the installed definition of this kind does not know it" % (
-                ", ".join(dropped)), remedy="correct the name, or upgrade the operator and its CRDs")
+            raise Refused(
+                "the API server dropped %s: the installed definition of this kind does not know it"
+                % (", ".join(dropped)),
+                remedy="correct the name, or upgrade the operator and its CRDs",
+            )
         return answer
 
     def _send(self, dry_run: bool) -> Object:
@@ -262,11 +302,18 @@ class KubeObject(Resource):
             appliers = managers(self.live or {}, "Apply") & others
             if not appliers:
                 return self.client.apply(self.path(), manifest, MANAGER, True, dry_run)
-            fields = sorted({str(one.get("field", "")).lstrip(".") for one in causes
-                             if set(_CONFLICT.findall(str(one.get("message")))) & appliers})
-            raise Conflict("%s is applied by the field manager %s as well" % (
-                ", ".join(fields), " and ".join('"%s"' % name for name in sorted(appliers))),
-                remedy='let one of the two declare it, or set "force_conflicts" to take it over') from error
+            fields = sorted(
+                {
+                    str(one.get("field", "")).lstrip(".")
+                    for one in causes
+                    if set(_CONFLICT.findall(str(one.get("message")))) & appliers
+                }
+            )
+            raise Conflict(
+                "%s is applied by the field manager %s as well"
+                % (", ".join(fields), " and ".join('"%s"' % name for name in sorted(appliers))),
+                remedy='let one of the two declare it, or set "force_conflicts" to take it over',
+            ) from error
 
 
 def rehearse(changes: Sequence[Change]) -> None:
@@ -286,8 +333,15 @@ Look = Callable[["Object | None"], str]
 class Expectation:
     """One object that is waited for; ``look`` judges it, ``explain`` adds the cause when time is up."""
 
-    def __init__(self, kind: Kind, version: str, namespace: str | None, name: str, look: Look,
-                 explain: Callable[[Object | None], str] | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        version: str,
+        namespace: str | None,
+        name: str,
+        look: Look,
+        explain: Callable[[Object | None], str] | None = None,
+    ) -> None:
         self.kind = kind
         self.version = version
         self.namespace = namespace

@@ -25,6 +25,7 @@ try:
     import urllib3
     from kubernetes import client as kubernetes_client
     from kubernetes import config as kubernetes_config
+
     KUBERNETES_ERROR = None
 except ImportError:
     KUBERNETES_ERROR = traceback.format_exc()
@@ -41,8 +42,10 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
 
-_FORBIDDEN = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
-                        r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?')
+_FORBIDDEN = re.compile(
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
+    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?'
+)
 _UNKNOWN_FIELD = re.compile(r"(?P<field>\.\S+): field not declared in schema")
 
 
@@ -117,8 +120,9 @@ class Client:
     idempotent request is repeated; ``headers`` go with every request (impersonation). Safe to use from several threads.
     """
 
-    def __init__(self, configuration: Any, timeout: int = 30, retries: int = 3,
-                 headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, configuration: Any, timeout: int = 30, retries: int = 3, headers: Mapping[str, str] | None = None
+    ) -> None:
         configuration.connection_pool_maxsize = POOL
         if not configuration.verify_ssl:
             urllib3.disable_warnings()
@@ -135,8 +139,11 @@ class Client:
         try:
             self.pool = kubernetes_client.ApiClient(configuration).rest_client.pool_manager
         except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
-            raise InvalidInput("the certificates cannot be used (%s)" % error, "the connection to Kubernetes",
-                               'check "ca_cert", "client_cert", "client_key" and the kubeconfig') from error
+            raise InvalidInput(
+                "the certificates cannot be used (%s)" % error,
+                "the connection to Kubernetes",
+                'check "ca_cert", "client_cert", "client_key" and the kubeconfig',
+            ) from error
 
     # -- transport ----------------------------------------------------------------------------------------------------
 
@@ -153,17 +160,22 @@ class Client:
                 headers[setting["key"]] = setting["value"]
         return headers
 
-    def _send(self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, content_type: str,
-              accept: str) -> Any:
+    def _send(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, content_type: str, accept: str
+    ) -> Any:
         url = self.host + path + ("?" + urlencode(query) if query else "")
         with self._lock:
             self.requests += 1
             self.writes += method != "GET"
         try:
-            return self.pool.request(method, url, body=None if body is None else json.dumps(body).encode(),
-                                     headers=self._headers(content_type if body is not None else "", accept),
-                                     timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
-                                     retries=False)
+            return self.pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=self._headers(content_type if body is not None else "", accept),
+                timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
+                retries=False,
+            )
         except urllib3.exceptions.SSLError as error:
             raise self._certificate_problem(str(error)) from error
         except urllib3.exceptions.HTTPError as error:
@@ -173,35 +185,65 @@ class Client:
         text = str(error)
         # a refused connection is a kind of timeout to urllib3
         if isinstance(error, urllib3.exceptions.TimeoutError) and "Failed to establish" not in text:
-            return Unreachable("no answer within %s seconds" % self.timeout, self.host,
-                               'check that the API server runs and the address is right, or raise "timeout"')
-        reason = "connection refused" if "refused" in text else (
-            "the name does not resolve" if "Name or service" in text or "resolve" in text.lower()
-            else "the connection failed (%s)" % type(error).__name__)
+            return Unreachable(
+                "no answer within %s seconds" % self.timeout,
+                self.host,
+                'check that the API server runs and the address is right, or raise "timeout"',
+            )
+        reason = (
+            "connection refused"
+            if "refused" in text
+            else (
+                "the name does not resolve"
+                if "Name or service" in text or "resolve" in text.lower()
+                else "the connection failed (%s)" % type(error).__name__
+            )
+        )
         return Unreachable(reason, self.host, "check that the API server runs, and the kubeconfig's address")
 
     def _certificate_problem(self, detail: str) -> KubernetesError:
         if "mismatch" in detail or "doesn't match" in detail:
-            return Unreachable("the API server's certificate is for another name", self.host,
-                               "use an address that is in the certificate")
+            return Unreachable(
+                "the API server's certificate is for another name",
+                self.host,
+                "use an address that is in the certificate",
+            )
         if "CERTIFICATE_VERIFY_FAILED" in detail or "certificate verify failed" in detail:
-            return Unreachable("the API server's certificate is not signed by the CA that is trusted here", self.host,
-                               'set "ca_cert" or the kubeconfig\'s certificate-authority to the cluster\'s CA')
+            return Unreachable(
+                "the API server's certificate is not signed by the CA that is trusted here",
+                self.host,
+                "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
+            )
         if "wrong version number" in detail.lower().replace("_", " ") or "record layer" in detail.lower():
             return Unreachable("the port does not speak TLS", self.host, "correct the port or the scheme")
-        return Unreachable("TLS failed: %s" % detail.splitlines()[0][:200], self.host,
-                           'check "client_cert" and "client_key", or the kubeconfig\'s')
+        return Unreachable(
+            "TLS failed: %s" % detail.splitlines()[0][:200],
+            self.host,
+            'check "client_cert" and "client_key", or the kubeconfig\'s',
+        )
 
-    def request(self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None, *,
-                content_type: str = JSON, accept: str = JSON, missing_ok: bool = False,
-                idempotent: bool | None = None) -> Object | None:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = JSON,
+        accept: str = JSON,
+        missing_ok: bool = False,
+        idempotent: bool | None = None,
+    ) -> Object | None:
         """Send a request and return the JSON answer, or None for 404 with ``missing_ok``.
 
         Repeats an idempotent one (GET, DELETE, server-side apply) after 429, 502, 503, 504 and connection errors.
         Raises Unreachable, Forbidden, Conflict, Refused, Missing, KubernetesError.
         """
-        repeatable = idempotent if idempotent is not None else (
-            method in ("GET", "DELETE") or content_type in (APPLY_PATCH, MERGE_PATCH))
+        repeatable = (
+            idempotent
+            if idempotent is not None
+            else (method in ("GET", "DELETE") or content_type in (APPLY_PATCH, MERGE_PATCH))
+        )
         attempts = self.retries + 1 if repeatable else 1
         for attempt in range(attempts):
             last = attempt == attempts - 1
@@ -210,11 +252,11 @@ class Client:
             except Unreachable as error:
                 if last or "certificate" in error.what or "TLS" in error.what or "resolve" in error.what:
                     raise
-                time.sleep(min(0.2 * 2 ** attempt, 3))
+                time.sleep(min(0.2 * 2**attempt, 3))
                 continue
             if answer.status in RETRY_STATUS and not last:
                 pause = answer.headers.get("Retry-After") or ""
-                time.sleep(min(float(pause), 5) if pause.isdigit() else min(0.2 * 2 ** attempt, 5))
+                time.sleep(min(float(pause), 5) if pause.isdigit() else min(0.2 * 2**attempt, 5))
                 continue
             break
         if answer.status < 300:
@@ -233,23 +275,30 @@ class Client:
         text = " ".join(str(status.get("message") or "status %d" % code).split())[:600]
         error: KubernetesError
         if code == 401:
-            error = Forbidden("the API server does not accept the credentials", self.host,
-                              "check the token or client certificate; it may have expired")
+            error = Forbidden(
+                "the API server does not accept the credentials",
+                self.host,
+                "check the token or client certificate; it may have expired",
+            )
         elif code == 403:
             error = self._forbidden(text, path)
         elif code == 404:
             details = status.get("details") or {}
             if details.get("kind") == "namespaces":
-                error = Missing('the namespace "%s" does not exist' % details.get("name"),
-                                remedy="create it first, or correct the name")
+                error = Missing(
+                    'the namespace "%s" does not exist' % details.get("name"),
+                    remedy="create it first, or correct the name",
+                )
             else:
                 error = Missing("does not exist (%s)" % text, path)
         elif code == 409:
             error = Conflict(text, remedy="run again")
         elif _UNKNOWN_FIELD.search(text):
             fields = sorted({match.group("field").lstrip(".") for match in _UNKNOWN_FIELD.finditer(text)})
-            error = Refused("the installed definition of this kind has no field %s" % ", ".join(fields),
-                            remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it")
+            error = Refused(
+                "the installed definition of this kind has no field %s" % ", ".join(fields),
+                remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it",
+            )
         elif code == 400 and "HTTP request to an HTTPS server" in text:
             error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
         elif code in (400, 405, 415, 422):
@@ -257,8 +306,10 @@ class Client:
             parts = ["%s: %s" % (cause.get("field") or "object", cause.get("message")) for cause in causes[:5]]
             error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
         elif "admission webhook" in text or "failed calling webhook" in text:
-            error = Refused("a webhook could not be asked: %s" % text,
-                            remedy="check that the operator's webhook runs (deployment external-secrets-webhook)")
+            error = Refused(
+                "a webhook could not be asked: %s" % text,
+                remedy="check that the operator's webhook runs (deployment external-secrets-webhook)",
+            )
         else:
             error = KubernetesError("the API server answers %d: %s" % (code, text), path)
         error.status, error.reason, error.body = code, str(status.get("reason") or ""), status
@@ -272,11 +323,16 @@ class Client:
             return Forbidden("refused: %s" % text, path)
         group, namespace = match.group("group"), match.group("namespace")
         where = 'in namespace "%s"' % namespace if namespace else "in the whole cluster"
-        return Forbidden('"%s" may not %s %s %s' % (match.group("user"), match.group("verb"), match.group("resource"),
-                                                    where),
-                         remedy='allow the verb "%s" on resource "%s", API group "%s", by a %s' % (
-                             match.group("verb"), match.group("resource"), group,
-                             "Role and RoleBinding there" if namespace else "ClusterRole and ClusterRoleBinding"))
+        return Forbidden(
+            '"%s" may not %s %s %s' % (match.group("user"), match.group("verb"), match.group("resource"), where),
+            remedy='allow the verb "%s" on resource "%s", API group "%s", by a %s'
+            % (
+                match.group("verb"),
+                match.group("resource"),
+                group,
+                "Role and RoleBinding there" if namespace else "ClusterRole and ClusterRoleBinding",
+            ),
+        )
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -289,8 +345,15 @@ class Client:
         found: list[Object] = []
         token = ""
         while True:
-            page = self.request("GET", path, query={**(query or {}), "limit": PAGE,
-                                                    **({"continue": token} if token else {})}, missing_ok=True) or {}
+            page = (
+                self.request(
+                    "GET",
+                    path,
+                    query={**(query or {}), "limit": PAGE, **({"continue": token} if token else {})},
+                    missing_ok=True,
+                )
+                or {}
+            )
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
@@ -339,21 +402,30 @@ class Client:
             return kind.versions[0]
         served = self.versions(kind.group)
         if not served:
-            raise NotServed('the API group "%s" is not known to this cluster' % kind.group, self.host,
-                            "install %s with its CRDs first" % (kind.provider or "its operator"))
+            raise NotServed(
+                'the API group "%s" is not known to this cluster' % kind.group,
+                self.host,
+                "install %s with its CRDs first" % (kind.provider or "its operator"),
+            )
         wished = (wished or "").rpartition("/")[2]
         if wished:
             if wished not in served or kind.plural not in self.plurals(kind.group, wished):
                 known = [version for version in served if kind.plural in self.plurals(kind.group, version)]
-                raise NotServed("%s is not served as %s" % (kind.name, kind.api_version(wished)), self.host,
-                                'leave "api_version" out, or use one of %s' % (", ".join(known) or "(none is served)"))
+                raise NotServed(
+                    "%s is not served as %s" % (kind.name, kind.api_version(wished)),
+                    self.host,
+                    'leave "api_version" out, or use one of %s' % (", ".join(known) or "(none is served)"),
+                )
             return wished
         for version in kind.versions:
             if version in served and kind.plural in self.plurals(kind.group, version):
                 return version
-        raise NotServed("the CRD %s.%s is not installed in a version this collection knows (%s)" % (
-            kind.plural, kind.group, ", ".join(kind.versions)), self.host,
-            "install or upgrade %s with its CRDs" % (kind.provider or "its operator"))
+        raise NotServed(
+            "the CRD %s.%s is not installed in a version this collection knows (%s)"
+            % (kind.plural, kind.group, ", ".join(kind.versions)),
+            self.host,
+            "install or upgrade %s with its CRDs" % (kind.provider or "its operator"),
+        )
 
     def last_warning(self, namespace: str, kind: str, name: str) -> str:
         """Return the text of the newest Warning event about an object, "" without one (or without the right to see)."""
@@ -376,6 +448,7 @@ def connect(params: Mapping[str, Any]) -> Client:
 
     Raises InvalidInput when these name nothing usable.
     """
+
     def given(option: str, *names: str) -> Any:
         value = params.get(option)
         return value if value is not None else env(*names)
@@ -383,13 +456,18 @@ def connect(params: Mapping[str, Any]) -> Client:
     kubeconfig, context = given("kubeconfig", "KUBECONFIG"), given("context", "CONTEXT")
     host, api_key = given("host", "HOST"), given("api_key", "API_KEY")
     configuration = kubernetes_client.Configuration()
-    files = {"ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
-             "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
-             "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE"))}
+    files = {
+        "ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
+        "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
+        "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE")),
+    }
     for option, name in files.values():
         if name and not os.path.exists(name):
-            raise InvalidInput('no such file: "%s"' % name, 'option "%s"' % option,
-                               "give the path of an existing PEM file on the machine where the module runs")
+            raise InvalidInput(
+                'no such file: "%s"' % name,
+                'option "%s"' % option,
+                "give the path of an existing PEM file on the machine where the module runs",
+            )
     if not (host and (api_key or files["cert_file"][1])):
         _load(configuration, kubeconfig, context)
     if host:
@@ -420,8 +498,9 @@ def connect(params: Mapping[str, Any]) -> Client:
     user = given("impersonate_user", "IMPERSONATE_USER")
     if user:
         headers["Impersonate-User"] = user
-    return Client(configuration, params.get("timeout") or 30, 3 if params.get("retries") is None else params["retries"],
-                  headers)
+    return Client(
+        configuration, params.get("timeout") or 30, 3 if params.get("retries") is None else params["retries"], headers
+    )
 
 
 def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
@@ -437,15 +516,21 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
                 kubernetes_config.load_incluster_config(client_configuration=configuration)
                 return
             if not any(os.path.exists(part) for part in path.split(os.pathsep)):
-                raise InvalidInput("no Kubernetes cluster is known", where,
-                                   'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG')
-        kubernetes_config.load_kube_config(path, context=context, client_configuration=configuration,
-                                           persist_config=False)
+                raise InvalidInput(
+                    "no Kubernetes cluster is known",
+                    where,
+                    'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG',
+                )
+        kubernetes_config.load_kube_config(
+            path, context=context, client_configuration=configuration, persist_config=False
+        )
     except kubernetes_config.ConfigException as error:
-        raise InvalidInput("it cannot be used (%s)" % str(error).strip().rstrip("."), where,
-                           "check the file and the context's name") from error
+        raise InvalidInput(
+            "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"
+        ) from error
     except InvalidInput:
         raise
     except Exception as error:
-        raise InvalidInput("it is no kubeconfig (%s)" % type(error).__name__, where,
-                           "give a file that kubectl can use") from error
+        raise InvalidInput(
+            "it is no kubeconfig (%s)" % type(error).__name__, where, "give a file that kubectl can use"
+        ) from error

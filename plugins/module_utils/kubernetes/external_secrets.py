@@ -32,9 +32,16 @@ EXTERNAL_SECRET = Kind("ExternalSecret", "externalsecrets", GROUP, VERSIONS, Tru
 AUTH_METHODS = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
 #: what the server fills in inside lists (only v1beta1 does for remoteRef), by field name
 LIST_DEFAULTS: Mapping[str, Any] = {
-    "conversionStrategy": "Default", "decodingStrategy": "None", "metadataPolicy": "None",
-    "apiVersion": "generators.external-secrets.io/v1alpha1", "target": "Data", "templateAs": "Values",
-    "into": "", "conflictPolicy": "Error", "priorityPolicy": "Strict", "strategy": "Extract",
+    "conversionStrategy": "Default",
+    "decodingStrategy": "None",
+    "metadataPolicy": "None",
+    "apiVersion": "generators.external-secrets.io/v1alpha1",
+    "target": "Data",
+    "templateAs": "Values",
+    "into": "",
+    "conflictPolicy": "Error",
+    "priorityPolicy": "Strict",
+    "strategy": "Extract",
 }
 CREATION_POLICIES = ("Owner", "Orphan", "Merge", "None", "CreateOrMerge")
 DELETION_POLICIES = ("Retain", "Delete", "Merge")
@@ -60,9 +67,16 @@ NO_SUCH_VAULT_FIELD = {
     "auth.jwt.serviceAccountRef": "write auth.jwt.kubernetesServiceAccountToken.serviceAccountRef",
     "auth.jwt.audience": "write auth.jwt.kubernetesServiceAccountToken.serviceAccountRef.audiences, a list",
 }
-NO_SUCH_TEMPLATE_FUNCTION = {"base64decode": "b64dec", "base64encode": "b64enc", "base64_decode": "b64dec",
-                             "base64_encode": "b64enc", "b64decode": "b64dec", "b64encode": "b64enc",
-                             "urlencode": "urlquery", "to_json": "toJson"}
+NO_SUCH_TEMPLATE_FUNCTION = {
+    "base64decode": "b64dec",
+    "base64encode": "b64enc",
+    "base64_decode": "b64dec",
+    "base64_encode": "b64enc",
+    "b64decode": "b64dec",
+    "b64encode": "b64enc",
+    "urlencode": "urlquery",
+    "to_json": "toJson",
+}
 #: paths of engines that make what they give; the provider reads KV only
 _DYNAMIC = re.compile(r"(^|/)(issue|creds|static-creds|sign)/")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -73,8 +87,10 @@ _VERBATIM = frozenset(("labels", "annotations", "data", "tags", "headers", "matc
 def manifest_names(value: Any) -> Any:
     """Return options with their names as a manifest has them: ``remote_ref`` becomes ``remoteRef``."""
     if isinstance(value, Mapping):
-        return {camel(str(key)): item if key in _VERBATIM and isinstance(item, Mapping) else manifest_names(item)
-                for key, item in value.items()}
+        return {
+            camel(str(key)): item if key in _VERBATIM and isinstance(item, Mapping) else manifest_names(item)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [manifest_names(item) for item in value]
     return value
@@ -91,8 +107,10 @@ def camel(name: str) -> str:
 def ca_bundle(pem: str) -> str:
     """Return the base64 of PEM certificates. Raises InvalidInput when the text is none."""
     if "-----BEGIN CERTIFICATE-----" not in pem:
-        raise InvalidInput("ca_bundle holds no PEM certificate",
-                           remedy='give the CA certificate\'s text, from "-----BEGIN CERTIFICATE-----" on')
+        raise InvalidInput(
+            "ca_bundle holds no PEM certificate",
+            remedy='give the CA certificate\'s text, from "-----BEGIN CERTIFICATE-----" on',
+        )
     if "PRIVATE KEY" in pem:
         raise InvalidInput("ca_bundle holds a private key", remedy="give certificates only")
     return base64.b64encode((normalise.pem(pem) + "\n").encode()).decode()
@@ -117,15 +135,27 @@ def duration(value: Any) -> Any:
 # -- stores -----------------------------------------------------------------------------------------------------------
 
 STORE_OPTIONS = ("controller", "conditions", "refresh_interval")
-PROVIDER_OPTIONS = ("server", "path", "version", "ca_provider", "auth", "tls", "read_your_writes",
-                    "forward_inconsistent", "headers")
+PROVIDER_OPTIONS = (
+    "server",
+    "path",
+    "version",
+    "ca_provider",
+    "auth",
+    "tls",
+    "read_your_writes",
+    "forward_inconsistent",
+    "headers",
+)
 
 
 def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's spec from the options of a store, or its raw ``spec``. Raises InvalidInput."""
     if item.get("spec"):
-        given = sorted(name for name in (*PROVIDER_OPTIONS, *STORE_OPTIONS, "ca_bundle", "vault_namespace",
-                                         "check_and_set") if item.get(name) not in (None, [], {}))
+        given = sorted(
+            name
+            for name in (*PROVIDER_OPTIONS, *STORE_OPTIONS, "ca_bundle", "vault_namespace", "check_and_set")
+            if item.get(name) not in (None, [], {})
+        )
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
         return dict(prune(item["spec"]))
@@ -138,8 +168,9 @@ def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     if item.get("check_and_set"):
         vault["checkAndSet"] = {"required": True}
     spec = manifest_names({name: item.get(name) for name in STORE_OPTIONS})
-    spec["refreshInterval"] = None if spec["refreshInterval"] is None else int(normalise.seconds(
-        spec["refreshInterval"]) or 0)
+    spec["refreshInterval"] = (
+        None if spec["refreshInterval"] is None else int(normalise.seconds(spec["refreshInterval"]) or 0)
+    )
     return dict(prune({**spec, "provider": {"vault": vault}}))
 
 
@@ -157,8 +188,9 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
     """Refuse what the operator refuses, ignores or misreads in a store's spec; return warnings. Raises InvalidInput."""
     provider = spec.get("provider") or {}
     if len(provider) != 1:
-        raise InvalidInput("a store has exactly one provider, this one has %d" % len(provider),
-                           remedy="give provider.vault")
+        raise InvalidInput(
+            "a store has exactly one provider, this one has %d" % len(provider), remedy="give provider.vault"
+        )
     if "vault" not in provider:
         return []
     vault = provider["vault"]
@@ -170,23 +202,28 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
             raise InvalidInput("provider.vault.%s does not exist" % name, remedy=advice)
     server = str(vault.get("server") or "")
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", server):
-        raise InvalidInput("the server \"%s\" is not a URL" % server if server else "no server is given",
-                           remedy="write the URL as the operator's pods reach it, https://vault.example.com:8200")
+        raise InvalidInput(
+            'the server "%s" is not a URL' % server if server else "no server is given",
+            remedy="write the URL as the operator's pods reach it, https://vault.example.com:8200",
+        )
     if vault.get("version", "v2") not in ("v1", "v2"):
         raise InvalidInput('the KV version "%s" does not exist' % vault["version"], remedy='write "v1" or "v2"')
     if (vault.get("checkAndSet") or {}).get("required") and vault.get("version") == "v1":
         raise InvalidInput("KV version 1 has no check-and-set", remedy="remove check_and_set, or use version v2")
     bundle = vault.get("caBundle")
     if bundle and "-----BEGIN" in str(bundle):
-        raise InvalidInput("caBundle holds PEM text where the API wants its base64",
-                           remedy="encode it, or use the option ca_bundle, which takes PEM")
+        raise InvalidInput(
+            "caBundle holds PEM text where the API wants its base64",
+            remedy="encode it, or use the option ca_bundle, which takes PEM",
+        )
     if bundle and "BEGIN CERTIFICATE" not in same_bundle(bundle):
         raise InvalidInput("caBundle is not the base64 of PEM certificates", remedy="encode the CA's PEM file once")
     if bundle and vault.get("caProvider"):
         raise InvalidInput("caBundle and caProvider contradict each other", remedy="give one of the two")
     if bundle and server.startswith("http://"):
-        raise InvalidInput("a CA is given, but the server's address is http://",
-                           remedy="write https://, or drop the CA")
+        raise InvalidInput(
+            "a CA is given, but the server's address is http://", remedy="write https://, or drop the CA"
+        )
     tls = vault.get("tls") or {}
     if bool(tls.get("certSecretRef")) != bool(tls.get("keySecretRef")):
         raise InvalidInput("tls needs certSecretRef and keySecretRef", remedy="give both or neither")
@@ -204,9 +241,12 @@ def check_auth(auth: Mapping[str, Any]) -> None:
     methods = [name for name in AUTH_METHODS if auth.get(name) is not None]
     if len(methods) != 1:
         raise InvalidInput(
-            "%d auth methods are given (%s); the operator would take %s and say nothing" % (
-                len(methods), ", ".join(methods), methods[0]) if methods else "no auth method is given",
-            remedy="give exactly one of %s" % ", ".join(AUTH_METHODS))
+            "%d auth methods are given (%s); the operator would take %s and say nothing"
+            % (len(methods), ", ".join(methods), methods[0])
+            if methods
+            else "no auth method is given",
+            remedy="give exactly one of %s" % ", ".join(AUTH_METHODS),
+        )
     name = methods[0]
     method = auth[name]
 
@@ -218,8 +258,10 @@ def check_auth(auth: Mapping[str, Any]) -> None:
     def one_of(first: str, second: str, at_least: bool = True) -> None:
         count = bool(method.get(first)) + bool(method.get(second))
         if count > 1 or (at_least and count == 0):
-            raise InvalidInput("auth.%s has %s %s and %s" % (name, "both" if count else "neither", first, second),
-                               remedy="give %s of the two" % ("exactly one" if at_least else "at most one"))
+            raise InvalidInput(
+                "auth.%s has %s %s and %s" % (name, "both" if count else "neither", first, second),
+                remedy="give %s of the two" % ("exactly one" if at_least else "at most one"),
+            )
 
     if name == "kubernetes":
         need("role")
@@ -230,7 +272,8 @@ def check_auth(auth: Mapping[str, Any]) -> None:
     elif name == "jwt":
         one_of("secretRef", "kubernetesServiceAccountToken")
         if method.get("kubernetesServiceAccountToken") and not (
-                method["kubernetesServiceAccountToken"].get("serviceAccountRef") or {}).get("name"):
+            method["kubernetesServiceAccountToken"].get("serviceAccountRef") or {}
+        ).get("name"):
             raise InvalidInput("auth.jwt.kubernetesServiceAccountToken lacks serviceAccountRef", remedy="add it")
     elif name in ("ldap", "userPass"):
         need("username", "secretRef")
@@ -247,9 +290,10 @@ def check_namespaces(kind: str, namespace: str | None, vault: Mapping[str, Any])
     if kind == STORE.name:
         for where, reference in found:
             if reference.get("namespace") and reference["namespace"] != namespace:
-                raise InvalidInput('%s points into the namespace "%s", which a SecretStore may not' % (
-                    where, reference["namespace"]),
-                    remedy="move it to the store's own namespace, or use a ClusterSecretStore")
+                raise InvalidInput(
+                    '%s points into the namespace "%s", which a SecretStore may not' % (where, reference["namespace"]),
+                    remedy="move it to the store's own namespace, or use a ClusterSecretStore",
+                )
         if provider and provider.get("namespace") not in (None, namespace):
             raise InvalidInput("caProvider may not name another namespace in a SecretStore", remedy="remove it")
         return []
@@ -257,8 +301,10 @@ def check_namespaces(kind: str, namespace: str | None, vault: Mapping[str, Any])
         raise InvalidInput("caProvider needs a namespace in a ClusterSecretStore", remedy="add it")
     open_ends = [where for where, reference in found if not reference.get("namespace")]
     if open_ends:
-        return ["%s has no namespace: it is looked up in each ExternalSecret's own, and the operator shows the store "
-                "as Ready without ever having tried it" % ", ".join(open_ends)]
+        return [
+            "%s has no namespace: it is looked up in each ExternalSecret's own, and the operator shows the store "
+            "as Ready without ever having tried it" % ", ".join(open_ends)
+        ]
     return []
 
 
@@ -322,15 +368,20 @@ def check_external_secret(name: str, spec: Mapping[str, Any]) -> None:
         raise InvalidInput("neither data nor data_from is given", remedy="say which secrets of Vault it holds")
     reference = spec.get("secretStoreRef") or {}
     if reference.get("namespace"):
-        raise InvalidInput("a store in another namespace cannot be used",
-                           remedy="use a SecretStore of the same namespace, or a ClusterSecretStore")
+        raise InvalidInput(
+            "a store in another namespace cannot be used",
+            remedy="use a SecretStore of the same namespace, or a ClusterSecretStore",
+        )
     if not reference.get("name") and not all(entry.get("sourceRef") for entry in [*data, *data_from]):
         raise InvalidInput("no store is given", remedy='set "store" to its name and kind')
     check_choice("refreshPolicy", spec.get("refreshPolicy"), REFRESH_POLICIES)
     if spec.get("refreshInterval") is not None and not re.fullmatch(
-            r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+", str(spec["refreshInterval"])):
-        raise InvalidInput('the refresh interval "%s" is no duration of the API' % spec["refreshInterval"],
-                           remedy='write hours, minutes and seconds, such as "15m" or "1h30m0s"')
+        r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+", str(spec["refreshInterval"])
+    ):
+        raise InvalidInput(
+            'the refresh interval "%s" is no duration of the API' % spec["refreshInterval"],
+            remedy='write hours, minutes and seconds, such as "15m" or "1h30m0s"',
+        )
     check_target(spec.get("target") or {})
     check_data(data)
     for number, entry in enumerate(data_from):
@@ -349,22 +400,30 @@ def check_target(target: Mapping[str, Any]) -> None:
     check_choice("creationPolicy", creation, CREATION_POLICIES)
     check_choice("deletionPolicy", deletion, DELETION_POLICIES)
     if deletion == "Delete" and creation in ("Merge", "None", "CreateOrMerge"):
-        raise InvalidInput("deletionPolicy Delete contradicts creationPolicy %s" % creation,
-                           remedy="only a Secret that the operator created may be deleted: use Owner, or Retain")
+        raise InvalidInput(
+            "deletionPolicy Delete contradicts creationPolicy %s" % creation,
+            remedy="only a Secret that the operator created may be deleted: use Owner, or Retain",
+        )
     if deletion == "Merge" and creation == "None":
         raise InvalidInput("deletionPolicy Merge contradicts creationPolicy None", remedy="use Retain")
     template = target.get("template") or {}
     if template.get("engineVersion") not in (None, "v2"):
         raise InvalidInput('the template engine "%s" is gone' % template["engineVersion"], remedy='write "v2"')
     texts = {"template.data.%s" % key: text for key, text in (template.get("data") or {}).items()}
-    texts.update({"template.templateFrom[%d].literal" % number: entry.get("literal")
-                  for number, entry in enumerate(template.get("templateFrom") or [])})
+    texts.update(
+        {
+            "template.templateFrom[%d].literal" % number: entry.get("literal")
+            for number, entry in enumerate(template.get("templateFrom") or [])
+        }
+    )
     for where, text in texts.items():
         for action in re.findall(r"\{\{(.*?)\}\}", str(text or ""), re.S):
             for word in re.findall(r"(?<![.$\"\w])[A-Za-z_]\w*", re.sub(r'"(?:\\.|[^"\\])*"', '""', action)):
                 if word in NO_SUCH_TEMPLATE_FUNCTION:
-                    raise InvalidInput('%s uses the function "%s", which does not exist' % (where, word),
-                                       remedy='write "%s"' % NO_SUCH_TEMPLATE_FUNCTION[word])
+                    raise InvalidInput(
+                        '%s uses the function "%s", which does not exist' % (where, word),
+                        remedy='write "%s"' % NO_SUCH_TEMPLATE_FUNCTION[word],
+                    )
 
 
 def check_data(entries: Sequence[Mapping[str, Any]]) -> None:
@@ -373,8 +432,9 @@ def check_data(entries: Sequence[Mapping[str, Any]]) -> None:
     for number, entry in enumerate(entries):
         key = str(entry.get("secretKey") or "")
         if not _SECRET_KEY.fullmatch(key):
-            raise InvalidInput('data[%d]: "%s" is no key of a Secret' % (number, key),
-                               remedy='use letters, digits, "-", "_" and "."')
+            raise InvalidInput(
+                'data[%d]: "%s" is no key of a Secret' % (number, key), remedy='use letters, digits, "-", "_" and "."'
+            )
         if key in seen:
             raise InvalidInput('data: the key "%s" is declared twice' % key, remedy="keep one of the two")
         seen.add(key)
@@ -389,9 +449,10 @@ def check_remote(where: str, reference: Mapping[str, Any]) -> None:
     if key.startswith("/"):
         raise InvalidInput('%s: the key "%s" begins with a slash' % (where, key), remedy="write it without")
     if (re.search(r"(^|/)pki[^/]*/", key) and _DYNAMIC.search(key)) or re.match(r"database/(static-)?creds/", key):
-        raise InvalidInput('%s: "%s" is not a KV secret, and the provider reads KV only' % (where, key),
-                           remedy="declare a VaultDynamicSecret generator and use it in data_from by "
-                                  "source_ref.generator_ref")
+        raise InvalidInput(
+            '%s: "%s" is not a KV secret, and the provider reads KV only' % (where, key),
+            remedy="declare a VaultDynamicSecret generator and use it in data_from by source_ref.generator_ref",
+        )
     check_choice("decodingStrategy", reference.get("decodingStrategy"), ("None", "Base64", "Base64URL", "Auto"))
     check_choice("metadataPolicy", reference.get("metadataPolicy"), ("None", "Fetch"))
 
@@ -402,8 +463,10 @@ def check_data_from(where: str, entry: Mapping[str, Any]) -> None:
     sources = [name for name in ("extract", "find") if entry.get(name)]
     sources += ["source_ref.generator_ref"] if source.get("generatorRef") else []
     if len(sources) != 1:
-        raise InvalidInput("%s has %s" % (where, " and ".join(sources) if sources else "no source"),
-                           remedy="give exactly one of extract, find and source_ref.generator_ref in an entry")
+        raise InvalidInput(
+            "%s has %s" % (where, " and ".join(sources) if sources else "no source"),
+            remedy="give exactly one of extract, find and source_ref.generator_ref in an entry",
+        )
     if source.get("generatorRef") and source.get("storeRef"):
         raise InvalidInput("%s.source_ref has generator_ref and store_ref" % where, remedy="give one of the two")
     if "extract" in sources:
@@ -444,8 +507,9 @@ class ExternalSecret(KubeObject):
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = super().compare(current, desired)
         if names and frozen(self.spec or {}):
-            self.warnings.append("%s, so the change does not reach its Secret until that is deleted" % frozen(
-                self.spec or {}))
+            self.warnings.append(
+                "%s, so the change does not reach its Secret until that is deleted" % frozen(self.spec or {})
+            )
         return names
 
     def read(self) -> Mapping[str, Any] | None:
@@ -466,20 +530,27 @@ class ExternalSecret(KubeObject):
         try:
             secret = self.client.get(path, accept=METADATA_ONLY)
         except Forbidden:
-            self.warnings.append('whether a Secret "%s" exists already could not be seen; one that nobody owns would '
-                                 "be overwritten" % self.owns)
+            self.warnings.append(
+                'whether a Secret "%s" exists already could not be seen; one that nobody owns would '
+                "be overwritten" % self.owns
+            )
             return
         if secret is None:
             return
-        owner = next((one for one in (secret.get("metadata") or {}).get("ownerReferences") or []
-                      if one.get("controller")), None)
+        owner = next(
+            (one for one in (secret.get("metadata") or {}).get("ownerReferences") or [] if one.get("controller")), None
+        )
         if owner is None and not self.item.get("adopt"):
-            raise InvalidInput('the Secret "%s" exists and nobody owns it; the operator would overwrite it and drop '
-                               "its other keys" % self.owns,
-                               remedy='set "adopt" if that is wanted, use the creation policy Merge, or another target')
+            raise InvalidInput(
+                'the Secret "%s" exists and nobody owns it; the operator would overwrite it and drop '
+                "its other keys" % self.owns,
+                remedy='set "adopt" if that is wanted, use the creation policy Merge, or another target',
+            )
         if owner is not None and (owner.get("kind"), owner.get("name")) != (self.kind, self.object_name):
-            raise InvalidInput('the Secret "%s" belongs to the %s "%s"' % (
-                self.owns, owner.get("kind"), owner.get("name")), remedy="use another target name")
+            raise InvalidInput(
+                'the Secret "%s" belongs to the %s "%s"' % (self.owns, owner.get("kind"), owner.get("name")),
+                remedy="use another target name",
+            )
 
 
 def check_targets(resources: Sequence[ExternalSecret]) -> None:
@@ -489,11 +560,15 @@ def check_targets(resources: Sequence[ExternalSecret]) -> None:
         if resource.owns:
             other = seen.setdefault((resource.namespace, resource.owns), resource.object_name)
             if other != resource.object_name:
-                raise InvalidInput('it and "%s" own the same Secret "%s"' % (other, resource.owns), resource.label,
-                                   "give one of them another target name or the creation policy Merge")
+                raise InvalidInput(
+                    'it and "%s" own the same Secret "%s"' % (other, resource.owns),
+                    resource.label,
+                    "give one of them another target name or the creation policy Merge",
+                )
 
 
 # -- status -----------------------------------------------------------------------------------------------------------
+
 
 def ready(current: Object | None) -> str:
     """Return "" when an object's Ready condition is true, else what it lacks."""
@@ -504,8 +579,9 @@ def ready(current: Object | None) -> str:
         return "has no status yet (does the operator run?)"
     if entry.get("status") == "True":
         return ""
-    return "is not ready: %s" % (": ".join(str(entry[name]) for name in ("reason", "message") if entry.get(name))
-                                 or "no reason is given")
+    return "is not ready: %s" % (
+        ": ".join(str(entry[name]) for name in ("reason", "message") if entry.get(name)) or "no reason is given"
+    )
 
 
 def synced_generation(current: Mapping[str, Any]) -> int | None:
@@ -577,32 +653,47 @@ def target_name(current: Mapping[str, Any]) -> str:
 def describe(current: Mapping[str, Any]) -> dict[str, Any]:
     """Return what eso_info tells of any kind: name and condition, nothing secret."""
     metadata, entry, status = current["metadata"], condition(current), current.get("status") or {}
-    return prune({"name": metadata["name"], "namespace": metadata.get("namespace"),
-                  "ready": entry.get("status") == "True", "reason": entry.get("reason") or "",
-                  "message": entry.get("message") or "", "last_transition": entry.get("lastTransitionTime"),
-                  "managed": any(one.get("manager") == "secretops.vault_eso"
-                                 for one in metadata.get("managedFields") or []),
-                  "refresh_time": status.get("refreshTime"),
-                  "synced_resource_version": status.get("syncedResourceVersion")})
+    return prune(
+        {
+            "name": metadata["name"],
+            "namespace": metadata.get("namespace"),
+            "ready": entry.get("status") == "True",
+            "reason": entry.get("reason") or "",
+            "message": entry.get("message") or "",
+            "last_transition": entry.get("lastTransitionTime"),
+            "managed": any(one.get("manager") == "secretops.vault_eso" for one in metadata.get("managedFields") or []),
+            "refresh_time": status.get("refreshTime"),
+            "synced_resource_version": status.get("syncedResourceVersion"),
+        }
+    )
 
 
 def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
     """Return what eso_info tells of a store."""
     provider = (current.get("spec") or {}).get("provider") or {}
     vault = provider.get("vault") or {}
-    return {**describe(current), "kind": current.get("kind") or "", "provider": next(iter(provider), ""),
-            "server": vault.get("server") or "", "path": vault.get("path") or "",
-            "auth_method": next((name for name in AUTH_METHODS if (vault.get("auth") or {}).get(name)), "")}
+    return {
+        **describe(current),
+        "kind": current.get("kind") or "",
+        "provider": next(iter(provider), ""),
+        "server": vault.get("server") or "",
+        "path": vault.get("path") or "",
+        "auth_method": next((name for name in AUTH_METHODS if (vault.get("auth") or {}).get(name)), ""),
+    }
 
 
 def describe_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
     """Return what eso_info tells of an ExternalSecret."""
     spec = current.get("spec") or {}
     reference = spec.get("secretStoreRef") or {}
-    return {**describe(current), "store": {"name": reference.get("name") or "",
-                                           "kind": reference.get("kind") or STORE.name},
-            "target": target_name(current), "refresh_interval": spec.get("refreshInterval"),
-            "refresh_policy": spec.get("refreshPolicy") or "Periodic", "in_sync": synced(dict(current)) == ""}
+    return {
+        **describe(current),
+        "store": {"name": reference.get("name") or "", "kind": reference.get("kind") or STORE.name},
+        "target": target_name(current),
+        "refresh_interval": spec.get("refreshInterval"),
+        "refresh_policy": spec.get("refreshPolicy") or "Periodic",
+        "in_sync": synced(dict(current)) == "",
+    }
 
 
 def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -623,8 +714,11 @@ def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
             return []
         spaces = wanted.get("namespaces") if kind.namespaced else None
         query = {"labelSelector": wanted["label_selector"]} if wanted.get("label_selector") else None
-        objects = [dict(one, kind=kind.name) for space in (spaces if spaces is not None else [None])
-                   for one in client.list_objects(kind.path(versions[kind.name], space), query)]
+        objects = [
+            dict(one, kind=kind.name)
+            for space in (spaces if spaces is not None else [None])
+            for one in client.list_objects(kind.path(versions[kind.name], space), query)
+        ]
         return [one for one in objects if wanted.get("name") in (None, one["metadata"]["name"])]
 
     if "stores" in wanted["gather"]:

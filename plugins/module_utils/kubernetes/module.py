@@ -54,8 +54,14 @@ METADATA_SPEC: dict[str, Any] = {
 class KubernetesModule(Module):
     """A module that talks to a Kubernetes API server."""
 
-    def __init__(self, argument_spec: Mapping[str, Any] | None = None, plural: str = "",
-                 item: Mapping[str, Any] | None = None, required: Sequence[str] = ("name",), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        argument_spec: Mapping[str, Any] | None = None,
+        plural: str = "",
+        item: Mapping[str, Any] | None = None,
+        required: Sequence[str] = ("name",),
+        **kwargs: Any,
+    ) -> None:
         super().__init__({**CONNECTION_SPEC, **(argument_spec or {})}, plural, item, required, **kwargs)
         self.require("kubernetes", KUBERNETES_ERROR)
 
@@ -78,8 +84,9 @@ class KubernetesModule(Module):
             rehearse(changes)
         return Report(changes, self.check_mode)
 
-    def converge(self, client: Client, resources: Sequence[KubeObject],
-                 expect: Callable[[KubeObject, bool], Expectation]) -> None:
+    def converge(
+        self, client: Client, resources: Sequence[KubeObject], expect: Callable[[KubeObject, bool], Expectation]
+    ) -> None:
         """Converge objects, wait until they are as expected where that is wanted, and exit."""
         report = self.act(resources)
         if self.params["wait"] and not self.check_mode:
@@ -90,8 +97,15 @@ class KubernetesModule(Module):
                     if resource.desired is not None:
                         waiting[expect(resource, change.reached)] = change
                     elif change.action == DELETE:
-                        waiting[Expectation(resource.api, resource.version, resource.namespace, resource.object_name,
-                                            lambda current: "" if current is None else "still exists")] = change
+                        waiting[
+                            Expectation(
+                                resource.api,
+                                resource.version,
+                                resource.namespace,
+                                resource.object_name,
+                                lambda current: "" if current is None else "still exists",
+                            )
+                        ] = change
             for expectation in wait_for(client, list(waiting), self.params["wait_timeout"]):
                 change = waiting[expectation]
                 change.error = expectation.error.at(change.resource.label) if expectation.error else None
@@ -113,8 +127,11 @@ class KubernetesModule(Module):
         if not spaces and declared:
             return []
         if not spaces:
-            raise InvalidInput("it is not known which namespaces to purge", 'option "purge"',
-                               'declare an object, or name them in "purge_namespaces"')
+            raise InvalidInput(
+                "it is not known which namespaces to purge",
+                'option "purge"',
+                'declare an object, or name them in "purge_namespaces"',
+            )
         version = client.version_of(kind, self.params["api_version"])
         found = []
         for space in sorted(spaces, key=str):
@@ -128,13 +145,22 @@ class KubernetesModule(Module):
 class ActionModule(KubernetesModule):
     """A module that does something to objects that exist: one by the options of ``item`` or many by a list option."""
 
-    def __init__(self, argument_spec: Mapping[str, Any], plural: str, item: Mapping[str, Any],
-                 required: Sequence[str]) -> None:
-        entry = {name: {**option, "required": True} if name in required else dict(option)
-                 for name, option in item.items()}
-        super().__init__({**argument_spec, **item, "workers": {"type": "int", "default": 4},
-                          plural: {"type": "list", "elements": "dict", "options": entry, "no_log": False}},
-                         mutually_exclusive=[[plural, "name"]], required_one_of=[[plural, "name"]])
+    def __init__(
+        self, argument_spec: Mapping[str, Any], plural: str, item: Mapping[str, Any], required: Sequence[str]
+    ) -> None:
+        entry = {
+            name: {**option, "required": True} if name in required else dict(option) for name, option in item.items()
+        }
+        super().__init__(
+            {
+                **argument_spec,
+                **item,
+                "workers": {"type": "int", "default": 4},
+                plural: {"type": "list", "elements": "dict", "options": entry, "no_log": False},
+            },
+            mutually_exclusive=[[plural, "name"]],
+            required_one_of=[[plural, "name"]],
+        )
         self.many = plural
         self.one = {name: self.params[name] for name in item}
         self.needed = list(required)
@@ -145,16 +171,20 @@ class ActionModule(KubernetesModule):
             return [dict(entry) for entry in self.params[self.many]]
         missing = [name for name in self.needed if self.one[name] is None]
         if missing:
-            raise InvalidInput("missing required arguments: %s" % ", ".join(missing),
-                               remedy='give them, or a list as "%s"' % self.many)
+            raise InvalidInput(
+                "missing required arguments: %s" % ", ".join(missing), remedy='give them, or a list as "%s"' % self.many
+            )
         return [self.one]
 
     def carry_out(self, client: Client, actions: Sequence[Action], wait: bool) -> None:
         """Do all of it, wait for the proof of each, and exit."""
         report = self.act(actions)
         if wait and not self.check_mode:
-            done = {change.resource.expectation(): change for change in report.changes
-                    if change.reached and change.error is None and isinstance(change.resource, Action)}
+            done = {
+                change.resource.expectation(): change
+                for change in report.changes
+                if change.reached and change.error is None and isinstance(change.resource, Action)
+            }
             for expectation in wait_for(client, list(done), self.params["wait_timeout"]):
                 change = done.pop(expectation)
                 change.error = expectation.error.at(change.resource.label) if expectation.error else None

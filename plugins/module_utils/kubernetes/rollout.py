@@ -16,8 +16,10 @@ from .client import Client, Kind, Missing, Object
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 MANAGER = "secretops.vault_eso.rollout"
-KINDS = {name: Kind(name, plural, "apps", ("v1",)) for name, plural in (
-    ("Deployment", "deployments"), ("StatefulSet", "statefulsets"), ("DaemonSet", "daemonsets"))}
+KINDS = {
+    name: Kind(name, plural, "apps", ("v1",))
+    for name, plural in (("Deployment", "deployments"), ("StatefulSet", "statefulsets"), ("DaemonSet", "daemonsets"))
+}
 
 
 def unfinished(kind: str, current: Mapping[str, Any], generation: int) -> str:
@@ -39,8 +41,9 @@ def unfinished(kind: str, current: Mapping[str, Any], generation: int) -> str:
     if kind == "Deployment":
         progress = condition(current, "Progressing")
         if progress.get("reason") == "ProgressDeadlineExceeded":
-            raise SecretopsError("the rollout has failed: %s" % progress.get("message"),
-                                 remedy="look at its Pods' events")
+            raise SecretopsError(
+                "the rollout has failed: %s" % progress.get("message"), remedy="look at its Pods' events"
+            )
         if int(status.get("replicas") or 0) > int(updated):
             return "%d old Pods are still there" % (int(status["replicas"]) - int(updated))
     if kind == "StatefulSet":
@@ -66,8 +69,10 @@ class Rollout(Action):
         self.api = KINDS[item["kind"]]
         self.generation = 0
         self.path = self.api.path("v1", item["namespace"], item["name"])
-        super().__init__("%s/%s/%s" % (item["namespace"], self.api.plural, item["name"]),
-                         {"restartedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+        super().__init__(
+            "%s/%s/%s" % (item["namespace"], self.api.plural, item["name"]),
+            {"restartedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
+        )
 
     def read(self) -> Mapping[str, Any] | None:
         current = self.client.get(self.path)
@@ -78,8 +83,10 @@ class Rollout(Action):
             raise InvalidInput("it is paused: a restart would not begin", remedy="resume it first")
         strategy = (spec.get("updateStrategy") or {}).get("type")
         if strategy == "OnDelete" and self.wait:
-            raise InvalidInput("its update strategy is OnDelete: its Pods are not replaced by a restart",
-                               remedy="use RollingUpdate, or set wait to false and delete the Pods")
+            raise InvalidInput(
+                "its update strategy is OnDelete: its Pods are not replaced by a restart",
+                remedy="use RollingUpdate, or set wait to false and delete the Pods",
+            )
         annotations = ((spec.get("template") or {}).get("metadata") or {}).get("annotations") or {}
         return {"restartedAt": annotations.get(ANNOTATION)}
 
@@ -100,8 +107,12 @@ class Rollout(Action):
         self.info["restarted_at"] = stamp
 
     def rehearse(self, change: Change) -> None:
-        self.client.merge(self.path, {"spec": {"template": {"metadata": {"annotations": {
-            ANNOTATION: (self.desired or {})["restartedAt"]}}}}}, MANAGER, dry_run=True)
+        self.client.merge(
+            self.path,
+            {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: (self.desired or {})["restartedAt"]}}}}},
+            MANAGER,
+            dry_run=True,
+        )
 
     def expectation(self) -> Expectation:
         def look(current: Object | None) -> str:
@@ -109,4 +120,5 @@ class Rollout(Action):
                 raise SecretopsError("was deleted while it was waited for", remedy="create it again")
             lacking = unfinished(self.item["kind"], current, self.generation)
             return "the rollout is not finished (%s)" % lacking if lacking else ""
+
         return Expectation(self.api, "v1", self.item["namespace"], self.item["name"], look)

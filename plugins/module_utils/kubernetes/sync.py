@@ -31,8 +31,10 @@ ANNOTATION = "force-sync"
 
 def digests(secret: Mapping[str, Any] | None) -> dict[str, str]:
     """Return the SHA-256 (hex) of each value of a Secret by key; {} for a missing one."""
-    return {key: hashlib.sha256(base64.b64decode(value or "")).hexdigest()
-            for key, value in ((secret or {}).get("data") or {}).items()}
+    return {
+        key: hashlib.sha256(base64.b64decode(value or "")).hexdigest()
+        for key, value in ((secret or {}).get("data") or {}).items()
+    }
 
 
 def changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -65,8 +67,10 @@ class Sync(Action):
             raise SecretopsError("does not exist", remedy="create it first, or correct name and namespace")
         spec = current.get("spec") or {}
         if frozen(spec):
-            raise InvalidInput("%s: the operator never syncs it again" % frozen(spec),
-                               remedy="give it a refresh interval, or the refresh policy OnChange")
+            raise InvalidInput(
+                "%s: the operator never syncs it again" % frozen(spec),
+                remedy="give it a refresh interval, or the refresh policy OnChange",
+            )
         self.target = target_name(current)
         self.before = self._digests()
         annotations = current["metadata"].get("annotations") or {}
@@ -82,8 +86,12 @@ class Sync(Action):
             return None
 
     def _force(self, dry_run: bool) -> Object:
-        return self.client.merge(self.api.path(self.version, self.namespace, self.object_name),
-                                 {"metadata": {"annotations": {ANNOTATION: self.value}}}, MANAGER, dry_run)
+        return self.client.merge(
+            self.api.path(self.version, self.namespace, self.object_name),
+            {"metadata": {"annotations": {ANNOTATION: self.value}}},
+            MANAGER,
+            dry_run,
+        )
 
     def rehearse(self, change: Change) -> None:
         self._force(dry_run=True)
@@ -99,6 +107,7 @@ class Sync(Action):
     def expectation(self) -> Expectation:
         def explain(current: Object | None) -> str:
             return cause(self.client, self.api.name, current)
+
         return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
 
     def _look(self, current: Object | None) -> str:
@@ -106,24 +115,33 @@ class Sync(Action):
             raise SecretopsError("was deleted while it was waited for", remedy="create it again")
         annotations = current["metadata"].get("annotations") or {}
         if annotations.get(ANNOTATION) != self.value:
-            raise SecretopsError('somebody else changed the annotation "%s" meanwhile' % ANNOTATION,
-                                 remedy="run again; remove it from the declaration if it is declared")
+            raise SecretopsError(
+                'somebody else changed the annotation "%s" meanwhile' % ANNOTATION,
+                remedy="run again; remove it from the declaration if it is declared",
+            )
         entry, status = condition(current), current.get("status") or {}
         version = str(status.get("syncedResourceVersion") or "")
         if not entry:
             return "was not synced (it has no status: does the operator run?)"
         if entry.get("status") != "True":
             return "was not synced (%s)" % ": ".join(
-                str(entry[name]) for name in ("reason", "message") if entry.get(name))
+                str(entry[name]) for name in ("reason", "message") if entry.get(name)
+            )
         if version == self.old or synced_generation(current) != current["metadata"].get("generation"):
             return "was not synced (its status is still the one from before)"
         if entry.get("reason") != SYNCED:
-            raise SecretopsError("was not synced: %s, the secret is missing in Vault" % entry.get("reason"),
-                                 remedy="check the keys in its data and data_from")
+            raise SecretopsError(
+                "was not synced: %s, the secret is missing in Vault" % entry.get("reason"),
+                remedy="check the keys in its data and data_from",
+            )
         if self._digests_lack():
             return self._digests_lack()
-        self.info.update(refresh_time=status.get("refreshTime"), synced_resource_version=version,
-                         reason=entry.get("reason"), target=self.target)
+        self.info.update(
+            refresh_time=status.get("refreshTime"),
+            synced_resource_version=version,
+            reason=entry.get("reason"),
+            target=self.target,
+        )
         return ""
 
     def _digests_lack(self) -> str:
@@ -136,8 +154,9 @@ class Sync(Action):
         if missing:
             return 'the Secret "%s" lacks %s' % (self.target, ", ".join(missing))
         other = [key for key in sorted(wanted) if not hmac.compare_digest(held[key], wanted[key])]
-        return 'the Secret "%s" holds another value than expected in %s' % (self.target, ", ".join(other)) \
-            if other else ""
+        return (
+            'the Secret "%s" holds another value than expected in %s' % (self.target, ", ".join(other)) if other else ""
+        )
 
     def conclude(self) -> None:
         after = self._digests() if self.before is not None else None
