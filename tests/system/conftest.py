@@ -114,10 +114,10 @@ class Lab:
 
     def ssh(self, host: str, command: str) -> str:
         """Run a command on a host and return what it printed."""
-        ssh = self.facts["ssh"]
-        options = ["-i", ssh["key"], "-o", f"UserKnownHostsFile={ssh['known_hosts']}", "-o", "BatchMode=yes"]
+        facts = self.facts
+        options = ["-i", facts["ssh_key"], "-o", f"UserKnownHostsFile={facts['known_hosts']}", "-o", "BatchMode=yes"]
         done = subprocess.run(
-            ["ssh", *options, f"{ssh['user']}@{self.facts['hosts'][host]['address']}", command],
+            ["ssh", *options, f"{facts['ssh_user']}@{facts['hosts'][host]['address']}", command],
             capture_output=True,
             text=True,
             check=True,
