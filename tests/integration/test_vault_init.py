@@ -32,6 +32,16 @@ def fresh(new_server: Start) -> VaultServer:
     return new_server(initialise=False)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
+    """A server that nobody may initialise: shared by the tests of what is refused."""
+    server = VaultServer(tmp_path_factory.mktemp("untouched"), initialise=False)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def gpg(tmp_path: Path) -> Iterator[Callable[..., bytes]]:
     """A function that runs gpg with a key ring of its own, which has one key, ada@example.com."""
@@ -104,18 +114,18 @@ def test_an_interrupted_run_is_completed(fresh: VaultServer, run_module: Run, tm
 
 
 def test_nothing_is_initialised_when_the_key_store_has_no_place(
-    fresh: VaultServer, run_module: Run, tmp_path: Path
+    untouched: VaultServer, run_module: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    refused = run_module("vault_init", init_args(fresh, tmp_path / "file" / "store.json"))
+    refused = run_module("vault_init", init_args(untouched, tmp_path / "file" / "store.json"))
     assert refused.failed and "key_store" in refused.msg
 
     old = tmp_path / "old.json"
     old.write_text('{"shares": ["x"]}')
-    refused = run_module("vault_init", init_args(fresh, old))
+    refused = run_module("vault_init", init_args(untouched, old))
     assert refused.failed and "exists already" in refused.msg
     assert old.read_text() == '{"shares": ["x"]}'
-    assert fresh.health() == 501
+    assert untouched.health() == 501
 
 
 @pytest.mark.parametrize(
@@ -130,20 +140,20 @@ def test_nothing_is_initialised_when_the_key_store_has_no_place(
     ],
 )
 def test_bad_input_is_one_sentence_and_changes_nothing(
-    fresh: VaultServer, run_module: Run, tmp_path: Path, options: dict[str, Any], message: str
+    untouched: VaultServer, run_module: Run, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     store = tmp_path / "store" / "keys.json"
-    refused = run_module("vault_init", {**init_args(fresh, store), **options})
+    refused = run_module("vault_init", {**init_args(untouched, store), **options})
     assert refused.failed and message in refused.msg
-    assert fresh.health() == 501 and not store.exists()
+    assert untouched.health() == 501 and not store.exists()
 
 
-def test_a_silent_node_may_hold_the_cluster(fresh: VaultServer, run_module: Run, tmp_path: Path) -> None:
-    args = init_args(fresh, tmp_path / "s" / "keys.json", wait_timeout=1)
-    args["url"] = [fresh.url, "https://127.0.0.1:1"]
+def test_a_silent_node_may_hold_the_cluster(untouched: VaultServer, run_module: Run, tmp_path: Path) -> None:
+    args = init_args(untouched, tmp_path / "s" / "keys.json", wait_timeout=1)
+    args["url"] = [untouched.url, "https://127.0.0.1:1"]
     refused = run_module("vault_init", args)
     assert refused.failed and "may hold the initialised cluster" in refused.msg
-    assert fresh.health() == 501
+    assert untouched.health() == 501
 
 
 def test_pgp_keys_leave_ciphertext_only(

@@ -141,7 +141,7 @@ def leader(client: Client) -> Client:
 def _call(client: Client, method: str, path: str, **kwargs: Any) -> Any:
     headers = {"X-Vault-Token": client.token or "", "X-Vault-Request": "true"}
     # named here, because a bundle that the environment names would go before the session's
-    tls = {"verify": client.session.verify, "cert": client.session.cert}
+    tls: dict[str, Any] = {"verify": client.session.verify, "cert": client.session.cert}
     try:
         return client.session.request(
             method,
