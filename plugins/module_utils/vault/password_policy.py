@@ -68,19 +68,21 @@ def parse(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {"length": None, "rules": []}
 
     def take(*wanted: tuple[str, Any]) -> list[Any]:
-        taken = [tokens.pop(0) for _one in wanted]
+        taken, tokens[: len(wanted)] = tokens[: len(wanted)], []
+        if len(taken) < len(wanted):
+            raise ValueError("ends too early")
         for (kind, value), (wanted_kind, wanted_value) in zip(taken, wanted):
             if kind != wanted_kind or wanted_value not in (None, value):
                 raise ValueError("not a plain password policy")
         return [value for _kind, value in taken]
 
-    while tokens[0][0] != "end":
+    while tokens and tokens[0][0] != "end":
         if tokens[0] == ("name", "length"):
             found["length"] = take(("name", None), ("mark", "="), ("number", None))[2]
             continue
         take(("name", "rule"), ("string", "charset"), ("mark", "{"))
         rule: dict[str, Any] = {"charset": "", "min_chars": 0}
-        while tokens[0] != ("mark", "}"):
+        while tokens and tokens[0] != ("mark", "}"):
             kind = "string" if tokens[0][1] == "charset" else "number"
             name, _equals, value = take(("name", None), ("mark", "="), (kind, None))
             if name not in rule:

@@ -16,8 +16,20 @@ from ..reconcile import Change, Resource
 from .auth_method import Mounts
 from .client import Client
 
-CAPABILITIES = ("create", "read", "update", "patch", "delete", "list", "scan", "sudo", "deny", "subscribe", "recover",
-                "root")
+CAPABILITIES = (
+    "create",
+    "read",
+    "update",
+    "patch",
+    "delete",
+    "list",
+    "scan",
+    "sudo",
+    "deny",
+    "subscribe",
+    "recover",
+    "root",
+)
 #: ``{{identity.entity.aliases[kubernetes/eu].…}}``: the server knows auth methods by their accessors only, and no
 #: template of its own has brackets, so that one that names a path cannot be mistaken
 _ALIAS = re.compile(r"(\{\{\s*identity\.entity\.aliases)\[([^\]{}\"]*)\]")
@@ -52,8 +64,10 @@ def render(rules: Iterable[Mapping[str, Any]]) -> str:
         for name in ("allowed_parameters", "denied_parameters"):
             if rule.get(name):
                 lines.append("  %s = {" % name)
-                lines += ["    %s = %s" % (json.dumps(key), json.dumps(value if isinstance(value, list) else [value]))
-                          for key, value in sorted(rule[name].items())]
+                lines += [
+                    "    %s = %s" % (json.dumps(key), json.dumps(value if isinstance(value, list) else [value]))
+                    for key, value in sorted(rule[name].items())
+                ]
                 lines.append("  }")
         if rule.get("required_parameters"):
             lines.append("  required_parameters = %s" % json.dumps(list(rule["required_parameters"])))

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput
-from ..reconcile import Change, Resource
+from ..reconcile import UPDATE, Change, Resource
 from .client import BadRequest, Client, VaultError, data_of
 
 
@@ -93,10 +93,28 @@ class Quota(Resource):
         if "path" in desired and "inheritable" not in desired and "path" in change.fields:
             # its default hangs on the path
             body.pop("inheritable", None)
+        if change.action == UPDATE and "role" in change.fields:
+            # the server takes another role of a quota without a word, and keeps the old one
+            self._replace(change, body)
+        else:
+            self._send(body)
+
+    def _send(self, fields: Mapping[str, Any]) -> None:
+        body = dict(fields)
         for name in ("interval", "block_interval"):
             if name in body:
                 body[name] = "%ss" % normalise.seconds(body[name])
         self.client.write(self._path, body)
+
+    def _replace(self, change: Change, body: Mapping[str, Any]) -> None:
+        self.client.delete(self._path)
+        change.touched = True
+        try:
+            self._send(body)
+        except VaultError:
+            self._send(change.current or {})
+            change.touched = False
+            raise
 
     def delete(self, change: Change) -> None:
         self.client.delete(self._path)

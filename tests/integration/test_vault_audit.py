@@ -1,0 +1,144 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_audit against real servers: one that takes devices by API, and one that does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory, openbao: VaultServer) -> Any:
+    """A server that takes devices by API."""
+    if openbao.product == "vault":
+        yield openbao
+        return
+    folder = tmp_path_factory.mktemp("audited")
+    declared = [{"type": "file", "path": "declared", "options": {"file_path": str(folder / "declared.log")}}]
+    server = VaultServer(folder, unsafe_allow_api_audit_creation=True, audit=declared)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def audit(run_module: Run, audited: VaultServer) -> Run:
+    args = {"url": [audited.url], "ca_cert": audited.ca_cert, "token": audited.token}
+
+    def run(check: bool = False, **options: Any) -> Result:
+        return run_module("vault_audit", {**args, **options}, check=check, diff=True)
+
+    return run
+
+
+def stored(server: VaultServer) -> dict[str, Any]:
+    return {path.rstrip("/"): entry for path, entry in server.client().sys.list_enabled_audit_devices()["data"].items()}
+
+
+def device(folder: Path, name: str, **options: Any) -> dict[str, Any]:
+    return {"path": name, "type": "file", "options": {"file_path": str(folder / f"{name}.log"), **options}}
+
+
+def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
+    wanted = [device(tmp_path, "one", mode="0600"), device(tmp_path, "team/two", log_raw=False)]
+    wanted[1]["options"]["file_path"] = str(tmp_path / "two.log")
+    assert audit(check=True, devices=wanted)["summary"]["create"] == 2
+    assert "one" not in stored(audited)
+    created = audit(devices=wanted)
+    assert created["summary"]["create"] == 2, created.msg
+    assert (tmp_path / "one.log").stat().st_size > 0
+    again = audit(devices=[wanted[0], device(tmp_path, "team/two") | {"options": {"path": str(tmp_path / "two.log")}}])
+    assert not again.changed, again["results"]
+
+    raw = {**wanted[0], "options": {**wanted[0]["options"], "log_raw": True}}
+    refused = audit(**raw)
+    assert '"options" differs, and a device cannot be changed; set "replace: true"' in refused.msg
+    planned = audit(check=True, replace=True, **raw)
+    assert planned["results"][0]["fields"] == ["options"]
+    assert "log_raw" not in stored(audited)["one"]["options"]
+    replaced = audit(replace=True, **raw)
+    assert replaced["results"][0]["action"] == "update"
+    assert stored(audited)["one"]["options"]["log_raw"] == "true"
+    assert not audit(replace=True, **raw).changed
+
+    impossible = {**wanted[0], "options": {"file_path": "/proc/none/audit.log"}}
+    failed = audit(replace=True, **impossible)
+    assert "make its target ready for the server's user on every node first" in failed.msg
+    assert not failed.changed
+    assert stored(audited)["one"]["options"]["log_raw"] == "true", "what was there is there again"
+
+    purged = audit(devices=[{**raw}], purge=True)
+    assert [one["name"] for one in purged["results"] if one["changed"]] == ["team/two"]
+    assert audit(path="one", state="absent", remove_last=True).changed
+    assert not audit(path="one", state="absent").changed
+
+
+def test_the_last_device_stays(run_module: Run, new_server: Callable[..., VaultServer], tmp_path: Path) -> None:
+    server = new_server(unsafe_allow_api_audit_creation=True)
+    args = {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token}
+
+    def audit(**options: Any) -> Result:
+        return run_module("vault_audit", {**args, **options})
+
+    assert audit(**device(tmp_path, "only")).changed
+    kept = audit(path="only", state="absent")
+    assert "it leaves requests unaudited" in kept.msg
+    assert 'set "remove_last: true"' in kept.msg
+    assert "it leaves requests unaudited" in audit(replace=True, description="x", **device(tmp_path, "only")).msg
+    assert "it leaves requests unaudited" in audit(devices=[], purge=True).msg
+    # with another one declared in the same task nothing goes unaudited
+    both = audit(devices=[{**device(tmp_path, "only"), "description": "x", "replace": True}, device(tmp_path, "new")])
+    assert both["summary"] == {"create": 1, "update": 1, "delete": 0, "none": 0, "failed": 0, "not_reached": 0}
+    assert (
+        audit(devices=[{"path": "only"}, {"path": "new"}], state="absent", remove_last=True)["summary"]["delete"] == 2
+    )
+    assert stored(server) == {}
+
+
+def test_devices_of_the_configuration(audit: Run, audited: VaultServer) -> None:
+    if audited.product != "openbao":
+        pytest.skip("OpenBao's way")
+    path = stored(audited)["declared"]["options"]["file_path"]
+    assert not audit(path="declared", type="file", options={"file_path": path}).changed
+    other = audit(path="declared", type="file", options={"file_path": path, "log_raw": True}, replace=True)
+    assert 'it comes from the server\'s configuration; change it in "vault_server_audit"' in other.msg
+    assert 'take it out of "vault_server_audit"' in audit(path="declared", state="absent").msg
+    assert not audit(devices=[], purge=True, remove_last=True).changed
+
+
+def test_a_server_that_takes_none_by_api(
+    run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, tmp_path: Path
+) -> None:
+    if openbao.product != "openbao":
+        pytest.skip("OpenBao's way")
+    for check in (True, False):
+        refused = run_module("vault_audit", {**vault_args, **device(tmp_path, "file")}, check=check)
+        assert refused.failed
+        assert refused.msg == (
+            'audit device "file": is missing, and this server takes audit devices from its configuration only; '
+            'declare it in "vault_server_audit" of the role vault_server'
+        )
+    # a token that may not look at the configuration learns it from the server's refusal
+    client = openbao.client()
+    rules = 'path "sys/audit*" { capabilities = ["create", "update", "read", "sudo"] }'
+    client.sys.create_or_update_policy("audit-only", rules)
+    token = client.auth.token.create(policies=["audit-only"])["auth"]["client_token"]
+    refused = run_module("vault_audit", {**vault_args, "token": token, **device(tmp_path, "file")})
+    assert "takes audit devices from its configuration only" in refused.msg
+
+
+def test_bad_input(audit: Run) -> None:
+    assert 'a file device needs "file_path"' in audit(type="file").msg
+    assert 'a socket device needs "address"' in audit(type="socket", options={"socket_type": "tcp"}).msg
+    assert '"type" is missing' in audit(path="x").msg
+    assert "make its target ready" in audit(type="socket", options={"address": "127.0.0.1:1"}).msg

@@ -1,0 +1,104 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_quota against a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def quota(run_module: Run, vault_args: dict[str, Any]) -> Run:
+    def run(check: bool = False, **options: Any) -> Result:
+        return run_module("vault_quota", {**vault_args, **options}, check=check, diff=True)
+
+    return run
+
+
+@pytest.fixture
+def mount(openbao: VaultServer, unique: str) -> Iterator[str]:
+    """A mount that nobody else asks, so that no quota stands in the way of another test."""
+    path = f"quota-{unique}"
+    openbao.client().sys.enable_secrets_engine("kv", path=path)
+    openbao.client().sys.enable_auth_method("approle", path=path)
+    yield path
+    openbao.client().sys.disable_secrets_engine(path)
+    openbao.client().sys.disable_auth_method(path)
+
+
+def stored(openbao: VaultServer, name: str) -> dict[str, Any] | None:
+    answer = openbao.client().read(f"sys/quotas/rate-limit/{name}")
+    return answer and answer["data"]
+
+
+def test_life(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None:
+    name = f"q-{unique}"
+    wanted = {"name": name, "path": mount, "rate": 500.5, "interval": "1m", "block_interval": "2m"}
+    assert quota(check=True, **wanted).changed
+    assert stored(openbao, name) is None
+    created = quota(**wanted)
+    assert created.changed, created.msg
+    found = stored(openbao, name) or {}
+    assert (found["rate"], found["interval"], found["block_interval"]) == (500.5, 60, 120)
+    again = quota(**{**wanted, "interval": "60", "block_interval": "0h2m", "path": f"/{mount}/"})
+    assert not again.changed, again["results"]
+
+    changed = quota(name=name, rate=600)
+    assert changed["results"][0]["fields"] == ["rate"]
+    found = stored(openbao, name) or {}
+    assert (found["rate"], found["interval"], found["path"]) == (600, 60, f"{mount}/"), "the rest stays"
+    moved = quota(name=name, rate=600, path=f"auth/{mount}", role="build")
+    assert moved["results"][0]["fields"] == ["path", "role"]
+    assert not quota(name=name, rate=600, path=f"auth/{mount}", role="build").changed
+    assert (stored(openbao, name) or {})["role"] == "build"
+    broken = quota(name=name, rate=600, path="no/such", role="other")
+    assert "not a valid auth method" in broken.msg or "invalid mount path" in broken.msg
+    assert (stored(openbao, name) or {})["role"] == "build", "what was there is there again"
+    assert quota(name=name, state="absent").changed
+    assert stored(openbao, name) is None
+
+
+def test_bad_input(quota: Run, openbao: VaultServer, unique: str) -> None:
+    name = f"qb-{unique}"
+    assert '"rate" is missing or not above 0' in quota(name=name).msg
+    assert '"interval" is below a second' in quota(name=name, rate=1, interval="500ms").msg
+    assert '"soon" is not a duration' in quota(name=name, rate=1, interval="soon").msg
+    assert '"role" without the auth method' in quota(name=name, rate=1, role="x").msg
+    assert 'a rate-limit quota has no "max_leases"' in quota(name=name, rate=1, max_leases=1).msg
+    assert "invalid mount path" in quota(name=name, rate=1, path="no/such/mount").msg
+    assert stored(openbao, name) is None
+
+
+def test_what_the_product_lacks(
+    quota: Run, run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, unique: str
+) -> None:
+    if openbao.product != "openbao":
+        pytest.skip("OpenBao's limits")
+    for check in (True, False):
+        refused = quota(check=check, name=f"l-{unique}", type="lease-count", max_leases=5)
+        assert refused.msg.endswith("this server has no lease-count quotas; they need HashiCorp Vault Enterprise"), (
+            refused.msg
+        )
+    run_module("vault_namespace", {**vault_args, "name": f"qn-{unique}"}, must_succeed=True)
+    inside = quota(namespace=f"qn-{unique}", name="x", rate=1)
+    assert "quotas are kept in the root namespace" in inside.msg
+    run_module("vault_namespace", {**vault_args, "name": f"qn-{unique}", "state": "absent"}, must_succeed=True)
+
+
+def test_purge(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None:
+    names = [f"{kind}-{unique}" for kind in ("keep", "spare", "go")]
+    paths = [mount, f"{mount}/a", f"{mount}/b"]
+    quota(quotas=[{"name": name, "path": path, "rate": 1000} for name, path in zip(names, paths)])
+    result = quota(quotas=[{"name": names[0], "path": mount, "rate": 1000}], purge=True, protected=[names[1]])
+    assert [one["name"] for one in result["results"] if one["changed"]] == [names[2]]
+    assert stored(openbao, names[1]) is not None
+    quota(quotas=[{"name": name} for name in names], state="absent")
