@@ -247,7 +247,7 @@ class Entity(Identity):
 
     def write(self, change: Change) -> None:
         desired = self.desired or {}
-        own = {name: desired[name] for name in ("policies", "metadata", "disabled") if name in desired}
+        own: dict[str, Any] = {name: desired[name] for name in ("policies", "metadata", "disabled") if name in desired}
         if "metadata" in own:
             own["metadata"] = normalise.string_map(own["metadata"])
         if change.current is None or set(own) & set(change.fields):
@@ -359,7 +359,7 @@ class Group(Identity):
 
     def write(self, change: Change) -> None:
         desired = self.desired or {}
-        own = {name: desired[name] for name in ("type", "policies") if name in desired}
+        own: dict[str, Any] = {name: desired[name] for name in ("type", "policies") if name in desired}
         if "metadata" in desired:
             own["metadata"] = normalise.string_map(desired["metadata"])
         for names, option in ((self.directory.entities, "entities"), (self.directory.groups, "groups")):

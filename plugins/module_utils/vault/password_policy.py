@@ -128,8 +128,8 @@ class PasswordPolicy(Resource):
         structured = self.item.get("length") is not None or self.item.get("rules") is not None
         if self.item.get("policy") is not None and structured:
             raise InvalidInput('"policy" and "length" with "rules" contradict each other', remedy="give one of the two")
-        text = self.desired.get("policy")
-        if not (text or "").strip():
+        text = normalise.scalar(self.desired.get("policy"))
+        if not text.strip():
             raise InvalidInput("no content", remedy='give "length" and "rules", or "policy"')
         try:
             policy = parse(text)
