@@ -36,7 +36,7 @@ options:
     type: bool
   options: &options
     description:
-      - Options of the device, all of them, such as C(file_path) and C(mode) of a file, C(address) and C(socket_type) of a socket, C(facility) and C(tag) of syslog.
+      - Options of the device, all of them, such as C(file_path) and C(mode) of a file, C(address) of a socket, C(facility) and C(tag) of syslog.
       - The target must be writable for the server's user on every node.
     type: dict
   replace: &replace
