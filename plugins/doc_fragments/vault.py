@@ -44,7 +44,7 @@ options:
     type: int
     default: 4
   client_cert:
-    description: Path of a PEM client certificate, for servers that ask for one and for O(auth_method=cert). E(BAO_CLIENT_CERT), E(VAULT_CLIENT_CERT).
+    description: Path of a PEM client certificate, for servers that ask for one and for a login by certificate. E(BAO_CLIENT_CERT), E(VAULT_CLIENT_CERT).
     type: path
   client_key:
     description: Path of the client certificate's private key. E(BAO_CLIENT_KEY), E(VAULT_CLIENT_KEY).
