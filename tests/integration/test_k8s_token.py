@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Any, Callable
 
+from kubernetes import client
 from support.kubernetes_api import KubeApi
 
 
@@ -27,14 +28,8 @@ def test_token_is_written_and_has_the_wanted_audience(
     assert missing.failed
     assert f'service account "{namespace}/probe": does not exist' in missing.msg
 
-    body = {"metadata": {"name": "probe", "namespace": namespace}}
-    kube_api.client().call_api(
-        f"/api/v1/namespaces/{namespace}/serviceaccounts",
-        "POST",
-        body=body,
-        auth_settings=["BearerToken"],
-        response_type="object",
-    )
+    core = client.CoreV1Api(kube_api.client())
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": "probe"}})
     got = run_module("k8s_token", options, must_succeed=True)
     assert stat.S_IMODE(dest.stat().st_mode) == 0o600
     token = dest.read_text().strip()

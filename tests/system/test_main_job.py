@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Lab
+from support.system import Lab
 
 SITE = "playbooks/site.yml"
 
