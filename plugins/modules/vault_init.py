@@ -15,7 +15,8 @@ description:
   - The place for the file is made and synced before the server is asked, so that an answer that comes once finds its place.
     A run that is cut off before the file has its name is completed by the next.
   - With PGP keys the file holds ciphertext only.
-  - With a seal that opens by itself (transit, static, a cloud's key service) the shares are recovery shares; the server's own answer decides which options hold.
+  - With a seal that opens by itself (transit, static, a cloud's key service) the shares are recovery shares;
+    the server's own answer decides which options hold.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault

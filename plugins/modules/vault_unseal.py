@@ -11,7 +11,8 @@ short_description: Unseal the nodes of a Vault or OpenBao cluster that are seale
 version_added: 0.1.0
 description:
   - Looks at each node of O(url) and gives just enough key shares to those that are sealed, all at the same time, and waits until they are unsealed.
-  - Shares come from the key store that P(secretops.vault_eso.vault_init#module) wrote, so that they travel through no option, unless given by O(shares) or O(shares_file).
+  - Shares come from the key store that P(secretops.vault_eso.vault_init#module) wrote, so that they travel through no option,
+    unless given by O(shares) or O(shares_file).
   - A node that is still to join a cluster (C(retry_join)) is waited for; one with a seal that opens by itself is waited for only.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
