@@ -35,15 +35,24 @@ def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("
     for name in required:
         entry[name]["required"] = True
     entry["state"] = {"type": "str", "choices": ["present", "absent"]}
-    return {**{name: dict(option) for name, option in item.items()}, **RECONCILE_SPEC,
-            plural: {"type": "list", "elements": "dict", "no_log": False, "options": entry}}
+    return {
+        **{name: dict(option) for name, option in item.items()},
+        **RECONCILE_SPEC,
+        plural: {"type": "list", "elements": "dict", "no_log": False, "options": entry},
+    }
 
 
 class Module:
     """An AnsibleModule with the collection's habits: items, reconciliation, one way to fail."""
 
-    def __init__(self, argument_spec: Mapping[str, Any], plural: str = "", item: Mapping[str, Any] | None = None,
-                 required: Sequence[str] = ("name",), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        argument_spec: Mapping[str, Any],
+        plural: str = "",
+        item: Mapping[str, Any] | None = None,
+        required: Sequence[str] = ("name",),
+        **kwargs: Any,
+    ) -> None:
         spec = dict(argument_spec)
         self.plural = plural
         self.item = dict(item or {})
@@ -51,7 +60,9 @@ class Module:
         if plural:
             spec.update(bulk_spec(self.item, plural, required))
             kwargs.setdefault("mutually_exclusive", [])
-            kwargs["mutually_exclusive"] = list(kwargs["mutually_exclusive"]) + [[plural, name] for name in required[:1]]
+            kwargs["mutually_exclusive"] = list(kwargs["mutually_exclusive"]) + [
+                [plural, name] for name in required[:1]
+            ]
         kwargs.setdefault("supports_check_mode", True)
         self.ansible = AnsibleModule(argument_spec=spec, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
@@ -76,12 +87,17 @@ class Module:
         else:
             one = {name: self.params[name] for name in self.item}
             if self.params.get("purge"):
-                raise InvalidInput("purge without a list would delete everything else", 'option "purge"',
-                                   'declare "%s", empty if nothing is to remain' % self.plural)
+                raise InvalidInput(
+                    "purge without a list would delete everything else",
+                    'option "purge"',
+                    'declare "%s", empty if nothing is to remain' % self.plural,
+                )
             missing = [name for name in self.required if one.get(name) is None]
             if missing:
-                raise InvalidInput("missing required arguments: %s" % ", ".join(missing),
-                                   remedy='give them, or a list as "%s"' % self.plural)
+                raise InvalidInput(
+                    "missing required arguments: %s" % ", ".join(missing),
+                    remedy='give them, or a list as "%s"' % self.plural,
+                )
             items = [dict(one, state=self.params["state"])]
         return items
 
@@ -96,13 +112,18 @@ class Module:
         for holder in [self.params, *(self.params.get(self.plural) or [])]:
             if isinstance(holder.get(option), dict):
                 gone.append(holder[option])
-                holder[option] = {key: redact.HIDDEN for key in holder[option]}
+                holder[option] = dict.fromkeys(holder[option], redact.HIDDEN)
         shown = [text for text in public if text]
-        kept = {str(self.params.get(name)) for name, spec in self.ansible.argument_spec.items()
-                if spec.get("no_log") and name != option}
+        kept = {
+            str(self.params.get(name))
+            for name, spec in self.ansible.argument_spec.items()
+            if spec.get("no_log") and name != option
+        }
         self.ansible.no_log_values -= {
-            value for value in redact.leaves(gone)
-            if value not in kept and (len(value) < 4 or any(value in text for text in shown))}
+            value
+            for value in redact.leaves(gone)
+            if value not in kept and (len(value) < 4 or any(value in text for text in shown))
+        }
 
     @contextmanager
     def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:
@@ -114,14 +135,17 @@ class Module:
         except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
             frames = traceback.extract_tb(error.__traceback__)[-3:]
             where = " < ".join("%s:%s" % (one.filename.rsplit("/", 1)[-1], one.lineno) for one in reversed(frames))
-            self.ansible.fail_json(msg="unexpected %s at %s: %s; please report this as a bug" % (
-                type(error).__name__, where, redact.scrub(str(error), secrets)))
+            self.ansible.fail_json(
+                msg="unexpected %s at %s: %s; please report this as a bug"
+                % (type(error).__name__, where, redact.scrub(str(error), secrets))
+            )
 
     def reconcile(self, resources: Iterable[Resource], **extra: Any) -> None:
         """Converge the resources and exit with the report; ``extra`` joins the result."""
         resources = list(resources)
-        report = reconcile(resources, self.check_mode, self.params.get("update_secrets") or "always",
-                           self.params.get("workers") or 1)
+        report = reconcile(
+            resources, self.check_mode, self.params.get("update_secrets") or "always", self.params.get("workers") or 1
+        )
         self.finish(report, **extra)
 
     def plan(self, resources: Iterable[Resource]) -> Report:

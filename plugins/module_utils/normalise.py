@@ -172,8 +172,9 @@ def same(value: Any, other: Any, normaliser: Normaliser | None = None) -> bool:
     return left == right
 
 
-def differing(current: Mapping[str, Any], desired: Mapping[str, Any],
-              fields: Mapping[str, Normaliser] | None = None) -> list[str]:
+def differing(
+    current: Mapping[str, Any], desired: Mapping[str, Any], fields: Mapping[str, Normaliser] | None = None
+) -> list[str]:
     """Return the sorted names of the desired fields whose current value is another (a missing one is None)."""
     table = fields or {}
     return sorted(name for name in desired if not same(current.get(name), desired[name], table.get(name)))

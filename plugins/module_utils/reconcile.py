@@ -81,8 +81,9 @@ class Resource:
 class Change:
     """What a plan wants for one resource: ``action``, the differing ``fields``, and what was read (``current``)."""
 
-    def __init__(self, resource: Resource, action: str, current: Mapping[str, Any] | None = None,
-                 fields: Sequence[str] = ()) -> None:
+    def __init__(
+        self, resource: Resource, action: str, current: Mapping[str, Any] | None = None, fields: Sequence[str] = ()
+    ) -> None:
         self.resource = resource
         self.action = action
         self.current = current
@@ -111,9 +112,12 @@ class Change:
                 if name in resource.write_only_fields and name not in shown_before:
                     shown_before[name] = redact.HIDDEN_OLD
         header = "%s (%s)" % (resource.label, self.action)
-        return {"before_header": header, "after_header": header,
-                "before": redact.as_text(shown_before) if self.action != CREATE else "",
-                "after": redact.as_text(shown_after) if self.action != DELETE else ""}
+        return {
+            "before_header": header,
+            "after_header": header,
+            "before": redact.as_text(shown_before) if self.action != CREATE else "",
+            "after": redact.as_text(shown_after) if self.action != DELETE else "",
+        }
 
     def effective(self, check_mode: bool = False) -> bool:
         """Tell whether the object was changed, if only in part, or in check mode would be."""
@@ -123,8 +127,13 @@ class Change:
 
     def result(self, check_mode: bool = False) -> dict[str, Any]:
         """Return the entry of the module's ``results``: nothing in it is secret."""
-        entry: dict[str, Any] = {"kind": self.resource.kind, "name": self.resource.name, "action": self.action,
-                                 "changed": self.effective(check_mode), "fields": self.fields}
+        entry: dict[str, Any] = {
+            "kind": self.resource.kind,
+            "name": self.resource.name,
+            "action": self.action,
+            "changed": self.effective(check_mode),
+            "fields": self.fields,
+        }
         if self.resource.info:
             entry["info"] = self.resource.info
         if self.error is not None:
@@ -171,16 +180,24 @@ class Report:
             count = self.summary()
             done = count["create"] + count["update"] + count["delete"]
             text += " (%d failed, %d %s, %d unchanged, %d not reached)" % (
-                count["failed"], done, "would change" if self.check_mode else "changed", count["none"],
-                count["not_reached"])
+                count["failed"],
+                done,
+                "would change" if self.check_mode else "changed",
+                count["none"],
+                count["not_reached"],
+            )
         return text
 
     def as_result(self) -> dict[str, Any]:
         """Return the mapping for exit_json and fail_json."""
-        result: dict[str, Any] = {"changed": self.changed, "summary": self.summary(),
-                                  "results": [change.result(self.check_mode) for change in self.changes],
-                                  "diff": [diff for diff in (change.diff() for change in self.changes
-                                                             if change.effective(self.check_mode)) if diff]}
+        result: dict[str, Any] = {
+            "changed": self.changed,
+            "summary": self.summary(),
+            "results": [change.result(self.check_mode) for change in self.changes],
+            "diff": [
+                diff for diff in (change.diff() for change in self.changes if change.effective(self.check_mode)) if diff
+            ],
+        }
         if len(self.changes) == 1 and self.changes[0].resource.info:
             result.update({key: value for key, value in self.changes[0].resource.info.items() if key not in result})
         return result
@@ -192,6 +209,7 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
             function(change)
         except SecretopsError as error:
             change.error = error.at(change.resource.label)
+
     if workers <= 1 or len(changes) <= 1:
         for change in changes:
             guarded(change)
@@ -233,6 +251,7 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
                 names = sorted(set(names) | (resource.write_only_fields & set(resource.desired)))
             change.fields = names
             change.action = UPDATE if names else NONE
+
     _each(look, changes, workers)
     return changes
 
@@ -250,12 +269,17 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
             change.resource.delete(change)
         else:
             change.resource.write(change)
+
     writes = [change for change in pending if change.action != DELETE]
     deletes = [change for change in pending if change.action == DELETE]
-    batches = [[change for change in writes if change.resource.rank == rank]
-               for rank in sorted({change.resource.rank for change in writes})]
-    batches += [[change for change in deletes if change.resource.rank == rank]
-                for rank in sorted({change.resource.rank for change in deletes}, reverse=True)]
+    batches = [
+        [change for change in writes if change.resource.rank == rank]
+        for rank in sorted({change.resource.rank for change in writes})
+    ]
+    batches += [
+        [change for change in deletes if change.resource.rank == rank]
+        for rank in sorted({change.resource.rank for change in deletes}, reverse=True)
+    ]
     for batch in batches:
         _each(act, batch, workers)
         if any(change.error is not None for change in batch):
@@ -267,8 +291,9 @@ def unmanaged(existing: Iterable[str], declared: Iterable[str], protected: Itera
     return sorted(set(existing) - set(declared) - set(protected))
 
 
-def reconcile(resources: Iterable[Resource], check_mode: bool = False, update_secrets: str = "always",
-              workers: int = 4) -> Report:
+def reconcile(
+    resources: Iterable[Resource], check_mode: bool = False, update_secrets: str = "always", workers: int = 4
+) -> Report:
     """Plan, and apply unless in check mode. Objects that could not be read are left alone; the others go on."""
     changes = plan(resources, update_secrets, workers)
     report = Report(changes, check_mode)

@@ -14,16 +14,24 @@ HIDDEN_OLD = "(hidden, other value)"
 HIDDEN_NEW = "(hidden, new value)"
 
 
-def pair(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, secret: Collection[str],
-         differing: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+def pair(
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    secret: Collection[str],
+    differing: Collection[str] = (),
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return copies of two states with the values of secret fields replaced.
 
     A secret field that differs stays visible as a difference: both sides get other placeholders. ``"*"`` in ``secret``
     makes every field secret.
     """
+
     def one(side: Mapping[str, Any] | None, changed: str) -> dict[str, Any]:
-        return {name: (changed if name in differing else HIDDEN) if ("*" in secret or name in secret) else value
-                for name, value in (side or {}).items()}
+        return {
+            name: (changed if name in differing else HIDDEN) if ("*" in secret or name in secret) else value
+            for name, value in (side or {}).items()
+        }
+
     return one(before, HIDDEN_OLD), one(after, HIDDEN_NEW)
 
 

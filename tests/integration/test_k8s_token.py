@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from kubernetes import client
+
 from support.kubernetes_api import KubeApi
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a platform team relies on, on a converged lab, in the order of a working day. Molecule runs it as verification."""
+"""What a platform team relies on, on a converged lab, in the order of a working day. Molecule verifies by it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from support.system import Lab
 
 SITE = "playbooks/site.yml"
@@ -39,7 +40,9 @@ def test_root_token_is_gone(lab: Lab) -> None:
     assert (lab.credentials / "unseal-keys.json").stat().st_mode & 0o777 == 0o600
     accessors = json.loads(lab.bao("list", "-format=json", "auth/token/accessors"))
     policies = [
-        json.loads(lab.bao("write", "-format=json", "auth/token/lookup-accessor", f"accessor={accessor}"))["data"]["policies"]
+        json.loads(lab.bao("write", "-format=json", "auth/token/lookup-accessor", f"accessor={accessor}"))["data"][
+            "policies"
+        ]
         for accessor in accessors
     ]
     assert policies, "at least the token of this test is there"
@@ -65,7 +68,9 @@ def test_a_patched_value_arrives_within_the_refresh_interval(lab: Lab, eventuall
 def test_a_patched_value_arrives_at_once_when_forced(lab: Lab, eventually: Callable[..., None]) -> None:
     value = f"forced-{time.time_ns()}"
     lab.bao("kv", "patch", "-mount=secret", "cache/redis", f"password={value}")
-    lab.kubectl("annotate", "externalsecret", "-n", "production", "redis", f"force-sync={time.time_ns()}", "--overwrite")
+    lab.kubectl(
+        "annotate", "externalsecret", "-n", "production", "redis", f"force-sync={time.time_ns()}", "--overwrite"
+    )
     eventually(lambda: lab.secret("production", "redis")["password"] == value, 10, "the forced value")
 
 
@@ -94,7 +99,7 @@ def test_check_mode_shows_exactly_what_a_person_changed_and_the_next_run_repairs
 
 def test_functional_validation_passes_and_writes_a_report(lab: Lab) -> None:
     lab.play("playbooks/validate.yml").succeeded()
-    suite = ET.parse(lab.directory / "validation.xml").getroot().find("testsuite")
+    suite = ET.parse(lab.directory / "validation.xml").getroot().find("testsuite")  # noqa: S314 (our own file)
     assert suite is not None
     assert int(suite.get("tests", 0)) == 11
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "0")
@@ -174,7 +179,9 @@ def test_no_secret_is_in_any_output_journal_argument_or_temporary_file(lab: Lab,
     for line in process.stdout:
         output.append(line)
         if line.startswith("TASK ") or len(output) % 50 == 0:
-            arguments.add(subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout)
+            arguments.add(
+                subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+            )
     assert process.wait() == 0
     lab.outputs.append("".join(output))
 

@@ -30,7 +30,8 @@ fetch() {
   [ ! -f "$name" ] || return 0
   rm -rf fetch && mkdir fetch
   (cd fetch && in_suite "$@")
-  mv fetch/$pattern "$name" # the pattern is meant to expand
+  # shellcheck disable=SC2086 # the pattern is meant to expand
+  mv fetch/$pattern "$name"
   rm -rf fetch
 }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 KINDS = {
     "SecretStore",

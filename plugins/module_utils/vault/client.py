@@ -14,13 +14,15 @@ import ssl
 import threading
 import time
 import traceback
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import InvalidInput, SecretopsError
 
 try:
     import requests
     from hvac.adapters import RawAdapter
+
     HVAC_ERROR = None
 except ImportError:
     HVAC_ERROR = traceback.format_exc()
@@ -29,9 +31,21 @@ except ImportError:
 RETRY_STATUS = frozenset((412, 429, 502, 503))
 POOL = 16
 #: paths that want the capability sudo as well. Source: /docs/concepts/policies#root-protected-api-endpoints
-SUDO = ("sys/auth/", "sys/audit", "sys/config/cors", "sys/config/ui/", "sys/leases/lookup/", "sys/leases/revoke-force/",
-        "sys/leases/revoke-prefix/", "sys/plugins/catalog/", "sys/raw", "sys/rotate", "sys/seal", "sys/step-down",
-        "sys/storage/raft/snapshot-auto/")
+SUDO = (
+    "sys/auth/",
+    "sys/audit",
+    "sys/config/cors",
+    "sys/config/ui/",
+    "sys/leases/lookup/",
+    "sys/leases/revoke-force/",
+    "sys/leases/revoke-prefix/",
+    "sys/plugins/catalog/",
+    "sys/raw",
+    "sys/rotate",
+    "sys/seal",
+    "sys/step-down",
+    "sys/storage/raft/snapshot-auto/",
+)
 CAPABILITY = {"GET": "read", "LIST": "list", "POST": "update", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -71,12 +85,18 @@ def certificate_problem(error: Exception, url: str, ca_cert: str | None) -> Vaul
     """Return the error for a failed TLS handshake."""
     detail = str(error)
     if "Hostname mismatch" in detail or "IP address mismatch" in detail or "doesn't match" in detail:
-        return Unreachable("the server's certificate is for another name", url,
-                           'set "tls_server_name" to a name in the certificate, or correct the address')
+        return Unreachable(
+            "the server's certificate is for another name",
+            url,
+            'set "tls_server_name" to a name in the certificate, or correct the address',
+        )
     if "CERTIFICATE_VERIFY_FAILED" in detail or "unable to get" in detail or "certificate verify failed" in detail:
-        return Unreachable("the server's certificate is not signed by %s" % (
-            "the CA in %s" % ca_cert if ca_cert else "a CA that this machine trusts"), url,
-            'set "ca_cert" (VAULT_CACERT, BAO_CACERT) to the file of the CA that signed it')
+        return Unreachable(
+            "the server's certificate is not signed by %s"
+            % ("the CA in %s" % ca_cert if ca_cert else "a CA that this machine trusts"),
+            url,
+            'set "ca_cert" (VAULT_CACERT, BAO_CACERT) to the file of the CA that signed it',
+        )
     if "WRONG_VERSION_NUMBER" in detail or "wrong version number" in detail or "record layer" in detail:
         return Unreachable("the port does not speak TLS", url, 'use "http://", or correct the port')
     return Unreachable("TLS failed: %s" % detail.splitlines()[0][:200], url)
@@ -103,20 +123,36 @@ class Client:
     ``timeout`` in seconds for one request; ``retries``: how often an idempotent request is repeated.
     """
 
-    def __init__(self, urls: Sequence[str], *, token: str | None = None, namespace: str | None = None,
-                 ca_cert: str | None = None, validate_certs: bool = True, tls_server_name: str | None = None,
-                 client_cert: str | None = None, client_key: str | None = None, timeout: int = 30,
-                 retries: int = 4) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        token: str | None = None,
+        namespace: str | None = None,
+        ca_cert: str | None = None,
+        validate_certs: bool = True,
+        tls_server_name: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        timeout: int = 30,
+        retries: int = 4,
+    ) -> None:
         if not urls:
-            raise InvalidInput("no address of a Vault server is known", 'option "url"',
-                               "set it, or the environment variable VAULT_ADDR or BAO_ADDR")
+            raise InvalidInput(
+                "no address of a Vault server is known",
+                'option "url"',
+                "set it, or the environment variable VAULT_ADDR or BAO_ADDR",
+            )
         for url in urls:
             if not url.startswith(("https://", "http://")):
                 raise InvalidInput('"%s" is not a URL' % url, 'option "url"', "write https://host:8200")
         for option, name in (("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key)):
             if name and not os.path.exists(name):
-                raise InvalidInput('no such file: "%s"' % name, 'option "%s"' % option,
-                                   "give the path of an existing PEM file on the machine where the module runs")
+                raise InvalidInput(
+                    'no such file: "%s"' % name,
+                    'option "%s"' % option,
+                    "give the path of an existing PEM file on the machine where the module runs",
+                )
         self.urls = [url.rstrip("/") for url in urls]
         self.url = self.urls[0]
         self.token = token
@@ -138,8 +174,9 @@ class Client:
             if ca_cert and os.path.isfile(ca_cert):
                 ssl.create_default_context().load_verify_locations(ca_cert)
         except (ssl.SSLError, OSError) as error:
-            raise InvalidInput("%s holds no PEM certificate" % ca_cert, 'option "ca_cert"',
-                               "give the CA's certificate as PEM") from error
+            raise InvalidInput(
+                "%s holds no PEM certificate" % ca_cert, 'option "ca_cert"', "give the CA's certificate as PEM"
+            ) from error
         if client_cert:
             self.session.cert = (client_cert, client_key) if client_key else client_cert
         if not validate_certs:
@@ -166,11 +203,29 @@ class Client:
         other.namespace = namespace.strip("/") if namespace else None
         return other
 
-    def _send(self, url: str, method: str, path: str, token: str | None, data: Any, params: Any,
-              headers: Mapping[str, str] | None) -> Any:
-        adapter = RawAdapter(base_uri=url, token=token, namespace=self.namespace, timeout=self.timeout,
-                             verify=self.session.verify, cert=self.session.cert, session=self.session,
-                             allow_redirects=True, ignore_exceptions=True, strict_http=False, request_header=True)
+    def _send(
+        self,
+        url: str,
+        method: str,
+        path: str,
+        token: str | None,
+        data: Any,
+        params: Any,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
+        adapter = RawAdapter(
+            base_uri=url,
+            token=token,
+            namespace=self.namespace,
+            timeout=self.timeout,
+            verify=self.session.verify,
+            cert=self.session.cert,
+            session=self.session,
+            allow_redirects=True,
+            ignore_exceptions=True,
+            strict_http=False,
+            request_header=True,
+        )
         self.requests += 1
         kwargs: dict[str, Any] = {}
         if data is not None:
@@ -178,17 +233,31 @@ class Client:
         if params:
             kwargs["params"] = params
         try:
-            answer = adapter.request(method.lower() if method != "LIST" else "list", "/v1/" + path.lstrip("/"),
-                                     headers=dict(headers or {}), raise_exception=False, **kwargs)
+            answer = adapter.request(
+                method.lower() if method != "LIST" else "list",
+                "/v1/" + path.lstrip("/"),
+                headers=dict(headers or {}),
+                raise_exception=False,
+                **kwargs,
+            )
         except requests.exceptions.SSLError as error:
             raise certificate_problem(error, url, self.ca_cert) from error
         except requests.exceptions.Timeout as error:
-            raise Unreachable("no answer within %s seconds" % self.timeout, url,
-                              'check that the server runs and the address is right, or raise "timeout"') from error
+            raise Unreachable(
+                "no answer within %s seconds" % self.timeout,
+                url,
+                'check that the server runs and the address is right, or raise "timeout"',
+            ) from error
         except requests.exceptions.ConnectionError as error:
-            reason = "connection refused" if "refused" in str(error) else (
-                "the name does not resolve" if "Name or service" in str(error) or "getaddrinfo" in str(error)
-                or "NameResolution" in str(error) else "the connection failed")
+            reason = (
+                "connection refused"
+                if "refused" in str(error)
+                else (
+                    "the name does not resolve"
+                    if "Name or service" in str(error) or "getaddrinfo" in str(error) or "NameResolution" in str(error)
+                    else "the connection failed"
+                )
+            )
             raise Unreachable(reason, url, "check that the server runs and the address is right") from error
         except requests.exceptions.RequestException as error:
             raise Unreachable("the request failed (%s)" % type(error).__name__, url) from error
@@ -199,9 +268,15 @@ class Client:
     def health(self, url: str | None = None) -> dict[str, Any] | None:
         """Return ``sys/health`` of one address, whatever its state, or None when nothing answers."""
         try:
-            answer = self._send(url or self.url, "GET", "sys/health", None, None,
-                                {"standbyok": "true", "perfstandbyok": "true", "sealedcode": "200",
-                                 "uninitcode": "200"}, None)
+            answer = self._send(
+                url or self.url,
+                "GET",
+                "sys/health",
+                None,
+                None,
+                {"standbyok": "true", "perfstandbyok": "true", "sealedcode": "200", "uninitcode": "200"},
+                None,
+            )
             return dict(answer.json())
         except Unreachable as error:
             if "certificate" in error.what:
@@ -216,21 +291,36 @@ class Client:
             if self._chosen:
                 return self.url
             states = [(url, self.health(url)) for url in self.urls]
-            usable = [(url, state) for url, state in states
-                      if state is not None and state.get("initialized") and not state.get("sealed")]
+            usable = [
+                (url, state)
+                for url, state in states
+                if state is not None and state.get("initialized") and not state.get("sealed")
+            ]
             if usable:
                 self.url = next((url for url, state in usable if not state.get("standby")), usable[0][0])
             elif any(state is not None for _url, state in states):
                 self.url = next(url for url, state in states if state is not None)
             else:
-                raise Unreachable("none of the addresses answers", ", ".join(self.urls),
-                                  "check that the servers run and the addresses are right")
+                raise Unreachable(
+                    "none of the addresses answers",
+                    ", ".join(self.urls),
+                    "check that the servers run and the addresses are right",
+                )
             self._chosen = True
             return self.url
 
-    def request(self, method: str, path: str, data: Any = None, params: Mapping[str, Any] | None = None, *,
-                idempotent: bool | None = None, missing_ok: bool = False, authenticated: bool = True,
-                headers: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+    def request(
+        self,
+        method: str,
+        path: str,
+        data: Any = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        idempotent: bool | None = None,
+        missing_ok: bool = False,
+        authenticated: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
         """Send a request and return the JSON answer ({} when it is empty), or None for 404 with ``missing_ok``.
 
         Repeats an idempotent one (by default GET, LIST, PUT, DELETE) after 412, 429, 502, 503 and connection errors.
@@ -247,12 +337,12 @@ class Client:
             except Unreachable as error:
                 if last or "TLS" in error.what or "certificate" in error.what or "resolve" in error.what:
                     raise
-                time.sleep(min(0.2 * 2 ** attempt, 3))
+                time.sleep(min(0.2 * 2**attempt, 3))
                 with self._lock:
                     self._chosen = len(self.urls) == 1
                 continue
             if self._may_pass(answer) and not last and not self._is_sealed(answer):
-                time.sleep(min(float(answer.headers.get("Retry-After") or 0) or 0.2 * 2 ** attempt, 5))
+                time.sleep(min(float(answer.headers.get("Retry-After") or 0) or 0.2 * 2**attempt, 5))
                 continue
             return self._understand(answer, method, path, missing_ok)
         raise AssertionError("unreachable")
@@ -289,19 +379,28 @@ class Client:
         if status == 403:
             error = self._denied(method, path, text)
         elif status == 404:
-            error = VaultError("does not exist%s" % (" (%s)" % text if text else ""), path,
-                               "check the path and that the engine or auth method is mounted there")
+            error = VaultError(
+                "does not exist%s" % (" (%s)" % text if text else ""),
+                path,
+                "check the path and that the engine or auth method is mounted there",
+            )
         elif status == 503 and "sealed" in text.lower():
             state = self.health(self.url) or {}
             if state and not state.get("initialized", True):
-                error = Sealed("the server is not initialised", self.url,
-                               "run the role vault_cluster or the module vault_init first")
+                error = Sealed(
+                    "the server is not initialised",
+                    self.url,
+                    "run the role vault_cluster or the module vault_init first",
+                )
             else:
                 error = Sealed("the server is sealed", self.url, "unseal it: the role vault_cluster or vault_unseal")
         elif status in (400, 405, 422):
             if "not initialized" in text.lower():
-                error = Sealed("the server is not initialised", self.url,
-                               "run the role vault_cluster or the module vault_init first")
+                error = Sealed(
+                    "the server is not initialised",
+                    self.url,
+                    "run the role vault_cluster or the module vault_init first",
+                )
             else:
                 error = BadRequest("the server refuses it: %s" % (text or "status %d" % status), path)
         else:
@@ -318,9 +417,15 @@ class Client:
             if self._token_state is None:
                 try:
                     look = self._send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
-                    known = look.status_code == 200 or b"permission denied" not in look.content.lower() or (
-                        b"invalid token" not in look.content.lower() and b"bad token" not in look.content.lower()
-                        and self._capabilities(path) is not None)
+                    known = (
+                        look.status_code == 200
+                        or b"permission denied" not in look.content.lower()
+                        or (
+                            b"invalid token" not in look.content.lower()
+                            and b"bad token" not in look.content.lower()
+                            and self._capabilities(path) is not None
+                        )
+                    )
                     self._token_state = "valid" if known else "invalid"
                 except Unreachable:
                     self._token_state = "valid"
@@ -332,8 +437,12 @@ class Client:
         if path.startswith(SUDO):
             needed.append("sudo")
         where = "%s/%s" % (self.namespace, path) if self.namespace else path
-        return PermissionDenied("permission denied", where, 'the token\'s policies lack: path "%s" { capabilities = [%s] }' % (
-            path, ", ".join('"%s"' % item for item in needed)))
+        return PermissionDenied(
+            "permission denied",
+            where,
+            'the token\'s policies lack: path "%s" { capabilities = [%s] }'
+            % (path, ", ".join('"%s"' % item for item in needed)),
+        )
 
     def _capabilities(self, path: str) -> Any:
         answer = self._send(self.url, "POST", "sys/capabilities-self", self.token, {"paths": [path]}, None, None)
@@ -341,7 +450,9 @@ class Client:
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
-    def read(self, path: str, params: Mapping[str, Any] | None = None, authenticated: bool = True) -> dict[str, Any] | None:
+    def read(
+        self, path: str, params: Mapping[str, Any] | None = None, authenticated: bool = True
+    ) -> dict[str, Any] | None:
         """Return the ``data`` of a path, None when it does not exist. 403 and outages are errors, never absence."""
         answer = self.request("GET", path, params=params, missing_ok=True, authenticated=authenticated)
         return None if answer is None else data_of(answer)
@@ -351,8 +462,9 @@ class Client:
         answer = self.request("LIST", path, missing_ok=True)
         return list((data_of(answer) if answer else {}).get("keys") or [])
 
-    def write(self, path: str, data: Mapping[str, Any] | None = None, *, method: str = "POST",
-              idempotent: bool = True) -> dict[str, Any]:
+    def write(
+        self, path: str, data: Mapping[str, Any] | None = None, *, method: str = "POST", idempotent: bool = True
+    ) -> dict[str, Any]:
         """Write and return the whole answer. ``idempotent=False`` for what must never be repeated blindly."""
         return self.request(method, path, dict(data or {}), idempotent=idempotent) or {}
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, ClassVar, Mapping
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..errors import InvalidInput
 from .client import BadRequest, Client, PermissionDenied, env
@@ -24,8 +25,11 @@ def read_secret_file(path: str, option: str) -> str:
         with open(os.path.expanduser(path), encoding="utf-8") as handle:
             text = handle.read().strip()
     except OSError as error:
-        raise InvalidInput("cannot read %s (%s)" % (path, error.strerror), 'option "%s"' % option,
-                           "give the path of a readable file on the machine where the module runs") from error
+        raise InvalidInput(
+            "cannot read %s (%s)" % (path, error.strerror),
+            'option "%s"' % option,
+            "give the path of a readable file on the machine where the module runs",
+        ) from error
     if not text:
         raise InvalidInput("%s is empty" % path, 'option "%s"' % option)
     return text
@@ -45,8 +49,10 @@ class Login:
         """Raise InvalidInput when an option is missing."""
         for name in names:
             if not self.params.get(name) and not (name + "_file" in self.params and self.params.get(name + "_file")):
-                raise InvalidInput('auth_method "%s" needs "%s"' % (self.method, name),
-                                   remedy='set "%s"%s' % (name, ' or "%s_file"' % name if name + "_file" in self.params else ""))
+                raise InvalidInput(
+                    'auth_method "%s" needs "%s"' % (self.method, name),
+                    remedy='set "%s"%s' % (name, ' or "%s_file"' % name if name + "_file" in self.params else ""),
+                )
 
     def value(self, name: str) -> str:
         """Return an option's value, or the text of the file that ``<name>_file`` names."""
@@ -71,17 +77,23 @@ class Login:
             answer = client.request("POST", self.path(), self.payload(), idempotent=False, authenticated=False)
         except (PermissionDenied, BadRequest) as error:
             error.remedy = error.remedy or 'check the credentials, the role and that "%s" is the method\'s mount' % (
-                self.params.get("auth_mount") or self.mount)
-            error.what = "login by %s refused: %s" % (self.method, error.what.replace("the server refuses it: ", "").replace(
-                "no token was given", "permission denied"))
+                self.params.get("auth_mount") or self.mount
+            )
+            error.what = "login by %s refused: %s" % (
+                self.method,
+                error.what.replace("the server refuses it: ", "").replace("no token was given", "permission denied"),
+            )
             if isinstance(error, PermissionDenied):
                 error.remedy = 'check the credentials, the role and that "%s" is the method\'s mount' % (
-                    self.params.get("auth_mount") or self.mount)
+                    self.params.get("auth_mount") or self.mount
+                )
             error.args = (error.sentence(),)
             raise
         auth = (answer or {}).get("auth") or {}
         if not auth.get("client_token"):
-            raise PermissionDenied("the server wants a second factor", self.path(), "log in without MFA, or by another method")
+            raise PermissionDenied(
+                "the server wants a second factor", self.path(), "log in without MFA, or by another method"
+            )
         return str(auth["client_token"])
 
 
@@ -103,8 +115,11 @@ class TokenLogin(Login):
             path = os.path.expanduser(name)
             if os.path.isfile(path):
                 return read_secret_file(path, "token_file")
-        raise InvalidInput("no token is known", 'auth_method "token"',
-                           'set "token", "token_file", VAULT_TOKEN or BAO_TOKEN, or choose another "auth_method"')
+        raise InvalidInput(
+            "no token is known",
+            'auth_method "token"',
+            'set "token", "token_file", VAULT_TOKEN or BAO_TOKEN, or choose another "auth_method"',
+        )
 
 
 class AppRoleLogin(Login):
@@ -186,8 +201,10 @@ class CertLogin(Login):
         return {"name": self.params["auth_role"]} if self.params.get("auth_role") else {}
 
 
-METHODS: dict[str, type[Login]] = {cls.method: cls for cls in (
-    TokenLogin, AppRoleLogin, JwtLogin, KubernetesLogin, UserpassLogin, LdapLogin, CertLogin)}
+METHODS: dict[str, type[Login]] = {
+    cls.method: cls
+    for cls in (TokenLogin, AppRoleLogin, JwtLogin, KubernetesLogin, UserpassLogin, LdapLogin, CertLogin)
+}
 
 
 def login_for(params: Mapping[str, Any]) -> Login:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..module import UPDATE_SECRETS_SPEC, Module
 from .client import HVAC_ERROR, Client, SecretopsError, env
@@ -46,30 +47,50 @@ def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
     validate = params.get("validate_certs")
     if validate is None:
         validate = (env("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
-    return Client(urls, token=token, namespace=params.get("namespace") or env("NAMESPACE"),
-                  ca_cert=params.get("ca_cert") or env("CACERT"), validate_certs=validate,
-                  tls_server_name=params.get("tls_server_name") or env("TLS_SERVER_NAME"),
-                  client_cert=params.get("client_cert") or env("CLIENT_CERT"),
-                  client_key=params.get("client_key") or env("CLIENT_KEY"),
-                  timeout=params["timeout"], retries=params["retries"])
+    return Client(
+        urls,
+        token=token,
+        namespace=params.get("namespace") or env("NAMESPACE"),
+        ca_cert=params.get("ca_cert") or env("CACERT"),
+        validate_certs=validate,
+        tls_server_name=params.get("tls_server_name") or env("TLS_SERVER_NAME"),
+        client_cert=params.get("client_cert") or env("CLIENT_CERT"),
+        client_key=params.get("client_key") or env("CLIENT_KEY"),
+        timeout=params["timeout"],
+        retries=params["retries"],
+    )
 
 
 class VaultModule(Module):
     """A module that talks to Vault. ``login=False``: without a token, for the server's life before there is one."""
 
-    def __init__(self, argument_spec: Mapping[str, Any] | None = None, plural: str = "",
-                 item: Mapping[str, Any] | None = None, required: Sequence[str] = ("name",), login: bool = True,
-                 update_secrets: bool = False, **kwargs: Any) -> None:
-        spec = {**CONNECTION_SPEC, **(LOGIN_SPEC if login else {}), **(UPDATE_SECRETS_SPEC if update_secrets else {}),
-                **(argument_spec or {})}
+    def __init__(
+        self,
+        argument_spec: Mapping[str, Any] | None = None,
+        plural: str = "",
+        item: Mapping[str, Any] | None = None,
+        required: Sequence[str] = ("name",),
+        login: bool = True,
+        update_secrets: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        spec = {
+            **CONNECTION_SPEC,
+            **(LOGIN_SPEC if login else {}),
+            **(UPDATE_SECRETS_SPEC if update_secrets else {}),
+            **(argument_spec or {}),
+        }
         super().__init__(spec, plural, item, required, **kwargs)
         self.login = login
         self.require("hvac", HVAC_ERROR)
 
     def secrets(self) -> list[str]:
         """Return the secrets among the login's options, for what messages must not hold."""
-        return [value for name, value in self.params.items()
-                if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)]
+        return [
+            value
+            for name, value in self.params.items()
+            if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)
+        ]
 
     @contextmanager
     def client(self) -> Iterator[Client]:
