@@ -16,6 +16,8 @@ from .client import BadRequest, Client, Unreachable, VaultError
 
 AUTOPILOT = "sys/storage/raft/autopilot/configuration"
 PAUSE = 1.0
+#: seconds without contact to the leader after which an unhealthy peer counts as silent; autopilot's own default
+CONTACT = 10
 
 
 def peers(client: Client) -> list[dict[str, Any]]:
@@ -56,9 +58,24 @@ def autopilot_state(client: Client) -> dict[str, Any]:
         return {}
 
 
+def silent(peer: Mapping[str, Any]) -> bool:
+    """Tell whether a peer does not answer.
+
+    ``node_status`` stays ``alive`` for ``dead_server_last_contact_threshold``, 24 hours by default: before
+    that only an unhealthy peer's last contact tells. One that has just joined is unhealthy too, and in contact.
+    """
+    if peer["status"] not in (None, "alive"):
+        return True
+    try:
+        contact = normalise.seconds(peer["last_contact"]) or 0
+    except InvalidInput:
+        contact = 0  # microseconds
+    return peer["healthy"] is False and contact > CONTACT
+
+
 def dead(found: list[dict[str, Any]]) -> list[str]:
     """Return the ids of the peers that do not answer."""
-    return [str(peer["id"]) for peer in found if peer["status"] not in (None, "alive")]
+    return [str(peer["id"]) for peer in found if silent(peer)]
 
 
 class Autopilot(Resource):
@@ -119,7 +136,7 @@ class Peer(Resource):
             return None
         if peer["leader"]:
             raise InvalidInput("is the leader", remedy="stop it or let it step down first")
-        if peer["status"] == "alive" and not self.force:
+        if peer["status"] == "alive" and not silent(peer) and not self.force:
             raise InvalidInput("is alive", remedy='stop that server first, or set "force" to remove it all the same')
         return {"address": peer["address"], "voter": peer["voter"], "status": peer["status"]}
 
@@ -161,9 +178,9 @@ class Quorum(Resource):
         if self.voters is not None and len(voters) < self.voters:
             return "has %d voters (%s) of %d" % (len(voters), ", ".join(voters), self.voters)
         # a voter that is down counts in the configuration, and answers nothing
-        silent = [name for name in self.info["dead_peers"] if name in voters]
-        if self.voters is not None and len(voters) - len(silent) < self.voters:
-            return "%s does not answer" % ", ".join(silent)
+        lost = [name for name in self.info["dead_peers"] if name in voters]
+        if self.voters is not None and len(voters) - len(lost) < self.voters:
+            return "%s does not answer" % ", ".join(lost)
         return ""
 
     def read(self) -> Mapping[str, Any] | None:
