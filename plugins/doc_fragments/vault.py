@@ -43,6 +43,12 @@ options:
     description: How often a request that may be repeated safely is repeated after a connection error or the answers 412, 429, 502 and 503.
     type: int
     default: 4
+  follow_redirects:
+    description:
+      - Whether a standby may send the module on to the active node.
+      - With V(false) a node that redirects instead of forwarding is an error, which proves that a standby can forward.
+    type: bool
+    default: true
   client_cert:
     description: Path of a PEM client certificate, for servers that ask for one and for a login by certificate. E(BAO_CLIENT_CERT), E(VAULT_CLIENT_CERT).
     type: path

@@ -136,6 +136,7 @@ class Client:
         client_key: str | None = None,
         timeout: int = 30,
         retries: int = 4,
+        follow_redirects: bool = True,
     ) -> None:
         if not urls:
             raise InvalidInput(
@@ -160,6 +161,7 @@ class Client:
         self.ca_cert = ca_cert
         self.timeout = timeout
         self.retries = retries
+        self.follow_redirects = follow_redirects
         self._chosen = len(self.urls) == 1
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -221,7 +223,7 @@ class Client:
             verify=self.session.verify,
             cert=self.session.cert,
             session=self.session,
-            allow_redirects=True,
+            allow_redirects=self.follow_redirects,
             ignore_exceptions=True,
             strict_http=False,
             request_header=True,
@@ -365,6 +367,14 @@ class Client:
         if not isinstance(body, dict):
             body = {"data": body}
         status = answer.status_code
+        if status in (301, 302, 303, 307, 308) and not self.follow_redirects:
+            redirected = VaultError(
+                "%s: the node answers with a redirect instead of forwarding the request" % path,
+                self.url,
+                "let the nodes reach each other's cluster port, with versions that can forward to each other",
+            )
+            redirected.status = status
+            raise redirected
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
             return body
         errors = [str(item).strip() for item in body.get("errors") or []]

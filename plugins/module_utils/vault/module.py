@@ -21,6 +21,7 @@ CONNECTION_SPEC: dict[str, Any] = {
     "namespace": {"type": "str"},
     "timeout": {"type": "int", "default": 30},
     "retries": {"type": "int", "default": 4},
+    "follow_redirects": {"type": "bool", "default": True},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
 }
@@ -58,6 +59,7 @@ def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
         client_key=params.get("client_key") or env("CLIENT_KEY"),
         timeout=params["timeout"],
         retries=params["retries"],
+        follow_redirects=params["follow_redirects"],
     )
 
 
