@@ -1,0 +1,122 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters through which the role drift turns results of check mode into a report."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable
+
+CLEAN, DRIFT, FAILED = "clean", "drift", "failed"
+
+
+def _lines(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return value.splitlines()
+    return json.dumps(value, indent=2, sort_keys=True, default=str).splitlines() if value else []
+
+
+def _unified(diff: Mapping[str, Any]) -> list[str]:
+    """Return what differs as lines that begin with a space, ``-`` (is) or ``+`` (is declared)."""
+    lines = list(difflib.unified_diff(_lines(diff.get("before")), _lines(diff.get("after")), n=2, lineterm=""))
+    return [line for line in lines[2:] if not line.startswith("@@")]
+
+
+def _from_engine(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the changes and errors of a result of this collection's modules, whose diffs hide secrets."""
+    diffs = result.get("diff") or []
+    by_header = {str(one.get("before_header")): one for one in ([diffs] if isinstance(diffs, Mapping) else diffs)}
+    changes, errors = [], []
+    for entry in result["results"]:
+        one = {name: entry.get(name) for name in ("kind", "name", "action")}
+        if entry.get("error"):
+            errors.append({"kind": one["kind"], "name": one["name"], "message": entry["error"]})
+        elif entry.get("changed"):
+            diff = by_header.get('%s "%s" (%s)' % (one["kind"], one["name"], one["action"]), {})
+            changes.append({**one, "fields": list(entry.get("fields") or []), "diff": _unified(diff)})
+    return changes, errors
+
+
+def _from_k8s(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """Return changes, errors and the number of objects of a result of kubernetes.core.k8s."""
+    inner = result.get("result") or {}
+    items = inner.get("results") if isinstance(inner.get("results"), list) else [result]
+    declared = ((result.get("invocation") or {}).get("module_args") or {}).get("resource_definition") or []
+    changes, errors = [], []
+    for number, item in enumerate(items):
+        shown = item.get("result") or (declared[number] if number < len(declared) else {})
+        metadata = shown.get("metadata") or {}
+        name = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
+        one = {"kind": shown.get("kind") or "object", "name": name}
+        message = str((item.get("error") or {}).get("msg") or "")
+        if "namespaces " in message and message.rstrip().endswith("not found"):
+            # What is to be in a namespace that does not exist yet cannot be rehearsed: it would be made as well.
+            changes.append({**one, "action": "create", "fields": [], "diff": []})
+        elif message:
+            errors.append({**one, "message": message})
+        elif item.get("changed"):
+            action = {"create": "create", "delete": "delete"}.get(str(item.get("method")), "update")
+            diff = item.get("diff") or {}
+            changes.append({**one, "action": action, "fields": sorted(diff.get("after") or {}), "diff": _unified(diff)})
+    return changes, errors, len(items)
+
+
+def drift_status(parts: Iterable[Mapping[str, Any]]) -> str:
+    """Return the gravest status of some parts, or hosts: what could not be compared weighs more than a difference."""
+    found = {str(part["status"]) for part in parts}
+    return FAILED if FAILED in found else DRIFT if DRIFT in found else CLEAN
+
+
+def drift_part(result: Mapping[str, Any], name: str, inside: str = "") -> list[dict[str, Any]]:
+    """Return the result of one task in check mode as one part of a report; nothing when the task was skipped."""
+    if result.get("skipped") or not result:
+        return []
+    errors: list[dict[str, Any]] = []
+    if isinstance(result.get("results"), list):
+        changes, errors = _from_engine(result)
+        compared = len(result["results"])
+    elif "method" in result or "result" in result:
+        changes, errors, compared = _from_k8s(result)
+    else:
+        changes, compared = [], 0
+    failed = bool(result.get("failed") or errors)
+    if failed and not errors:
+        errors = [{"kind": "", "name": "", "message": str(result.get("msg") or "the task failed without a message")}]
+    return [
+        {
+            "part": name.replace("_", " "),
+            "inside": inside,
+            "status": FAILED if failed else DRIFT if changes else CLEAN,
+            "compared": compared,
+            "changes": changes,
+            "errors": errors,
+            "warnings": [str(warning) for warning in result.get("warnings") or []],
+        }
+    ]
+
+
+def drift_report(found: Mapping[str, Sequence[Mapping[str, Any]]], started: str = "") -> dict[str, Any]:
+    """Return the report of a whole run from the parts by host."""
+    hosts = [
+        {
+            "host": host,
+            "status": drift_status(parts),
+            "compared": sum(part["compared"] for part in parts),
+            "changes": sum(len(part["changes"]) for part in parts),
+            "errors": sum(len(part["errors"]) for part in parts),
+            "parts": list(parts),
+        }
+        for host, parts in found.items()
+    ]
+    totals = {name: sum(int(host[name]) for host in hosts) for name in ("compared", "changes", "errors")}
+    return {"status": drift_status(hosts), "started": started, **totals, "hosts": hosts}
+
+
+class FilterModule:
+    """Ansible finds the filters here."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"drift_part": drift_part, "drift_report": drift_report}
