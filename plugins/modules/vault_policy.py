@@ -75,7 +75,8 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the policies of the namespace that are not declared, except V(root), V(default) and those in O(protected).
+    description: Delete the policies of the namespace that are not declared, except the servers' own (V(root), V(default)),
+      those by which the module's own token works, and those in O(protected).
     type: bool
     default: false
   protected:
@@ -129,8 +130,7 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import unmanaged
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, policy, products
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, policy
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
 
 RULE = {
@@ -160,8 +160,8 @@ def main() -> None:
         mounts = auth_method.Mounts(client)
         resources = [policy.Policy(client, item, mounts, lenient=module.check_mode) for item in module.items()]
         if module.params["purge"]:
-            protected = [*products.PROTECTED_POLICIES, *module.params["protected"]]
-            for name in unmanaged(policy.existing(client), [item.name for item in resources], protected):
+            declared = [resource.name for resource in resources]
+            for name in policy.surplus(client, declared, module.params["protected"]):
                 resources.append(policy.Policy(client, {"name": name, "state": "absent"}))
         module.reconcile(resources)
 

@@ -166,7 +166,9 @@ class Client:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._token_state: str | None = None
-        self.requests = 0
+        #: how many requests were sent; shared by the clients made of this one
+        self.requests = {"total": 0}
+        self._counting = threading.Lock()
         self.session = requests.Session()
         self.session.trust_env = True
         self.session.mount("https://", _Transport(tls_server_name))
@@ -228,7 +230,8 @@ class Client:
             strict_http=False,
             request_header=True,
         )
-        self.requests += 1
+        with self._counting:
+            self.requests["total"] += 1
         kwargs: dict[str, Any] = {}
         if data is not None:
             kwargs["json"] = data

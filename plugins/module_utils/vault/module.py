@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..module import UPDATE_SECRETS_SPEC, Module
+from ..reconcile import Report
 from .client import HVAC_ERROR, Client, SecretopsError, env
 from .login import METHODS, login_for
 
@@ -84,7 +85,12 @@ class VaultModule(Module):
         }
         super().__init__(spec, plural, item, required, **kwargs)
         self.login = login
+        self.requests: dict[str, int] = {}
         self.require("hvac", HVAC_ERROR)
+
+    def finish(self, report: Report, **extra: Any) -> None:
+        """Exit or fail with the report, and tell how many requests it took."""
+        super().finish(report, requests=dict(self.requests), **extra)
 
     def secrets(self) -> list[str]:
         """Return the secrets among the login's options, for what messages must not hold."""
@@ -103,6 +109,7 @@ class VaultModule(Module):
         secrets = self.secrets()
         with self.failing_clearly(secrets):
             client = connect(self.params)
+            self.requests = client.requests
             login = login_for(self.params) if self.login else None
             try:
                 if login is not None:

@@ -12,7 +12,8 @@ from typing import Any, Callable
 
 from .. import normalise
 from ..errors import InvalidInput
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, unmanaged
+from . import products
 from .auth_method import Mounts
 from .client import Client
 
@@ -173,6 +174,12 @@ class Policy(Resource):
         self.client.delete(self._path())
 
 
-def existing(client: Client) -> list[str]:
-    """Return the names of all policies of the namespace."""
-    return client.list("sys/policies/acl")
+def surplus(client: Client, declared: Iterable[str], protected: Iterable[str]) -> list[str]:
+    """Return the names of the policies that a purge deletes.
+
+    Never among them: the servers' own policies, and those by which this very token works. Raises PermissionDenied.
+    """
+    own = client.read("auth/token/lookup-self") or {}
+    kept = {name for product in products.PRODUCTS.values() for name in product.protected_policies}
+    kept.update(own.get("policies") or [], own.get("identity_policies") or [], (name.lower() for name in protected))
+    return unmanaged(client.list("sys/policies/acl"), declared, kept)
