@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
+from ansible.utils.unsafe_proxy import wrap_var
+
 CLEAN, DRIFT, FAILED = "clean", "drift", "failed"
 
 
@@ -85,20 +87,20 @@ def drift_part(result: Mapping[str, Any], name: str, inside: str = "") -> list[d
     failed = bool(result.get("failed") or errors)
     if failed and not errors:
         errors = [{"kind": "", "name": "", "message": str(result.get("msg") or "the task failed without a message")}]
-    return [
-        {
-            "part": name.replace("_", " "),
-            "inside": inside,
-            "status": FAILED if failed else DRIFT if changes else CLEAN,
-            "compared": compared,
-            "changes": changes,
-            "errors": errors,
-            "warnings": [str(warning) for warning in result.get("warnings") or []],
-        }
-    ]
+    part = {
+        "part": name.replace("_", " "),
+        "inside": inside,
+        "status": FAILED if failed else DRIFT if changes else CLEAN,
+        "compared": compared,
+        "changes": changes,
+        "errors": errors,
+        "warnings": [str(warning) for warning in result.get("warnings") or []],
+    }
+    # A policy or a statement in a diff may hold braces of its own: they are no template.
+    return [wrap_var(part)]
 
 
-def drift_report(found: Mapping[str, Sequence[Mapping[str, Any]]], started: str = "") -> dict[str, Any]:
+def drift_report(found: Mapping[str, Sequence[Mapping[str, Any]]], written: str = "") -> dict[str, Any]:
     """Return the report of a whole run from the parts by host."""
     hosts = [
         {
@@ -112,7 +114,7 @@ def drift_report(found: Mapping[str, Sequence[Mapping[str, Any]]], started: str 
         for host, parts in found.items()
     ]
     totals = {name: sum(int(host[name]) for host in hosts) for name in ("compared", "changes", "errors")}
-    return {"status": drift_status(hosts), "started": started, **totals, "hosts": hosts}
+    return {"status": drift_status(hosts), "written": written, **totals, "hosts": hosts}
 
 
 class FilterModule:
