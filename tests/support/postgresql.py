@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from .local import free_ports, stop, wait_for, write_private
 from .packages import provide, unprivileged
@@ -37,7 +38,9 @@ class PostgreSql:
             for path in (self.folder, secret):
                 os.chown(path, account.pw_uid, account.pw_gid)
             data, log = self.folder / "data", self.folder / "server.log"
-            identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if not os.geteuid() else {}
+            identity: dict[str, Any] = {}
+            if os.geteuid() == 0:
+                identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
             made = subprocess.run(
                 [str(initdb), f"--pgdata={data}", f"--username={self.admin}", f"--pwfile={secret}"]
                 + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"],
@@ -45,7 +48,7 @@ class PostgreSql:
                 capture_output=True,
                 text=True,
                 check=False,
-                **identity,  # type: ignore[call-overload]
+                **identity,
             )
             if made.returncode:
                 raise RuntimeError(f"initdb failed: {made.stderr}")
