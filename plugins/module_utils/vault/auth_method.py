@@ -8,9 +8,10 @@ Source: /api-docs/system/auth, and the ``config`` endpoint of each method.
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Callable
 
 from .. import normalise
 from ..errors import InvalidInput
@@ -31,6 +32,43 @@ def sent(value: Any, normaliser: normalise.Normaliser | None) -> Any:
     return normaliser(value) if normaliser in (normalise.boolean, on_by_default) else value
 
 
+def networks(value: Any) -> list[str]:
+    """Return CIDR blocks in one form: the server gives ``10.0.0.1/32`` back as ``10.0.0.1``."""
+    found = set()
+    for item in normalise.strings(value):
+        try:
+            interface = ipaddress.ip_interface(item)
+        except ValueError:
+            found.add(item)
+            continue
+        host = interface.network.prefixlen == interface.network.max_prefixlen
+        found.add(str(interface.ip) if host else str(interface))
+    return sorted(found)
+
+
+def lower_set(value: Any) -> list[str]:
+    """Return the sorted distinct strings in lower case, as the server keeps names of policies."""
+    return sorted({item.lower() for item in normalise.strings(value)})
+
+
+def default(text: str) -> Callable[[Any], Any]:
+    """Return a normaliser for a field that the server fills in when it is not set."""
+    return lambda value: normalise.scalar(value) or text
+
+
+#: what roles say about the tokens, and for LDAP the method's configuration
+TOKEN: Table = {
+    "token_policies": lower_set,
+    "token_ttl": normalise.duration,
+    "token_max_ttl": normalise.duration,
+    "token_explicit_max_ttl": normalise.duration,
+    "token_period": normalise.duration,
+    "token_num_uses": normalise.integer,
+    "token_bound_cidrs": networks,
+    "token_strictly_bind_ip": normalise.boolean,
+    "token_no_default_policy": normalise.boolean,
+    "token_type": default("default"),
+}
 #: tunable fields of a mount, by their names in the module and in the API
 TUNE: Table = {
     "description": normalise.scalar,
@@ -82,20 +120,27 @@ CONFIG: dict[str, Table] = {
     "jwt": _JWT,
     "oidc": _JWT,
     "ldap": {
-        "url": normalise.string_set,
-        "certificate": normalise.pem,
-        "client_tls_cert": normalise.pem,
-        "client_tls_key": normalise.pem,
-        "bindpass": normalise.scalar,
-        "request_timeout": normalise.duration,
-        "connection_timeout": normalise.duration,
+        # servers are tried in this order; the server keeps addresses and this attribute in lower case
+        "url": lambda value: [one.lower() for one in normalise.strings(value)],
+        "userattr": lambda value: normalise.scalar(value).lower() or "cn",
+        **dict.fromkeys(("binddn", "bindpass", "userdn", "groupdn", "upndomain"), normalise.scalar),
+        "groupattr": default("cn"),
+        "dereference_aliases": default("never"),
+        "tls_min_version": default("tls12"),
+        "tls_max_version": default("tls12"),
+        **dict.fromkeys(("certificate", "client_tls_cert", "client_tls_key"), normalise.pem),
+        **dict.fromkeys(("request_timeout", "connection_timeout"), normalise.duration),
         "max_page_size": normalise.integer,
-        "token_ttl": normalise.duration,
-        "token_max_ttl": normalise.duration,
-        "token_period": normalise.duration,
-        "token_explicit_max_ttl": normalise.duration,
-        "token_policies": normalise.string_set,
-        "token_bound_cidrs": normalise.string_set,
+        "deny_null_bind": on_by_default,
+        **dict.fromkeys(
+            (
+                *("discoverdn", "insecure_tls", "starttls", "anonymous_group_search", "case_sensitive_names"),
+                *("use_token_groups", "use_pre111_group_cn_behavior", "username_as_alias"),
+            ),
+            normalise.boolean,
+        ),
+        **dict.fromkeys(("userfilter", "groupfilter"), normalise.text),
+        **TOKEN,
     },
     "cert": {
         "disable_binding": normalise.boolean,
@@ -115,6 +160,8 @@ KEY_SOURCES = frozenset(("jwt_validation_pubkeys", "jwks_url", "jwks_pairs", "oi
 ANSWERED_ONLY = frozenset(("token_reviewer_jwt_set", "status"))
 #: never returned by the server, without being a secret
 UNREADABLE: dict[str, frozenset[str]] = {"ldap": frozenset(("client_tls_cert",))}
+#: what an LDAP method shows its directory
+LDAP_CREDENTIALS = ("bindpass", "client_tls_cert", "client_tls_key")
 #: names of secrets, wherever they stand: they belong into ``secret_config``
 SECRETS = frozenset(
     (
@@ -330,6 +377,9 @@ class AuthMethod(Resource):
         reviewer = "config.token_reviewer_jwt"
         if reviewer in desired and current.get("config.token_reviewer_jwt_set") is False:
             names.add(reviewer)
+        if self.type == "ldap" and names & {"config.url", "config.binddn"}:
+            # these credentials belong to that server and that account
+            names |= {"config." + name for name in LDAP_CREDENTIALS} & self.write_only_fields & set(desired)
         changes_config = any(name.startswith("config.") for name in names)
         if changes_config and self.type in REPLACED:
             lost = None

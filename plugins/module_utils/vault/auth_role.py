@@ -14,33 +14,25 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
-from .auth_method import Mounts, check_kept, misplaced, on_by_default, sent
+from .auth_method import (
+    TOKEN,
+    Mounts,
+    check_kept,
+    default,
+    lower_set,
+    misplaced,
+    networks,
+    on_by_default,
+    sent,
+)
 from .client import Client, PermissionDenied, VaultError
 
 Table = Mapping[str, normalise.Normaliser]
-
-
-def networks(value: Any) -> list[str]:
-    """Return CIDR blocks in one form: the server gives ``10.0.0.1/32`` back as ``10.0.0.1``."""
-    found = set()
-    for item in normalise.strings(value):
-        try:
-            interface = ipaddress.ip_interface(item)
-        except ValueError:
-            found.add(item)
-            continue
-        host = interface.network.prefixlen == interface.network.max_prefixlen
-        found.add(str(interface.ip) if host else str(interface))
-    return sorted(found)
-
-
-def _lower(value: Any) -> list[str]:
-    return sorted({item.lower() for item in normalise.strings(value)})
 
 
 def _claims(value: Any) -> dict[str, list[str]]:
@@ -51,36 +43,19 @@ def _claims(value: Any) -> dict[str, list[str]]:
     }
 
 
-def _default(text: str) -> Callable[[Any], Any]:
-    """Return a normaliser for a field that the server fills in when it is not set."""
-    return lambda value: normalise.scalar(value) or text
-
-
-TOKEN: Table = {
-    "token_policies": _lower,
-    "token_ttl": normalise.duration,
-    "token_max_ttl": normalise.duration,
-    "token_explicit_max_ttl": normalise.duration,
-    "token_period": normalise.duration,
-    "token_num_uses": normalise.integer,
-    "token_bound_cidrs": networks,
-    "token_strictly_bind_ip": normalise.boolean,
-    "token_no_default_policy": normalise.boolean,
-    "token_type": _default("default"),
-}
 KUBERNETES: Table = {
     "bound_service_account_names": normalise.string_set,
     "bound_service_account_namespaces": normalise.string_set,
     "bound_service_account_namespace_selector": normalise.text,
     "audience": normalise.scalar,
-    "alias_name_source": _default("serviceaccount_uid"),
+    "alias_name_source": default("serviceaccount_uid"),
 }
 _JWT: Table = {
-    "role_type": _default("oidc"),
+    "role_type": default("oidc"),
     "bound_audiences": normalise.string_set,
     "bound_subject": normalise.scalar,
     "bound_claims": _claims,
-    "bound_claims_type": _default("string"),
+    "bound_claims_type": default("string"),
     "user_claim": normalise.scalar,
     "user_claim_json_pointer": normalise.boolean,
     "groups_claim": normalise.scalar,
@@ -127,7 +102,8 @@ TYPES: dict[str, Type] = {
     "jwt": Type(fields=_JWT, always=("role_type",)),
     "oidc": Type(fields=_JWT, always=("role_type",)),
     "userpass": Type(folder="users", secrets=frozenset(("password", "password_hash"))),
-    "ldap": Type(folder="groups", fields={"policies": _lower, "groups": normalise.string_set}),
+    # a write replaces a user's policies and groups; the server keeps both, and groups' names, in lower case
+    "ldap": Type(folder="groups", fields={"policies": lower_set, "groups": lower_set}, always=("policies", "groups")),
     "cert": Type(
         folder="certs",
         fields={
@@ -286,6 +262,10 @@ class AuthRole(Resource):
                     raise InvalidInput('"%s" is for type kubernetes, not %s' % (name, self.type), remedy="remove it")
         if self.type == "ldap":
             extra = sorted(set(self.desired) - set(kind.fields))
+            if "groups" in self.desired and self._folder == "groups":
+                raise InvalidInput(
+                    '"groups" is a field of LDAP users, not of groups', remedy='remove it, or set "subject: user"'
+                )
             if extra:
                 raise InvalidInput(
                     '"%s" is no field of LDAP %s' % (extra[0], self._folder),
@@ -300,7 +280,7 @@ class AuthRole(Resource):
             if function is normalise.duration and name in self.desired:
                 normalise.seconds(self.desired[name])
         missing = self.policies.missing(
-            _lower(self.desired.get("policies" if self.type == "ldap" else "token_policies"))
+            lower_set(self.desired.get("policies" if self.type == "ldap" else "token_policies"))
         )
         if missing:
             self.warnings.append("no policy has the name %s" % ", ".join('"%s"' % name for name in missing))
@@ -328,7 +308,8 @@ class AuthRole(Resource):
         body = {name: desired[name] for name in names if name in desired and name != "role_id"}
         kind = TYPES[self.type]
         if body and change.current is not None:
-            body.update({name: desired.get(name, change.current.get(name)) for name in kind.always})
+            kept = {name: desired.get(name, change.current.get(name)) for name in kind.always}
+            body.update({name: value for name, value in kept.items() if value is not None})
         body = {name: sent(value, self.fields.get(name)) for name, value in body.items()}
         if body or change.current is None:
             self.client.write(self.path, body)
