@@ -79,7 +79,7 @@ options:
   api_version:
     description:
       - Version of the API to use, such as V(v1beta1).
-      - By default V(v1) where the API server serves it, else V(v1beta1).
+      - By default the newest that the API server serves and this collection knows.
     type: str
   force_conflicts:
     description:
@@ -90,17 +90,21 @@ options:
   purge:
     description:
       - Delete the objects of this kind that this collection applied and that are not declared, in the namespaces of the declared objects.
-      - Of cluster-wide objects only where one of their kind is declared.
+      - Of modules with several kinds, cluster-wide objects only where one of their kind is declared.
       - Objects that others made are never deleted; an object's field manager tells.
     type: bool
     default: false
+notes:
+  - Objects are written by server-side apply with the field manager C(secretops.vault_eso). Fields of others are left alone.
+  - A field that was applied by this collection and is declared no longer is removed.
+  - In check mode the API server rehearses what would change (dry-run), so that what it would refuse is seen. Where nothing differs it is only read.
+"""
+
+    NAMESPACED = r"""
+options:
   purge_namespaces:
     description: Further namespaces that O(purge) looks into.
     type: list
     elements: str
     default: []
-notes:
-  - Objects are written by server-side apply with the field manager C(secretops.vault_eso). Fields of others are left alone.
-  - A field that was applied by this collection and is declared no longer is removed.
-  - In check mode the API server rehearses what would change (dry-run), so that what it would refuse is seen. Where nothing differs it is only read.
 """

@@ -17,6 +17,7 @@ author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
   - secretops.vault_eso.kubernetes.apply
+  - secretops.vault_eso.kubernetes.namespaced
   - secretops.vault_eso.kubernetes.wait
   - secretops.vault_eso.reconcile
 options:
@@ -274,76 +275,12 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
     METADATA_SPEC,
     KubernetesModule,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import EXTERNAL_SECRET_SPEC
 
-DECODING = {"type": "str", "choices": ["None", "Base64", "Base64URL", "Auto"]}
-CONVERSION = {"type": "str", "choices": ["Default", "Unicode"]}
-REMOTE = {
-    "key": {"type": "str", "required": True, "no_log": False},
-    "property": {"type": "str"},
-    "version": {"type": "str"},
-    "metadata_policy": {"type": "str", "choices": ["None", "Fetch"]},
-    "conversion_strategy": CONVERSION,
-    "decoding_strategy": DECODING,
-}
-SOURCE = {"type": "dict", "options": {"store_ref": {"type": "dict"}, "generator_ref": {"type": "dict"}}}
-TEMPLATE = {
-    "type": {"type": "str"},
-    "engine_version": {"type": "str", "choices": ["v2"]},
-    "merge_policy": {"type": "str", "choices": ["Replace", "Merge"]},
-    "data": {"type": "dict"},
-    "metadata": {"type": "dict", "options": {"labels": {"type": "dict"}, "annotations": {"type": "dict"}}},
-    "template_from": {"type": "list", "elements": "dict"},
-}
 ITEM = {
     **METADATA_SPEC,
     "adopt": {"type": "bool", "default": False},
-    "store": {
-        "type": "dict",
-        "options": {
-            "name": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
-        },
-    },
-    "refresh_interval": {"type": "str"},
-    "refresh_policy": {"type": "str", "choices": ["Periodic", "OnChange", "CreatedOnce"]},
-    "target": {
-        "type": "dict",
-        "options": {
-            "name": {"type": "str"},
-            "creation_policy": {"type": "str", "choices": ["Owner", "Orphan", "Merge", "None", "CreateOrMerge"]},
-            "deletion_policy": {"type": "str", "choices": ["Retain", "Delete", "Merge"]},
-            "immutable": {"type": "bool"},
-            "template": {"type": "dict", "options": TEMPLATE},
-        },
-    },
-    "data": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "secret_key": {"type": "str", "required": True, "no_log": False},
-            "remote_ref": {"type": "dict", "options": REMOTE},
-            "source_ref": SOURCE,
-        },
-    },
-    "data_from": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "extract": {"type": "dict", "options": REMOTE},
-            "find": {
-                "type": "dict",
-                "options": {
-                    "path": {"type": "str"},
-                    "name": {"type": "dict", "options": {"regexp": {"type": "str", "required": True}}},
-                    "tags": {"type": "dict"},
-                    "conversion_strategy": CONVERSION,
-                    "decoding_strategy": DECODING,
-                },
-            },
-            "source_ref": SOURCE,
-            "rewrite": {"type": "list", "elements": "dict"},
-        },
-    },
+    **EXTERNAL_SECRET_SPEC,
 }
 
 

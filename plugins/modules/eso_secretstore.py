@@ -17,6 +17,7 @@ author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
   - secretops.vault_eso.kubernetes.apply
+  - secretops.vault_eso.kubernetes.namespaced
   - secretops.vault_eso.kubernetes.wait
   - secretops.vault_eso.reconcile
 options:
@@ -347,103 +348,14 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
     METADATA_SPEC,
     KubernetesModule,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import VAULT_SPEC
 
-SECRET_REF = {
-    "type": "dict",
-    "no_log": False,
-    "options": {
-        "name": {"type": "str", "required": True},
-        "key": {"type": "str", "no_log": False},
-        "namespace": {"type": "str"},
-    },
-}
-SERVICE_ACCOUNT = {
-    "type": "dict",
-    "options": {
-        "name": {"type": "str", "required": True},
-        "namespace": {"type": "str"},
-        "audiences": {"type": "list", "elements": "str"},
-    },
-}
-USER_PASS = {
-    "type": "dict",
-    "no_log": False,
-    "options": {"path": {"type": "str"}, "username": {"type": "str", "required": True}, "secret_ref": SECRET_REF},
-}
-AUTH = {
-    "namespace": {"type": "str"},
-    "kubernetes": {
-        "type": "dict",
-        "options": {
-            "mount_path": {"type": "str", "default": "kubernetes"},
-            "role": {"type": "str", "required": True},
-            "service_account": SERVICE_ACCOUNT,
-            "secret_ref": SECRET_REF,
-        },
-    },
-    "app_role": {
-        "type": "dict",
-        "options": {
-            "path": {"type": "str"},
-            "role_id": {"type": "str"},
-            "role_ref": SECRET_REF,
-            "secret_ref": SECRET_REF,
-        },
-    },
-    "jwt": {
-        "type": "dict",
-        "options": {
-            "path": {"type": "str"},
-            "role": {"type": "str"},
-            "secret_ref": SECRET_REF,
-            "kubernetes_service_account_token": {
-                "type": "dict",
-                "no_log": False,
-                "options": {
-                    "service_account": {**SERVICE_ACCOUNT, "required": True},
-                    "audiences": {"type": "list", "elements": "str"},
-                    "expiration_seconds": {"type": "int"},
-                },
-            },
-        },
-    },
-    "token_secret_ref": SECRET_REF,
-    "user_pass": USER_PASS,
-    "ldap": USER_PASS,
-    "cert": {
-        "type": "dict",
-        "options": {
-            "path": {"type": "str"},
-            "vault_role": {"type": "str"},
-            "client_cert": SECRET_REF,
-            "secret_ref": SECRET_REF,
-        },
-    },
-    "iam": {"type": "dict"},
-    "gcp": {"type": "dict"},
-}
 ITEM = {
     "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
     **METADATA_SPEC,
-    "server": {"type": "str"},
+    **VAULT_SPEC,
     "path": {"type": "str"},
     "version": {"type": "str", "choices": ["v1", "v2"]},
-    "vault_namespace": {"type": "str"},
-    "ca_bundle": {"type": "str"},
-    "ca_provider": {
-        "type": "dict",
-        "options": {
-            "type": {"type": "str", "choices": ["Secret", "ConfigMap"], "required": True},
-            "name": {"type": "str", "required": True},
-            "key": {"type": "str", "no_log": False},
-            "namespace": {"type": "str"},
-        },
-    },
-    "auth": {"type": "dict", "options": AUTH},
-    "tls": {"type": "dict", "options": {"cert_secret_ref": SECRET_REF, "key_secret_ref": SECRET_REF}},
-    "read_your_writes": {"type": "bool"},
-    "forward_inconsistent": {"type": "bool"},
-    "headers": {"type": "dict"},
     "check_and_set": {"type": "bool"},
     "conditions": {
         "type": "list",

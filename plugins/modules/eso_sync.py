@@ -25,11 +25,16 @@ attributes:
     description: Shows the annotation that is changed.
     support: full
 options:
+  kind: &kind
+    description: What is forced. With V(ClusterExternalSecret) all the ExternalSecrets that it made are, and each of them is waited for.
+    type: str
+    choices: [ExternalSecret, ClusterExternalSecret]
+    default: ExternalSecret
   name: &name
-    description: Name of the ExternalSecret.
+    description: Name of the ExternalSecret or ClusterExternalSecret.
     type: str
   namespace: &namespace
-    description: Its namespace.
+    description: Namespace of an ExternalSecret.
     type: str
   expect_keys: &expect_keys
     description: Keys that the Secret must have in the end.
@@ -43,12 +48,11 @@ options:
     type: list
     elements: dict
     suboptions:
+      kind: *kind
       name:
         <<: *name
         required: true
-      namespace:
-        <<: *namespace
-        required: true
+      namespace: *namespace
       expect_keys: *expect_keys
       expect_sha256: *expect_sha256
   api_version:
@@ -81,6 +85,7 @@ EXAMPLES = r"""
     external_secrets:
       - {name: app-secrets, namespace: applications}
       - {name: cache, namespace: applications}
+      - {kind: ClusterExternalSecret, name: registry}
 """
 
 RETURN = r"""
@@ -109,11 +114,16 @@ keys:
   elements: str
   sample: [password, username]
 changed_keys:
-  description: Keys whose value was changed, added or removed by this sync.
-  returned: for a single ExternalSecret, when the Secret may be read
+  description: Keys whose value was changed, added or removed by this sync; of a ClusterExternalSecret by namespace.
+  returned: for a single object, when the Secret may be read
+  type: raw
+  sample: [password]
+namespaces:
+  description: The namespaces in which it was synced.
+  returned: for a single ClusterExternalSecret
   type: list
   elements: str
-  sample: [password]
+  sample: [payments-api, payments-web]
 refresh_time:
   description: When the operator says it was synced.
   returned: for a single ExternalSecret
@@ -127,11 +137,11 @@ synced_resource_version:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import EXTERNAL_SECRET
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.sync import Sync
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.sync import syncs
 
 ITEM = {
+    "kind": {"type": "str", "choices": ["ExternalSecret", "ClusterExternalSecret"], "default": "ExternalSecret"},
     "name": {"type": "str"},
     "namespace": {"type": "str"},
     "expect_keys": {"type": "list", "elements": "str", "no_log": False},
@@ -141,12 +151,10 @@ SPEC = {"api_version": {"type": "str"}, "wait_timeout": {"type": "int", "default
 
 
 def main() -> None:
-    module = ActionModule(SPEC, "external_secrets", ITEM, ["name", "namespace"])
+    module = ActionModule(SPEC, "external_secrets", ITEM, ["name"])
     with module.client() as client:
-        reader, version = Reader(client), client.version_of(EXTERNAL_SECRET, module.params["api_version"])
-        syncs = [Sync(client, reader, version, item) for item in module.items()]
-        reader.prefetch((EXTERNAL_SECRET, version, one.namespace) for one in syncs)
-        module.carry_out(client, syncs, wait=True)
+        forced = syncs(client, Reader(client), module.items(), module.params["api_version"])
+        module.carry_out(client, forced, wait=True)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ def test_life_of_an_external_secret(
     kube_api.call("DELETE", path(namespace))
     assert run_module("eso_externalsecret", external, must_succeed=True)["summary"]["create"] == 1
     absent = {key: external[key] for key in ("kubeconfig", "name", "namespace")}
+    assert run_module("eso_externalsecret", {**absent, "state": "absent"}, check=True, must_succeed=True).changed
+    assert kube_api.call("GET", path(namespace))["metadata"]["name"] == "app", "check mode deletes nothing"
     assert run_module("eso_externalsecret", {**absent, "state": "absent"}, must_succeed=True).changed
 
 

@@ -6,43 +6,25 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support import eso_operator
 from support.kubernetes_api import KubeApi
-from support.local import stop
-from support.modules import ROOT, Result
+from support.modules import Result
 from support.openbao import VaultServer
 
 Run = Callable[..., Result]
-EMULATED = ROOT / "molecule" / "lab" / "eso_controller" / "eso_controller.py"
-REAL_OPERATOR_RUNS = 3
 POLICY = 'path "apps/*" {\n  capabilities = ["read", "list"]\n}\n'
 
 
 @pytest.fixture(scope="module")
 def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An operator that serves the cluster: the real one where it runs, else ESO_CONTROLLER, else the emulated one."""
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    named = os.environ.get("ESO_CONTROLLER")
-    command = [named] if named else [sys.executable, str(EMULATED), "--kubeconfig", kube_api.kubeconfig]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, "KUBECONFIG": kube_api.kubeconfig}
-        )
-    time.sleep(2)
-    assert process.poll() in (None, REAL_OPERATOR_RUNS), log.read_text()
-    try:
+    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
         yield
-    finally:
-        stop(process)
 
 
 @pytest.fixture(scope="module")

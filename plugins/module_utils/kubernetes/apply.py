@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Callable, ClassVar
 
 from .. import normalise
@@ -37,12 +37,15 @@ def prune(value: Any) -> Any:
     return value
 
 
-def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
-    """Return the fields of nested mappings by path; a list is one field, as it is to server-side apply."""
-    if isinstance(value, Mapping) and value:
+def leaves(value: Any, path: Path = (), whole: Collection[str] = ()) -> dict[Path, Any]:
+    """Return the fields of nested mappings by path; a list is one field, as it is to server-side apply.
+
+    ``whole``: dotted paths of mappings that are one field too.
+    """
+    if isinstance(value, Mapping) and value and dotted(path) not in whole:
         found: dict[Path, Any] = {}
         for key, item in value.items():
-            found.update(leaves(item, (*path, str(key))))
+            found.update(leaves(item, (*path, str(key)), whole))
         return found
     return {path: value}
 
@@ -157,13 +160,15 @@ class Reader:
 class KubeObject(Resource):
     """One Kubernetes object: what is declared of its labels, annotations and body.
 
-    Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path)
-    and ``list_defaults`` (defaults that the server fills in inside lists, by field name).
+    Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path),
+    ``list_defaults`` (defaults that the server fills in inside lists, by field name) and ``whole`` (mappings without a
+    schema, which are one field, by dotted path).
     """
 
     api: ClassVar[Kind]
     compared: ClassVar[Mapping[str, normalise.Normaliser]] = {}
     list_defaults: ClassVar[Mapping[str, Any]] = {}
+    whole: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -188,7 +193,7 @@ class KubeObject(Resource):
         if item["state"] == "present":
             metadata = prune({"labels": item.get("labels"), "annotations": item.get("annotations")})
             declared = {**({"metadata": metadata} if metadata else {}), **prune(body or {})}
-            self.paths = leaves(declared)
+            self.paths = leaves(declared, whole=self.whole)
             desired = {dotted(path): value for path, value in self.paths.items()}
             self.manifest = {
                 "apiVersion": self.api.api_version(self.version),
@@ -251,7 +256,9 @@ class KubeObject(Resource):
             [
                 name
                 for name, value in desired.items()
-                if not matches(current.get(name), value, self.list_defaults, self.compared.get(name))
+                if not matches(
+                    current.get(name), value, self.list_defaults, self.compared.get(name), name in self.whole
+                )
             ]
             + [name for name in current if name not in desired]
         )

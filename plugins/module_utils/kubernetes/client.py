@@ -374,7 +374,10 @@ class Client:
         body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
-        self.request("DELETE", path, body, {"dryRun": "All"} if dry_run else None, missing_ok=True)
+        if dry_run:
+            # with a body the server does not look at the query
+            body["dryRun"] = ["All"]
+        self.request("DELETE", path, body, missing_ok=True)
 
     # -- what is served -----------------------------------------------------------------------------------------------
 

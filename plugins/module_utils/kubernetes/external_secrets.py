@@ -27,6 +27,9 @@ VERSIONS = ("v1", "v1beta1")
 STORE = Kind("SecretStore", "secretstores", GROUP, VERSIONS, True, OPERATOR)
 CLUSTER_STORE = Kind("ClusterSecretStore", "clustersecretstores", GROUP, VERSIONS, False, OPERATOR)
 EXTERNAL_SECRET = Kind("ExternalSecret", "externalsecrets", GROUP, VERSIONS, True, OPERATOR)
+CLUSTER_EXTERNAL_SECRET = Kind("ClusterExternalSecret", "clusterexternalsecrets", GROUP, VERSIONS, False, OPERATOR)
+#: never became v1
+PUSH_SECRET = Kind("PushSecret", "pushsecrets", GROUP, ("v1alpha1",), True, OPERATOR)
 
 #: the operator takes the first of several and says nothing; here more than one is an error
 AUTH_METHODS = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
@@ -159,12 +162,9 @@ def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
         return dict(prune(item["spec"]))
-    vault = manifest_names({name: item.get(name) for name in PROVIDER_OPTIONS})
-    vault["namespace"] = item.get("vault_namespace")
+    vault = vault_provider(item)
     if vault.get("version") is None:
         vault["version"] = "v2"
-    if item.get("ca_bundle"):
-        vault["caBundle"] = ca_bundle(item["ca_bundle"])
     if item.get("check_and_set"):
         vault["checkAndSet"] = {"required": True}
     spec = manifest_names({name: item.get(name) for name in STORE_OPTIONS})
@@ -172,6 +172,15 @@ def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
         None if spec["refreshInterval"] is None else int(normalise.seconds(spec["refreshInterval"]) or 0)
     )
     return dict(prune({**spec, "provider": {"vault": vault}}))
+
+
+def vault_provider(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how to reach a Vault, as a manifest has it, from options. Raises InvalidInput."""
+    vault = dict(manifest_names({name: item.get(name) for name in PROVIDER_OPTIONS}))
+    vault["namespace"] = item.get("vault_namespace")
+    if item.get("ca_bundle"):
+        vault["caBundle"] = ca_bundle(item["ca_bundle"])
+    return vault
 
 
 def references(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -194,12 +203,23 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
     if "vault" not in provider:
         return []
     vault = provider["vault"]
+    check_vault("provider.vault", vault)
+    warnings = check_namespaces(kind, namespace, vault)
+    if bool(vault.get("readYourWrites")) != bool(vault.get("forwardInconsistent")):
+        warnings.append("readYourWrites and forwardInconsistent act only together")
+    if spec.get("conditions") and kind == STORE.name:
+        raise InvalidInput("conditions are for a ClusterSecretStore", remedy="remove them")
+    return warnings
+
+
+def check_vault(where: str, vault: Mapping[str, Any]) -> None:
+    """Refuse what cannot be right in the description of a Vault. Raises InvalidInput."""
     for name, advice in NO_SUCH_VAULT_FIELD.items():
         value: Any = vault
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         if value is not None:
-            raise InvalidInput("provider.vault.%s does not exist" % name, remedy=advice)
+            raise InvalidInput("%s.%s does not exist" % (where, name), remedy=advice)
     server = str(vault.get("server") or "")
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", server):
         raise InvalidInput(
@@ -228,12 +248,6 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
     if bool(tls.get("certSecretRef")) != bool(tls.get("keySecretRef")):
         raise InvalidInput("tls needs certSecretRef and keySecretRef", remedy="give both or neither")
     check_auth(vault.get("auth") or {})
-    warnings = check_namespaces(kind, namespace, vault)
-    if bool(vault.get("readYourWrites")) != bool(vault.get("forwardInconsistent")):
-        warnings.append("readYourWrites and forwardInconsistent act only together")
-    if spec.get("conditions") and kind == STORE.name:
-        raise InvalidInput("conditions are for a ClusterSecretStore", remedy="remove them")
-    return warnings
 
 
 def check_auth(auth: Mapping[str, Any]) -> None:
@@ -375,17 +389,20 @@ def check_external_secret(name: str, spec: Mapping[str, Any]) -> None:
     if not reference.get("name") and not all(entry.get("sourceRef") for entry in [*data, *data_from]):
         raise InvalidInput("no store is given", remedy='set "store" to its name and kind')
     check_choice("refreshPolicy", spec.get("refreshPolicy"), REFRESH_POLICIES)
-    if spec.get("refreshInterval") is not None and not re.fullmatch(
-        r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+", str(spec["refreshInterval"])
-    ):
-        raise InvalidInput(
-            'the refresh interval "%s" is no duration of the API' % spec["refreshInterval"],
-            remedy='write hours, minutes and seconds, such as "15m" or "1h30m0s"',
-        )
+    check_interval("refresh interval", spec.get("refreshInterval"))
     check_target(spec.get("target") or {})
     check_data(data)
     for number, entry in enumerate(data_from):
         check_data_from("data_from[%d]" % number, entry)
+
+
+def check_interval(what: str, value: Any) -> None:
+    """Refuse what is no duration of the API: days are none. Raises InvalidInput."""
+    if value is not None and not re.fullmatch(r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+", str(value)):
+        raise InvalidInput(
+            'the %s "%s" is no duration of the API' % (what, value),
+            remedy='write hours, minutes and seconds, such as "15m" or "1h30m0s"',
+        )
 
 
 def check_choice(what: str, value: Any, choices: Sequence[str]) -> None:
@@ -395,7 +412,7 @@ def check_choice(what: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def check_target(target: Mapping[str, Any]) -> None:
-    """Refuse contradictory policies and templates that cannot render. Raises InvalidInput."""
+    """Refuse contradictory policies, and templates that cannot render. Raises InvalidInput."""
     creation, deletion = target.get("creationPolicy") or "Owner", target.get("deletionPolicy") or "Retain"
     check_choice("creationPolicy", creation, CREATION_POLICIES)
     check_choice("deletionPolicy", deletion, DELETION_POLICIES)
@@ -406,7 +423,11 @@ def check_target(target: Mapping[str, Any]) -> None:
         )
     if deletion == "Merge" and creation == "None":
         raise InvalidInput("deletionPolicy Merge contradicts creationPolicy None", remedy="use Retain")
-    template = target.get("template") or {}
+    check_template(target.get("template") or {})
+
+
+def check_template(template: Mapping[str, Any]) -> None:
+    """Refuse templates that cannot render. Raises InvalidInput."""
     if template.get("engineVersion") not in (None, "v2"):
         raise InvalidInput('the template engine "%s" is gone' % template["engineVersion"], remedy='write "v2"')
     texts = {"template.data.%s" % key: text for key, text in (template.get("data") or {}).items()}

@@ -85,11 +85,14 @@ class KubernetesModule(Module):
         return Report(changes, self.check_mode)
 
     def converge(
-        self, client: Client, resources: Sequence[KubeObject], expect: Callable[[KubeObject, bool], Expectation]
+        self,
+        client: Client,
+        resources: Sequence[KubeObject],
+        expect: Callable[[Any, bool], Expectation] | None = None,
     ) -> None:
         """Converge objects, wait until they are as expected where that is wanted, and exit."""
         report = self.act(resources)
-        if self.params["wait"] and not self.check_mode:
+        if expect is not None and self.params["wait"] and not self.check_mode:
             waiting = {}
             for change in report.changes:
                 resource = change.resource

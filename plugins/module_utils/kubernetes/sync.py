@@ -15,18 +15,29 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
 from .apply import Action, Expectation, Reader, condition
 from .client import SECRET, Client, Forbidden, Kind, Missing, Object
-from .external_secrets import EXTERNAL_SECRET, SYNCED, cause, frozen, synced_generation, target_name
+from .cluster_external_secret import Children, provided
+from .external_secrets import (
+    CLUSTER_EXTERNAL_SECRET,
+    EXTERNAL_SECRET,
+    SYNCED,
+    cause,
+    frozen,
+    synced_generation,
+    target_name,
+)
 
 #: another manager than that of declarations, so that an annotation left behind is nobody's drift
 MANAGER = "secretops.vault_eso.sync"
 ANNOTATION = "force-sync"
+#: the operator hands it down to the ExternalSecrets of a ClusterExternalSecret
+CLUSTER_ANNOTATION = "external-secrets.io/force-sync"
 
 
 def digests(secret: Mapping[str, Any] | None) -> dict[str, str]:
@@ -42,67 +53,139 @@ def changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[st
     return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
 
 
-class Sync(Action):
-    """One forced sync of an ExternalSecret."""
+def unproven(current: Mapping[str, Any], old: str) -> str:
+    """Return "" when an ExternalSecret was synced after its status was ``old``, else what is lacking.
 
-    kind = EXTERNAL_SECRET.name
-    api: ClassVar[Kind] = EXTERNAL_SECRET
+    Raises SecretopsError when waiting is in vain.
+    """
+    entry, status = condition(current), current.get("status") or {}
+    version = str(status.get("syncedResourceVersion") or "")
+    if not entry:
+        return "was not synced (it has no status: does the operator run?)"
+    if entry.get("status") != "True":
+        return "was not synced (%s)" % ": ".join(str(entry[name]) for name in ("reason", "message") if entry.get(name))
+    if version == old or synced_generation(current) != current["metadata"].get("generation"):
+        return "was not synced (its status is still the one from before)"
+    if entry.get("reason") != SYNCED:
+        raise SecretopsError(
+            "was not synced: %s, the secret is missing in Vault" % entry.get("reason"),
+            remedy="check the keys in its data and data_from",
+        )
+    return ""
 
-    def __init__(self, client: Client, reader: Reader, version: str, item: Mapping[str, Any]) -> None:
+
+def unexpected(target: str, held: Mapping[str, str], item: Mapping[str, Any]) -> str:
+    """Return "" when a Secret holds what ``expect_keys`` and ``expect_sha256`` want, else what is wrong."""
+    wanted = {key: str(digest).lower() for key, digest in (item.get("expect_sha256") or {}).items()}
+    missing = [key for key in sorted({*(item.get("expect_keys") or []), *wanted}) if key not in held]
+    if missing:
+        return 'the Secret "%s" lacks %s' % (target, ", ".join(missing))
+    other = [key for key in sorted(wanted) if not hmac.compare_digest(held[key], wanted[key])]
+    return 'the Secret "%s" holds another value than expected in %s' % (target, ", ".join(other)) if other else ""
+
+
+class Forced(Action):
+    """One forced sync, of an ExternalSecret or of all those of a ClusterExternalSecret."""
+
+    api: ClassVar[Kind]
+    annotation: ClassVar[str] = ANNOTATION
+
+    def __init__(self, client: Client, reader: Reader, version: str, item: Mapping[str, Any], name: str) -> None:
         self.client = client
         self.reader = reader
         self.version = version
         self.item = item
-        self.namespace, self.object_name = item["namespace"], item["name"]
+        self.namespace: str | None = item.get("namespace") if self.api.namespaced else None
+        self.object_name = item["name"]
         self.value = "%d-%s" % (time.time_ns() // 1_000_000, secrets.token_hex(4))
-        self.before: dict[str, str] | None = None
-        self.generation = 0
-        self.old = ""
-        self.target = ""
-        super().__init__("%s/%s" % (self.namespace, self.object_name), {ANNOTATION: self.value})
+        super().__init__(name, {self.annotation: self.value})
 
-    def read(self) -> Mapping[str, Any] | None:
-        current = self.reader.get(self.api, self.version, self.namespace, self.object_name)
-        if current is None:
+    def current(self) -> Object:
+        """Read the object. Raises SecretopsError when it does not exist."""
+        found = self.reader.get(self.api, self.version, self.namespace, self.object_name)
+        if found is None:
             raise SecretopsError("does not exist", remedy="create it first, or correct name and namespace")
-        spec = current.get("spec") or {}
+        return found
+
+    def refuse_frozen(self, spec: Mapping[str, Any]) -> None:
+        """Raise InvalidInput when the operator would not sync it."""
         if frozen(spec):
             raise InvalidInput(
                 "%s: the operator never syncs it again" % frozen(spec),
                 remedy="give it a refresh interval, or the refresh policy OnChange",
             )
-        self.target = target_name(current)
-        self.before = self._digests()
-        annotations = current["metadata"].get("annotations") or {}
-        return {ANNOTATION: annotations.get(ANNOTATION)}
 
-    def _digests(self) -> dict[str, str] | None:
+    def held(self, namespace: str | None, target: str) -> dict[str, str] | None:
+        """Return the digests of a Secret's values, None with a warning when it may not be read."""
         try:
-            return digests(self.client.get(SECRET.path("v1", self.namespace, self.target)))
+            return digests(self.client.get(SECRET.path("v1", namespace, target)))
         except Forbidden as error:
             if self.item.get("expect_keys") or self.item.get("expect_sha256"):
                 raise
-            self.warnings.append("which keys changed cannot be told: %s" % error)
+            warning = "which keys changed cannot be told: %s" % error
+            if warning not in self.warnings:
+                self.warnings.append(warning)
             return None
 
-    def _force(self, dry_run: bool) -> Object:
+    def lacking(self, namespace: str | None, target: str) -> str:
+        """Return what a Secret lacks of what is expected, "" for nothing."""
+        if not self.item.get("expect_keys") and not self.item.get("expect_sha256"):
+            return ""
+        return unexpected(target, self.held(namespace, target) or {}, self.item)
+
+    def force(self, dry_run: bool) -> Object:
+        """Change the annotation."""
         return self.client.merge(
             self.api.path(self.version, self.namespace, self.object_name),
-            {"metadata": {"annotations": {ANNOTATION: self.value}}},
+            {"metadata": {"annotations": {self.annotation: self.value}}},
             MANAGER,
             dry_run,
         )
 
     def rehearse(self, change: Change) -> None:
-        self._force(dry_run=True)
+        self.force(dry_run=True)
+
+    def refuse_foreign(self, current: Object | None) -> Object:
+        """Raise SecretopsError when the object is gone or somebody else forces it too."""
+        if current is None:
+            raise SecretopsError("was deleted while it was waited for", remedy="create it again")
+        if (current["metadata"].get("annotations") or {}).get(self.annotation) != self.value:
+            raise SecretopsError(
+                'somebody else changed the annotation "%s" meanwhile' % self.annotation,
+                remedy="run again; remove it from the declaration if it is declared",
+            )
+        return current
+
+
+class Sync(Forced):
+    """One forced sync of an ExternalSecret."""
+
+    kind = EXTERNAL_SECRET.name
+    api = EXTERNAL_SECRET
+
+    def __init__(self, client: Client, reader: Reader, version: str, item: Mapping[str, Any]) -> None:
+        self.before: dict[str, str] | None = None
+        self.old = ""
+        self.target = ""
+        super().__init__(client, reader, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+
+    def check(self) -> None:
+        if not self.namespace:
+            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self.current()
+        self.refuse_frozen(current.get("spec") or {})
+        self.target = target_name(current)
+        self.before = self.held(self.namespace, self.target)
+        return {ANNOTATION: (current["metadata"].get("annotations") or {}).get(ANNOTATION)}
 
     def write(self, change: Change) -> None:
         try:
-            answer = self._force(dry_run=False)
+            answer = self.force(dry_run=False)
         except Missing as error:
             raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
         self.old = str((answer.get("status") or {}).get("syncedResourceVersion") or "")
-        self.generation = int(answer["metadata"].get("generation") or 0)
 
     def expectation(self) -> Expectation:
         def explain(current: Object | None) -> str:
@@ -111,54 +194,111 @@ class Sync(Action):
         return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
 
     def _look(self, current: Object | None) -> str:
-        if current is None:
-            raise SecretopsError("was deleted while it was waited for", remedy="create it again")
-        annotations = current["metadata"].get("annotations") or {}
-        if annotations.get(ANNOTATION) != self.value:
-            raise SecretopsError(
-                'somebody else changed the annotation "%s" meanwhile' % ANNOTATION,
-                remedy="run again; remove it from the declaration if it is declared",
+        current = self.refuse_foreign(current)
+        lacking = unproven(current, self.old) or self.lacking(self.namespace, self.target)
+        if not lacking:
+            status = current.get("status") or {}
+            self.info.update(
+                refresh_time=status.get("refreshTime"),
+                synced_resource_version=status.get("syncedResourceVersion"),
+                reason=condition(current).get("reason"),
+                target=self.target,
             )
-        entry, status = condition(current), current.get("status") or {}
-        version = str(status.get("syncedResourceVersion") or "")
-        if not entry:
-            return "was not synced (it has no status: does the operator run?)"
-        if entry.get("status") != "True":
-            return "was not synced (%s)" % ": ".join(
-                str(entry[name]) for name in ("reason", "message") if entry.get(name)
-            )
-        if version == self.old or synced_generation(current) != current["metadata"].get("generation"):
-            return "was not synced (its status is still the one from before)"
-        if entry.get("reason") != SYNCED:
-            raise SecretopsError(
-                "was not synced: %s, the secret is missing in Vault" % entry.get("reason"),
-                remedy="check the keys in its data and data_from",
-            )
-        if self._digests_lack():
-            return self._digests_lack()
-        self.info.update(
-            refresh_time=status.get("refreshTime"),
-            synced_resource_version=version,
-            reason=entry.get("reason"),
-            target=self.target,
-        )
-        return ""
-
-    def _digests_lack(self) -> str:
-        wanted = {key: str(digest).lower() for key, digest in (self.item.get("expect_sha256") or {}).items()}
-        expected = sorted({*(self.item.get("expect_keys") or []), *wanted})
-        if not expected:
-            return ""
-        held = self._digests() or {}
-        missing = [key for key in expected if key not in held]
-        if missing:
-            return 'the Secret "%s" lacks %s' % (self.target, ", ".join(missing))
-        other = [key for key in sorted(wanted) if not hmac.compare_digest(held[key], wanted[key])]
-        return (
-            'the Secret "%s" holds another value than expected in %s' % (self.target, ", ".join(other)) if other else ""
-        )
+        return lacking
 
     def conclude(self) -> None:
-        after = self._digests() if self.before is not None else None
+        after = self.held(self.namespace, self.target) if self.before is not None else None
         if after is not None and self.before is not None:
             self.info.update(keys=sorted(after), changed_keys=changed_keys(self.before, after))
+
+
+class ClusterSync(Forced):
+    """One forced sync of all ExternalSecrets of a ClusterExternalSecret."""
+
+    kind = CLUSTER_EXTERNAL_SECRET.name
+    api = CLUSTER_EXTERNAL_SECRET
+    annotation = CLUSTER_ANNOTATION
+
+    def __init__(
+        self, client: Client, reader: Reader, children: Children, version: str, item: Mapping[str, Any]
+    ) -> None:
+        self.children = children
+        self.before: dict[str, dict[str, str] | None] = {}
+        self.old: dict[str, str] = {}
+        self.targets: dict[str, str] = {}
+        self.late: Object | None = None
+        super().__init__(client, reader, version, item, item["name"])
+
+    def check(self) -> None:
+        if self.item.get("namespace"):
+            raise InvalidInput("a ClusterExternalSecret belongs to no namespace", remedy='remove "namespace"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self.current()
+        self.refuse_frozen((current.get("spec") or {}).get("externalSecretSpec") or {})
+        for one in self.children.of(current):
+            namespace = one["metadata"]["namespace"]
+            self.old[namespace] = str((one.get("status") or {}).get("syncedResourceVersion") or "")
+            self.before[namespace] = self.held(namespace, target_name(one))
+        return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
+
+    def write(self, change: Change) -> None:
+        try:
+            self.force(dry_run=False)
+        except Missing as error:
+            raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
+
+    def expectation(self) -> Expectation:
+        def explain(current: Object | None) -> str:
+            return cause(self.client, EXTERNAL_SECRET.name, self.late)
+
+        return Expectation(self.api, self.version, None, self.object_name, self._look, explain)
+
+    def _look(self, current: Object | None) -> str:
+        current = self.refuse_foreign(current)
+        self.late = None
+        lacking = provided(current)
+        if lacking:
+            return lacking
+        found = {one["metadata"]["namespace"]: one for one in self.children.of(current)}
+        namespaces = sorted((current.get("status") or {}).get("provisionedNamespaces") or [])
+        for namespace in namespaces:
+            one = found.get(namespace)
+            if one is None or (one["metadata"].get("annotations") or {}).get(self.annotation) != self.value:
+                return 'has not reached the namespace "%s" yet' % namespace
+            self.targets[namespace] = target_name(one)
+            lacking = unproven(one, self.old.get(namespace, "")) or self.lacking(namespace, self.targets[namespace])
+            if lacking:
+                self.late = one
+                return 'in the namespace "%s" %s' % (namespace, lacking)
+        self.info["namespaces"] = namespaces
+        return ""
+
+    def conclude(self) -> None:
+        changed = {}
+        for namespace in self.info.get("namespaces", []):
+            after, before = self.held(namespace, self.targets[namespace]), self.before.get(namespace, {})
+            if after is not None and before is not None:
+                changed[namespace] = changed_keys(before, after)
+        self.info["changed_keys"] = changed
+
+
+def syncs(
+    client: Client, reader: Reader, items: Sequence[Mapping[str, Any]], api_version: str | None = None
+) -> list[Forced]:
+    """Return the forced syncs for entries, with what they read prefetched where they are many."""
+    versions: dict[str, str] = {}
+    forced: list[Forced] = []
+    children = None
+    for item in items:
+        cluster = item["kind"] == CLUSTER_EXTERNAL_SECRET.name
+        kind = CLUSTER_EXTERNAL_SECRET if cluster else EXTERNAL_SECRET
+        if kind.name not in versions:
+            versions[kind.name] = client.version_of(kind, api_version)
+        if cluster:
+            children = children or Children(client)
+            forced.append(ClusterSync(client, reader, children, versions[kind.name], item))
+        else:
+            forced.append(Sync(client, reader, versions[kind.name], item))
+    reader.prefetch((one.api, one.version, one.namespace) for one in forced)
+    return forced

@@ -1,0 +1,161 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ClusterExternalSecrets: one ExternalSecret in every namespace that is selected.
+
+Source: External Secrets Operator, API reference, ClusterExternalSecret. Its Ready condition has no reason and says
+nothing of whether the ExternalSecrets were synced, so that these are looked at as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InvalidInput
+from .apply import Expectation, KubeObject, condition, matches, prune
+from .client import Client, Object
+from .external_secrets import (
+    CLUSTER_EXTERNAL_SECRET,
+    EXTERNAL_SECRET,
+    LIST_DEFAULTS,
+    cause,
+    check_external_secret,
+    check_interval,
+    duration,
+    external_secret_spec,
+    manifest_names,
+    synced,
+)
+
+OPTIONS = ("external_secret_name", "external_secret_metadata", "namespace_selectors", "namespaces", "refresh_time")
+
+
+def cluster_external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's spec from options, or the raw ``spec``. Raises InvalidInput."""
+    if item.get("spec"):
+        given = sorted(name for name in (*OPTIONS, "external_secret") if item.get(name) not in (None, [], {}))
+        if given:
+            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
+        return dict(prune(item["spec"]))
+    spec = manifest_names({name: item.get(name) for name in OPTIONS})
+    spec["externalSecretSpec"] = external_secret_spec(item.get("external_secret") or {})
+    # a selector without terms takes every namespace, and is not nothing
+    selectors = [prune(selector or {}) for selector in spec.pop("namespaceSelectors") or []]
+    return {**prune(spec), **({"namespaceSelectors": selectors} if selectors else {})}
+
+
+def check_cluster_external_secret(name: str, spec: Mapping[str, Any]) -> None:
+    """Refuse what the operator refuses or misreads. Raises InvalidInput."""
+    for field, advice in (
+        ("data", "write it below externalSecretSpec, or as external_secret"),
+        ("dataFrom", "write it below externalSecretSpec, or as external_secret"),
+        ("secretStoreRef", "write it below externalSecretSpec, or as external_secret.store"),
+        ("target", "write it below externalSecretSpec, or as external_secret"),
+        ("refreshInterval", "write refreshTime for the ClusterExternalSecret, or externalSecretSpec.refreshInterval"),
+        ("externalSecretNamespace", "choose namespaces by namespaceSelectors"),
+    ):
+        if field in spec:
+            raise InvalidInput("spec.%s does not exist in a ClusterExternalSecret" % field, remedy=advice)
+    if not any(spec.get(field) is not None for field in ("namespaceSelectors", "namespaceSelector", "namespaces")):
+        raise InvalidInput(
+            "no namespace is selected", remedy='give "namespace_selectors", each with matchLabels or matchExpressions'
+        )
+    check_interval("refresh time", spec.get("refreshTime"))
+    check_external_secret(spec.get("externalSecretName") or name, spec.get("externalSecretSpec") or {})
+
+
+class ClusterExternalSecret(KubeObject):
+    """A ClusterExternalSecret."""
+
+    kind = CLUSTER_EXTERNAL_SECRET.name
+    api = CLUSTER_EXTERNAL_SECRET
+    compared = {"spec.refreshTime": duration, "spec.externalSecretSpec.refreshInterval": duration}
+    list_defaults = LIST_DEFAULTS
+
+    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
+        self.spec = cluster_external_secret_spec(item) if item["state"] == "present" else None
+        super().__init__(client, item, {"spec": self.spec}, **options)
+
+    def check(self) -> None:
+        super().check()
+        if self.spec is not None:
+            check_cluster_external_secret(self.object_name, self.spec)
+
+
+class Children:
+    """The ExternalSecrets that ClusterExternalSecrets made; one list of the whole cluster serves a round of looks."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.version = client.version_of(EXTERNAL_SECRET)
+        self._asked: set[str] = set()
+        self._found: list[Object] = []
+
+    def of(self, current: Mapping[str, Any]) -> list[Object]:
+        """Return those of one ClusterExternalSecret; the second time that it asks, they are read again."""
+        uid = current["metadata"]["uid"]
+        if not self._asked or uid in self._asked:
+            self._asked = set()
+            self._found = self.client.list_objects(EXTERNAL_SECRET.path(self.version))
+        self._asked.add(uid)
+        return [
+            one
+            for one in self._found
+            if any(owner.get("uid") == uid for owner in one["metadata"].get("ownerReferences") or [])
+        ]
+
+    def expect(self, resource: ClusterExternalSecret, changed: bool) -> Expectation:
+        """Return what to wait for: every selected namespace has the ExternalSecret as declared, and it is synced."""
+        wanted = (resource.spec or {}).get("externalSecretSpec") or {}
+        seen: dict[str, Object | None] = {"lacking": None}
+
+        def look(current: Object | None) -> str:
+            seen["lacking"] = None
+            lacking = provided(current)
+            if lacking or current is None:
+                return lacking
+            namespaces = sorted((current.get("status") or {}).get("provisionedNamespaces") or [])
+            found = {one["metadata"]["namespace"]: one for one in self.of(current)}
+            for namespace in namespaces:
+                one = found.get(namespace)
+                if one is None or not same_spec(one.get("spec") or {}, wanted):
+                    return 'has not reached the namespace "%s" yet' % namespace
+                if synced(one):
+                    seen["lacking"] = one
+                    return 'in the namespace "%s" %s' % (namespace, synced(one))
+            resource.info["namespaces"] = namespaces
+            return ""
+
+        def explain(current: Object | None) -> str:
+            return cause(resource.client, EXTERNAL_SECRET.name, seen["lacking"])
+
+        return Expectation(resource.api, resource.version, None, resource.object_name, look, explain)
+
+
+def failures(current: Mapping[str, Any]) -> str:
+    """Return which namespaces failed and why, as the status tells, "" when none did."""
+    failed = (current.get("status") or {}).get("failedNamespaces") or []
+    text = "; ".join('namespace "%s": %s' % (one.get("namespace"), one.get("reason")) for one in failed[:3])
+    return text + ("; and %d more" % (len(failed) - 3) if len(failed) > 3 else "")
+
+
+def provided(current: Object | None) -> str:
+    """Return "" when a ClusterExternalSecret is Ready in every namespace, else what it lacks."""
+    if current is None:
+        return "does not exist"
+    if failures(current):
+        return "is not ready: %s" % failures(current)
+    entry = condition(current)
+    if not entry:
+        return "has no status yet (does the operator run?)"
+    return "" if entry.get("status") == "True" else "is not ready: %s" % (entry.get("message") or "no reason is given")
+
+
+def same_spec(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether an ExternalSecret's spec is the declared one; the operator writes durations its own way."""
+    rest = {key: value for key, value in wanted.items() if key != "refreshInterval"}
+    return matches(current, rest, LIST_DEFAULTS) and (
+        "refreshInterval" not in wanted
+        or duration(current.get("refreshInterval")) == duration(wanted["refreshInterval"])
+    )

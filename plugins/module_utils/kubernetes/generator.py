@@ -1,0 +1,247 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generators: what an ExternalSecret can ask for instead of a stored secret.
+
+Source: External Secrets Operator, API reference, generators.external-secrets.io. A generator looks its references up in
+the namespace of the ExternalSecret that uses it, a ClusterGenerator too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from .. import normalise
+from ..errors import InvalidInput
+from .apply import KubeObject, prune
+from .client import Client, Kind
+from .external_secrets import (
+    LIST_DEFAULTS,
+    OPERATOR,
+    check_choice,
+    check_vault,
+    manifest_names,
+    references,
+    same_bundle,
+    vault_provider,
+)
+
+GROUP = "generators.external-secrets.io"
+VERSIONS = ("v1alpha1",)
+KINDS = {
+    name: Kind(name, plural, GROUP, VERSIONS, name != "ClusterGenerator", OPERATOR)
+    for name, plural in (
+        ("VaultDynamicSecret", "vaultdynamicsecrets"),
+        ("Password", "passwords"),
+        ("UUID", "uuids"),
+        ("ClusterGenerator", "clustergenerators"),
+    )
+}
+#: where a ClusterGenerator keeps the spec of the kind that it generates by
+FIELDS = {"VaultDynamicSecret": "vaultDynamicSecretSpec", "Password": "passwordSpec", "UUID": "uuidSpec"}
+OPTIONS: Mapping[str, Sequence[str]] = {
+    "VaultDynamicSecret": (
+        "provider",
+        "path",
+        "method",
+        "parameters",
+        "get_parameters",
+        "result_type",
+        "allow_empty_response",
+        "controller",
+    ),
+    "Password": (
+        "length",
+        "digits",
+        "symbols",
+        "symbol_characters",
+        "no_upper",
+        "allow_repeat",
+        "encoding",
+        "secret_keys",
+    ),
+    "UUID": (),
+}
+#: paths that are written to, whatever the answer is
+_WRITTEN = re.compile(r"(^|/)(issue|sign|sign-verbatim|generate)/")
+
+
+def generator_spec(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's spec from options, or the raw ``spec``. Raises InvalidInput."""
+    cluster = item["kind"] == "ClusterGenerator"
+    kind = item.get("generator_kind") if cluster else item["kind"]
+    given = sorted(
+        name for names in OPTIONS.values() for name in names if item.get(name) is not None and item.get(name) != {}
+    )
+    if not cluster and item.get("generator_kind"):
+        raise InvalidInput("generator_kind is for a ClusterGenerator", remedy="remove it, or set kind")
+    if item.get("spec"):
+        if given or item.get("generator_kind"):
+            raise InvalidInput(
+                '"spec" excludes %s' % ", ".join(given or ["generator_kind"]),
+                remedy="put everything into one of the two",
+            )
+        return dict(prune(item["spec"]))
+    if kind is None:
+        raise InvalidInput("it is not known what a ClusterGenerator generates by", remedy='set "generator_kind"')
+    foreign = [name for name in given if name not in OPTIONS[kind]]
+    if foreign:
+        raise InvalidInput("a generator of the kind %s has no %s" % (kind, ", ".join(foreign)), remedy="remove it")
+    spec = manifest_names({name: item.get(name) for name in OPTIONS[kind] if name not in ("provider", "parameters")})
+    if kind == "VaultDynamicSecret":
+        spec["provider"] = vault_provider(item.get("provider") or {})
+        spec["parameters"] = item.get("parameters")
+        spec["getParameters"] = {
+            str(name): [normalise.scalar(one) for one in (value if isinstance(value, list) else [value])]
+            for name, value in (item.get("get_parameters") or {}).items()
+        }
+    spec = dict(prune(spec))
+    # an empty spec is what chooses the kind
+    return {"kind": kind, "generator": {FIELDS[kind]: spec}} if cluster else spec
+
+
+def check_generator(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> None:
+    """Refuse what the operator refuses, ignores or misreads in a generator's spec. Raises InvalidInput."""
+    if kind == "ClusterGenerator":
+        kind, generator = str(spec.get("kind") or ""), spec.get("generator") or {}
+        if kind in FIELDS:
+            if list(generator) != [FIELDS[kind]]:
+                raise InvalidInput(
+                    "a ClusterGenerator of the kind %s has generator.%s and nothing else" % (kind, FIELDS[kind]),
+                    remedy="correct its generator",
+                )
+            check_generator(kind, None, generator[FIELDS[kind]] or {})
+        return
+    if kind == "Password":
+        check_password(spec)
+    elif kind == "VaultDynamicSecret":
+        check_dynamic(namespace, spec)
+
+
+def check_password(spec: Mapping[str, Any]) -> None:
+    """Refuse numbers that do not fit. Raises InvalidInput. Source: generator Password, its defaults."""
+    length = int(spec.get("length") or 24)
+    part = {name: length // 4 if spec.get(name) is None else int(spec[name]) for name in ("digits", "symbols")}
+    if min(length, *part.values()) < 0 or sum(part.values()) > length:
+        raise InvalidInput(
+            "a password of %d characters cannot hold %d digits and %d symbols"
+            % (length, part["digits"], part["symbols"]),
+            remedy="each is a quarter of the length by default: set digits and symbols, or a greater length",
+        )
+    alphabets = (
+        ("digits", part["digits"], 10),
+        ("symbols", part["symbols"], len(set(spec.get("symbolCharacters") or "")) or 30),
+    )
+    for name, count, size in alphabets:
+        if count > size and not spec.get("allowRepeat"):
+            raise InvalidInput(
+                "%d different %s are wanted and there are %d" % (count, name, size),
+                remedy='set "allow_repeat", or fewer %s' % name,
+            )
+
+
+def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> None:
+    """Refuse what cannot work in a VaultDynamicSecret. Raises InvalidInput."""
+    path, method = str(spec.get("path") or ""), spec.get("method") or "GET"
+    if not path:
+        raise InvalidInput("no path is given", remedy='write the path in Vault, such as "pki_int/issue/web"')
+    if path.startswith(("/", "v1/")):
+        raise InvalidInput(
+            'the path "%s" is no path of Vault' % path, remedy='write it from the mount on, such as "pki_int/issue/web"'
+        )
+    check_choice("method", method, ("GET", "LIST", "POST", "PUT", "DELETE"))
+    check_choice("resultType", spec.get("resultType"), ("Data", "Auth", "Raw"))
+    writes = method in ("POST", "PUT")
+    if _WRITTEN.search(path) and not writes:
+        raise InvalidInput('"%s" answers to POST, not to %s' % (path, method), remedy='set "method" to POST')
+    if spec.get("parameters") and not writes:
+        raise InvalidInput(
+            "parameters are not sent with %s" % method,
+            remedy='set "method" to POST, or give "get_parameters"',
+        )
+    if spec.get("getParameters") and method != "GET":
+        raise InvalidInput("get_parameters are not sent with %s" % method, remedy='give "parameters"')
+    provider = spec.get("provider") or {}
+    if "vault" in provider:
+        raise InvalidInput(
+            "provider.vault does not exist in a generator", remedy="write server and auth directly below provider"
+        )
+    check_vault("provider", provider)
+    for where, reference in references(provider):
+        if reference.get("namespace") not in (None, namespace):
+            raise InvalidInput(
+                'provider.%s names the namespace "%s", which the operator ignores' % (where, reference["namespace"]),
+                remedy="remove it: a generator's references are looked up in the namespace of the ExternalSecret",
+            )
+
+
+class Generator(KubeObject):
+    """A generator of one of the kinds in `KINDS`; its label in messages names the kind."""
+
+    kind = "generator"
+    rank = 0
+    compared = {
+        "spec.provider.caBundle": same_bundle,
+        "spec.generator.vaultDynamicSecretSpec.provider.caBundle": same_bundle,
+    }
+    list_defaults = LIST_DEFAULTS
+    whole = frozenset(("spec.parameters", "spec.generator.vaultDynamicSecretSpec.parameters"))
+    api: ClassVar[Kind]
+
+    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
+        self.spec = generator_spec(item) if item["state"] == "present" else None
+        super().__init__(client, item, {"spec": self.spec}, **options)
+        if self.manifest is not None and self.spec is not None:
+            # what prunes empty mappings must not prune the one that chooses UUID
+            self.manifest["spec"] = self.spec
+
+    def check(self) -> None:
+        super().check()
+        if self.spec is not None:
+            check_generator(self.api.name, self.namespace, self.spec)
+
+
+class VaultDynamicSecret(Generator):
+    """Credentials that Vault makes when it is asked: certificates, database users."""
+
+    kind, api = "VaultDynamicSecret", KINDS["VaultDynamicSecret"]
+
+
+class Password(Generator):
+    """Random passwords."""
+
+    kind, api = "Password", KINDS["Password"]
+
+
+class UUID(Generator):
+    """Random UUIDs."""
+
+    kind, api = "UUID", KINDS["UUID"]
+
+
+class ClusterGenerator(Generator):
+    """A generator for all namespaces."""
+
+    kind, api = "ClusterGenerator", KINDS["ClusterGenerator"]
+
+
+CLASSES: Mapping[str, type[Generator]] = {
+    one.kind: one for one in (VaultDynamicSecret, Password, UUID, ClusterGenerator)
+}
+
+
+def generator(client: Client, item: Mapping[str, Any], **options: Any) -> Generator:
+    """Return the resource for a generator of any kind. Raises NotServed when its definition is not installed."""
+    return CLASSES[item["kind"]](client, item, **options)
+
+
+def purge_kinds(client: Client, declared: Sequence[Generator]) -> list[Kind]:
+    """Return the kinds that a purge looks at: the namespaced ones that are served, and others that are declared."""
+    served = {plural for version in client.versions(GROUP) for plural in client.plurals(GROUP, version)}
+    return [
+        kind
+        for kind in KINDS.values()
+        if kind.plural in served and (kind.namespaced or any(one.api is kind for one in declared))
+    ]

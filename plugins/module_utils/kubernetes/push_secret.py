@@ -1,0 +1,172 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PushSecrets: what of a Secret is written to Vault.
+
+Source: External Secrets Operator, API reference, PushSecret; it exists as v1alpha1 only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InvalidInput
+from .apply import KubeObject, prune
+from .client import Client
+from .external_secrets import (
+    PUSH_SECRET,
+    check_choice,
+    check_interval,
+    check_remote,
+    check_template,
+    duration,
+    manifest_names,
+)
+
+OPTIONS = ("refresh_interval", "update_policy", "deletion_policy", "selector", "template", "data_to")
+#: fields that people write and that do not exist: what to write instead
+NO_SUCH_FIELD = {
+    "secretStoreRef": "write secretStoreRefs, a list with name and kind",
+    "target": "a PushSecret writes to Vault: name the secret there in data[].match.remoteRef.remoteKey",
+    "dataFrom": "write data, or dataTo, which takes all keys that match",
+    "secretRef": "write selector.secret.name",
+    "source": "write selector.secret.name",
+    "creationPolicy": "write updatePolicy, Replace or IfNotExists",
+}
+NO_SUCH_DATA_FIELD = {
+    "secretKey": "write data[].match.secretKey",
+    "remoteRef": "write data[].match.remoteRef",
+    "remoteKey": "write data[].match.remoteRef.remoteKey",
+    "property": "write data[].match.remoteRef.property",
+}
+NO_SUCH_REMOTE_FIELD = {"key": "write remoteKey", "name": "write remoteKey", "path": "write remoteKey"}
+
+
+def push_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's spec from options, or the raw ``spec``. Raises InvalidInput."""
+    if item.get("spec"):
+        given = sorted(name for name in (*OPTIONS, "store_refs", "data") if item.get(name) not in (None, [], {}))
+        if given:
+            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
+        return dict(prune(item["spec"]))
+    spec = manifest_names({name: item.get(name) for name in OPTIONS})
+    spec["secretStoreRefs"] = manifest_names(item.get("store_refs") or [])
+    # the metadata of an entry is the user's own words
+    spec["data"] = [
+        {
+            **manifest_names({key: value for key, value in entry.items() if key != "metadata"}),
+            "metadata": entry["metadata"],
+        }
+        for entry in item.get("data") or []
+    ]
+    return dict(prune(spec))
+
+
+def _refuse(where: str, value: Mapping[str, Any], table: Mapping[str, str]) -> None:
+    for field, advice in table.items():
+        if field in value:
+            raise InvalidInput("%s.%s does not exist in a PushSecret" % (where, field), remedy=advice)
+
+
+def check_push_secret(spec: Mapping[str, Any]) -> None:
+    """Refuse what the operator refuses, ignores or misreads in a PushSecret's spec. Raises InvalidInput."""
+    _refuse("spec", spec, NO_SUCH_FIELD)
+    stores = spec.get("secretStoreRefs") or []
+    if not stores:
+        raise InvalidInput("no store is given", remedy='set "store_refs", a list with name and kind')
+    for number, store in enumerate(stores):
+        if bool(store.get("name")) == bool(store.get("labelSelector")):
+            raise InvalidInput(
+                "store_refs[%d] needs either name or label_selector" % number, remedy="give exactly one of the two"
+            )
+        if store.get("namespace"):
+            raise InvalidInput(
+                "store_refs[%d]: a store in another namespace cannot be used" % number,
+                remedy="use a SecretStore of the same namespace, or a ClusterSecretStore",
+            )
+    check_source(spec.get("selector") or {})
+    check_interval("refresh interval", spec.get("refreshInterval"))
+    check_choice("updatePolicy", spec.get("updatePolicy"), ("Replace", "IfNotExists"))
+    check_choice("deletionPolicy", spec.get("deletionPolicy"), ("None", "Delete"))
+    check_template(spec.get("template") or {})
+    if not spec.get("data") and not spec.get("dataTo"):
+        raise InvalidInput("neither data nor data_to is given: nothing would be pushed", remedy="say what goes where")
+    check_entries(spec.get("data") or [])
+
+
+def check_source(selector: Mapping[str, Any]) -> None:
+    """Refuse a selector that is not exactly one source. Raises InvalidInput."""
+    if "name" in selector:
+        raise InvalidInput("selector.name does not exist in a PushSecret", remedy="write selector.secret.name")
+    secret, generator = selector.get("secret"), selector.get("generatorRef")
+    if bool(secret) == bool(generator):
+        raise InvalidInput(
+            "selector has %s secret %s generator_ref" % (("both", "and") if secret else ("neither", "nor")),
+            remedy="give exactly one of the two",
+        )
+    if secret and bool(secret.get("name")) == bool(secret.get("selector")):
+        raise InvalidInput("selector.secret needs either name or selector", remedy="give exactly one of the two")
+    if secret and secret.get("namespace"):
+        raise InvalidInput(
+            "a Secret in another namespace cannot be pushed", remedy="declare the PushSecret in that namespace"
+        )
+
+
+def check_entries(entries: list[Mapping[str, Any]]) -> None:
+    """Refuse entries that go nowhere, or two that go to one place. Raises InvalidInput."""
+    seen: set[tuple[str, str]] = set()
+    for number, entry in enumerate(entries):
+        where = "data[%d]" % number
+        _refuse(where, entry, NO_SUCH_DATA_FIELD)
+        remote = (entry.get("match") or {}).get("remoteRef") or {}
+        _refuse("%s.match.remoteRef" % where, remote, NO_SUCH_REMOTE_FIELD)
+        key = str(remote.get("remoteKey") or "")
+        if not key:
+            raise InvalidInput(
+                "%s.match.remote_ref has no remote_key" % where, remedy="write the path of the secret in Vault"
+            )
+        check_remote("%s.match.remote_ref" % where, {"key": key})
+        place = (key, str(remote.get("property") or ""))
+        if place in seen:
+            raise InvalidInput(
+                '%s: "%s" is written twice' % (where, "/".join(part for part in place if part)),
+                remedy="keep one of the two, or give each a property of its own",
+            )
+        seen.add(place)
+
+
+class PushSecret(KubeObject):
+    """A PushSecret."""
+
+    kind = PUSH_SECRET.name
+    api = PUSH_SECRET
+    compared = {"spec.refreshInterval": duration}
+    list_defaults = {
+        "kind": "SecretStore",
+        "conversionStrategy": "None",
+        "target": "Data",
+        "templateAs": "Values",
+    }
+
+    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
+        self.spec = push_secret_spec(item) if item["state"] == "present" else None
+        super().__init__(client, item, {"spec": self.spec}, **options)
+
+    def check(self) -> None:
+        super().check()
+        if self.spec is not None:
+            check_push_secret(self.spec)
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = super().read()
+        spec = (self.live or {}).get("spec") or {}
+        if current is not None and self.desired is None and spec.get("deletionPolicy") == "Delete":
+            if self.item.get("purged"):
+                raise InvalidInput(
+                    "it is to be purged, but its deletion policy is Delete: the operator would remove what it pushed "
+                    "from Vault",
+                    remedy="declare it with state absent if that is wanted, or with the deletion policy None before",
+                )
+            self.warnings.append("its deletion policy is Delete: the operator removes what it pushed from Vault")
+        return current

@@ -1,0 +1,339 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: eso_clusterexternalsecret
+short_description: Manage ClusterExternalSecrets of External Secrets Operator
+version_added: 0.1.0
+description:
+  - Creates, updates and deletes ClusterExternalSecrets, each of which has the operator keep one ExternalSecret in every namespace that is selected.
+  - What the operator would refuse, ignore or misread is refused before anything is sent, and the error says what to write instead.
+  - Waiting looks at the namespaces that failed and at every ExternalSecret that was made, and ends when all of them are synced.
+  - Deleting a ClusterExternalSecret has Kubernetes delete its ExternalSecrets, and those delete the Secrets that they own.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.kubernetes
+  - secretops.vault_eso.kubernetes.apply
+  - secretops.vault_eso.kubernetes.wait
+  - secretops.vault_eso.reconcile
+options:
+  name: &name
+    description: Name of the ClusterExternalSecret.
+    type: str
+  labels: &labels
+    description: Labels of the object.
+    type: dict
+  annotations: &annotations
+    description: Annotations of the object.
+    type: dict
+  spec: &spec
+    description: The whole spec, as a manifest has it. Excludes all options below.
+    type: dict
+  external_secret_name: &external_secret_name
+    description: Name of the ExternalSecrets; by default that of the ClusterExternalSecret.
+    type: str
+  external_secret_metadata: &external_secret_metadata
+    description: Labels and annotations of the ExternalSecrets.
+    type: dict
+    suboptions:
+      labels:
+        description: Labels.
+        type: dict
+      annotations:
+        description: Annotations.
+        type: dict
+  namespace_selectors: &namespace_selectors
+    description:
+      - Label selectors; a namespace that any of them takes is selected.
+      - Each has C(matchLabels) and C(matchExpressions), as a manifest has them; an empty one takes every namespace.
+    type: list
+    elements: dict
+  namespaces: &namespaces
+    description: Names of namespaces that are selected beside those of O(namespace_selectors).
+    type: list
+    elements: str
+  refresh_time: &refresh_time
+    description: How often the operator looks at the namespaces again, such as V(5m). The operator's default is an hour.
+    type: str
+  external_secret: &external_secret
+    description:
+      - What the ExternalSecrets are, by the options of M(secretops.vault_eso.eso_externalsecret).
+      - A store of the kind V(SecretStore) is looked up in each namespace.
+    type: dict
+    suboptions:
+      store:
+        description: The store that it reads from.
+        type: dict
+        suboptions:
+          name:
+            description: Name of the store.
+            type: str
+            required: true
+          kind:
+            description: Kind of the store.
+            type: str
+            choices: [SecretStore, ClusterSecretStore]
+            default: SecretStore
+      refresh_interval:
+        description: How often the operator reads Vault, such as V(15m); V(0) for once. The operator's default is an hour.
+        type: str
+      refresh_policy:
+        description: When the operator reads Vault. Without it V(Periodic); not known before version 0.15 of the operator.
+        type: str
+        choices: [Periodic, OnChange, CreatedOnce]
+      target:
+        description: The Secret.
+        type: dict
+        suboptions:
+          name:
+            description: Name of the Secret; by default the ExternalSecret's.
+            type: str
+          creation_policy:
+            description: How the Secret comes to be. The operator's default is V(Owner); V(CreateOrMerge) needs version 2.8.
+            type: str
+            choices: [Owner, Orphan, Merge, None, CreateOrMerge]
+          deletion_policy:
+            description: What becomes of the Secret when the secret is gone in Vault. The operator's default is V(Retain).
+            type: str
+            choices: [Retain, Delete, Merge]
+          immutable:
+            description: Whether the Secret can never be changed.
+            type: bool
+          template:
+            description: How the Secret is made of what was read.
+            type: dict
+            suboptions:
+              type:
+                description: Type of the Secret, such as V(kubernetes.io/tls).
+                type: str
+              engine_version:
+                description: Version of the template engine.
+                type: str
+                choices: [v2]
+              merge_policy:
+                description: Whether the template's keys replace what was read or join it.
+                type: str
+                choices: [Replace, Merge]
+              data:
+                description: Keys of the Secret and their templates. Use C(urlquery) in URLs and C(toJson) in JSON.
+                type: dict
+              metadata:
+                description: Labels and annotations of the Secret.
+                type: dict
+                suboptions:
+                  labels:
+                    description: Labels.
+                    type: dict
+                  annotations:
+                    description: Annotations.
+                    type: dict
+              template_from:
+                description: Further templates, as a manifest has them.
+                type: list
+                elements: dict
+      data:
+        description: Single values. Each entry is a read of its own; C(data_from) with C(extract) is cheaper for many keys of one secret.
+        type: list
+        elements: dict
+        suboptions:
+          secret_key:
+            description: Key in the Secret.
+            type: str
+            required: true
+          remote_ref:
+            description: Where the value stands in Vault.
+            type: dict
+            suboptions: &remote
+              key:
+                description: Path of the secret.
+                type: str
+                required: true
+              property:
+                description: Key in the secret; dots lead into JSON.
+                type: str
+              version:
+                description: Version of the secret; without it the newest.
+                type: str
+              metadata_policy:
+                description: Whether the secret's metadata is read instead of its contents.
+                type: str
+                choices: [None, Fetch]
+              conversion_strategy:
+                description: How characters that a key must not have are replaced.
+                type: str
+                choices: [Default, Unicode]
+              decoding_strategy:
+                description: How the value is decoded.
+                type: str
+                choices: [None, Base64, Base64URL, Auto]
+          source_ref: &source_ref
+            description: Another source than C(store) for this entry, as a manifest has it.
+            type: dict
+            suboptions:
+              store_ref:
+                description: Another store, by C(name) and C(kind).
+                type: dict
+              generator_ref:
+                description: A generator, by C(kind) and C(name).
+                type: dict
+      data_from:
+        description: Whole secrets. Exactly one of C(extract), C(find) and C(source_ref.generator_ref) in an entry.
+        type: list
+        elements: dict
+        suboptions:
+          extract:
+            description: All keys of one secret.
+            type: dict
+            suboptions: *remote
+          find:
+            description: All secrets that match.
+            type: dict
+            suboptions:
+              path:
+                description: Path below which to look.
+                type: str
+              name:
+                description: By name.
+                type: dict
+                suboptions:
+                  regexp:
+                    description: Regular expression.
+                    type: str
+                    required: true
+              tags:
+                description: By custom metadata.
+                type: dict
+              conversion_strategy:
+                description: How characters that a key must not have are replaced.
+                type: str
+                choices: [Default, Unicode]
+              decoding_strategy:
+                description: How the values are decoded.
+                type: str
+                choices: [None, Base64, Base64URL, Auto]
+          source_ref: *source_ref
+          rewrite:
+            description: How keys are renamed, as a manifest has it.
+            type: list
+            elements: dict
+  cluster_external_secrets:
+    description: Many ClusterExternalSecrets. Excludes O(name).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        <<: *name
+        required: true
+      labels: *labels
+      annotations: *annotations
+      spec: *spec
+      external_secret_name: *external_secret_name
+      external_secret_metadata: *external_secret_metadata
+      namespace_selectors: *namespace_selectors
+      namespaces: *namespaces
+      refresh_time: *refresh_time
+      external_secret: *external_secret
+      state:
+        description: Whether this ClusterExternalSecret is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+"""
+
+EXAMPLES = r"""
+- name: Give every namespace of a team the credentials of its registry
+  secretops.vault_eso.eso_clusterexternalsecret:
+    name: registry
+    namespace_selectors:
+      - matchLabels: {team: payments}
+    refresh_time: 5m
+    external_secret:
+      store: {kind: ClusterSecretStore, name: vault}
+      refresh_interval: 1h
+      target:
+        template:
+          type: kubernetes.io/dockerconfigjson
+          data:
+            .dockerconfigjson: "{{ '{{ .config }}' }}"
+      data:
+        - secret_key: config
+          remote_ref: {key: shared/registry, property: config}
+    wait: true
+"""
+
+RETURN = r"""
+results:
+  description: One entry per ClusterExternalSecret.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: ClusterExternalSecret, name: registry, action: create, changed: true, fields: [spec.namespaceSelectors]}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 1, update: 0, delete: 0, none: 4, failed: 0, not_reached: 0}
+requests:
+  description: How many requests were sent, and how many of them were no reads.
+  returned: always
+  type: dict
+  sample: {total: 4, writes: 1}
+namespaces:
+  description: The namespaces that have it.
+  returned: for a single object, when it was waited for
+  type: list
+  elements: str
+  sample: [payments-api, payments-web]
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import cluster_external_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
+    CLUSTER_EXTERNAL_SECRET,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
+    APPLY_SPEC,
+    METADATA_SPEC,
+    KubernetesModule,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import EXTERNAL_SECRET_SPEC
+
+ITEM = {
+    **{name: option for name, option in METADATA_SPEC.items() if name != "namespace"},
+    "external_secret_name": {"type": "str", "no_log": False},
+    "external_secret_metadata": {
+        "type": "dict",
+        "no_log": False,
+        "options": {"labels": {"type": "dict"}, "annotations": {"type": "dict"}},
+    },
+    "namespace_selectors": {"type": "list", "elements": "dict"},
+    "namespaces": {"type": "list", "elements": "str"},
+    "refresh_time": {"type": "str"},
+    "external_secret": {"type": "dict", "no_log": False, "options": EXTERNAL_SECRET_SPEC},
+}
+SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
+
+
+def main() -> None:
+    module = KubernetesModule(SPEC, "cluster_external_secrets", ITEM)
+    with module.client() as client:
+        reader, options = Reader(client), module.options()
+        resources = [
+            cluster_external_secret.ClusterExternalSecret(client, item, reader=reader, **options)
+            for item in module.items()
+        ]
+        if module.params["purge"]:
+            resources += [
+                cluster_external_secret.ClusterExternalSecret(client, item, reader=reader, **options)
+                for item in module.unmanaged(client, CLUSTER_EXTERNAL_SECRET, resources)
+            ]
+        reader.prefetch((one.api, one.version, one.namespace) for one in resources)
+        children = cluster_external_secret.Children(client)
+        module.converge(client, resources, children.expect)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An operator that serves the cluster: the real one where it runs, else ESO_CONTROLLER, else the emulated one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .kubernetes_api import KubeApi
+from .local import stop
+
+EMULATED = Path(__file__).resolve().parents[2] / "molecule" / "lab" / "eso_controller" / "eso_controller.py"
+REAL_OPERATOR_RUNS = 3
+
+
+@contextmanager
+def running(kube_api: KubeApi, folder: Path) -> Iterator[None]:
+    """Run an operator while the block runs; its output goes to ``operator.log`` in the folder."""
+    log = folder / "operator.log"
+    named = os.environ.get("ESO_CONTROLLER")
+    command = [named] if named else [sys.executable, str(EMULATED), "--kubeconfig", kube_api.kubeconfig]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env={**os.environ, "KUBECONFIG": kube_api.kubeconfig}
+        )
+    try:
+        time.sleep(2)
+        assert process.poll() in (None, REAL_OPERATOR_RUNS), log.read_text()
+        yield
+    finally:
+        stop(process)
