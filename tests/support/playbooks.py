@@ -1,0 +1,55 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbooks of the collection, run on a copy of the production inventory against servers of a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from .system import BIN, ROOT, Play
+
+PRODUCTION = ROOT / "inventories" / "production"
+
+
+class Inventory:
+    """A copy of ``inventories/production`` with one Vault cluster, one Kubernetes cluster, and what differs here.
+
+    ``overrides`` are the host variables by host, as YAML text.
+    """
+
+    def __init__(self, folder: Path, vault: str, kubernetes: str, overrides: Mapping[str, str]) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        shutil.copytree(PRODUCTION / "group_vars", folder / "group_vars")
+        (folder / "hosts.yml").write_text(
+            f"vault_clusters: {{hosts: {{{vault}: }}}}\n"
+            f"kubernetes_clusters: {{hosts: {{{kubernetes}: {{vault_cluster: {vault}}}}}}}\n"
+        )
+        (folder / "host_vars").mkdir()
+        for host, text in overrides.items():
+            (folder / "host_vars" / f"{host}.yml").write_text(text)
+
+    def play(self, playbook: str, *arguments: str, timeout: float = 900) -> Play:
+        """Run ``playbooks/NAME.yml`` and return what it printed; a failed run is an outcome too."""
+        clean = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_")) and key != "KUBECONFIG"
+        }
+        result = subprocess.run(
+            [str(BIN / "ansible-playbook"), "-i", str(self.folder), str(ROOT / "playbooks" / f"{playbook}.yml")]
+            + list(arguments),
+            cwd=self.folder,
+            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+        return Play(result.returncode, result.stdout + result.stderr)
