@@ -1,0 +1,200 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_pki_certificate
+short_description: Keep valid certificates of Vault or OpenBao in files
+version_added: 0.1.0
+description:
+  - Has a PKI engine issue a certificate with its key, and writes both to files on the machine where the module runs.
+  - Another one is issued when the file is missing or unreadable, when common name, alternative names or issuer are not as declared, when the key does not
+    belong to it, when a file of the chain is missing or another's, when it was revoked, and when it is about to expire.
+  - One that the server would grant so short a life that the next run had to replace it is revoked at once, and the module fails.
+  - The key is in no output. The files are proven to be writable before a certificate is issued, and issuing is never repeated blindly.
+  - A certificate that is replaced is not revoked, as it may be in use until the service that has it is reloaded.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+  - secretops.vault_eso.reconcile
+requirements:
+  - cryptography
+options:
+  mount: &mount
+    description:
+      - Path of the PKI engine, by default V(pki).
+      - Next to O(certificates), the mount of entries without one of their own.
+    type: str
+  role: &role
+    description: Name of the PKI role that issues. Needed unless the certificate is to be absent.
+    type: str
+  common_name: &common_name
+    description: Common name. Needed unless the certificate is to be absent.
+    type: str
+  alt_names: &alt_names
+    description: Names of hosts and mailboxes beside the common name. The order means nothing.
+    type: list
+    elements: str
+  ip_sans: &ip_sans
+    description: IP addresses in the certificate.
+    type: list
+    elements: str
+  uri_sans: &uri_sans
+    description: URIs in the certificate.
+    type: list
+    elements: str
+  exclude_cn_from_sans: &exclude_cn_from_sans
+    description: Leave the common name out of the alternative names.
+    type: bool
+    default: false
+  ttl: &ttl
+    description: Life of the certificate, a duration; by default the role's. The life of one that stands is not compared.
+    type: str
+  renew_before: &renew_before
+    description: Issue another one when this one has no more than this duration left; by default a third of its life.
+    type: str
+  issuer_ref: &issuer_ref
+    description: Name or ID of the issuer in the mount; by default the role's.
+    type: str
+  private_key_format: &private_key_format
+    description: Form of the key, V(traditional) as the engine gives it by default, or V(pkcs8). Not compared with that of a key that stands.
+    type: str
+    choices: [traditional, pkcs8]
+    default: traditional
+  cert_dest: &cert_dest
+    description:
+      - Path of the file for the certificate; it gets mode 0644. A missing directory is made with mode 0700.
+      - With O(state=absent) the certificate in it is revoked, and all named files are removed.
+    type: path
+  key_dest: &key_dest
+    description: Path of the file for the private key; it gets mode 0600. Needed unless the certificate is to be absent.
+    type: path
+  chain_dest: &chain_dest
+    description: Path of a file for the certificates of the authorities, the issuer's first.
+    type: path
+  fullchain_dest: &fullchain_dest
+    description: Path of a file for the certificate followed by those of the authorities.
+    type: path
+  certificates:
+    description: Many certificates. Excludes O(cert_dest).
+    type: list
+    elements: dict
+    suboptions:
+      mount: *mount
+      role: *role
+      common_name: *common_name
+      alt_names: *alt_names
+      ip_sans: *ip_sans
+      uri_sans: *uri_sans
+      exclude_cn_from_sans: *exclude_cn_from_sans
+      ttl: *ttl
+      renew_before: *renew_before
+      issuer_ref: *issuer_ref
+      private_key_format: *private_key_format
+      cert_dest:
+        <<: *cert_dest
+        required: true
+      key_dest: *key_dest
+      chain_dest: *chain_dest
+      fullchain_dest: *fullchain_dest
+      state:
+        description: Whether this certificate is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+"""
+
+EXAMPLES = r"""
+- name: Keep a certificate that never has less than ten days left
+  secretops.vault_eso.vault_pki_certificate:
+    mount: pki_int
+    role: web
+    common_name: shop.apps.example.com
+    alt_names: [www.apps.example.com]
+    ttl: 720h
+    renew_before: 240h
+    fullchain_dest: /etc/nginx/tls/shop.fullchain.crt
+    cert_dest: /etc/nginx/tls/shop.crt
+    key_dest: /etc/nginx/tls/shop.key
+  notify: Reload nginx
+
+- name: Revoke it and remove its files
+  secretops.vault_eso.vault_pki_certificate:
+    mount: pki_int
+    fullchain_dest: /etc/nginx/tls/shop.fullchain.crt
+    cert_dest: /etc/nginx/tls/shop.crt
+    key_dest: /etc/nginx/tls/shop.key
+    state: absent
+"""
+
+RETURN = r"""
+results:
+  description: One entry per certificate, named by its file.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: certificate, name: /etc/nginx/tls/shop.crt, action: update, changed: true, fields: [state]}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
+serial_number:
+  description: Serial number of the certificate. With O(certificates) this and the following are in each entry's C(info).
+  returned: for a single certificate that stands
+  type: str
+  sample: "39:dd:2e:90:b7:23:1f:8d:d3:7d:31:c5:1b:da:84:d0:5b:65:31:58"
+not_after:
+  description: When the certificate expires.
+  returned: for a single certificate that stands
+  type: str
+  sample: "2026-01-31T12:00:00+00:00"
+issuer:
+  description: Subject of the issuer.
+  returned: for a single certificate that stands
+  type: str
+  sample: CN=Example Issuing CA
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import pki_certificate
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
+
+STRINGS = {"type": "list", "elements": "str"}
+ITEM = {
+    "mount": {"type": "str"},
+    "role": {"type": "str"},
+    "common_name": {"type": "str"},
+    "alt_names": STRINGS,
+    "ip_sans": STRINGS,
+    "uri_sans": STRINGS,
+    "exclude_cn_from_sans": {"type": "bool", "default": False},
+    "ttl": {"type": "str"},
+    "renew_before": {"type": "str"},
+    "issuer_ref": {"type": "str"},
+    "private_key_format": {
+        "type": "str",
+        "choices": ["traditional", "pkcs8"],
+        "default": "traditional",
+        "no_log": False,
+    },
+    "cert_dest": {"type": "path"},
+    "key_dest": {"type": "path", "no_log": False},
+    "chain_dest": {"type": "path"},
+    "fullchain_dest": {"type": "path"},
+}
+
+
+def main() -> None:
+    module = VaultModule(None, "certificates", ITEM, required=("cert_dest",))
+    module.require("cryptography", pki_certificate.CRYPTOGRAPHY_ERROR)
+    with module.client() as client:
+        resources = pki_certificate.certificates(Mounted(client), module.items(), module.params["mount"])
+        module.reconcile(resources)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_pki_certificate against a real server."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def mount(openbao: VaultServer, unique: str) -> str:
+    """A mount with two issuers, root-1 (default) and root-2, and the roles web and unstored."""
+    client = openbao.client()
+    client.sys.enable_secrets_engine("pki", path=unique, config={"max_lease_ttl": "8760h"})
+    for name in ("root-1", "root-2"):
+        data = {"common_name": f"{unique} {name}", "issuer_name": name, "key_type": "ec", "ttl": "8000h"}
+        client.write_data(f"{unique}/root/generate/internal", data=data)
+    role = {"allow_any_name": True, "key_type": "ec", "max_ttl": "240h", "enforce_hostnames": False}
+    role["allowed_uri_sans"] = "*"
+    client.write_data(f"{unique}/roles/web", data=role)
+    client.write_data(f"{unique}/roles/unstored", data={**role, "no_store": True})
+    return unique
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    names = {"cert_dest": "web.crt", "key_dest": "web.key", "chain_dest": "ca.crt", "fullchain_dest": "full.crt"}
+    return {option: str(tmp_path / "tls" / name) for option, name in names.items()}
+
+
+@pytest.fixture
+def certificate(run_module: Run, vault_args: dict[str, Any], mount: str) -> Run:
+    def run(check: bool = False, diff: bool = False, **options: Any) -> Result:
+        return run_module("vault_pki_certificate", {**vault_args, "mount": mount, **options}, check=check, diff=diff)
+
+    return run
+
+
+def load(files: dict[str, str]) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(Path(files["cert_dest"]).read_bytes())
+
+
+def stored(openbao: VaultServer, mount: str) -> set[str]:
+    return set(openbao.client().list(f"{mount}/certs")["data"]["keys"])
+
+
+def revoked(openbao: VaultServer, mount: str, serial: str) -> bool:
+    return bool(openbao.client().read(f"{mount}/cert/{serial}")["data"]["revocation_time"])
+
+
+def test_issued_once_and_renewed(certificate: Run, openbao: VaultServer, mount: str, files: dict[str, str]) -> None:
+    wanted: dict[str, Any] = {
+        **files,
+        "role": "web",
+        "common_name": "shop.example.com",
+        "alt_names": ["www.example.com", "Other.example.com", "me@example.com"],
+        "ip_sans": ["10.0.0.1", "2001:DB8::1"],
+        "uri_sans": ["spiffe://example.com/shop"],
+        "ttl": "100h",
+    }
+    before = stored(openbao, mount)
+    planned = certificate(**wanted, check=True, diff=True)
+    assert planned.changed and not os.path.exists(os.path.dirname(files["cert_dest"]))
+    assert stored(openbao, mount) == before
+    made = certificate(**wanted, diff=True)
+    assert made.changed and not made.get("warnings"), made.msg
+    assert "PRIVATE KEY" not in made.stdout
+    found = load(files)
+    assert made["serial_number"] in stored(openbao, mount) - before
+    assert made["not_after"] == found.not_valid_after_utc.isoformat()
+    assert made["issuer"] == f"CN={mount} root-1"
+    key = load_pem_private_key(Path(files["key_dest"]).read_bytes(), None)
+    assert key.public_key() == found.public_key()
+    modes = {option: os.stat(path).st_mode & 0o777 for option, path in files.items()}
+    assert modes == {"cert_dest": 0o644, "key_dest": 0o600, "chain_dest": 0o644, "fullchain_dest": 0o644}
+    full = x509.load_pem_x509_certificates(Path(files["fullchain_dest"]).read_bytes())
+    assert full[0] == found
+    found.verify_directly_issued_by(x509.load_pem_x509_certificates(Path(files["chain_dest"]).read_bytes())[0])
+
+    same = {**wanted, "alt_names": ["me@example.com", "other.example.com", "www.example.com", "shop.example.com"]}
+    again = certificate(**same)
+    assert not again.failed and not again.changed, again.get("results")
+    assert again["serial_number"] == made["serial_number"]
+    planned = certificate(**{**same, "ip_sans": ["10.0.0.2"]}, check=True, diff=True)
+    assert planned["results"][0]["fields"] == ["ip_sans"]
+    assert "10.0.0.1" in planned["diff"][0]["before"] and "10.0.0.2" in planned["diff"][0]["after"]
+    assert load(files) == found
+    changed = certificate(**{**same, "ip_sans": ["10.0.0.2"]})
+    assert changed.changed and load(files).serial_number != found.serial_number
+    # what may still be in use is not revoked
+    assert not revoked(openbao, mount, made["serial_number"])
+    assert certificate(**{**same, "ip_sans": ["10.0.0.2"], "common_name": "new.example.com"}).changed
+
+    gone = {**files, "state": "absent"}
+    last = load(files)
+    assert certificate(**gone, check=True).changed and load(files) == last
+    removed = certificate(**gone)
+    assert removed.changed and not removed.get("warnings")
+    assert os.listdir(os.path.dirname(files["cert_dest"])) == []
+    number = ":".join(f"{byte:02x}" for byte in bytes.fromhex(f"{last.serial_number:040x}"))
+    assert revoked(openbao, mount, number)
+    assert not certificate(**gone).changed
+
+
+def test_renewal(certificate: Run, openbao: VaultServer, mount: str, files: dict[str, str]) -> None:
+    wanted: dict[str, Any] = {**files, "role": "web", "common_name": "a.example.com", "ttl": "60h"}
+    assert certificate(**wanted).changed
+    # by default a third of the life
+    assert not certificate(**wanted).changed
+    assert not certificate(**wanted, renew_before="59h").changed
+    # renew_before now lies within the 60 hours and beyond what is left
+    clock = load(files).not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
+    late = f"{int(clock.total_seconds()) + 5}s"
+    early = certificate(**{**wanted, "ttl": "100h"}, renew_before=late)
+    assert early["results"][0]["fields"] == ["state"], early.msg
+    assert not certificate(**{**wanted, "ttl": "100h"}, renew_before=late).changed
+    # the role grants 240 hours at most: what the next run would replace is revoked, and nothing is written
+    found, before = load(files), stored(openbao, mount)
+    refused = certificate(**{**wanted, "ttl": "1000h"}, renew_before="500h")
+    assert refused.failed and not refused.changed and "each run would issue another" in refused.msg
+    assert load(files) == found
+    (useless,) = stored(openbao, mount) - before
+    assert revoked(openbao, mount, useless)
+
+
+def test_what_does_not_fit_is_replaced(
+    certificate: Run, openbao: VaultServer, mount: str, files: dict[str, str]
+) -> None:
+    wanted: dict[str, Any] = {**files, "role": "web", "common_name": "a.example.com"}
+    first = certificate(**wanted)
+    os.chmod(files["key_dest"], 0o644)
+    closed = certificate(**wanted)
+    assert closed["results"][0]["fields"] == ["key_mode"]
+    assert closed["serial_number"] == first["serial_number"]
+    assert os.stat(files["key_dest"]).st_mode & 0o777 == 0o600
+
+    def revoke() -> None:
+        number = certificate(**wanted)["serial_number"]
+        openbao.client().write_data(f"{mount}/revoke", data={"serial_number": number})
+
+    for break_it, field in (
+        (lambda: os.unlink(files["key_dest"]), ["key"]),
+        (lambda: Path(files["chain_dest"]).write_text("junk"), ["chain_dest"]),
+        (lambda: os.unlink(files["fullchain_dest"]), ["fullchain_dest"]),
+        (lambda: Path(files["cert_dest"]).write_text("junk"), ["state"]),
+        (revoke, ["state"]),
+    ):
+        last = load(files)
+        break_it()
+        mended = certificate(**wanted)
+        assert mended["results"][0]["fields"] == field, mended.msg
+        assert load(files) != last
+    assert not certificate(**wanted).changed
+
+    other = certificate(**wanted, issuer_ref="root-2")
+    assert other["results"][0]["fields"] == ["issuer"]
+    assert other["issuer"] == f"CN={mount} root-2"
+    assert not certificate(**wanted, issuer_ref="root-2").changed
+    assert certificate(**wanted)["results"][0]["fields"] == ["issuer"]
+    # without the common name among the names
+    assert certificate(**wanted, exclude_cn_from_sans=True)["results"][0]["fields"] == ["alt_names"]
+    assert not certificate(**wanted, exclude_cn_from_sans=True).changed
+
+
+def test_a_token_that_may_only_issue(
+    run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, mount: str, files: dict[str, str]
+) -> None:
+    client = openbao.client()
+    client.sys.create_or_update_policy(mount, f'path "{mount}/issue/unstored" {{ capabilities = ["update"] }}')
+    token = client.auth.token.create(policies=[mount], ttl="10m")["auth"]["client_token"]
+    arguments = {**vault_args, "token": token, "mount": mount, **files}
+    wanted = {**arguments, "role": "unstored", "common_name": "A plain name"}
+    assert run_module("vault_pki_certificate", wanted).changed
+    again = run_module("vault_pki_certificate", wanted)
+    assert not again.failed and not again.changed, again.get("results")
+    refused = run_module("vault_pki_certificate", {**wanted, "role": "web", "common_name": "x.example.com"})
+    assert refused.failed and f'path "{mount}/issue/web"' in refused.msg
+    # what may not be revoked is not removed either
+    refused = run_module("vault_pki_certificate", {**arguments, "state": "absent"})
+    assert refused.failed and f'path "{mount}/revoke"' in refused.msg and os.path.exists(files["key_dest"])
+    # one that the server did not store is revoked by showing it
+    removed = run_module("vault_pki_certificate", {**arguments, "token": openbao.token, "state": "absent"})
+    assert removed.changed and not removed.get("warnings"), removed.get("warnings")
+
+
+def test_list_and_bad_input(certificate: Run, openbao: VaultServer, mount: str, tmp_path: Path) -> None:
+    def item(name: str, **options: Any) -> dict[str, Any]:
+        paths = {"cert_dest": str(tmp_path / f"{name}.crt"), "key_dest": str(tmp_path / f"{name}.key")}
+        return {**paths, "role": "web", "common_name": f"{name}.example.com", **options}
+
+    tmp_path.chmod(0o700)
+    done = certificate(certificates=[item("a"), item("b"), item("c", role="nowhere")])
+    assert done.failed and 'has no role "nowhere"' in done.msg and done["summary"]["create"] == 2
+    assert not (tmp_path / "c.key").exists()
+    assert certificate(certificates=[item("a"), item("b")])["summary"]["none"] == 2
+    before = stored(openbao, mount)
+    for options, message in (
+        ({"common_name": None}, '"common_name" is missing'),
+        ({"key_dest": None}, '"key_dest" is missing'),
+        ({"key_dest": str(tmp_path / "x.crt")}, "two of the files are the same"),
+        ({"ip_sans": ["ten"]}, '"ten" is no address'),
+        ({"ttl": "1 day"}, "is not a duration"),
+        ({"ttl": "1h", "renew_before": "2h"}, "each run would issue another"),
+        ({"key_dest": "/proc/x.key"}, "cannot write to /proc"),
+        ({"mount": "nowhere-at-all"}, "nothing is mounted there"),
+    ):
+        refused = certificate(**item("x", **options))
+        assert refused.failed and message in refused.msg, (message, refused.msg)
+    assert stored(openbao, mount) == before
+    assert certificate(**item("x", mount="nowhere-at-all"), check=True).changed
