@@ -46,7 +46,9 @@ options:
     description: User as whom the server works in the database, C(username) in the API. O(username) is that of the module's own login.
     type: str
   root_password: &root_password
-    description: Password of O(root_username), C(password) in the API. It is written when the connection is made or O(root_username) changes, else by O(update_secrets).
+    description:
+      - Password of O(root_username), C(password) in the API.
+      - It is written when the connection is made or O(root_username) changes, else by O(update_secrets).
     type: str
   allowed_roles: &allowed_roles
     description: Names of the roles that may use the connection, with V(*) as wildcard. The order means nothing.
@@ -130,7 +132,9 @@ options:
     elements: str
     default: []
   purge_data:
-    description: Names of connections, or C(mount/name), that O(purge) may delete. A rotated root credential is known to nobody else, so each must be named here.
+    description:
+      - Names of connections, or C(mount/name), that O(purge) may delete.
+      - A rotated root credential is known to nobody else, so each must be named here.
     type: list
     elements: str
     default: []
