@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.warnings import get_warning_messages
 
 from . import redact
 from .errors import InvalidInput, SecretopsError
@@ -42,6 +43,33 @@ def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("
     }
 
 
+class _AnsibleModule(AnsibleModule):
+    """Ansible's own, made fit for tasks with thousands of secrets.
+
+    Ansible looks for every ``no_log`` value in every text of a result, one by one: ten thousand secrets would take it
+    many minutes. So it is left those only that the result holds.
+    """
+
+    no_log_values: set[str]
+    #: up to here Ansible's own way is quick enough
+    FEW = 50
+
+    def exit_json(self, **kwargs: Any) -> None:
+        """Exit with a result."""
+        self._narrow(kwargs)
+        super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> None:
+        """Fail with a message."""
+        self._narrow([msg, kwargs, traceback.format_exc()])
+        super().fail_json(msg, **kwargs)
+
+    def _narrow(self, said: Any) -> None:
+        if len(self.no_log_values) > self.FEW:
+            texts = redact.leaves([said, getattr(self, "params", None), get_warning_messages()])
+            self.no_log_values = redact.occurring(map(str, self.no_log_values), texts)
+
+
 class Module:
     """An AnsibleModule with the collection's habits: items, reconciliation, one way to fail."""
 
@@ -64,7 +92,7 @@ class Module:
                 [plural, name] for name in required[:1]
             ]
         kwargs.setdefault("supports_check_mode", True)
-        self.ansible = AnsibleModule(argument_spec=spec, **kwargs)
+        self.ansible = _AnsibleModule(argument_spec=spec, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
 
@@ -113,16 +141,15 @@ class Module:
             if isinstance(holder.get(option), dict):
                 gone.append(holder[option])
                 holder[option] = dict.fromkeys(holder[option], redact.HIDDEN)
-        shown = [text for text in public if text]
+        hidden = redact.leaves(gone)
+        shown = redact.occurring(hidden, (text for text in public if text))
         kept = {
             str(self.params.get(name))
             for name, spec in self.ansible.argument_spec.items()
             if spec.get("no_log") and name != option
         }
         self.ansible.no_log_values -= {
-            value
-            for value in redact.leaves(gone)
-            if value not in kept and (len(value) < 4 or any(value in text for text in shown))
+            value for value in hidden if value not in kept and (len(value) < 4 or value in shown)
         }
 
     @contextmanager

@@ -52,6 +52,10 @@ class Resource:
     def check(self) -> None:
         """Refuse what cannot be right; called for every resource before anything is read. Raises InvalidInput."""
 
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        """Read what answers for many objects of this class at once; called before the first `read`. Raises nothing."""
+
     def read(self) -> Mapping[str, Any] | None:
         """Return the current fields, or None when the object does not exist. Raises SecretopsError."""
         raise NotImplementedError
@@ -236,6 +240,12 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
             resource.check()
         except SecretopsError as error:
             raise error.at(resource.label) from None
+
+    classes: dict[type[Resource], list[Resource]] = {}
+    for change in changes:
+        classes.setdefault(type(change.resource), []).append(change.resource)
+    for kind, alike in classes.items():
+        kind.prepare(alike)
 
     def look(change: Change) -> None:
         resource = change.resource

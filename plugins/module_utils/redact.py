@@ -44,6 +44,30 @@ def leaves(value: Any) -> set[str]:
     return set() if value is None else {str(value)}
 
 
+def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
+    """Return those values that are part of at least one of the texts.
+
+    The time grows with the sum of both, where looking for each value in each text would grow with the product.
+    """
+    # by their first characters, as many as all values of a group have, then by their length
+    groups: dict[int, dict[str, dict[int, set[str]]]] = {}
+    for value in values:
+        size = 8 if len(value) >= 8 else min(len(value), 4)
+        if size:
+            by_length = groups.setdefault(size, {}).setdefault(value[:size], {})
+            by_length.setdefault(len(value), set()).add(value)
+    text = "\n".join(sorted(set(texts)))
+    found: set[str] = set()
+    for size, starts in groups.items():
+        for position in range(len(text) - size + 1):
+            by_length = starts.get(text[position : position + size], {})
+            for length, candidates in by_length.items():
+                candidate = text[position : position + length]
+                if candidate in candidates:
+                    found.add(candidate)
+    return found
+
+
 def scrub(text: str, secrets: Iterable[str]) -> str:
     """Return text with every given secret of four characters or more replaced, the longest first."""
     for value in sorted({item for item in secrets if isinstance(item, str) and len(item) >= 4}, key=len, reverse=True):

@@ -8,6 +8,7 @@ Source: /api-docs/system/auth, and the ``config`` endpoint of each method.
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -200,14 +201,21 @@ class Mounts:
         self.client = client
         self._lock = threading.Lock()
         self._mounts: dict[str, dict[str, Any]] | None = None
+        self._denied: PermissionDenied | None = None
         self._types: frozenset[str] | None = None
         self._own: str | None = None
 
     def all(self) -> dict[str, dict[str, Any]]:
         """Return the mounts by path without slashes at the ends. Raises PermissionDenied."""
         with self._lock:
+            if self._denied is not None:
+                raise copy.copy(self._denied)
             if self._mounts is None:
-                data = self.client.read("sys/auth") or {}
+                try:
+                    data = self.client.read("sys/auth") or {}
+                except PermissionDenied as error:
+                    self._denied = copy.copy(error)
+                    raise
                 self._mounts = {path.strip("/"): entry for path, entry in data.items() if path.endswith("/")}
             return self._mounts
 

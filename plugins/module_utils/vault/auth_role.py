@@ -12,12 +12,12 @@ import difflib
 import ipaddress
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import normalise
-from ..errors import InvalidInput
+from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
 from .auth_method import (
     TOKEN,
@@ -31,6 +31,7 @@ from .auth_method import (
     sent,
 )
 from .client import Client, PermissionDenied, VaultError
+from .listing import mark_absent
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -169,6 +170,7 @@ class AuthRole(Resource):
         self.role = str(item["name"]).strip()
         self.type = str(item.get("type") or "")
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
+        self.absent = False
         self._desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             self._desired = {name: item.get(name) for name in TYPED}
@@ -287,9 +289,22 @@ class AuthRole(Resource):
 
     # -- what the engine asks -----------------------------------------------------------------------------------------
 
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        places = []
+        for resource in resources:
+            try:
+                resource._know_type()
+            except SecretopsError:
+                # its read will say so
+                break
+            if resource.type in TYPES:
+                places.append((resource.path[: -len(resource.role) - 1], resource.role, resource))
+        mark_absent(resources[0].client, places)
+
     def read(self) -> Mapping[str, Any] | None:
         self._settle()
-        if not self.type:
+        if not self.type or self.absent:
             return None
         current = self.client.read(self.path)
         if current is not None and self.desired is not None and "role_id" in self.desired:

@@ -9,6 +9,7 @@ kept-alive connections.
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import threading
@@ -16,11 +17,13 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from ..errors import InvalidInput, SecretopsError
 
 try:
     import requests
+    import urllib3
     from hvac.adapters import RawAdapter
 
     HVAC_ERROR = None
@@ -116,6 +119,102 @@ class _Transport(requests.adapters.HTTPAdapter if HVAC_ERROR is None else object
         super().init_poolmanager(*args, **kwargs)
 
 
+class _Answer:
+    """What an API call gave: as much of requests' Response as hvac's adapter and `Client` look at."""
+
+    __slots__ = ("content", "headers", "status_code")
+
+    def __init__(self, status_code: int, headers: Any, content: bytes) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.content = content
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is no error."""
+        return self.status_code < 400
+
+    def json(self) -> Any:
+        """Return the body as data. Raises ValueError when it is no JSON."""
+        return json.loads(self.content)
+
+
+class _Session(requests.Session if HVAC_ERROR is None else object):  # type: ignore[misc]
+    """The pool that hvac's adapter sends through; `call` is the short way for API calls, `request` stays what it is.
+
+    For each request anew, requests reads the environment and ~/.netrc, looks for proxies, merges cookies and hooks:
+    several times the work of the request itself. For one server these are known after the first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pools: dict[tuple[str, str], Any] = {}
+
+    def _pool(self, scheme: str, host: str) -> Any:
+        """Return urllib3's pool for a server, with TLS and proxies as requests has them, or None to use `request`."""
+        key = (scheme, host)
+        if key not in self._pools:
+            url = "%s://%s/" % key
+            settings = self.merge_environment_settings(url, {}, False, self.verify, self.cert)
+            proxies = settings["proxies"]
+            adapter: Any = self.get_adapter(url)
+            pool = None
+            if scheme == "https" or not requests.utils.select_proxy(url, proxies):
+                if hasattr(adapter, "get_connection_with_tls_context"):
+                    asked = requests.Request("GET", url).prepare()
+                    pool = adapter.get_connection_with_tls_context(
+                        asked, settings["verify"], proxies=proxies, cert=settings["cert"]
+                    )
+                else:
+                    pool = adapter.get_connection(url, proxies)
+                    adapter.cert_verify(pool, url, settings["verify"], settings["cert"])
+            self._pools[key] = pool
+        return self._pools[key]
+
+    def call(self, method: str, url: str, **kwargs: Any) -> Any:
+        """Send ``json`` and ``params`` and return the answer. Raises the exceptions of requests.
+
+        What it is not made for goes to `request`: redirects, and a proxy for plain HTTP.
+        """
+        parts = urlsplit(url)
+        pool = self._pool(parts.scheme, parts.netloc)
+        if pool is None:
+            return super().request(method, url, **kwargs)
+        headers = {name: value for name, value in kwargs["headers"].items() if value is not None}
+        body = None
+        if kwargs.get("json") is not None:
+            body = json.dumps(kwargs["json"], allow_nan=False).encode()
+            if not any(name.lower() == "content-type" for name in headers):
+                headers["Content-Type"] = "application/json"
+        target = parts.path + ("?" + parts.query if parts.query else "")
+        if kwargs.get("params"):
+            target += ("&" if parts.query else "?") + urlencode(kwargs["params"], doseq=True)
+        try:
+            answer = pool.urlopen(
+                method.upper(), target, body, headers, retries=False, redirect=False, timeout=kwargs.get("timeout")
+            )
+        except urllib3.exceptions.SSLError as error:
+            raise requests.exceptions.SSLError(error) from error
+        except urllib3.exceptions.NewConnectionError as error:
+            raise requests.exceptions.ConnectionError(error) from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise requests.exceptions.Timeout(error) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise requests.exceptions.ConnectionError(error) from error
+        if answer.status in (301, 302, 303, 307, 308) and kwargs.get("allow_redirects"):
+            return super().request(method, url, **kwargs)
+        return _Answer(answer.status, answer.headers, answer.data)
+
+
+class _Calls:
+    """A session as hvac's adapter uses one, of which every request is a `_Session.call`."""
+
+    def __init__(self, session: _Session) -> None:
+        self.request = session.call
+        # nothing of a session's own, so that the adapter passes on what it is given
+        self.verify = self.cert = self.proxies = None
+
+
 class Client:
     """One server, one namespace, one token.
 
@@ -169,8 +268,8 @@ class Client:
         #: how many requests were sent; shared by the clients made of this one
         self.requests = {"total": 0}
         self._counting = threading.Lock()
-        self.session = requests.Session()
-        self.session.trust_env = True
+        self.session = _Session()
+        self._calls = _Calls(self.session)
         self.session.mount("https://", _Transport(tls_server_name))
         self.session.mount("http://", _Transport())
         try:
@@ -224,7 +323,7 @@ class Client:
             timeout=self.timeout,
             verify=self.session.verify,
             cert=self.session.cert,
-            session=self.session,
+            session=self._calls,
             allow_redirects=self.follow_redirects,
             ignore_exceptions=True,
             strict_http=False,
@@ -474,6 +573,19 @@ class Client:
         """Return the keys below a path, [] when it does not exist."""
         answer = self.request("LIST", path, missing_ok=True)
         return list((data_of(answer) if answer else {}).get("keys") or [])
+
+    def try_list(self, path: str) -> dict[str, Any] | None:
+        """Return the whole ``data`` of a LIST, {} when there is nothing, None when it cannot be had by one request.
+
+        For what a listing would save: who may not list, or has a server without that API, reads one by one.
+        """
+        try:
+            answer = self._send(self.choose(), "LIST", path, self.token, None, None, None)
+            if answer.status_code == 404:
+                return {}
+            return data_of(answer.json()) if answer.status_code == 200 else None
+        except (Unreachable, ValueError):
+            return None
 
     def write(
         self, path: str, data: Mapping[str, Any] | None = None, *, method: str = "POST", idempotent: bool = True

@@ -15,14 +15,15 @@ import re
 import secrets as random
 import string
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from .. import normalise
-from ..errors import InvalidInput
+from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
 from .client import BadRequest, Client, VaultError
+from .listing import mark_absent
 from .secrets_engine import Mounted, patiently
 
 #: how often a merge is done again because somebody else wrote in between
@@ -125,12 +126,19 @@ def generated(spec: Mapping[str, Any]) -> str:
     return "".join(random.choice(letters) for position in range(length))
 
 
+def equal(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same value to the server; most are text, which needs no canonical form."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other
+    return canonical(one) == canonical(other)
+
+
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the sorted names of the keys that are added, removed or of another value."""
     return sorted(
         key
         for key in {*before, *after}
-        if (key in before) != (key in after) or canonical(before.get(key)) != canonical(after.get(key))
+        if (key in before) != (key in after) or not equal(before.get(key), after.get(key))
     )
 
 
@@ -156,8 +164,23 @@ class Secret(Resource):
         self.mount = normalise.path(item["mount"])
         self.path = normalise.path(item["path"])
         self.version = 0
+        #: its folder does not list it, so that there is nothing to read
+        self.absent = False
         super().__init__("%s/%s" % (self.mount, self.path), desired)
         self.info.update(mount=self.mount, path=self.path)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        places = []
+        for resource in resources:
+            try:
+                if resource.find():
+                    folder = resource.url("metadata").rpartition("/")[0]
+                    places.append((folder, resource.path.rpartition("/")[2], resource))
+            except SecretopsError:
+                # its read will say so
+                break
+        mark_absent(resources[0].client, places)
 
     def check(self) -> None:
         for part in (*self.mount.split("/"), *self.path.split("/")):
@@ -190,6 +213,8 @@ class Secret(Resource):
 
     def get(self, action: str = "data") -> dict[str, Any] | None:
         """Read the secret or, with ``action`` metadata, what is known about it."""
+        if self.absent:
+            return None
         return patiently(lambda: self.client.read(self.url(action)))
 
     def post(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -344,6 +369,7 @@ class Present(Secret):
             except BadRequest as error:
                 if "check-and-set parameter did not match" not in str(error):
                     raise
+            self.absent = False
             # either somebody else wrote, or our own write was repeated because its answer got lost
             self.before = self._current()
             wanted = self.after

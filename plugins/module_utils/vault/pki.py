@@ -17,6 +17,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .client import Client, VaultError, data_of
+from .listing import mark_absent
 from .secrets_engine import Mounted
 
 try:
@@ -625,6 +626,7 @@ class Role(Inside):
         self.item = item
         mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
         self.role = role
+        self.absent = False
         self.options = dict(item.get("options") or {})
         desired = None
         if item["state"] == "present":
@@ -654,8 +656,13 @@ class Role(Inside):
     def _path(self) -> str:
         return "%s/roles/%s" % (self.mount, self.role)
 
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        client = resources[0].client
+        mark_absent(client, (("%s/roles" % resource.mount, resource.role, resource) for resource in resources))
+
     def read(self) -> Mapping[str, Any] | None:
-        current = self.client.read(self._path()) if self.find() else None
+        current = self.client.read(self._path()) if self.find() and not self.absent else None
         unknown = sorted(set(self.options) - set(current)) if current is not None and self.desired is not None else []
         if unknown:
             raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')

@@ -243,3 +243,14 @@ def test_single_object_gives_its_info_at_the_top() -> None:
     result = reconcile([thing]).as_result()
     assert result["version"] == 3
     assert result["changed"] is True
+
+
+def test_each_class_may_look_at_all_its_objects_once_before_the_first_read() -> None:
+    class Known(Thing):
+        @classmethod
+        def prepare(cls, resources: Any) -> None:
+            resources[0].world.note("prepare %d" % len(resources))
+
+    world = World()
+    plan([Known(world, "a", {}), Thing(world, "b", {}), Known(world, "c", {})], workers=1)
+    assert world.calls == ["prepare 2", "read a", "read b", "read c"]

@@ -46,3 +46,12 @@ def test_as_text_is_sorted_and_keeps_blocks_as_lines() -> None:
     text = redact.as_text({"b": "x", "a": ["1", "2"], "pem": "one\ntwo\n", "n": None})
     assert text == 'a: ["1", "2"]\nb: x\nn: null\npem: |\n  one\n  two\n'
     assert redact.as_text({}) == ""
+
+
+def test_occurring_finds_every_value_that_is_part_of_a_text_and_no_other() -> None:
+    texts = ["the pin is 1234", "password=s3cret-with-tail", "a\nb", "x"]
+    values = ["1234", "12345", "s3cret-with-tail", "s3cret-with-other", "s3cret-w", "a\nb", "x", "yy", "in", "", "gone"]
+    assert redact.occurring(values, texts) == {"1234", "s3cret-with-tail", "s3cret-w", "a\nb", "x", "in"}
+    assert redact.occurring(["password-of-%05d" % number for number in range(20000)], ["password-of-00017"] * 5000) == {
+        "password-of-00017"
+    }
