@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Callable
 
 from ..module import UPDATE_SECRETS_SPEC, Module
 from ..reconcile import Report
@@ -64,6 +64,29 @@ def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
     )
 
 
+@contextmanager
+def logged_in(
+    client: Client, params: Mapping[str, Any], secrets: list[str], warn: Callable[[str], None]
+) -> Iterator[Client]:
+    """Log a client in by the login options; at the end revoke a token that was made here, and close the client.
+
+    The token joins ``secrets``. Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed.
+    """
+    login = login_for(params)
+    try:
+        client.choose()
+        client.token = login.token(client)
+        secrets.append(client.token)
+        yield client
+    finally:
+        if login.leased and client.token:
+            try:
+                client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
+            except SecretopsError as error:
+                warn("the module's own token could not be revoked: %s" % error)
+        client.close()
+
+
 class VaultModule(Module):
     """A module that talks to Vault. ``login=False``: without a token, for the server's life before there is one."""
 
@@ -110,17 +133,11 @@ class VaultModule(Module):
         with self.failing_clearly(secrets):
             client = connect(self.params)
             self.requests = client.requests
-            login = login_for(self.params) if self.login else None
-            try:
-                if login is not None:
-                    client.choose()
-                    client.token = login.token(client)
-                    secrets.append(client.token)
+            if not self.login:
+                try:
+                    yield client
+                finally:
+                    client.close()
+                return
+            with logged_in(client, self.params, secrets, self.ansible.warn):
                 yield client
-            finally:
-                if login is not None and login.leased and client.token:
-                    try:
-                        client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
-                    except SecretopsError as error:
-                        self.ansible.warn("the module's own token could not be revoked: %s" % error)
-                client.close()
