@@ -289,31 +289,17 @@ namespaces:
   sample: [payments-api, payments-web]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import cluster_external_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import cluster_external_secret, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
-    METADATA_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import EXTERNAL_SECRET_SPEC
 
-ITEM = {
-    **{name: option for name, option in METADATA_SPEC.items() if name != "namespace"},
-    "external_secret_name": {"type": "str", "no_log": False},
-    "external_secret_metadata": {
-        "type": "dict",
-        "no_log": False,
-        "options": {"labels": {"type": "dict"}, "annotations": {"type": "dict"}},
-    },
-    "namespace_selectors": {"type": "list", "elements": "dict"},
-    "namespaces": {"type": "list", "elements": "str"},
-    "refresh_time": {"type": "str"},
-    "external_secret": {"type": "dict", "no_log": False, "options": EXTERNAL_SECRET_SPEC},
-}
+ITEM = specs.CLUSTER_EXTERNAL_SECRET
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
 
 

@@ -268,20 +268,14 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
-    METADATA_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import EXTERNAL_SECRET_SPEC
 
-ITEM = {
-    **METADATA_SPEC,
-    "adopt": {"type": "bool", "default": False},
-    **EXTERNAL_SECRET_SPEC,
-}
+ITEM = specs.EXTERNAL_SECRET
 
 
 def main() -> None:

@@ -382,41 +382,15 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import generator
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import generator, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
-    METADATA_SPEC,
     WAIT_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import VAULT_SPEC
 
-ITEM = {
-    "kind": {
-        "type": "str",
-        "choices": ["VaultDynamicSecret", "Password", "UUID", "ClusterGenerator"],
-        "default": "VaultDynamicSecret",
-    },
-    **METADATA_SPEC,
-    "generator_kind": {"type": "str", "choices": ["VaultDynamicSecret", "Password", "UUID"]},
-    "path": {"type": "str"},
-    "method": {"type": "str", "choices": ["GET", "LIST", "POST", "PUT", "DELETE"]},
-    "parameters": {"type": "dict"},
-    "get_parameters": {"type": "dict"},
-    "result_type": {"type": "str", "choices": ["Data", "Auth", "Raw"]},
-    "allow_empty_response": {"type": "bool"},
-    "controller": {"type": "str"},
-    "provider": {"type": "dict", "options": VAULT_SPEC},
-    "length": {"type": "int"},
-    "digits": {"type": "int"},
-    "symbols": {"type": "int"},
-    "symbol_characters": {"type": "str"},
-    "no_upper": {"type": "bool"},
-    "allow_repeat": {"type": "bool"},
-    "encoding": {"type": "str", "choices": ["base64", "base64url", "base32", "hex", "raw"]},
-    "secret_keys": {"type": "list", "elements": "str", "no_log": False},
-}
+ITEM = specs.GENERATOR
 # a generator has no status to wait for
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}
 

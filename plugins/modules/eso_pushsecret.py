@@ -218,6 +218,7 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
     PUSH_SECRET,
@@ -225,58 +226,11 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.ext
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
-    METADATA_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import TEMPLATE
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret
 
-REMOTE = {
-    "type": "dict",
-    "required": True,
-    "options": {"remote_key": {"type": "str", "required": True, "no_log": False}, "property": {"type": "str"}},
-}
-ITEM = {
-    **METADATA_SPEC,
-    "store_refs": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "name": {"type": "str"},
-            "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
-            "label_selector": {"type": "dict"},
-        },
-    },
-    "selector": {
-        "type": "dict",
-        "options": {
-            "secret": {
-                "type": "dict",
-                "no_log": False,
-                "options": {"name": {"type": "str"}, "selector": {"type": "dict"}},
-            },
-            "generator_ref": {"type": "dict"},
-        },
-    },
-    "refresh_interval": {"type": "str"},
-    "update_policy": {"type": "str", "choices": ["Replace", "IfNotExists"]},
-    "deletion_policy": {"type": "str", "choices": ["None", "Delete"]},
-    "template": {"type": "dict", "options": TEMPLATE},
-    "data": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "match": {
-                "type": "dict",
-                "required": True,
-                "options": {"secret_key": {"type": "str", "no_log": False}, "remote_ref": REMOTE},
-            },
-            "conversion_strategy": {"type": "str", "choices": ["None", "ReverseUnicode"]},
-            "metadata": {"type": "dict"},
-        },
-    },
-    "data_to": {"type": "list", "elements": "dict"},
-}
+ITEM = specs.PUSH_SECRET
 
 
 def main() -> None:

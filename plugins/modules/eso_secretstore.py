@@ -341,34 +341,14 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
-    METADATA_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.options import VAULT_SPEC
 
-ITEM = {
-    "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
-    **METADATA_SPEC,
-    **VAULT_SPEC,
-    "path": {"type": "str"},
-    "version": {"type": "str", "choices": ["v1", "v2"]},
-    "check_and_set": {"type": "bool"},
-    "conditions": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "namespaces": {"type": "list", "elements": "str"},
-            "namespace_regexes": {"type": "list", "elements": "str"},
-            "namespace_selector": {"type": "dict"},
-        },
-    },
-    "controller": {"type": "str"},
-    "refresh_interval": {"type": "str"},
-}
+ITEM = specs.STORE
 
 
 def main() -> None:
