@@ -45,9 +45,11 @@ def _from_engine(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
 def _from_k8s(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """Return changes, errors and the number of objects of a result of kubernetes.core.k8s."""
     inner = result.get("result") or {}
-    items = inner.get("results") if isinstance(inner.get("results"), list) else [result]
+    many = inner.get("results")
+    items: list[Mapping[str, Any]] = many if isinstance(many, list) else [result]
     declared = ((result.get("invocation") or {}).get("module_args") or {}).get("resource_definition") or []
-    changes, errors = [], []
+    changes: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
     for number, item in enumerate(items):
         shown = item.get("result") or (declared[number] if number < len(declared) else {})
         metadata = shown.get("metadata") or {}
