@@ -51,8 +51,21 @@ class _AnsibleModule(AnsibleModule):
     """
 
     no_log_values: set[str]
+    params: dict[str, Any]
     #: up to here Ansible's own way is quick enough
     FEW = 50
+
+    def _log_invocation(self) -> None:
+        """Write the options into the system log as Ansible does, of a long list the length only."""
+        params = self.params
+        self.params = {
+            name: "%d entries" % len(value) if isinstance(value, list) and len(value) > self.FEW else value
+            for name, value in params.items()
+        }
+        try:
+            super()._log_invocation()
+        finally:
+            self.params = params
 
     def exit_json(self, **kwargs: Any) -> None:
         """Exit with a result."""
