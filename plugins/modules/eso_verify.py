@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: eso_verify
+short_description: Verify the whole way from ExternalSecrets to their values in Vault
+version_added: 0.1.0
+description:
+  - Follows each ExternalSecret link by link and names the first one that does not hold, in one sentence with the remedy.
+  - The links are the store, the auth method's mount and type, the credential in Kubernetes, the role, its bindings and audience, the login,
+    the engine, the policies' paths, the secret, its keys, and at last what the operator's status says.
+  - Logs in as the operator would, with a token of the store's service account for ten minutes or the credentials in its Secrets, asks Vault for
+    the capabilities of all paths at once, reads each distinct secret once, and revokes the login. Values never leave the module.
+  - Stores that no ExternalSecret uses are verified as far as their login.
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.kubernetes
+requirements:
+  - hvac >= 2.0
+attributes:
+  check_mode:
+    description: Changes nothing in any mode. Tokens are made and revoked.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+options:
+  namespaces:
+    description: Namespaces to look into; by default all.
+    type: list
+    elements: str
+  name:
+    description: Only ExternalSecrets of this name.
+    type: str
+  label_selector:
+    description: Only ExternalSecrets with these labels, such as V(team=payments).
+    type: str
+  ready:
+    description: Whether the operator's own status counts. With V(false) only what can be known without it, such as before it is installed.
+    type: bool
+    default: true
+  fail_on_broken:
+    description: Whether the module fails when a link does not hold.
+    type: bool
+    default: true
+  workers:
+    description: How many logins and reads are under way at the same time, over one pool of connections to each side.
+    type: int
+    default: 4
+  vault:
+    description:
+      - Connection to Vault, by the same options as the modules for Vault have, for reading auth methods, roles and engines.
+      - It must be the Vault that the stores name, whatever the address by which it is reached from here.
+      - What its token may not read is not verified, and a warning says so.
+    type: dict
+    suboptions:
+      url:
+        description:
+          - Address of the server, such as V(https://vault.example.com:8200).
+          - Of several addresses the active node's is taken, else the first one that is initialised and unsealed.
+          - Without it the environment variable E(BAO_ADDR), then E(VAULT_ADDR) is used; both may hold several, separated by commas.
+        type: list
+        elements: str
+        aliases: [vault_addr]
+      ca_cert:
+        description:
+          - Path of the PEM file with the CA certificates that the server's certificate is checked against.
+          - Without it E(BAO_CACERT), then E(VAULT_CACERT), then the machine's own CA certificates.
+        type: path
+      validate_certs:
+        description:
+          - Whether the server's certificate is checked. Never switch this off outside a trial.
+          - Without it the opposite of E(BAO_SKIP_VERIFY) or E(VAULT_SKIP_VERIFY).
+        type: bool
+      tls_server_name:
+        description: Name to look for in the server's certificate instead of the address's. E(BAO_TLS_SERVER_NAME), E(VAULT_TLS_SERVER_NAME).
+        type: str
+      namespace:
+        description: Namespace in which the module works, E(BAO_NAMESPACE), E(VAULT_NAMESPACE).
+        type: str
+      timeout:
+        description: Seconds to wait for the answer to one request.
+        type: int
+        default: 30
+      retries:
+        description: How often a request that may be repeated safely is repeated after a connection error or the answers 412, 429, 502 and 503.
+        type: int
+        default: 4
+      follow_redirects:
+        description:
+          - Whether a standby may send the module on to the active node.
+          - With V(false) a node that redirects instead of forwarding is an error, which proves that a standby can forward.
+        type: bool
+        default: true
+      client_cert:
+        description: Path of a PEM client certificate, for servers that ask for one and for a login by certificate. E(BAO_CLIENT_CERT), E(VAULT_CLIENT_CERT).
+        type: path
+      client_key:
+        description: Path of the client certificate's private key. E(BAO_CLIENT_KEY), E(VAULT_CLIENT_KEY).
+        type: path
+      auth_method:
+        description:
+          - How to log in. With V(token) a token that exists is used and left alone.
+          - With all others the module logs in and revokes its token when it ends; P(secretops.vault_eso.vault_login#module) makes one token for a whole play.
+        type: str
+        choices: [approle, cert, jwt, kubernetes, ldap, token, userpass]
+        default: token
+      auth_mount:
+        description: Path at which the auth method is mounted; by default the method's name.
+        type: str
+      auth_role:
+        description: Role to log in with, for C(auth_method=kubernetes), C(auth_method=jwt) and C(auth_method=cert).
+        type: str
+      token:
+        description:
+          - Token, for C(auth_method=token).
+          - Without it C(token_file), E(BAO_TOKEN), E(VAULT_TOKEN) and C(~/.vault-token) are tried, in this order.
+        type: str
+      token_file:
+        description: Path of a file that holds the token, as P(secretops.vault_eso.vault_login#module) writes it.
+        type: path
+      role_id:
+        description: Role ID, for C(auth_method=approle).
+        type: str
+      role_id_file:
+        description: Path of a file that holds the role ID.
+        type: path
+      secret_id:
+        description: Secret ID, for C(auth_method=approle).
+        type: str
+      secret_id_file:
+        description: Path of a file that holds the secret ID.
+        type: path
+      jwt:
+        description: JSON web token, for C(auth_method=jwt) and C(auth_method=kubernetes).
+        type: str
+      jwt_file:
+        description: Path of a file that holds the JSON web token; for C(auth_method=kubernetes) by default the pod's own service account token.
+        type: path
+      username:
+        description: User name, for C(auth_method=userpass) and C(auth_method=ldap).
+        type: str
+      password:
+        description: Password, for C(auth_method=userpass) and C(auth_method=ldap).
+        type: str
+"""
+
+EXAMPLES = r"""
+- name: Verify everything that the cluster takes from Vault
+  secretops.vault_eso.eso_verify:
+    vault: "{{ vault_connection }}"
+
+- name: Look at one namespace before the operator runs
+  secretops.vault_eso.eso_verify:
+    namespaces: [applications]
+    ready: false
+    fail_on_broken: false
+    vault:
+      url: [https://vault.example.com:8200]
+      ca_cert: /etc/ssl/vault-ca.crt
+      token_file: /run/user/1000/vault-token
+  register: verified
+
+- name: Name the broken links
+  ansible.builtin.debug:
+    msg: "{{ verified.results | rejectattr('holds') | map(attribute='message') }}"
+"""
+
+RETURN = r"""
+results:
+  description: One entry per ExternalSecret, and one per store that none of them uses.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Kind of the object.
+      type: str
+      sample: ExternalSecret
+    namespace:
+      description: Its namespace.
+      type: str
+      sample: applications
+    name:
+      description: Its name.
+      type: str
+      sample: app-secrets
+    holds:
+      description: Whether every link holds.
+      type: bool
+      sample: false
+    link:
+      description:
+        - The first link that does not hold, one of V(store), V(auth_mount), V(credential), V(role), V(binding), V(audience), V(login), V(engine),
+          V(policy), V(secret), V(property) and V(status); empty when all hold.
+      type: str
+      sample: binding
+    message:
+      description: What is wrong with it and what to do.
+      type: str
+      sample: >-
+        auth/kubernetes: role "eso" binds namespace "apps", but the service account is in "external-secrets"; add it to
+        bound_service_account_namespaces
+    not_verified:
+      description: What could not be tried from here, and why.
+      type: list
+      elements: str
+      sample: []
+broken:
+  description: How many of them do not hold.
+  returned: always
+  type: int
+  sample: 1
+requests:
+  description: How many requests were sent to the API server.
+  returned: always
+  type: int
+  sample: 7
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils import chain
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
+
+SPEC = {
+    "namespaces": {"type": "list", "elements": "str"},
+    "name": {"type": "str"},
+    "label_selector": {"type": "str"},
+    "ready": {"type": "bool", "default": True},
+    "fail_on_broken": {"type": "bool", "default": True},
+    "workers": {"type": "int", "default": 4},
+    "vault": {"type": "dict", "apply_defaults": True, "options": {**CONNECTION_SPEC, **LOGIN_SPEC}},
+}
+
+
+def main() -> None:
+    module = KubernetesModule(SPEC)
+    module.require("hvac", HVAC_ERROR)
+    with module.client() as client:
+        with chain.connected(client, module) as verifier:
+            results = verifier.survey(module.params)
+        count = sum(not one["holds"] for one in results)
+        answer = {"results": results, "broken": count, "requests": client.requests}
+        if count and module.params["fail_on_broken"]:
+            module.ansible.fail_json(msg=chain.sentence(results), **answer)
+        module.ansible.exit_json(changed=False, **answer)
+
+
+if __name__ == "__main__":
+    main()
