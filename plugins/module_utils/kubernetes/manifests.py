@@ -1,0 +1,395 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declared objects as manifests, without an API server: a Kustomize tree, or a file.
+
+What an entry becomes is said by the resources that are applied directly as well: there is no second translation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..errors import InvalidInput, SecretopsError
+from ..reconcile import CREATE, DELETE, NONE, Change, Resource
+from . import specs
+from .apply import KubeObject, dotted, leaves, prune
+from .client import Kind, Object
+from .cluster_external_secret import ClusterExternalSecret
+from .external_secrets import ExternalSecret, check_targets, store
+from .generator import generator
+from .push_secret import PushSecret
+
+try:
+    import yaml
+
+    YAML_ERROR = None
+except ImportError:
+    YAML_ERROR = traceback.format_exc()
+
+HEADER = "# Written by secretops.vault_eso from the inventory; what is edited here is overwritten.\n"
+KUSTOMIZATION = "kustomization.yaml"
+#: no name of a namespace
+CLUSTER_FOLDER = "_cluster"
+#: Flux deletes what leaves the tree. Source: Flux, kustomize controller, "Controlling the apply behavior of resources"
+KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+#: declared lists by option: what an entry takes, and who makes the object of it
+LISTS: Mapping[str, tuple[specs.Spec, Any]] = {
+    "stores": (specs.STORE, store),
+    "generators": (specs.GENERATOR, generator),
+    "external_secrets": (specs.EXTERNAL_SECRET, ExternalSecret),
+    "cluster_external_secrets": (specs.CLUSTER_EXTERNAL_SECRET, ClusterExternalSecret),
+    "push_secrets": (specs.PUSH_SECRET, PushSecret),
+}
+#: plain objects that may stand beside them
+PLAIN = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "NetworkPolicy")
+_PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?")
+#: tokens of Vault and OpenBao, and keys, wherever they stand
+_TOKEN = re.compile(r"(?<![\w.-])(hv[sbr]\.[\w-]{20,}|[sbr]\.[A-Za-z0-9]{24,})(?![\w.-])")
+_SECRET_HEADER = re.compile(r"(?i)(x-vault-token|authorization|cookie)")
+_SECRET_NAME = re.compile(r"(?i)(^|[_-])(password|passwd|secret|secret_?id|token|private_?key|api_?key)$")
+#: text that some reader of YAML takes for a number or a truth value, though the writer does not
+_AMBIGUOUS = re.compile(
+    r"[-+]?(\.?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+)|[yYnN]|[-+.]?(inf|nan)"
+)
+
+
+class Offline:
+    """Stands where a client stands, and knows nothing but the versions that are wished."""
+
+    def __init__(self, api_version: str | None = None) -> None:
+        self.wished = (api_version or "").rpartition("/")[2]
+
+    def version_of(self, kind: Kind, wished: str | None = None) -> str:
+        """Return the version to write for a kind: the wished one where the kind knows it, else its newest."""
+        return self.wished if self.wished in kind.versions else kind.versions[0]
+
+
+# -- from declared data to manifests ----------------------------------------------------------------------------------
+
+
+def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: specs.Spec) -> list[dict[str, Any]]:
+    """Return entries with every option, as the module of their kind would see them. Raises InvalidInput."""
+    full = {
+        **spec,
+        "name": {**spec["name"], "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    validator = ArgumentSpecValidator(full)
+    found = []
+    for number, entry in enumerate(entries):
+        result = validator.validate(dict(entry))
+        if result.error_messages:
+            name = entry.get("name") or number
+            raise InvalidInput("; ".join(result.error_messages), '%s, entry "%s"' % (option, name), "correct the entry")
+        found.append(dict(result.validated_parameters))
+    return found
+
+
+def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[list[Object], list[str]]:
+    """Return the manifests of declared entries, checked, and warnings. ``lists``: entries by the options in `LISTS`.
+
+    Entries whose state is absent are left out. Raises InvalidInput.
+    """
+    client: Any = Offline(api_version)
+    resources: list[KubeObject] = []
+    for option, (spec, make) in LISTS.items():
+        for item in validated(option, lists.get(option) or [], spec):
+            if item["state"] == "present":
+                resources.append(make(client, item))
+    check_targets([one for one in resources if isinstance(one, ExternalSecret)])
+    warnings = []
+    for one in resources:
+        try:
+            one.check()
+        except SecretopsError as error:
+            raise error.at(one.label) from None
+        warnings += ["%s: %s" % (one.label, text) for text in one.warnings]
+    return [dict(one.manifest or {}) for one in resources], warnings
+
+
+def plain(objects: Sequence[Mapping[str, Any]]) -> list[Object]:
+    """Return given manifests of plain kinds; a namespace is not deleted with its file. Raises InvalidInput."""
+    found = []
+    for one in objects:
+        manifest = prune(one)
+        metadata = manifest.get("metadata") or {}
+        kind, name, namespace = str(manifest.get("kind")), str(metadata.get("name")), metadata.get("namespace")
+        where = '%s "%s"' % (kind, name)
+        if kind not in PLAIN:
+            raise InvalidInput(
+                "this kind does not belong into Git" if kind == "Secret" else "this kind is not known here",
+                where,
+                "declare a secret in Vault and an ExternalSecret for it"
+                if kind == "Secret"
+                else "use %s" % ", ".join(PLAIN),
+            )
+        if not _PLAIN_NAME.fullmatch(name) or (namespace is not None and not _PLAIN_NAME.fullmatch(str(namespace))):
+            raise InvalidInput("its name or namespace is no Kubernetes name", where, "correct it")
+        if kind == "Namespace":
+            manifest = {
+                **manifest,
+                "metadata": {**metadata, "annotations": {**KEEP, **(metadata.get("annotations") or {})}},
+            }
+        found.append(manifest)
+    return found
+
+
+def scalars(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every scalar of nested data with its path."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from scalars(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from scalars(item, (*path, str(number)))
+    else:
+        yield path, value
+
+
+def refuse_secrets(manifest: Mapping[str, Any]) -> None:
+    """Refuse a manifest that holds what looks like a secret: Git forgets nothing. Raises InvalidInput."""
+    where = '%s "%s"' % (manifest.get("kind"), title(manifest).partition(" ")[2])
+    for path, value in scalars(manifest):
+        text = str(value)
+        secret = bool(_TOKEN.search(text)) or ("-----BEGIN" in text and "PRIVATE KEY" in text)
+        secret = secret or (len(path) > 1 and path[-2] == "headers" and bool(_SECRET_HEADER.fullmatch(path[-1])))
+        secret = secret or ("parameters" in path and bool(_SECRET_NAME.search(path[-1])) and isinstance(value, str))
+        if secret:
+            raise InvalidInput(
+                "%s looks like a secret, and everything here goes to Git" % ".".join(path),
+                where,
+                "keep it in Vault or in a Secret and refer to it",
+            )
+
+
+def present(params: Mapping[str, Any]) -> tuple[list[Object], list[str]]:
+    """Return the manifests that a module's options declare, and warnings. Raises InvalidInput."""
+    if params["state"] == "absent":
+        return [], []
+    objects, warnings = declared(params, params["api_version"])
+    return plain(params["objects"]) + objects, warnings
+
+
+# -- YAML -------------------------------------------------------------------------------------------------------------
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """Return an object as people name it: ``ExternalSecret production/web-app``."""
+    metadata = manifest.get("metadata") or {}
+    return "%s %s" % (
+        manifest.get("kind"),
+        "/".join(str(part) for part in (metadata.get("namespace"), metadata.get("name")) if part),
+    )
+
+
+def reference(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what names an object: api_version, kind, namespace (None for cluster-wide ones), name."""
+    metadata = manifest["metadata"]
+    return {
+        "api_version": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "namespace": metadata.get("namespace"),
+        "name": metadata["name"],
+    }
+
+
+def as_yaml(value: Any) -> str:
+    """Return data as YAML that is always the same for the same data: sorted, unfolded, text blocks as lines."""
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            super().increase_indent(flow, False)
+
+    def text(dumper: Any, data: Any) -> Any:
+        content = str(data)
+        style = "|" if "\n" in content else ('"' if _AMBIGUOUS.fullmatch(content) else None)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", content, style=style)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_multi_representer(str, text)
+    Dumper.add_multi_representer(dict, lambda dumper, data: dumper.represent_dict(dict(data)))
+    return str(
+        yaml.dump(value, Dumper=Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1_000_000)
+    )
+
+
+def from_yaml(text: str, where: str) -> list[Object]:
+    """Return the mappings in YAML text, empty documents left out. Raises InvalidInput."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        found = [document for document in yaml.load_all(text, Loader=loader) if document]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = " in line %d" % (mark.line + 1) if mark else ""
+        raise InvalidInput("is no YAML%s" % line, where, "correct it, or write it anew") from error
+    if not all(isinstance(document, dict) for document in found):
+        raise InvalidInput("holds something else than Kubernetes objects", where, "name another file")
+    return found
+
+
+# -- the tree ---------------------------------------------------------------------------------------------------------
+
+
+def file_of(manifest: Mapping[str, Any]) -> str:
+    """Return where an object's file lies in the tree: ``production/externalsecret-web-app.yaml``."""
+    metadata = manifest["metadata"]
+    folder = metadata.get("namespace") or (metadata["name"] if manifest["kind"] == "Namespace" else CLUSTER_FOLDER)
+    return "%s/%s-%s.yaml" % (folder, str(manifest["kind"]).lower(), str(metadata["name"]).replace(":", "_"))
+
+
+def tree(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the text of every file of a Kustomize tree by its path; {} for no objects. Raises InvalidInput."""
+    texts: dict[str, str] = {}
+    for manifest in manifests:
+        refuse_secrets(manifest)
+        path = file_of(manifest)
+        if path in texts:
+            raise InvalidInput("is declared twice", title(manifest), "keep one of the two")
+        texts[path] = HEADER + as_yaml(manifest)
+    if not texts:
+        return {}
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(texts),
+    }
+    return {**texts, KUSTOMIZATION: HEADER + as_yaml(kustomization)}
+
+
+def read_text(path: str) -> str | None:
+    """Return a file's text, None without one. Raises SecretopsError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SecretopsError("cannot be read (%s)" % reason, path, "correct its owner and mode") from error
+
+
+def ours(root: str) -> list[str]:
+    """Return the paths of the files below a directory that this collection wrote, sorted."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if name.endswith(".yaml") and not os.path.islink(path):
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    if file.readline() == HEADER:
+                        found.append(os.path.relpath(path, root))
+    return found
+
+
+class TreeFile(Resource):
+    """One file of a tree: written whole or not at all, removed with its folder when that is empty."""
+
+    kind: ClassVar[str] = "file"
+
+    def __init__(self, root: str, path: str, text: str | None) -> None:
+        self.root = root
+        self.path = os.path.join(root, path)
+        # the list of files is written last and removed first
+        self.rank = 1 if path == KUSTOMIZATION else 0
+        super().__init__(path, None if text is None else {"text": text})
+
+    def read(self) -> Mapping[str, Any] | None:
+        text = read_text(self.path)
+        if text is not None and not text.startswith(HEADER):
+            raise InvalidInput(
+                "was not written by this collection and would be overwritten",
+                self.path,
+                "move it away, or name another directory",
+            )
+        return None if text is None else {"text": text}
+
+    def write(self, change: Change) -> None:
+        folder = os.path.dirname(self.path)
+        trial = ""
+        try:
+            os.makedirs(folder, exist_ok=True)
+            handle, trial = tempfile.mkstemp(dir=folder, prefix=".vault-eso-")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write((self.desired or {})["text"])
+            # what is in Git is for everybody who may read the repository
+            os.chmod(trial, 0o644)
+            os.replace(trial, self.path)
+        except OSError as error:
+            if trial and os.path.exists(trial):
+                os.unlink(trial)
+            raise SecretopsError("cannot be written (%s)" % error.strerror, self.path, "check the directory") from error
+
+    def delete(self, change: Change) -> None:
+        try:
+            os.unlink(self.path)
+            folder = os.path.dirname(self.path)
+            while folder.startswith(self.root) and not os.listdir(folder):
+                os.rmdir(folder)
+                folder = os.path.dirname(folder)
+        except OSError as error:
+            raise SecretopsError("cannot be removed (%s)" % error.strerror, self.path, "remove it by hand") from error
+
+
+def files(root: str, wanted: Mapping[str, str]) -> list[TreeFile]:
+    """Return the files of a tree as resources, and those of ours that are wanted no longer."""
+    root = os.path.abspath(root)
+    surplus = [path for path in ours(root) if path not in wanted] if os.path.isdir(root) else []
+    return [TreeFile(root, path, text) for path, text in sorted(wanted.items())] + [
+        TreeFile(root, path, None) for path in surplus
+    ]
+
+
+def leaving(resources: Sequence[TreeFile], objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the objects of the files that are to be removed. Raises SecretopsError."""
+    kept = [reference(one) for one in objects]
+    gone = []
+    for one in resources:
+        if one.desired is None and one.name != KUSTOMIZATION:
+            gone += [reference(manifest) for manifest in from_yaml(read_text(one.path) or "", one.path)]
+    return [one for one in gone if one not in kept]
+
+
+# -- what to say of a change ------------------------------------------------------------------------------------------
+
+
+def described(change: Change) -> str:
+    """Return a changed file as a line of a commit message, "" for one that is not worth it."""
+    if change.action == NONE or change.resource.name == KUSTOMIZATION:
+        return ""
+    before, after = ((side or {}).get("text", "") for side in (change.current, change.resource.desired))
+    old, new = (
+        (from_yaml(text, change.resource.name) or [{}])[0] if text else {} for text in (before or "", after or "")
+    )
+    if change.action == CREATE:
+        return "add %s" % title(new)
+    if change.action == DELETE:
+        return "remove %s" % title(old)
+    was, is_now = leaves(old), leaves(new)
+    fields = sorted({dotted(path) for path in {*was, *is_now} if was.get(path) != is_now.get(path)})
+    return "change %s (%s)" % (title(new), ", ".join(fields) or "form only")
+
+
+def message(changes: Sequence[Change], label: str) -> str:
+    """Return a commit message that says what changed, "" when nothing did."""
+    if all(change.action == NONE for change in changes):
+        return ""
+    lines = [line for line in map(described, changes) if line]
+    prefix = "%s: " % label if label else ""
+    if len(lines) == 1 and len(prefix + lines[0]) <= 100:
+        return prefix + lines[0]
+    verbs = [line.partition(" ")[0] for line in lines]
+    parts = ["%s %d" % (verb, verbs.count(verb)) for verb in ("add", "change", "remove") if verb in verbs]
+    subject = prefix + (", ".join(parts) + " of External Secrets" if parts else "write the list of files anew")
+    return subject + ("\n\n" + "\n".join("- " + line for line in lines) if lines else "")
