@@ -96,7 +96,7 @@ def drift_part(result: Mapping[str, Any], name: str, inside: str = "") -> list[d
         "compared": compared,
         "changes": changes,
         "errors": errors,
-        "warnings": [str(warning) for warning in result.get("warnings") or []],
+        "warnings": list(dict.fromkeys(str(warning) for warning in result.get("warnings") or [])),
     }
     # A policy or a statement in a diff may hold braces of its own: they are no template.
     return [wrap_var(part)]

@@ -251,6 +251,7 @@ def test_drift_reports_exactly_what_was_changed_by_hand(applied: Platform) -> No
     assert applied.report()["status"] == "clean"
     assert run.changed == 0
     assert applied.report()["compared"] > 50
+    assert [part["warnings"] for host in applied.report()["hosts"] for part in host["parts"] if part["warnings"]] == []
 
     admin = applied.admin()
     admin.sys.create_or_update_policy("cicd", 'path "secret/*" { capabilities = ["read"] }')
