@@ -83,6 +83,10 @@ artifact: setup ## Build the collection, install it elsewhere, and hold what is 
 test: setup ## All of it: lint, sanity, unit, artifact, integration, molecule
 	@python scripts/test_all.py
 
+.PHONY: bench
+bench: setup ## Compare with what else configures a Vault (BENCH_ARGS="--sizes 100" for a quick run)
+	python benchmarks/bench.py $(BENCH_ARGS)
+
 .PHONY: build
 build: setup ## Build the artifact into build/
 	@mkdir -p build

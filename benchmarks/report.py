@@ -1,0 +1,186 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table and the plot of a benchmark run."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+from objects import KINDS
+
+OURS, POOLED = "this collection, one task", "pooled client"
+PEERS = ("community.hashi_vault loop", "hashivault loop")
+COLOURS = {
+    OURS: "#0b6e4f",
+    "this collection, module alone": "#5fad8c",
+    POOLED: "#3d5a80",
+    "hvac, one by one": "#98a9c4",
+    "bao in a shell loop": "#c9a227",
+    PEERS[0]: "#c8553d",
+    PEERS[1]: "#8c2f39",
+}
+
+
+def number(value: float) -> str:
+    """Return a number with about three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown, aligned to be read as text too."""
+    widths = [max(len(line[column]) for line in [head, *rows]) for column in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        fitted = [
+            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(cells, widths))
+        ]
+        return "| " + " | ".join(fitted) + " |"
+
+    rule = ["-" * width if i == 0 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return "\n".join([line(head), line(rule), *[line(row) for row in rows]]) + "\n"
+
+
+def find(rows: list[dict[str, Any]], **wanted: Any) -> dict[str, Any] | None:
+    """Return the row with these values."""
+    return next((row for row in rows if all(row[key] == value for key, value in wanted.items())), None)
+
+
+def summary(results: dict[str, Any]) -> str:
+    """Return the numbers to reach, with the largest size."""
+    lines = []
+    for key, rows in results["kinds"].items():
+        size = max(row["size"] for row in rows)
+        cells = [f"{KINDS[key].title}, {size}"]
+        for phase in ("unchanged", "first"):
+            ours = find(rows, contender=OURS, phase=phase, size=size)
+            pooled = find(rows, contender=POOLED, phase=phase, size=size)
+            assert ours and pooled
+            # what is told apart from the fixed cost may come out below nothing where both are small
+            cells.append(f"{number(max(ours['work'], 0) / pooled['work'])}")
+        unchanged = find(rows, contender=OURS, phase="unchanged", size=size)
+        assert unchanged
+        cells.append(f"{number(unchanged['fixed'])} s")
+        cells.append(number(unchanged["requests_each"]))
+        for peer in PEERS:
+            found = find(rows, contender=peer, phase="unchanged")
+            cells.append(f"{found['each_ms'] / max(unchanged['each_ms'], 0.01):.0f}" if found else "-")
+        lines.append(cells)
+    head = [
+        "objects in one task",
+        "unchanged: times the pooled client",
+        "first run: times the pooled client",
+        "fixed cost of the task",
+        "requests per object, unchanged",
+        "times less than community.hashi_vault",
+        "times less than hashivault",
+    ]
+    return table(head, lines)
+
+
+def details(results: dict[str, Any]) -> str:
+    """Return every measurement."""
+    text = ""
+    for key, rows in results["kinds"].items():
+        lines = [
+            [
+                f"{row['contender']}, {row['phase']}",
+                str(row["size"]) if row["count"] == row["size"] else f"{row['size']} (from {row['count']})",
+                number(max(row["each_ms"], 0)),
+                number(max(row["each_ms"], 0) * row["size"] / 1000 + row["fixed"]),
+                number(row["requests_each"]),
+            ]
+            for row in rows
+        ]
+        head = ["", "objects", "ms per object", "seconds for all", "requests per object"]
+        text += f"### {KINDS[key].title}\n\n{table(head, lines)}\n"
+    return text
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the page for docs/, which is also what is printed."""
+    machine = results["machine"]
+    text = (
+        "# Benchmarks\n\n"
+        "Made by `make bench`; how, is told in `benchmarks/README.md`. Only the ratios say something about another "
+        "machine.\n\n"
+        f"Machine: {machine['processors']}, {machine['memory']}, {machine['system']}; load before the run "
+        f"{machine['load']}. Server: {results['server']}.\n\n"
+        "![Milliseconds per object](benchmarks.svg)\n\n"
+        "## Ratios\n\n"
+        "Times without the fixed cost of one task, which is what the same task takes for one object. The pooled client is "
+        "written for these objects alone: four threads, kept-alive connections, the fewest requests. The peers are loops, "
+        "and count without the start of ansible-playbook.\n\n"
+        f"{summary(results)}\n"
+    )
+    if results["guide"]:
+        lines = [
+            [f"{row['contender']}, {row['phase']}", f"{row['seconds']:.1f}", str(row["requests"])]
+            for row in results["guide"]
+        ]
+        text += f"## The guides' configuration\n\n{table(['', 'seconds', 'requests'], lines)}\n"
+    if results["large"]:
+        lines = [
+            [
+                f"{KINDS[row['kind']].title}, {row['count']}, {row['phase']}",
+                f"{row['module_seconds']:.1f}",
+                f"{row['module_mb']:.0f}",
+                f"{row['task_seconds']:.1f}" if "task_seconds" in row else "",
+                f"{row['playbook_mb']:.0f}" if "playbook_mb" in row else "",
+            ]
+            for row in results["large"]
+        ]
+        head = ["", "module, seconds", "module, MB", "ansible-playbook, seconds", "ansible-playbook, MB"]
+        text += f"## Many objects in one task\n\n{table(head, lines)}\n"
+    text += (
+        "## All measurements\n\n"
+        "Loops that take long are measured with a few objects and extrapolated: `(from 8)` says with how many. "
+        "`community.hashi_vault` has no modules for policies and roles: its `vault_write` writes each time.\n\n"
+        f"{details(results)}"
+    )
+    return text.rstrip("\n") + "\n"
+
+
+def plot(results: dict[str, Any]) -> str:
+    """Return an SVG: milliseconds per object of an unchanged run on a logarithmic axis, a group of bars per kind."""
+    left, width, bar, top = 210, 520, 15, 56
+    groups = []
+    for key, rows in results["kinds"].items():
+        size = max(row["size"] for row in rows)
+        bars = [row for row in rows if row["phase"] == "unchanged" and row["size"] == size]
+        groups.append((f"{KINDS[key].title}, {size}, unchanged", bars))
+    values = [max(row["each_ms"], 0.01) for _title, bars in groups for row in bars]
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    high = max(high, low + 1)
+
+    def x(value: float) -> float:
+        return left + width * (math.log10(max(value, 0.01)) - low) / (high - low)
+
+    height = top + sum(28 + bar * len(bars) for _title, bars in groups) + 30
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 90} {height}" '
+        'font-family="sans-serif" font-size="11" role="img">',
+        "<title>Milliseconds per object, less is better</title>",
+        f'<rect width="{left + width + 90}" height="{height}" fill="#ffffff"/>',
+        '<text x="12" y="22" font-size="15" font-weight="bold">Milliseconds per object, unchanged run</text>',
+        '<text x="12" y="40" fill="#555">less is better; logarithmic axis; without the fixed cost of one task</text>',
+    ]
+    for power in range(low, high + 1):
+        place = x(10**power)
+        parts.append(f'<line x1="{place:.1f}" y1="{top}" x2="{place:.1f}" y2="{height - 24}" stroke="#ddd"/>')
+        parts.append(f'<text x="{place:.1f}" y="{height - 10}" text-anchor="middle" fill="#555">{10.0**power:g}</text>')
+    y = top
+    for title, bars in groups:
+        y += 22
+        parts.append(f'<text x="12" y="{y - 6}" font-weight="bold">{escape(title)}</text>')
+        for row in bars:
+            end = max(x(row["each_ms"]), left + 2)
+            colour = COLOURS.get(row["contender"], "#888")
+            parts.append(f'<text x="{left - 6}" y="{y + 11}" text-anchor="end">{escape(row["contender"])}</text>')
+            parts.append(f'<rect x="{left}" y="{y + 2}" width="{end - left:.1f}" height="{bar - 4}" fill="{colour}"/>')
+            parts.append(f'<text x="{end + 4:.1f}" y="{y + 11}" fill="#333">{number(max(row["each_ms"], 0.01))}</text>')
+            y += bar
+        y += 6
+    return "\n".join([*parts, "</svg>", ""])
