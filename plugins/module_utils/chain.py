@@ -271,6 +271,15 @@ class Chain:
         self.look(spaces)
         return self.verify(found, lone=not query and wanted.get("name") is None)
 
+    def reasons(self, objects: Sequence[Mapping[str, Any] | None]) -> list[str]:
+        """Return for each object which link does not hold, "" for none and for what is no ExternalSecret."""
+        self._sessions.clear()
+        found = [one for one in objects if one is not None and one["metadata"].get("namespace")]
+        told = iter(self.verify(found))
+        return [
+            next(told)["message"] if one is not None and one["metadata"].get("namespace") else "" for one in objects
+        ]
+
     # -- what is there ------------------------------------------------------------------------------------------------
 
     def look(self, namespaces: Sequence[str] | None) -> None:

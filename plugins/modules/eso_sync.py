@@ -17,6 +17,8 @@ description:
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
+requirements:
+  - hvac >= 2.0, for the option O(vault)
 attributes:
   check_mode:
     description: Reads everything, forces nothing, and reports what would be forced.
@@ -43,6 +45,12 @@ options:
   expect_sha256: &expect_sha256
     description: Keys of the Secret and the SHA-256 of the values that they must have in the end, in hexadecimal digits.
     type: dict
+  expect_versions: &expect_versions
+    description:
+      - Secrets of KV version 2 that an ExternalSecret reads, by key, and the version of each that its Secret must hold in the end. Needs O(vault).
+      - Each must be the newest version before and after the forced sync, so that the operator must have read it; values that go into the Secret as
+        they are, are compared with that version as well.
+    type: dict
   external_secrets:
     description: Many ExternalSecrets. Excludes O(name).
     type: list
@@ -55,6 +63,7 @@ options:
       namespace: *namespace
       expect_keys: *expect_keys
       expect_sha256: *expect_sha256
+      expect_versions: *expect_versions
   api_version:
     description: Version of the API to use; by default V(v1) where the API server serves it, else V(v1beta1).
     type: str
@@ -62,6 +71,102 @@ options:
     description: Seconds to wait for all syncs together.
     type: int
     default: 120
+  vault:
+    description:
+      - Connection to Vault, by the same options as the modules for Vault have. It must be the Vault that the stores name.
+      - With it O(expect_versions) can be proven, and for an ExternalSecret that was not synced in time the link that does not hold is named, as
+        M(secretops.vault_eso.eso_verify) does.
+    type: dict
+    suboptions:
+      url:
+        description:
+          - Address of the server, such as V(https://vault.example.com:8200).
+          - Of several addresses the active node's is taken, else the first one that is initialised and unsealed.
+          - Without it the environment variable E(BAO_ADDR), then E(VAULT_ADDR) is used; both may hold several, separated by commas.
+        type: list
+        elements: str
+        aliases: [vault_addr]
+      ca_cert:
+        description:
+          - Path of the PEM file with the CA certificates that the server's certificate is checked against.
+          - Without it E(BAO_CACERT), then E(VAULT_CACERT), then the machine's own CA certificates.
+        type: path
+      validate_certs:
+        description:
+          - Whether the server's certificate is checked. Never switch this off outside a trial.
+          - Without it the opposite of E(BAO_SKIP_VERIFY) or E(VAULT_SKIP_VERIFY).
+        type: bool
+      tls_server_name:
+        description: Name to look for in the server's certificate instead of the address's. E(BAO_TLS_SERVER_NAME), E(VAULT_TLS_SERVER_NAME).
+        type: str
+      namespace:
+        description: Namespace in which the module works, E(BAO_NAMESPACE), E(VAULT_NAMESPACE).
+        type: str
+      timeout:
+        description: Seconds to wait for the answer to one request.
+        type: int
+        default: 30
+      retries:
+        description: How often a request that may be repeated safely is repeated after a connection error or the answers 412, 429, 502 and 503.
+        type: int
+        default: 4
+      follow_redirects:
+        description:
+          - Whether a standby may send the module on to the active node.
+          - With V(false) a node that redirects instead of forwarding is an error, which proves that a standby can forward.
+        type: bool
+        default: true
+      client_cert:
+        description: Path of a PEM client certificate, for servers that ask for one and for a login by certificate. E(BAO_CLIENT_CERT), E(VAULT_CLIENT_CERT).
+        type: path
+      client_key:
+        description: Path of the client certificate's private key. E(BAO_CLIENT_KEY), E(VAULT_CLIENT_KEY).
+        type: path
+      auth_method:
+        description:
+          - How to log in. With V(token) a token that exists is used and left alone.
+          - With all others the module logs in and revokes its token when it ends; P(secretops.vault_eso.vault_login#module) makes one token for a whole play.
+        type: str
+        choices: [approle, cert, jwt, kubernetes, ldap, token, userpass]
+        default: token
+      auth_mount:
+        description: Path at which the auth method is mounted; by default the method's name.
+        type: str
+      auth_role:
+        description: Role to log in with, for C(auth_method=kubernetes), C(auth_method=jwt) and C(auth_method=cert).
+        type: str
+      token:
+        description:
+          - Token, for C(auth_method=token).
+          - Without it C(token_file), E(BAO_TOKEN), E(VAULT_TOKEN) and C(~/.vault-token) are tried, in this order.
+        type: str
+      token_file:
+        description: Path of a file that holds the token, as P(secretops.vault_eso.vault_login#module) writes it.
+        type: path
+      role_id:
+        description: Role ID, for C(auth_method=approle).
+        type: str
+      role_id_file:
+        description: Path of a file that holds the role ID.
+        type: path
+      secret_id:
+        description: Secret ID, for C(auth_method=approle).
+        type: str
+      secret_id_file:
+        description: Path of a file that holds the secret ID.
+        type: path
+      jwt:
+        description: JSON web token, for C(auth_method=jwt) and C(auth_method=kubernetes).
+        type: str
+      jwt_file:
+        description: Path of a file that holds the JSON web token; for C(auth_method=kubernetes) by default the pod's own service account token.
+        type: path
+      username:
+        description: User name, for C(auth_method=userpass) and C(auth_method=ldap).
+        type: str
+      password:
+        description: Password, for C(auth_method=userpass) and C(auth_method=ldap).
+        type: str
   workers:
     description: How many requests are under way at the same time, over one pool of connections.
     type: int
@@ -75,6 +180,14 @@ EXAMPLES = r"""
     namespace: applications
     expect_keys: [password]
   register: sync
+
+- name: Prove that the version that was just written has arrived, or name the link that broke
+  secretops.vault_eso.eso_sync:
+    name: app-secrets
+    namespace: applications
+    expect_versions:
+      applications/app: 7
+    vault: "{{ vault_connection }}"
 
 - name: Make sure that nothing but the password changed
   ansible.builtin.assert:
@@ -124,6 +237,11 @@ namespaces:
   type: list
   elements: str
   sample: [payments-api, payments-web]
+versions:
+  description: The versions that were proven, by key.
+  returned: for a single ExternalSecret, with O(expect_versions)
+  type: dict
+  sample: {applications/app: 7}
 refresh_time:
   description: When the operator says it was synced.
   returned: for a single ExternalSecret
@@ -136,9 +254,15 @@ synced_resource_version:
   sample: 3-4f2c
 """
 
+from functools import partial
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils import chain
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.sync import syncs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.proof import Proof
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
 
 ITEM = {
     "kind": {"type": "str", "choices": ["ExternalSecret", "ClusterExternalSecret"], "default": "ExternalSecret"},
@@ -146,15 +270,26 @@ ITEM = {
     "namespace": {"type": "str"},
     "expect_keys": {"type": "list", "elements": "str", "no_log": False},
     "expect_sha256": {"type": "dict", "no_log": True},
+    "expect_versions": {"type": "dict"},
 }
-SPEC = {"api_version": {"type": "str"}, "wait_timeout": {"type": "int", "default": 120}}
+SPEC = {
+    "api_version": {"type": "str"},
+    "wait_timeout": {"type": "int", "default": 120},
+    "vault": {"type": "dict", "options": {**CONNECTION_SPEC, **LOGIN_SPEC}},
+}
 
 
 def main() -> None:
     module = ActionModule(SPEC, "external_secrets", ITEM, ["name"])
     with module.client() as client:
-        forced = syncs(client, Reader(client), module.items(), module.params["api_version"])
-        module.carry_out(client, forced, wait=True)
+        items, version = module.items(), module.params["api_version"]
+        if module.params["vault"] is None:
+            module.carry_out(client, syncs(client, Reader(client), items, version), wait=True)
+        module.require("hvac", HVAC_ERROR)
+        with chain.connected(client, module) as verifier:
+            verifier.look(sorted({item["namespace"] for item in items if item["namespace"]}))
+            forced = syncs(client, Reader(client), items, version, partial(Proof, verifier))
+            module.carry_out(client, forced, wait=True, reasons=verifier.reasons)
 
 
 if __name__ == "__main__":

@@ -383,3 +383,37 @@ def test_a_cluster_store_is_verified_from_each_namespace(
     found = scene.verify(name="app")
     assert not found.failed, found.msg
     run_module("eso_secretstore", {**store, "state": "absent"}, must_succeed=True)
+
+
+def test_a_forced_sync_proves_the_version_or_names_the_broken_link(
+    scene: Scene,
+    kube_api: KubeApi,
+    kube_args: dict[str, Any],
+    run_module: Run,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    vault = {"url": [scene.vault.url], "ca_cert": scene.vault.ca_cert, "token": scene.vault.token}
+    options = {**kube_args, "name": "app", "namespace": scene.at, "vault": vault, "wait_timeout": 30}
+    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
+        scene.store(wait=True, wait_timeout=30)
+        scene.external(wait=True, wait_timeout=30)
+        scene.put("app", user="a-user-name", password="the-second-password")
+        before = scene.tokens()
+        synced = run_module("eso_sync", {**options, "expect_versions": {"app": 2, "cache": 1}}, must_succeed=True)
+        assert synced["versions"] == {"app": 2, "cache": 1}
+        assert synced["changed_keys"] == ["password"]
+        synced.hides("the-second-password", "a-secret-url", scene.vault.token)
+        assert scene.tokens() == before
+
+        wrong = run_module("eso_sync", {**options, "expect_versions": {"app": 1}})
+        assert 'secret "app": its newest version is 2, not 1' in wrong.msg
+        wrong = run_module("eso_sync", {**options, "expect_versions": {"other": 1}})
+        assert 'secret "other": it does not read this secret; name one of "app", "cache"' in wrong.msg
+        wrong = run_module("eso_sync", {**options, "vault": None, "expect_versions": {"app": 2}})
+        assert 'versions can only be proven with a connection to Vault; set "vault"' in wrong.msg
+
+        scene.allow(f'path "{scene.name}-kv/data/app" {{ capabilities = ["read"] }}')
+        late = run_module("eso_sync", {**options, "wait_timeout": 4})
+        assert "was not synced (SecretSyncedError" in late.msg
+        assert f'do not let it read "{scene.name}-kv/data/cache"; add path' in late.msg
+        assert scene.tokens() == before

@@ -179,8 +179,17 @@ class ActionModule(KubernetesModule):
             )
         return [self.one]
 
-    def carry_out(self, client: Client, actions: Sequence[Action], wait: bool) -> None:
-        """Do all of it, wait for the proof of each, and exit."""
+    def carry_out(
+        self,
+        client: Client,
+        actions: Sequence[Action],
+        wait: bool,
+        reasons: Callable[[Sequence[Any]], Sequence[str]] | None = None,
+    ) -> None:
+        """Do all of it, wait for the proof of each, and exit.
+
+        ``reasons`` returns why, for the objects whose proof did not come, "" where it does not know.
+        """
         report = self.act(actions)
         if wait and not self.check_mode:
             done = {
@@ -188,9 +197,13 @@ class ActionModule(KubernetesModule):
                 for change in report.changes
                 if change.reached and change.error is None and isinstance(change.resource, Action)
             }
-            for expectation in wait_for(client, list(done), self.params["wait_timeout"]):
-                change = done.pop(expectation)
-                change.error = expectation.error.at(change.resource.label) if expectation.error else None
+            late = wait_for(client, list(done), self.params["wait_timeout"])
+            known = reasons([one.last for one in late]) if reasons and late else [""] * len(late)
+            for expectation, reason in zip(late, known):
+                change, error = done.pop(expectation), expectation.error or SecretopsError("was not proven")
+                if reason:
+                    error = SecretopsError("%s. %s" % (error, reason))
+                change.error = error.at(change.resource.label)
             for change in done.values():
                 try:
                     change.resource.conclude()  # type: ignore[attr-defined]

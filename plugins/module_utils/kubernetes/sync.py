@@ -16,7 +16,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
@@ -158,12 +158,21 @@ class Forced(Action):
 
 
 class Sync(Forced):
-    """One forced sync of an ExternalSecret."""
+    """One forced sync of an ExternalSecret. ``prover`` begins the proof of a version in Vault."""
 
     kind = EXTERNAL_SECRET.name
     api = EXTERNAL_SECRET
 
-    def __init__(self, client: Client, reader: Reader, version: str, item: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        reader: Reader,
+        version: str,
+        item: Mapping[str, Any],
+        prover: Callable[[Object, str, int], Any] | None = None,
+    ) -> None:
+        self.prover = prover
+        self.proofs: list[Any] = []
         self.before: dict[str, str] | None = None
         self.old = ""
         self.target = ""
@@ -172,12 +181,19 @@ class Sync(Forced):
     def check(self) -> None:
         if not self.namespace:
             raise InvalidInput("no namespace is given", remedy='set "namespace"')
+        if self.item.get("expect_versions") and self.prover is None:
+            raise InvalidInput("versions can only be proven with a connection to Vault", remedy='set "vault"')
 
     def read(self) -> Mapping[str, Any] | None:
         current = self.current()
         self.refuse_frozen(current.get("spec") or {})
         self.target = target_name(current)
         self.before = self.held(self.namespace, self.target)
+        self.proofs = [
+            self.prover(current, key, int(version))
+            for key, version in sorted((self.item.get("expect_versions") or {}).items())
+            if self.prover is not None
+        ]
         return {ANNOTATION: (current["metadata"].get("annotations") or {}).get(ANNOTATION)}
 
     def write(self, change: Change) -> None:
@@ -210,6 +226,10 @@ class Sync(Forced):
         after = self.held(self.namespace, self.target) if self.before is not None else None
         if after is not None and self.before is not None:
             self.info.update(keys=sorted(after), changed_keys=changed_keys(self.before, after))
+        for proof in self.proofs:
+            proof.confirm(after)
+        if self.proofs:
+            self.info["versions"] = {proof.key: proof.version for proof in self.proofs}
 
 
 class ClusterSync(Forced):
@@ -232,6 +252,10 @@ class ClusterSync(Forced):
     def check(self) -> None:
         if self.item.get("namespace"):
             raise InvalidInput("a ClusterExternalSecret belongs to no namespace", remedy='remove "namespace"')
+        if self.item.get("expect_versions"):
+            raise InvalidInput(
+                "versions can be proven for an ExternalSecret only", remedy="name those of its namespaces one by one"
+            )
 
     def read(self) -> Mapping[str, Any] | None:
         current = self.current()
@@ -284,7 +308,11 @@ class ClusterSync(Forced):
 
 
 def syncs(
-    client: Client, reader: Reader, items: Sequence[Mapping[str, Any]], api_version: str | None = None
+    client: Client,
+    reader: Reader,
+    items: Sequence[Mapping[str, Any]],
+    api_version: str | None = None,
+    prover: Callable[[Object, str, int], Any] | None = None,
 ) -> list[Forced]:
     """Return the forced syncs for entries, with what they read prefetched where they are many."""
     versions: dict[str, str] = {}
@@ -299,6 +327,6 @@ def syncs(
             children = children or Children(client)
             forced.append(ClusterSync(client, reader, children, versions[kind.name], item))
         else:
-            forced.append(Sync(client, reader, versions[kind.name], item))
+            forced.append(Sync(client, reader, versions[kind.name], item, prover))
     reader.prefetch((one.api, one.version, one.namespace) for one in forced)
     return forced
