@@ -47,7 +47,10 @@ options:
         description: Not looked at; the API server tells which it serves.
         type: str
   state:
-    description: V(protected) marks what Flux applied, so that Flux does not delete it. V(released) gives up what O(manager) applied.
+    description:
+      - V(protected) marks what Flux applied, so that Flux does not delete it.
+      - V(released) gives up what O(manager) applied.
+      - What Flux gives up of the operator's kinds is this collection's then, as if it had applied it.
     type: str
     choices: [protected, released]
     required: true

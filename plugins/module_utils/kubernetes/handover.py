@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from . import generator
-from .apply import Reader, applied_by_us, managers
+from .apply import MANAGER, Reader, applied_by_us, managers
 from .client import Client, Kind, NotServed, Object
 from .external_secrets import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE
 
@@ -110,7 +110,7 @@ class Protected(Handover):
 
 
 class Released(Handover):
-    """An object whose fields a manager applies no longer."""
+    """An object whose fields a manager applies no longer. What Flux gives up is ours then."""
 
     def __init__(self, client: Client, reader: Reader, item: Mapping[str, Any], manager: str) -> None:
         self.manager = manager
@@ -122,6 +122,14 @@ class Released(Handover):
             "marks": self.marks(current),
         }
 
+    def gives_up(self, entry: Mapping[str, Any]) -> bool:
+        """Tell whether an entry of managedFields is one of what the manager applied."""
+        return (entry.get("manager"), entry.get("operation"), bool(entry.get("subresource"))) == (
+            self.manager,
+            "Apply",
+            False,
+        )
+
     def marks(self, current: Mapping[str, Any]) -> list[str]:
         """Return the labels and annotations that the manager leaves behind."""
         if self.manager != FLUX:
@@ -132,11 +140,13 @@ class Released(Handover):
         ]
 
     def patch(self, current: Mapping[str, Any]) -> Object:
-        kept = [
-            entry
-            for entry in current["metadata"].get("managedFields") or []
-            if entry.get("manager") != self.manager or entry.get("operation") != "Apply" or entry.get("subresource")
-        ]
+        entries = list(current["metadata"].get("managedFields") or [])
+        given_up = [one for one in entries if self.gives_up(one)]
+        kept = [one for one in entries if not self.gives_up(one)]
+        # without an heir nobody would notice when one of the fields is declared no longer
+        ours = any((one.get("manager"), one.get("operation")) == (MANAGER, "Apply") for one in kept)
+        if self.manager == FLUX and self.api in DECLARED and not ours:
+            kept += [{**one, "manager": MANAGER} for one in given_up[:1]]
         # an empty list is ignored by the server; one empty entry means none
         patch: Object = {"managedFields": kept or [{}]}
         marks = self.marks(current)
