@@ -53,6 +53,12 @@ class Server(VaultServer):
         with urllib.request.urlopen(request, context=self.context) as answer:  # noqa: S310
             return bytes(answer.read())
 
+    def processor(self) -> float:
+        """Return the processor seconds that the server used so far."""
+        assert self.process is not None  # noqa: S101  # it was started by __init__
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def counted(self) -> int:
         """Return how many requests came so far, this one not among them."""
         text = self.call("GET", "sys/metrics?format=prometheus").decode()
@@ -93,10 +99,11 @@ class Bench:
     def run(self, command: list[str], stdin: str = "", what: str = "", **env: str) -> dict[str, Any]:
         """Run a command and return its seconds, output, requests, and the most memory of one process in MB.
 
+        ``processor`` are seconds of all its processes and of the server: the measure that a busy machine changes least.
         Ends the benchmark when it fails.
         """
         (self.folder / "in").write_text(stdin)
-        before = self.server.counted()
+        before, used = self.server.counted(), self.server.processor()
         start = time.perf_counter()
         with (
             (self.folder / "in").open() as source,
@@ -107,11 +114,19 @@ class Bench:
             _pid, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
+        used = self.server.processor() - used
         requests = self.server.counted() - before
         output = (self.folder / "out").read_text()
         if process.returncode:
             sys.exit(f"bench: {what} failed:\n{output[-3000:]}\n{(self.folder / 'err').read_text()[-2000:]}")
-        return {"seconds": seconds, "requests": requests, "memory": usage.ru_maxrss / 1024, "output": output}
+        return {
+            "seconds": seconds,
+            "requests": requests,
+            "processor": usage.ru_utime + usage.ru_stime + used,
+            "server_processor": used,
+            "memory": usage.ru_maxrss / 1024,
+            "output": output,
+        }
 
     # -- contenders ---------------------------------------------------------------------------------------------------
 
@@ -152,7 +167,8 @@ class Bench:
     def client(self, client: str, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """A client of clients.py; its ``work`` is without the start of Python."""
         found = self.run([sys.executable, str(HERE / "clients.py"), client], job(kind, where, count), client)
-        found["work"] = json.loads(found["output"])["seconds"]
+        told = json.loads(found["output"])
+        found.update(work=told["seconds"], processor=told["processor"] + found["server_processor"])
         return found
 
     def peer(self, peer: str, kind: Kind, where: str, count: int) -> dict[str, Any]:
@@ -230,10 +246,11 @@ def compare(bench: Bench, kind: Kind, size: int, sample: int, peers: bool) -> li
     for number, (contender, count, run) in enumerate(contenders):
         where = f"bench{number}"
         bench.mount(kind, where)
-        fixed = 0.0
+        fixed = fixed_processor = 0.0
         if contender.startswith("this"):
             run(where, 1)  # makes it, so that the fixed cost is that of a task that changes nothing
-            fixed = min(run(where, 1)["seconds"] for _again in range(2))
+            small = [run(where, 1) for _again in range(2)]
+            fixed, fixed_processor = (min(one[key] for one in small) for key in ("seconds", "processor"))
         for phase in ("first", "unchanged"):
             found = run(where, count)
             work = found.get("work", found["seconds"] - fixed)
@@ -247,6 +264,7 @@ def compare(bench: Bench, kind: Kind, size: int, sample: int, peers: bool) -> li
                     "fixed": fixed,
                     "work": work,
                     "each_ms": work / count * 1000,
+                    "processor": found["processor"] - fixed_processor,
                     "requests_each": found["requests"] / count,
                     "memory_mb": found["memory"],
                 }
@@ -304,6 +322,7 @@ def guide(bench: Bench) -> list[dict[str, Any]]:
                     "contender": contender,
                     "phase": phase,
                     "seconds": found["seconds"],
+                    "processor": found["processor"],
                     "requests": found["requests"],
                     "changed": sum(int(number) for number in re.findall(r"changed=(\d+)", found["output"])),
                 }
