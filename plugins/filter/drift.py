@@ -88,7 +88,9 @@ def drift_part(result: Mapping[str, Any], name: str, inside: str = "") -> list[d
         changes, compared = [], 0
     failed = bool(result.get("failed") or errors)
     if failed and not errors:
-        errors = [{"kind": "", "name": "", "message": str(result.get("msg") or "the task failed without a message")}]
+        said = [str(result.get(name) or "").strip() for name in ("msg", "stderr")]
+        message = ": ".join(text for text in said if text) or "the task failed without a message"
+        errors = [{"kind": "", "name": "", "message": message}]
     part = {
         "part": name.replace("_", " "),
         "inside": inside,

@@ -65,6 +65,7 @@ class Platform:
             data = client.secrets.kv.v2.read_secret(secret["path"], raise_on_deleted_version=True)["data"]["data"]
             found += [data[key] for key in secret.get("generate", {})]
         found += [path.read_text().strip() for path in sorted(self.inventory.folder.glob("credentials/*/*-id"))]
+        found.append((self.inventory.folder / "credentials" / VAULT / "web-app.key").read_text().splitlines()[1])
         assert len(found) > 12
         return found
 
@@ -196,6 +197,13 @@ def test_the_platform_works(applied: Platform, postgresql: PostgreSql, cluster: 
     assert len(issued["ca_chain"]) == 2
     with pytest.raises(hvac.exceptions.InvalidRequest):
         operator.write("pki/issue/web-app-cert", common_name="web-app.example.org")
+    # the operator revokes its token after each refresh, and the certificate must outlive that
+    operator.auth.token.revoke_self()
+    assert admin.read(f"pki/cert/{issued['serial_number']}")["data"]["revocation_time"] == 0
+
+    folder = applied.inventory.folder / "credentials" / VAULT
+    assert stat.S_IMODE((folder / "web-app.key").stat().st_mode) == 0o600
+    assert (folder / "web-app.fullchain.crt").read_text().count("BEGIN CERTIFICATE") >= 2
 
     # a service account reads what is named like itself, and nothing else
     login = admin.write(f"auth/{KUBERNETES}/login", role="application",
@@ -207,7 +215,6 @@ def test_the_platform_works(applied: Platform, postgresql: PostgreSql, cluster: 
         read("applications/web-app", raise_on_deleted_version=True)
 
     # the pipeline, by the credentials that were kept for it
-    folder = applied.inventory.folder / "credentials" / VAULT
     role_id, secret_id = ((folder / f"cicd-pipeline-{name}").read_text().strip() for name in ("role-id", "secret-id"))
     login = admin.auth.approle.login(role_id, secret_id, use_token=False)
     assert login["auth"]["token_policies"] == ["cicd", "default"]
@@ -336,6 +343,22 @@ def test_drift_says_that_nobody_could_log_in(applied: Platform, tmp_path: Path) 
     assert hosts[VAULT]["status"] == "failed"
     assert hosts[KUBERNETES]["status"] == "clean"
     assert hosts[VAULT]["errors"] >= 1
+
+
+def test_what_the_server_lacks_is_refused_before_anything_changes(applied: Platform) -> None:
+    """The data has the aws engine where the product has it; who is wrong about the product is told so."""
+    mounts = applied.admin().sys.list_mounted_secrets_engines()["data"]
+    wrong = {
+        "platform_product_name": "vault",
+        "platform_product_version": "1.20.4",
+        "platform_aws_access_key": "unused",
+    }
+    chosen = ("--limit", VAULT, "--tags", "vault", "--skip-tags", "audit,auth")
+    run = applied.inventory.play("configure", *chosen, "-e", json.dumps({**wrong, "platform_aws_secret_key": "unused"}))
+    assert run.rc != 0
+    assert 'this server has no secrets engine of type "aws"' in run.output.replace("\\", "")
+    assert run.changed == 0
+    assert applied.admin().sys.list_mounted_secrets_engines()["data"] == mounts
 
 
 def test_people_log_in_by_the_directory_where_the_product_has_that(tmp_path_factory: pytest.TempPathFactory) -> None:
