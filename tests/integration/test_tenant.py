@@ -153,13 +153,13 @@ def test_a_team_reads_its_own_tree_and_no_other(
         for attempt in (
             lambda path=tree: client.read(f"secret/metadata/{path}"),
             lambda path=tree: client.list(f"secret/metadata/{path.rpartition('/')[0]}"),
-            lambda path=tree: client.write(f"secret/data/{path}", data={"password": "mine"}),
+            lambda path=tree: client.write_data(f"secret/data/{path}", data={"data": {"password": "mine"}}),
             lambda path=tree: client.delete(f"secret/metadata/{path}"),
         ):
             with pytest.raises(hvac.exceptions.Forbidden):
                 attempt()
     for attempt in (
-        lambda: client.write(f"secret/data/{TREES[owner]}", data={"password": "mine"}),
+        lambda: client.write_data(f"secret/data/{TREES[owner]}", data={"data": {"password": "mine"}}),
         lambda: client.list("secret/metadata/teams"),
         lambda: client.read("sys/policies/acl/tenant-blue"),
         lambda: client.read("auth/kubernetes-a/role/tenant-blue"),

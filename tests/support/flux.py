@@ -29,11 +29,11 @@ SOURCE = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/gitrepositor
 KUSTOMIZATION = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/kustomizations/{NAME}"
 
 
-def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
+def definition(group: str, kind: str, plural: str, version: str = "v1") -> dict[str, Any]:
     """Return a definition with the kind's own names and no schema."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {
-        "name": "v1",
+    served = {
+        "name": version,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
@@ -47,7 +47,7 @@ def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
             "group": group,
             "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
             "scope": "Namespaced",
-            "versions": [version],
+            "versions": [served],
         },
     }
 
