@@ -250,13 +250,15 @@ def test_root_goes_only_when_another_way_in_is_proven(fresh: VaultServer, run_mo
     assert json.loads(store.read_text())["root_token"] is None
 
 
-def test_a_static_seal_opens_by_itself(new_server: Start, run_module: Run, tmp_path: Path) -> None:
+def test_a_static_seal_opens_by_itself(
+    openbao: VaultServer, new_server: Start, run_module: Run, tmp_path: Path
+) -> None:
     key = tmp_path / "seal.key"
     key.write_bytes(os.urandom(32))
     seal = {"static": {"current_key_id": "1", "current_key": f"file://{key}"}}
-    server = new_server(initialise=False, seal=seal)
-    if server.product != "openbao":
+    if openbao.product != "openbao":
         pytest.skip("static seals are OpenBao's")
+    server = new_server(initialise=False, seal=seal)
     store = tmp_path / "keys" / "store.json"
     args = init_args(server, store, recovery_shares=3, recovery_threshold=2)
     done = run_module("vault_init", args, must_succeed=True)

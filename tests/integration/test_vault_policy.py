@@ -89,14 +89,15 @@ def test_a_thousand_policies_are_one_login_and_at_most_one_read_each(
     # a login, a look at the list with (which is not permitted here) and without content, a read each, a revocation
     assert second["requests"]["total"] <= 1004
     second.hides(options["secret_id"])
-    # who may list them with their content needs no read at all
+    # who may list them with their content needs no read at all, where the server has that list
+    lists = openbao.product == "openbao"
     options = {**vault_args, "policies": options["policies"]}
     third = run_module("vault_policy", options, must_succeed=True)
     assert not third.changed
-    assert third["requests"]["total"] == 1
+    assert third["requests"]["total"] == 1 if lists else third["requests"]["total"] <= 1002
     fourth = run_module("vault_policy", {**options, "state": "absent"}, must_succeed=True)
     assert fourth["summary"]["delete"] == 1000
-    assert fourth["requests"]["total"] == 1001
+    assert fourth["requests"]["total"] == 1001 if lists else fourth["requests"]["total"] <= 2002
 
 
 def test_one_bad_item_is_named_and_the_rest_is_done(

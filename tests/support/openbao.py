@@ -83,7 +83,7 @@ def release(version: str) -> Path:
 def product_of(binary: Path) -> tuple[str, str]:
     """Return product (``openbao`` or ``vault``) and version as the binary itself tells them."""
     text = subprocess.run([str(binary), "version"], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"(OpenBao|Vault) v(\d+\.\d+\.\d+\S*)", text)
+    match = re.search(r"(OpenBao|Vault) v(\d+\.\d+\.\d+[^\s,]*)", text)
     if match is None:
         raise RuntimeError(f"{binary} version says {text!r}, which is neither OpenBao nor Vault")
     return match[1].lower(), match[2]
