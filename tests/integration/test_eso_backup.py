@@ -19,6 +19,7 @@ from support import kubernetes_api
 from support.flux import definition
 from support.kubernetes_api import LocalKubeApi
 from support.modules import Result
+from support.playbooks import Inventory
 
 Run = Callable[..., Result]
 V1 = "external-secrets.io/v1"
@@ -241,3 +242,35 @@ def test_what_is_no_backup_is_refused(
     assert "is no backup and would be overwritten" in refused.msg
     missing = run_module("eso_restore", {"kubeconfig": target.kubeconfig, "path": str(tmp_path / "none.yaml")})
     assert "there is no backup" in missing.msg
+
+
+class Site(Inventory):
+    """Two clusters; the second takes what was saved of the first."""
+
+    def __init__(self, folder: Path, source: LocalKubeApi, target: LocalKubeApi) -> None:
+        self.folder = folder
+        local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+        hosts = {
+            name: {**local, "kubernetes_connection": {"kubeconfig": api.kubeconfig}}
+            for name, api in (("source", source), ("target", target))
+        }
+        variables = {"eso_backup_directory": str(folder / "backups")}
+        groups = {"kubernetes_clusters": {"hosts": hosts, "vars": variables}}
+        (folder / "hosts.yml").write_text(yaml.safe_dump(groups))
+
+
+def test_the_playbooks(source: LocalKubeApi, target: LocalKubeApi, tmp_path: Path) -> None:
+    site = Site(tmp_path, source, target)
+    site.play("eso_backup", "--limit", "source", "--check").succeeded()
+    assert not (tmp_path / "backups").exists()
+    done = site.play("eso_backup", "--limit", "source", "--diff").succeeded()
+    assert INLINE not in done.output
+    file = tmp_path / "backups" / "source.yaml"
+    assert file.exists()
+    arguments = ["--limit", "target", "-e", f"eso_backup_restore_path={file}"]
+    refused = site.play("eso_restore", *arguments)
+    assert "confirm with -e restore_confirmed=true" in refused.output
+    assert refused.rc != 0
+    restored = site.play("eso_restore", *arguments, "-e", "restore_confirmed=true", "--diff").succeeded()
+    assert INLINE not in restored.output
+    assert target.call("GET", path("externalsecrets", V1, "one", "thing"))["spec"]["secretStoreRef"]["name"] == "vault"
