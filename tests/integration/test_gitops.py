@@ -218,6 +218,24 @@ def test_credentials_in_the_url_are_refused_and_not_shown(site: Site) -> None:
     assert "Git-Password-1" not in refused.output
 
 
+def test_many_clusters_push_to_one_repository_at_the_same_time(tmp_path: Path) -> None:
+    names = ["kubernetes-a", "kubernetes-b", "kubernetes-c"]
+    # nothing is asked of a cluster here, so that there is none
+    site = Site(tmp_path, "/nonexistent", "production")
+    site.settings.update(
+        eso_gitops_checkout=str(tmp_path / "checkouts") + "/{{ inventory_hostname }}",
+        eso_gitops_handover=False,
+        eso_gitops_flux_kustomization="",
+    )
+    groups = {"kubernetes_clusters": {"hosts": dict.fromkeys(names), "vars": site.settings}}
+    (site.folder / "hosts.yml").write_text(yaml.safe_dump(json.loads(json.dumps(groups))))
+    site.play("gitops").succeeded()
+    assert sorted(site.log()) == ["Begin", *(f"{name}: add 8 of External Secrets" for name in names)]
+    tree = site.git("ls-tree", "-r", "--name-only", "main").splitlines()
+    assert len(tree) == 3 * 9
+    assert site.play("gitops").succeeded().changed == 0
+
+
 @pytest.fixture
 def declared(tmp_path: Path) -> dict[str, Any]:
     secret = {"name": "web", "namespace": "a", "store": {"name": "v"}, "data_from": [{"extract": {"key": "k"}}]}
