@@ -256,11 +256,11 @@ synced_resource_version:
 
 from functools import partial
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import chain
+from ansible_collections.secretops.vault_eso.plugins.module_utils.chain import verify
+from ansible_collections.secretops.vault_eso.plugins.module_utils.chain.proof import Proof
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.sync import syncs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.proof import Proof
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
 
@@ -286,7 +286,7 @@ def main() -> None:
         if module.params["vault"] is None:
             module.carry_out(client, syncs(client, Reader(client), items, version), wait=True)
         module.require("hvac", HVAC_ERROR)
-        with chain.connected(client, module) as verifier:
+        with verify.connected(client, module) as verifier:
             verifier.look(sorted({item["namespace"] for item in items if item["namespace"]}))
             forced = syncs(client, Reader(client), items, version, partial(Proof, verifier))
             module.carry_out(client, forced, wait=True, reasons=verifier.reasons)

@@ -222,7 +222,7 @@ requests:
   sample: 7
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import chain
+from ansible_collections.secretops.vault_eso.plugins.module_utils.chain import verify
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
@@ -242,12 +242,12 @@ def main() -> None:
     module = KubernetesModule(SPEC)
     module.require("hvac", HVAC_ERROR)
     with module.client() as client:
-        with chain.connected(client, module) as verifier:
+        with verify.connected(client, module) as verifier:
             results = verifier.survey(module.params)
         count = sum(not one["holds"] for one in results)
         answer = {"results": results, "broken": count, "requests": client.requests}
         if count and module.params["fail_on_broken"]:
-            module.ansible.fail_json(msg=chain.sentence(results), **answer)
+            module.ansible.fail_json(msg=verify.sentence(results), **answer)
         module.ansible.exit_json(changed=False, **answer)
 
 

@@ -9,8 +9,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from .chain import Chain, api_path, quoted
-from .errors import InvalidInput, SecretopsError
+from ..errors import InvalidInput, SecretopsError
+from .links import api_path, quoted
+from .verify import Chain
 
 
 class Proof:
