@@ -55,13 +55,16 @@ class _AnsibleModule(AnsibleModule):
     #: up to here Ansible's own way is quick enough
     FEW = 50
 
-    def _log_invocation(self) -> None:
-        """Write the options into the system log as Ansible does, of a long list the length only."""
-        params = self.params
-        self.params = {
+    def _brief(self) -> dict[str, Any]:
+        """Return the options, of a long list the length only: the echo would be larger than the result."""
+        return {
             name: "%d entries" % len(value) if isinstance(value, list) and len(value) > self.FEW else value
-            for name, value in params.items()
+            for name, value in getattr(self, "params", {}).items()
         }
+
+    def _log_invocation(self) -> None:
+        """Write the options into the system log as Ansible does."""
+        params, self.params = self.params, self._brief()
         try:
             super()._log_invocation()
         finally:
@@ -69,17 +72,19 @@ class _AnsibleModule(AnsibleModule):
 
     def exit_json(self, **kwargs: Any) -> None:
         """Exit with a result."""
+        kwargs.setdefault("invocation", {"module_args": self._brief()})
         self._narrow(kwargs)
         super().exit_json(**kwargs)
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
         """Fail with a message."""
+        kwargs.setdefault("invocation", {"module_args": self._brief()})
         self._narrow([msg, kwargs, traceback.format_exc()])
         super().fail_json(msg, **kwargs)
 
     def _narrow(self, said: Any) -> None:
         if len(self.no_log_values) > self.FEW:
-            texts = redact.leaves([said, getattr(self, "params", None), get_warning_messages()])
+            texts = redact.leaves([said, get_warning_messages()])
             self.no_log_values = redact.occurring(map(str, self.no_log_values), texts)
 
 
