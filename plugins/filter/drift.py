@@ -12,7 +12,9 @@ from typing import Any, Callable
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-CLEAN, DRIFT, FAILED = "clean", "drift", "failed"
+CLEAN = "clean"
+DRIFT = "drift"
+FAILED = "failed"
 
 
 def _lines(value: Any) -> list[str]:

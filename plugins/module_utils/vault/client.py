@@ -190,8 +190,14 @@ class _Session(requests.Session if HVAC_ERROR is None else object):  # type: ign
         if kwargs.get("params"):
             target += ("&" if parts.query else "?") + urlencode(kwargs["params"], doseq=True)
         try:
-            answer = pool.urlopen(
-                method.upper(), target, body, headers, retries=False, redirect=False, timeout=kwargs.get("timeout")
+            answer = pool.request(
+                method.upper(),
+                target,
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                timeout=kwargs.get("timeout"),
             )
         except urllib3.exceptions.SSLError as error:
             raise requests.exceptions.SSLError(error) from error
