@@ -111,7 +111,8 @@ def page(results: dict[str, Any]) -> str:
         "## Ratios\n\n"
         "Times without the fixed cost of one task, which is what the same task takes for one object. The pooled client "
         "is written for these objects alone: four threads, kept-alive connections, the fewest requests. Processor time "
-        "is that of both sides. The peers are loops, and count without the start of ansible-playbook.\n\n"
+        "is that of both sides, and of all of ansible-playbook with the loading of its variables. The start of "
+        "ansible-playbook is in no other number, neither for this collection nor for the peers' loops.\n\n"
         f"{summary(results)}\n"
     )
     if results["guide"]:
