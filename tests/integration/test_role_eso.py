@@ -9,11 +9,16 @@ test needs their answer it writes the status that they would write.
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,13 +28,13 @@ import pytest
 import yaml
 from kubernetes.client.exceptions import ApiException
 
-from support.kubernetes_api import KubeApi, LocalKubeApi
+from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
 from support.system import BIN, ROOT, Play
 
 MERGE = "application/merge-patch+json"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 STORED = "externalsecrets.external-secrets.io"
-FATAL = re.compile(r"^(?:fatal|failed): \[([^\]]+)\].*=>\s*\n((?:[ ]+.*\n)+)", re.MULTILINE)
+FATAL = re.compile(r"^fatal: \[([^\]]+)\].*=>\s*\n((?:[ ]+.*\n)+)", re.MULTILINE)
 
 
 class Cluster:
@@ -110,18 +115,21 @@ class Cluster:
 
 def messages(play: Play) -> dict[str, str]:
     """What a run said to each host that failed: one line each."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
     for host, text in FATAL.findall(play.output):
-        # items of a loop first, then the task as a whole, which says less
-        message = str(yaml.safe_load(textwrap.dedent(text))["msg"])
-        if message != "One or more items failed":
-            found.setdefault(host, []).append(" ".join(message.split()))
-    return {host: " ".join(texts) for host, texts in found.items()}
+        found[host] = " ".join(str(yaml.safe_load(textwrap.dedent(text))["msg"]).split())
+    return found
 
 
-def served(api: KubeApi, group: str) -> bool:
-    """Whether the API server serves a group."""
-    return any(one["name"] == group for one in api.call("GET", "/apis")["groups"])
+def served(api: KubeApi, group: str, version: str = "") -> bool:
+    """Whether the API server serves a group, in a version if one is named."""
+    versions = [
+        one["version"]
+        for found in api.call("GET", "/apis")["groups"]
+        if found["name"] == group
+        for one in found["versions"]
+    ]
+    return bool(versions) and (not version or version in versions)
 
 
 @pytest.fixture
@@ -189,10 +197,11 @@ def stored(kube_api: KubeApi) -> Iterator[Callable[[list[str]], None]]:
         write(before)
 
 
-def deployment(cluster: Cluster, namespace: str, version: str, ready: bool = True) -> None:
-    """Write the Deployment that the chart of a version would, with the status that a cluster would give it."""
+@contextlib.contextmanager
+def deployment(cluster: Cluster, version: str, ready: bool = True) -> Iterator[str]:
+    """The Deployment that the chart of a version would make, with the status that a cluster would give it; its path."""
     labels = {"app.kubernetes.io/name": "external-secrets", "app.kubernetes.io/instance": "external-secrets"}
-    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    path = f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments"
     body = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -214,6 +223,10 @@ def deployment(cluster: Cluster, namespace: str, version: str, ready: bool = Tru
     status = {"observedGeneration": made["metadata"]["generation"], "replicas": 2, "updatedReplicas": 2}
     status |= {"availableReplicas": 2, "readyReplicas": 2} if ready else {}
     cluster.api.call("PATCH", f"{path}/external-secrets/status", {"status": status}, MERGE)
+    try:
+        yield f"{path}/external-secrets"
+    finally:
+        cluster.api.call("DELETE", f"{path}/external-secrets")
 
 
 # The first test on purpose: no definition of Flux is there yet.
@@ -287,6 +300,15 @@ def test_registry_and_kustomization_and_back_leave_no_orphans(cluster: Cluster, 
     kustomization = (
         f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{cluster.flux}/kustomizations/external-secrets-crds"
     )
+    # What an earlier source may have left. The HelmRelease itself does not change its kind of source here: the old API
+    # server of the tests leaves a null where a server-side apply takes a whole object away.
+    repository = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "HelmRepository",
+        "metadata": {"name": "external-secrets"},
+        "spec": {"url": "https://charts.example.com"},
+    }
+    cluster.api.call("POST", f"{sources}/helmrepositories", repository)
     cluster.run(eso_source="oci", eso_crds="kustomization").succeeded()
     release = cluster.get(cluster.release())["spec"]
     assert release["chartRef"] == {"kind": "OCIRepository", "name": "external-secrets"}
@@ -296,11 +318,13 @@ def test_registry_and_kustomization_and_back_leave_no_orphans(cluster: Cluster, 
     definitions = cluster.get(kustomization)["spec"]
     assert (definitions["prune"], definitions["wait"]) == (False, True)
 
-    cluster.run(eso_network_policies=False).succeeded()
-    assert cluster.get(cluster.release("external-secrets-crds")) is not None
-    assert "chartRef" not in cluster.get(cluster.release())["spec"]
+    assert cluster.get(f"{sources}/helmrepositories/external-secrets") is None
+    assert cluster.policies()
+
+    cluster.run(eso_source="oci", eso_network_policies=False).succeeded()
+    assert cluster.get(cluster.release("external-secrets-crds"))["spec"]["chartRef"]["kind"] == "OCIRepository"
+    assert cluster.get(cluster.release())["spec"]["dependsOn"] == [{"name": "external-secrets-crds"}]
     assert cluster.get(kustomization) is None
-    assert cluster.get(f"{sources}/ocirepositories/external-secrets") is None
     assert cluster.get(f"{sources}/gitrepositories/external-secrets-crds") is None
     assert cluster.policies() == {}
 
@@ -401,19 +425,19 @@ def test_stored_versions_that_the_version_cannot_read_are_refused(
 ) -> None:
     stored(["v1beta1", "v1"])
     output = cluster.refused()
-    assert f"{STORED} keeps objects as v1beta1, v1, and External Secrets Operator 2.9.0 knows v1" in output
-    assert "write each object once and set the definition's status.storedVersions" in output
+    assert (
+        f"{STORED}: the API server keeps objects as v1, v1beta1, and External Secrets Operator 2.9.0 knows v1;"
+        in output
+    )
+    assert "knows v1; write each object once and set status.storedVersions of the definition" in output
     cluster.run(eso_version="0.16.2").succeeded()
     values = cluster.get(cluster.release())["spec"]["values"]
     assert "vault" not in values
 
 
 def test_a_jump_past_the_release_that_knows_both_versions_is_refused(cluster: Cluster, flux: None) -> None:
-    deployment(cluster, cluster.namespace, "0.9.20")
-    try:
+    with deployment(cluster, "0.9.20"):
         output = cluster.refused()
-    finally:
-        cluster.api.call("DELETE", f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments/external-secrets")
     assert (
         "External Secrets Operator 0.9.20 stores v1beta1, and 2.9.0 serves v1 only: install eso_version 0.16.2 first"
         in output
@@ -421,15 +445,11 @@ def test_a_jump_past_the_release_that_knows_both_versions_is_refused(cluster: Cl
 
 
 def test_a_step_back_and_a_second_operator_are_refused(cluster: Cluster, flux: None) -> None:
-    deployment(cluster, cluster.namespace, "2.9.0")
-    try:
-        back = {"eso_version": "2.8.0"}
-        second = {"eso_namespace": f"{cluster.namespace}-other"}
-        found = cluster.refusals({"back": back, "second": second})
-        assert f"External Secrets Operator 2.9.0 runs in {cluster.namespace}, and eso_version is 2.8.0" in found["back"]
-        assert f"already runs in the namespace {cluster.namespace}" in found["second"]
-    finally:
-        cluster.api.call("DELETE", f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments/external-secrets")
+    hosts = {"back": {"eso_version": "2.8.0"}, "second": {"eso_namespace": f"{cluster.namespace}-other"}}
+    with deployment(cluster, "2.9.0"):
+        found = cluster.refusals(hosts)
+    assert f"External Secrets Operator 2.9.0 runs in {cluster.namespace}, and eso_version is 2.8.0" in found["back"]
+    assert f"already runs in the namespace {cluster.namespace}" in found["second"]
 
 
 def test_definitions_of_the_release_are_not_let_go_unless_they_are_kept(
@@ -487,16 +507,12 @@ def test_waiting_ends_with_what_flux_says(cluster: Cluster, flux: None) -> None:
         f"HelmRelease {cluster.flux}/external-secrets is not ready: InstallFailed, context deadline exceeded" in failed
     )
     status("True", "InstallSucceeded", "installed")
-    deployment(cluster, cluster.namespace, "2.9.0", ready=False)
-    unready = messages(cluster.run(**waiting))["cluster-1"]
-    assert "external-secrets has 0 of 2 pods" in unready
-    available = {"status": {"availableReplicas": 2, "readyReplicas": 2}}
-    path = f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments/external-secrets"
-    cluster.api.call("PATCH", f"{path}/status", available, MERGE)
-    try:
+    with deployment(cluster, "2.9.0", ready=False) as path:
+        unready = messages(cluster.run(**waiting))["cluster-1"]
+        assert "external-secrets has 0 of 2 pods" in unready
+        available = {"status": {"availableReplicas": 2, "readyReplicas": 2}}
+        cluster.api.call("PATCH", f"{path}/status", available, MERGE)
         assert cluster.run(**waiting).succeeded().changed == 0
-    finally:
-        cluster.api.call("DELETE", path)
 
 
 def test_removal_is_refused_while_something_depends_on_it(cluster: Cluster, flux: None) -> None:
@@ -553,3 +569,75 @@ def test_manifests_are_written_without_a_cluster(cluster: Cluster) -> None:
     assert yaml.safe_load((directory / "operator" / "release.yaml").read_text())["kind"] == "HelmRelease"
     cluster.run(**variables).succeeded()
     assert not (directory / "operator" / "release.yaml").exists()
+
+
+@pytest.fixture
+def chart_repository() -> Iterator[str]:
+    """The URL of a Helm repository with the charts of the folder LAB_ESO_CHARTS, served on the loopback interface."""
+    folder = os.environ.get("LAB_ESO_CHARTS", "")
+    if not shutil.which("helm"):
+        pytest.skip("no helm on PATH")
+    if not list(Path(folder or "/nowhere").glob("external-secrets-*.tgz")):
+        pytest.skip(
+            "LAB_ESO_CHARTS names no folder with a Helm repository (external-secrets-2.8.0.tgz, -2.9.0.tgz, index.yaml)"
+        )
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_helm_installs_upgrades_and_removes(cluster: Cluster, chart_repository: str) -> None:
+    """By the real Helm with the real chart. Its pods run nowhere here, so that nothing is waited for."""
+    if not isinstance(cluster.api, LocalKubeApi):
+        pytest.skip("replaces the definitions: only on an API server of the tests' own")
+    budget = {"podDisruptionBudget": {"enabled": served(cluster.api, "policy", "v1")}}
+    variables: dict[str, Any] = {
+        "eso_method": "helm",
+        "eso_chart_url": chart_repository,
+        "eso_values": {**budget, "webhook": budget, "certController": budget},
+    }
+    refusal = cluster.refused(**variables)
+    assert "does not belong to the release external-secrets-crds, and Helm refuses to take it over" in refusal
+    names = [one["metadata"]["name"] for one in load_crds()]
+    for name in names:
+        cluster.api.call("DELETE", f"{CRDS}/{name}")
+    path = f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments/external-secrets"
+    try:
+        eventually(lambda: not served(cluster.api, "external-secrets.io"))
+        cluster.run(eso_version="2.8.0", **variables).succeeded()
+        assert cluster.get(path)["metadata"]["labels"]["helm.sh/chart"] == "external-secrets-2.8.0"
+        assert cluster.get(path)["spec"]["replicas"] == 2
+        kept = cluster.get(f"{CRDS}/{STORED}")["metadata"]["annotations"]
+        assert kept["helm.sh/resource-policy"] == "keep"
+        assert kept["meta.helm.sh/release-name"] == "external-secrets-crds"
+
+        cluster.run(**variables).succeeded()
+        assert cluster.get(path)["metadata"]["labels"]["helm.sh/chart"] == "external-secrets-2.9.0"
+        again = cluster.run(**variables).succeeded()
+        assert again.changed == 0, again.changed_tasks()
+
+        cluster.run(eso_state="absent", **variables).succeeded()
+        assert cluster.get(path) is None
+        # Both releases are gone, the definitions are not.
+        assert cluster.get(f"{CRDS}/{STORED}") is not None
+    finally:
+        for name in names:
+            if cluster.get(f"{CRDS}/{name}"):
+                cluster.api.call("DELETE", f"{CRDS}/{name}")
+        eventually(lambda: not served(cluster.api, "external-secrets.io"))
+        cluster.api.install_crds()
+
+
+def eventually(check: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.2)
