@@ -346,7 +346,7 @@ def machine() -> dict[str, str]:
     return {
         "processors": f"{os.cpu_count()} x {model or platform.machine()}",
         "memory": f"{memory:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}, Python {platform.python_version()}",
         "load": " ".join(f"{number:.1f}" for number in os.getloadavg()),
     }
 
