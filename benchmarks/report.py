@@ -141,7 +141,7 @@ def page(results: dict[str, Any]) -> str:
         text += f"## Many objects in one task\n\n{table(head, lines)}\n"
     text += (
         "## All measurements\n\n"
-        "Loops that take long are measured with a few objects and extrapolated: `(from 6)` for example says with how many. "
+        "Loops that take long are measured with a few objects and extrapolated: `(from 6)` says with how many. "
         "`community.hashi_vault` has no modules for policies and roles: its `vault_write` writes each time.\n\n"
         f"{details(results)}"
     )
