@@ -594,7 +594,11 @@ def chart_repository() -> Iterator[str]:
 
 
 def test_helm_installs_upgrades_and_removes(cluster: Cluster, chart_repository: str) -> None:
-    """By the real Helm with the real chart. Its pods run nowhere here, so that nothing is waited for."""
+    """By the real Helm with the real chart. Its pods run nowhere here, so that nothing is waited for.
+
+    An API server older than 1.31 refuses the published definitions for their `selectableFields`, and one older
+    than 1.25 for their CEL rules: the charts are then to be without these.
+    """
     if not isinstance(cluster.api, LocalKubeApi):
         pytest.skip("replaces the definitions: only on an API server of the tests' own")
     budget = {"podDisruptionBudget": {"enabled": served(cluster.api, "policy", "v1")}}
