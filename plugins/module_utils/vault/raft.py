@@ -117,6 +117,9 @@ class Autopilot(Resource):
             "disable_upgrade_migration",
         )
         current = {name: value for name, value in (change.current or {}).items() if name in known}
+        if not current.get("disable_upgrade_migration"):
+            # the community edition shows it and refuses to be sent it
+            current.pop("disable_upgrade_migration", None)
         self.client.write(AUTOPILOT, {**current, **(self.desired or {})})
 
 
