@@ -76,17 +76,15 @@ class Login:
         try:
             answer = client.request("POST", self.path(), self.payload(), idempotent=False, authenticated=False)
         except (PermissionDenied, BadRequest) as error:
-            error.remedy = error.remedy or 'check the credentials, the role and that "%s" is the method\'s mount' % (
-                self.params.get("auth_mount") or self.mount
-            )
+            # what a denied request lacks is no policy here: there is no token yet
+            if isinstance(error, PermissionDenied) or not error.remedy:
+                error.remedy = 'check the credentials, the role and that "%s" is the method\'s mount' % (
+                    self.params.get("auth_mount") or self.mount
+                )
             error.what = "login by %s refused: %s" % (
                 self.method,
                 error.what.replace("the server refuses it: ", "").replace("no token was given", "permission denied"),
             )
-            if isinstance(error, PermissionDenied):
-                error.remedy = 'check the credentials, the role and that "%s" is the method\'s mount' % (
-                    self.params.get("auth_mount") or self.mount
-                )
             error.args = (error.sentence(),)
             raise
         auth = (answer or {}).get("auth") or {}
