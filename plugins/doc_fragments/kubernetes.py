@@ -5,6 +5,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from ansible_collections.secretops.vault_eso.plugins.doc_fragments import vault
+
+
+def suboptions(*fragments: str) -> str:
+    """Return the options of fragments as suboptions of the option ``vault``, with references to each other as such."""
+    texts = [text.partition("options:\n")[2].partition("\nrequirements:")[0].strip("\n") for text in fragments]
+    return textwrap.indent("\n".join(texts).replace("O(", "O(vault."), " " * 4)
+
 
 class ModuleDocFragment:
     """Connection, applying and waiting."""
@@ -108,3 +118,18 @@ options:
     elements: str
     default: []
 """
+
+    VAULT_CONNECTION = (
+        r"""
+options:
+  vault:
+    description:
+      - Connection to Vault, by the same options as the modules for Vault have, for reading auth methods, roles, engines and secrets.
+      - It must be the Vault that the stores name, whatever the address by which it is reached from here.
+      - What its token may not read is not verified, and a warning says so.
+    type: dict
+    suboptions:
+"""
+        + suboptions(vault.ModuleDocFragment.DOCUMENTATION, vault.ModuleDocFragment.LOGIN)
+        + "\n"
+    )

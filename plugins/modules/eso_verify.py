@@ -19,6 +19,7 @@ description:
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
+  - secretops.vault_eso.kubernetes.vault_connection
 requirements:
   - hvac >= 2.0
 attributes:
@@ -51,102 +52,6 @@ options:
     description: How many logins and reads are under way at the same time, over one pool of connections to each side.
     type: int
     default: 4
-  vault:
-    description:
-      - Connection to Vault, by the same options as the modules for Vault have, for reading auth methods, roles and engines.
-      - It must be the Vault that the stores name, whatever the address by which it is reached from here.
-      - What its token may not read is not verified, and a warning says so.
-    type: dict
-    suboptions:
-      url:
-        description:
-          - Address of the server, such as V(https://vault.example.com:8200).
-          - Of several addresses the active node's is taken, else the first one that is initialised and unsealed.
-          - Without it the environment variable E(BAO_ADDR), then E(VAULT_ADDR) is used; both may hold several, separated by commas.
-        type: list
-        elements: str
-        aliases: [vault_addr]
-      ca_cert:
-        description:
-          - Path of the PEM file with the CA certificates that the server's certificate is checked against.
-          - Without it E(BAO_CACERT), then E(VAULT_CACERT), then the machine's own CA certificates.
-        type: path
-      validate_certs:
-        description:
-          - Whether the server's certificate is checked. Never switch this off outside a trial.
-          - Without it the opposite of E(BAO_SKIP_VERIFY) or E(VAULT_SKIP_VERIFY).
-        type: bool
-      tls_server_name:
-        description: Name to look for in the server's certificate instead of the address's. E(BAO_TLS_SERVER_NAME), E(VAULT_TLS_SERVER_NAME).
-        type: str
-      namespace:
-        description: Namespace in which the module works, E(BAO_NAMESPACE), E(VAULT_NAMESPACE).
-        type: str
-      timeout:
-        description: Seconds to wait for the answer to one request.
-        type: int
-        default: 30
-      retries:
-        description: How often a request that may be repeated safely is repeated after a connection error or the answers 412, 429, 502 and 503.
-        type: int
-        default: 4
-      follow_redirects:
-        description:
-          - Whether a standby may send the module on to the active node.
-          - With V(false) a node that redirects instead of forwarding is an error, which proves that a standby can forward.
-        type: bool
-        default: true
-      client_cert:
-        description: Path of a PEM client certificate, for servers that ask for one and for a login by certificate. E(BAO_CLIENT_CERT), E(VAULT_CLIENT_CERT).
-        type: path
-      client_key:
-        description: Path of the client certificate's private key. E(BAO_CLIENT_KEY), E(VAULT_CLIENT_KEY).
-        type: path
-      auth_method:
-        description:
-          - How to log in. With V(token) a token that exists is used and left alone.
-          - With all others the module logs in and revokes its token when it ends; P(secretops.vault_eso.vault_login#module) makes one token for a whole play.
-        type: str
-        choices: [approle, cert, jwt, kubernetes, ldap, token, userpass]
-        default: token
-      auth_mount:
-        description: Path at which the auth method is mounted; by default the method's name.
-        type: str
-      auth_role:
-        description: Role to log in with, for C(auth_method=kubernetes), C(auth_method=jwt) and C(auth_method=cert).
-        type: str
-      token:
-        description:
-          - Token, for C(auth_method=token).
-          - Without it C(token_file), E(BAO_TOKEN), E(VAULT_TOKEN) and C(~/.vault-token) are tried, in this order.
-        type: str
-      token_file:
-        description: Path of a file that holds the token, as P(secretops.vault_eso.vault_login#module) writes it.
-        type: path
-      role_id:
-        description: Role ID, for C(auth_method=approle).
-        type: str
-      role_id_file:
-        description: Path of a file that holds the role ID.
-        type: path
-      secret_id:
-        description: Secret ID, for C(auth_method=approle).
-        type: str
-      secret_id_file:
-        description: Path of a file that holds the secret ID.
-        type: path
-      jwt:
-        description: JSON web token, for C(auth_method=jwt) and C(auth_method=kubernetes).
-        type: str
-      jwt_file:
-        description: Path of a file that holds the JSON web token; for C(auth_method=kubernetes) by default the pod's own service account token.
-        type: path
-      username:
-        description: User name, for C(auth_method=userpass) and C(auth_method=ldap).
-        type: str
-      password:
-        description: Password, for C(auth_method=userpass) and C(auth_method=ldap).
-        type: str
 """
 
 EXAMPLES = r"""
