@@ -122,28 +122,12 @@ expires:
   sample: "2026-01-31T12:00:00+00:00"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import approle
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "role": {"type": "str"},
-    "dest": {"type": "path"},
-    "mount": {"type": "str", "default": "approle"},
-    "role_id_dest": {"type": "path"},
-    "min_remaining": {"type": "str", "default": "0"},
-    "metadata": {"type": "dict"},
-    "cidr_list": {"type": "list", "elements": "str"},
-    "ttl": {"type": "str"},
-    "num_uses": {"type": "int"},
-    "wrap_ttl": {"type": "str"},
-    "destroy_others": {"type": "bool", "default": False},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.approle_secret_ids import ApproleSecretIds
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(None, "secret_ids", ITEM, required=("role", "dest"))
-    with module.client() as client:
-        module.reconcile([approle.SecretId(client, item) for item in module.items()])
+    converge(ApproleSecretIds())
 
 
 if __name__ == "__main__":

@@ -103,35 +103,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import audit
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "path": {"type": "str"},
-    "type": {"type": "str", "choices": ["file", "socket", "syslog"]},
-    "description": {"type": "str"},
-    "local": {"type": "bool"},
-    "options": {"type": "dict"},
-    "replace": {"type": "bool", "default": False},
-}
-PURGE = {
-    "remove_last": {"type": "bool", "default": False},
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.audit_devices import AuditDevices
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(
-        PURGE, "devices", ITEM, required=(), mutually_exclusive=[["devices", "path"], ["devices", "type"]]
-    )
-    params = module.params
-    with module.client() as client:
-        devices = audit.Devices(client, params["remove_last"])
-        resources = [audit.Device(devices, item) for item in module.items()]
-        if params["purge"]:
-            resources += audit.surplus(devices, [resource.name for resource in resources], params["protected"])
-        module.reconcile(devices.arrange(resources))
+    converge(AuditDevices())
 
 
 if __name__ == "__main__":

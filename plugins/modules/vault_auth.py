@@ -164,54 +164,12 @@ accessor:
   sample: auth_kubernetes_73071255
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "path": {"type": "str"},
-    "type": {"type": "str"},
-    "description": {"type": "str"},
-    "local": {"type": "bool"},
-    "seal_wrap": {"type": "bool"},
-    "default_lease_ttl": {"type": "str"},
-    "max_lease_ttl": {"type": "str"},
-    "listing_visibility": {"type": "str", "choices": ["hidden", "unauth"]},
-    "token_type": {
-        "type": "str",
-        "no_log": False,
-        "choices": ["default-service", "default-batch", "service", "batch"],
-    },
-    "passthrough_request_headers": {"type": "list", "elements": "str", "no_log": False},
-    "allowed_response_headers": {"type": "list", "elements": "str"},
-    "audit_non_hmac_request_keys": {"type": "list", "elements": "str", "no_log": False},
-    "audit_non_hmac_response_keys": {"type": "list", "elements": "str", "no_log": False},
-    "config": {"type": "dict"},
-    "secret_config": {"type": "dict", "no_log": True},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-    "purge_data": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.auth_methods import AuthMethods
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(
-        PURGE,
-        "methods",
-        ITEM,
-        required=(),
-        update_secrets=True,
-        mutually_exclusive=[["methods", "path"], ["methods", "type"]],
-    )
-    module.censor(auth_method.secret_values([module.params["config"], module.params["methods"]]))
-    with module.client() as client:
-        mounts = auth_method.Mounts(client)
-        resources = [auth_method.AuthMethod(client, mounts, item) for item in module.items()]
-        if module.params["purge"]:
-            params = module.params
-            resources += auth_method.purge(client, mounts, resources, params["protected"], params["purge_data"])
-        module.reconcile(resources)
+    converge(AuthMethods())
 
 
 if __name__ == "__main__":

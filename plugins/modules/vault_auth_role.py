@@ -187,56 +187,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, auth_role
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "mount": {"type": "str"},
-    "type": {"type": "str", "choices": sorted(auth_role.TYPES)},
-    "name": {"type": "str"},
-    "subject": {"type": "str", "choices": ["group", "user"]},
-    "token_policies": {"type": "list", "elements": "str", "no_log": False},
-    "token_ttl": {"type": "str", "no_log": False},
-    "token_max_ttl": {"type": "str", "no_log": False},
-    "token_explicit_max_ttl": {"type": "str", "no_log": False},
-    "token_period": {"type": "str", "no_log": False},
-    "token_num_uses": {"type": "int", "no_log": False},
-    "token_bound_cidrs": {"type": "list", "elements": "str", "no_log": False},
-    "token_strictly_bind_ip": {"type": "bool", "no_log": False},
-    "token_no_default_policy": {"type": "bool", "no_log": False},
-    "token_type": {
-        "type": "str",
-        "no_log": False,
-        "choices": ["default", "service", "batch", "default-service", "default-batch"],
-    },
-    "bound_service_account_names": {"type": "list", "elements": "str"},
-    "bound_service_account_namespaces": {"type": "list", "elements": "str"},
-    "bound_service_account_namespace_selector": {"type": "str"},
-    "audience": {"type": "str"},
-    "alias_name_source": {"type": "str", "choices": ["serviceaccount_uid", "serviceaccount_name"]},
-    "options": {"type": "dict"},
-    "secret_options": {"type": "dict", "no_log": True},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.auth_roles import AuthRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "roles", ITEM, update_secrets=True)
-    params = module.params
-    module.censor(auth_method.secret_values([params["options"], params["roles"]]))
-    with module.client() as client:
-        mounts = auth_method.Mounts(client)
-        policies = auth_role.Policies(client)
-        common = {"mount": params["mount"], "type": params["type"]}
-        resources = [
-            auth_role.AuthRole(client, mounts, policies, auth_role.entry(item, common)) for item in module.items()
-        ]
-        if params["purge"]:
-            resources += auth_role.purge(client, mounts, policies, resources, params["mount"], params["protected"])
-        module.reconcile(resources)
+    converge(AuthRoles())
 
 
 if __name__ == "__main__":

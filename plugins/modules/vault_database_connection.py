@@ -192,45 +192,14 @@ root_rotated:
   sample: "2026-01-31T12:00:00+00:00"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, database
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
-
-ITEM = {
-    "mount": {"type": "str"},
-    "name": {"type": "str"},
-    "plugin_name": {"type": "str"},
-    "plugin_version": {"type": "str"},
-    "connection_url": {"type": "str"},
-    "root_username": {"type": "str"},
-    "root_password": {"type": "str", "no_log": True},
-    "allowed_roles": {"type": "list", "elements": "str"},
-    "root_rotation_statements": {"type": "raw"},
-    "password_policy": {"type": "str", "no_log": False},
-    "verify_connection": {"type": "bool"},
-    "max_open_connections": {"type": "int"},
-    "max_idle_connections": {"type": "int"},
-    "max_connection_lifetime": {"type": "str"},
-    "username_template": {"type": "str"},
-    "rotate_root": {"type": "str", "choices": ["never", "once"], "default": "never"},
-    "options": {"type": "dict"},
-    "secret_options": {"type": "dict", "no_log": True},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-    "purge_data": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.database_connections import (
+    DatabaseConnections,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "connections", ITEM, update_secrets=True)
-    params = module.params
-    module.censor(auth_method.secret_values([params["options"], params["connections"]]))
-    module.censor(database.secrets_of([params, *(params["connections"] or [])]))
-    with module.client() as client:
-        lists = (params[name] for name in ("mount", "purge", "protected", "purge_data"))
-        module.reconcile(database.connections(Mounted(client), module.items(), *lists))
+    converge(DatabaseConnections())
 
 
 if __name__ == "__main__":

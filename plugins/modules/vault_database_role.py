@@ -161,41 +161,12 @@ last_rotation:
   sample: "2026-01-31T12:00:00.123456789Z"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import database
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
-
-ITEM = {
-    "mount": {"type": "str"},
-    "name": {"type": "str"},
-    "type": {"type": "str", "choices": ["dynamic", "static"], "default": "dynamic"},
-    "db_name": {"type": "str"},
-    "creation_statements": {"type": "raw"},
-    "revocation_statements": {"type": "raw"},
-    "rollback_statements": {"type": "raw"},
-    "renew_statements": {"type": "raw"},
-    "default_ttl": {"type": "str"},
-    "max_ttl": {"type": "str"},
-    "credential_type": {"type": "str", "choices": ["password", "rsa_private_key", "client_certificate"]},
-    "credential_config": {"type": "dict"},
-    "db_username": {"type": "str"},
-    "rotation_period": {"type": "str"},
-    "rotation_schedule": {"type": "str"},
-    "rotation_window": {"type": "str"},
-    "rotation_statements": {"type": "raw"},
-    "options": {"type": "dict"},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.database_roles import DatabaseRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "roles", ITEM)
-    with module.client() as client:
-        mount, purge, protected = (module.params[name] for name in ("mount", "purge", "protected"))
-        module.reconcile(database.roles(Mounted(client), module.items(), mount, purge, protected))
+    converge(DatabaseRoles())
 
 
 if __name__ == "__main__":

@@ -120,29 +120,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import endpoint
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.auth_method import secret_values
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "path": {"type": "str"},
-    "read_path": {"type": "str"},
-    "data": {"type": "dict"},
-    "secret_data": {"type": "dict", "no_log": True},
-    "compare": {"type": "dict"},
-    "method": {"type": "str", "choices": ["POST", "PUT", "PATCH"], "default": "POST"},
-    "write": {"type": "str", "choices": ["when_different", "when_missing", "always"], "default": "when_different"},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.endpoints import Endpoints
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(None, "endpoints", ITEM, required=["path"], update_secrets=True)
-    module.censor(secret_values([module.params["data"], module.params["endpoints"]]))
-    with module.client() as client:
-        items = module.items()
-        resources = [endpoint.Endpoint(client, item) for item in items]
-        module.conceal("secret_data", [text for item in items for text in (item["path"], item["read_path"])])
-        module.reconcile(resources)
+    converge(Endpoints())
 
 
 if __name__ == "__main__":

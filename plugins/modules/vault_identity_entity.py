@@ -131,39 +131,12 @@ id:
   sample: 53c0146f-1bcf-7286-11f9-1af9758ae382
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import identity
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ALIAS = {
-    "name": {"type": "str", "required": True},
-    "mount": {"type": "str", "required": True},
-    "custom_metadata": {"type": "dict"},
-}
-ITEM = {
-    "name": {"type": "str"},
-    "policies": {"type": "list", "elements": "str"},
-    "metadata": {"type": "dict"},
-    "disabled": {"type": "bool"},
-    "aliases": {"type": "list", "elements": "dict", "options": ALIAS},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "purge_automatic": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.identity_entities import IdentityEntities
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "entities", ITEM)
-    params = module.params
-    with module.client() as client:
-        directory = identity.Directory(client, lenient=module.check_mode)
-        resources = [identity.Entity(directory, item) for item in module.items()]
-        if params["purge"]:
-            declared = [resource.name for resource in resources]
-            for name in identity.surplus_entities(directory, declared, params["protected"], params["purge_automatic"]):
-                resources.append(identity.Entity(directory, {"name": name, "state": "absent"}))
-        module.reconcile(resources)
+    converge(IdentityEntities())
 
 
 if __name__ == "__main__":

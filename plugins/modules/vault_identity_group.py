@@ -130,38 +130,12 @@ id:
   sample: dff0f4a5-c729-18e2-dbfe-1fa1b8134f0d
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import identity
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ALIAS = {
-    "name": {"type": "str", "required": True},
-    "mount": {"type": "str", "required": True},
-}
-ITEM = {
-    "name": {"type": "str"},
-    "type": {"type": "str", "choices": ["internal", "external"], "default": "internal"},
-    "policies": {"type": "list", "elements": "str"},
-    "metadata": {"type": "dict"},
-    "member_entities": {"type": "list", "elements": "str"},
-    "member_groups": {"type": "list", "elements": "str"},
-    "alias": {"type": "dict", "options": ALIAS},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.identity_groups import IdentityGroups
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "groups", ITEM)
-    with module.client() as client:
-        directory = identity.Directory(client, lenient=module.check_mode)
-        resources = [identity.Group(directory, item) for item in module.items()]
-        if module.params["purge"]:
-            declared = [resource.name for resource in resources]
-            for name in identity.surplus_groups(directory, declared, module.params["protected"]):
-                resources.append(identity.Group(directory, {"name": name, "state": "absent"}))
-        module.reconcile(identity.arrange(resources))
+    converge(IdentityGroups())
 
 
 if __name__ == "__main__":

@@ -178,38 +178,12 @@ version_before:
   sample: 3
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import kv
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
-
-METADATA = {
-    "max_versions": {"type": "int"},
-    "cas_required": {"type": "bool"},
-    "delete_version_after": {"type": "str"},
-    "custom_metadata": {"type": "dict"},
-}
-ITEM = {
-    "mount": {"type": "str"},
-    "path": {"type": "str"},
-    "data": {"type": "dict", "no_log": True},
-    "mode": {"type": "str", "choices": ["merge", "exact"], "default": "merge"},
-    "generate": {"type": "dict"},
-    "remove": {"type": "list", "elements": "str"},
-    "cas": {"type": "int"},
-    "metadata": {"type": "dict", "options": METADATA},
-    "delete": {"type": "str", "choices": ["soft", "destroy", "all"], "default": "soft"},
-    "undelete": {"type": "bool", "default": False},
-    "versions": {"type": "list", "elements": "int"},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.secrets import Secrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(plural="secrets", item=ITEM, required=["path"])
-    with module.client() as client:
-        items = kv.at_mount(module.items(), module.params["mount"])
-        module.conceal("data", kv.public_names(items))
-        mounted = Mounted(client)
-        module.reconcile([kv.secret(mounted, item) for item in items])
+    converge(Secrets())
 
 
 if __name__ == "__main__":

@@ -98,30 +98,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import namespace
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "name": {"type": "str"},
-    "custom_metadata": {"type": "dict"},
-    "delete_data": {"type": "bool", "default": False},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "purge_data": {"type": "list", "elements": "str", "default": []},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.namespaces import Namespaces
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "namespaces", ITEM)
-    params = module.params
-    with module.client() as client:
-        resources = [namespace.Namespace(client, item) for item in module.items()]
-        if params["purge"]:
-            declared = [resource.name for resource in resources]
-            resources += namespace.surplus(client, declared, params["protected"], params["purge_data"])
-        module.reconcile(namespace.arrange(resources))
+    converge(Namespaces())
 
 
 if __name__ == "__main__":

@@ -96,35 +96,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import unmanaged
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import password_policy
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-RULE = {
-    "charset": {"type": "str", "required": True},
-    "min_chars": {"type": "int", "default": 0},
-}
-ITEM = {
-    "name": {"type": "str"},
-    "length": {"type": "int"},
-    "rules": {"type": "list", "elements": "dict", "options": RULE},
-    "policy": {"type": "str"},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.password_policies import PasswordPolicies
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "policies", ITEM)
-    with module.client() as client:
-        resources = [password_policy.PasswordPolicy(client, item) for item in module.items()]
-        if module.params["purge"]:
-            declared = [resource.name for resource in resources]
-            for name in unmanaged(password_policy.existing(client), declared, module.params["protected"]):
-                resources.append(password_policy.PasswordPolicy(client, {"name": name, "state": "absent"}))
-        module.reconcile(resources)
+    converge(PasswordPolicies())
 
 
 if __name__ == "__main__":

@@ -304,66 +304,12 @@ csr:
   sample: "-----BEGIN CERTIFICATE REQUEST-----\n..."
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import pki
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
-
-STRINGS = {"type": "list", "elements": "str"}
-URLS = {
-    "issuing_certificates": STRINGS,
-    "crl_distribution_points": STRINGS,
-    "ocsp_servers": STRINGS,
-    "enable_templating": {"type": "bool"},
-}
-CRL = {
-    "expiry": {"type": "str"},
-    "disable": {"type": "bool"},
-    "auto_rebuild": {"type": "bool"},
-    "auto_rebuild_grace_period": {"type": "str"},
-    "enable_delta": {"type": "bool"},
-    "delta_rebuild_interval": {"type": "str"},
-    "ocsp_disable": {"type": "bool"},
-    "ocsp_expiry": {"type": "str"},
-    "allow_expired_cert_revocation": {"type": "bool"},
-}
-ITEM = {
-    "mount": {"type": "str"},
-    "type": {"type": "str", "choices": ["root", "intermediate"], "default": "root"},
-    "common_name": {"type": "str"},
-    "issuer_name": {"type": "str"},
-    "key_name": {"type": "str", "no_log": False},
-    "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519"]},
-    "key_bits": {"type": "int", "no_log": False},
-    "signature_bits": {"type": "int"},
-    "ttl": {"type": "str"},
-    "not_after": {"type": "str"},
-    "alt_names": STRINGS,
-    "ip_sans": STRINGS,
-    "uri_sans": STRINGS,
-    "exclude_cn_from_sans": {"type": "bool"},
-    "max_path_length": {"type": "int"},
-    "permitted_dns_domains": STRINGS,
-    "organization": STRINGS,
-    "ou": STRINGS,
-    "country": STRINGS,
-    "locality": STRINGS,
-    "province": STRINGS,
-    "street_address": STRINGS,
-    "postal_code": STRINGS,
-    "issuer_mount": {"type": "str"},
-    "issuer_ref": {"type": "str"},
-    "certificate": {"type": "str"},
-    "default_issuer": {"type": "str"},
-    "urls": {"type": "dict", "options": URLS},
-    "crl": {"type": "dict", "options": CRL},
-    "cluster": {"type": "dict", "options": {"path": {"type": "str"}, "aia_path": {"type": "str"}}},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.pki_cas import PkiCas
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(plural="authorities", item=ITEM, required=["mount"])
-    with module.client() as client:
-        module.reconcile(pki.authorities(Mounted(client), module.items()))
+    converge(PkiCas())
 
 
 if __name__ == "__main__":

@@ -159,41 +159,12 @@ issuer:
   sample: CN=Example Issuing CA
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import pki_certificate
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
-
-STRINGS = {"type": "list", "elements": "str"}
-ITEM = {
-    "mount": {"type": "str"},
-    "role": {"type": "str"},
-    "common_name": {"type": "str"},
-    "alt_names": STRINGS,
-    "ip_sans": STRINGS,
-    "uri_sans": STRINGS,
-    "exclude_cn_from_sans": {"type": "bool", "default": False},
-    "ttl": {"type": "str"},
-    "renew_before": {"type": "str"},
-    "issuer_ref": {"type": "str"},
-    "private_key_format": {
-        "type": "str",
-        "choices": ["traditional", "pkcs8"],
-        "default": "traditional",
-        "no_log": False,
-    },
-    "cert_dest": {"type": "path"},
-    "key_dest": {"type": "path", "no_log": False},
-    "chain_dest": {"type": "path"},
-    "fullchain_dest": {"type": "path"},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.pki_certificates import PkiCertificates
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(None, "certificates", ITEM, required=("cert_dest",))
-    module.require("cryptography", pki_certificate.CRYPTOGRAPHY_ERROR)
-    with module.client() as client:
-        resources = pki_certificate.certificates(Mounted(client), module.items(), module.params["mount"])
-        module.reconcile(resources)
+    converge(PkiCertificates())
 
 
 if __name__ == "__main__":

@@ -259,65 +259,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import pki
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.secrets_engine import Mounted
-
-STRINGS = {"type": "list", "elements": "str"}
-ITEM = {
-    "mount": {"type": "str"},
-    "name": {"type": "str"},
-    "issuer_ref": {"type": "str"},
-    "ttl": {"type": "str"},
-    "max_ttl": {"type": "str"},
-    "not_before_duration": {"type": "str"},
-    "allowed_domains": STRINGS,
-    "allowed_domains_template": {"type": "bool"},
-    "allow_bare_domains": {"type": "bool"},
-    "allow_subdomains": {"type": "bool"},
-    "allow_glob_domains": {"type": "bool"},
-    "allow_wildcard_certificates": {"type": "bool"},
-    "allow_any_name": {"type": "bool"},
-    "allow_localhost": {"type": "bool"},
-    "allow_ip_sans": {"type": "bool"},
-    "allowed_uri_sans": STRINGS,
-    "allowed_other_sans": STRINGS,
-    "enforce_hostnames": {"type": "bool"},
-    "require_cn": {"type": "bool"},
-    "server_flag": {"type": "bool"},
-    "client_flag": {"type": "bool"},
-    "code_signing_flag": {"type": "bool"},
-    "email_protection_flag": {"type": "bool"},
-    "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519", "any"]},
-    "key_bits": {"type": "int", "no_log": False},
-    "signature_bits": {"type": "int"},
-    "key_usage": {"type": "list", "elements": "str", "no_log": False},
-    "ext_key_usage": {"type": "list", "elements": "str", "no_log": False},
-    "use_csr_common_name": {"type": "bool"},
-    "use_csr_sans": {"type": "bool"},
-    "organization": STRINGS,
-    "ou": STRINGS,
-    "country": STRINGS,
-    "locality": STRINGS,
-    "province": STRINGS,
-    "street_address": STRINGS,
-    "postal_code": STRINGS,
-    "no_store": {"type": "bool"},
-    "generate_lease": {"type": "bool"},
-    "basic_constraints_valid_for_non_ca": {"type": "bool"},
-    "options": {"type": "dict"},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.pki_roles import PkiRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "roles", ITEM)
-    with module.client() as client:
-        mount, purge, protected = (module.params[name] for name in ("mount", "purge", "protected"))
-        module.reconcile(pki.roles(Mounted(client), module.items(), mount, purge, protected))
+    converge(PkiRoles())
 
 
 if __name__ == "__main__":

@@ -130,40 +130,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, policy
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-RULE = {
-    "path": {"type": "str", "required": True},
-    "capabilities": {"type": "list", "elements": "str", "required": True},
-    "description": {"type": "str"},
-    "allowed_parameters": {"type": "dict"},
-    "denied_parameters": {"type": "dict"},
-    "required_parameters": {"type": "list", "elements": "str"},
-    "min_wrapping_ttl": {"type": "str"},
-    "max_wrapping_ttl": {"type": "str"},
-}
-ITEM = {
-    "name": {"type": "str"},
-    "policy": {"type": "str"},
-    "rules": {"type": "list", "elements": "dict", "options": RULE},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.policies import Policies
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "policies", ITEM)
-    with module.client() as client:
-        mounts = auth_method.Mounts(client)
-        resources = [policy.Policy(client, item, mounts, lenient=module.check_mode) for item in module.items()]
-        if module.params["purge"]:
-            declared = [resource.name for resource in resources]
-            for name in policy.surplus(client, declared, module.params["protected"]):
-                resources.append(policy.Policy(client, {"name": name, "state": "absent"}))
-        module.reconcile(resources)
+    converge(Policies())
 
 
 if __name__ == "__main__":

@@ -109,33 +109,12 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import quota
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-ITEM = {
-    "name": {"type": "str"},
-    "type": {"type": "str", "choices": ["rate-limit", "lease-count"], "default": "rate-limit"},
-    "path": {"type": "str"},
-    "role": {"type": "str"},
-    "inheritable": {"type": "bool"},
-    "rate": {"type": "float"},
-    "interval": {"type": "str"},
-    "block_interval": {"type": "str"},
-    "max_leases": {"type": "int"},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.quotas import Quotas
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "quotas", ITEM)
-    with module.client() as client:
-        resources = [quota.quota(client, item) for item in module.items()]
-        if module.params["purge"]:
-            resources += quota.surplus(client, resources, module.params["protected"])
-        module.reconcile(resources)
+    converge(Quotas())
 
 
 if __name__ == "__main__":

@@ -186,58 +186,12 @@ accessor:
   sample: kv_bdd9021e
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import secrets_engine
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-
-TUNE = {
-    "default_lease_ttl": {"type": "str"},
-    "max_lease_ttl": {"type": "str"},
-    "listing_visibility": {"type": "str", "choices": ["hidden", "unauth"]},
-    "audit_non_hmac_request_keys": {"type": "list", "elements": "str", "no_log": False},
-    "audit_non_hmac_response_keys": {"type": "list", "elements": "str", "no_log": False},
-    "passthrough_request_headers": {"type": "list", "elements": "str", "no_log": False},
-    "allowed_response_headers": {"type": "list", "elements": "str"},
-    "allowed_managed_keys": {"type": "list", "elements": "str", "no_log": False},
-    "delegated_auth_accessors": {"type": "list", "elements": "str"},
-    "identity_token_key": {"type": "str", "no_log": False},
-    "plugin_version": {"type": "str"},
-}
-CONFIG = {
-    "max_versions": {"type": "int"},
-    "cas_required": {"type": "bool"},
-    "delete_version_after": {"type": "str"},
-}
-ITEM = {
-    "path": {"type": "str"},
-    "type": {"type": "str"},
-    "description": {"type": "str"},
-    "options": {"type": "dict"},
-    "local": {"type": "bool"},
-    "seal_wrap": {"type": "bool"},
-    "external_entropy_access": {"type": "bool"},
-    "upgrade": {"type": "bool", "default": False},
-    "tune": {"type": "dict", "options": TUNE},
-    "config": {"type": "dict", "options": CONFIG},
-}
-PURGE = {
-    "purge": {"type": "bool", "default": False},
-    "purge_data": {"type": "list", "elements": "str", "default": []},
-    "protected": {"type": "list", "elements": "str", "default": []},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.secrets_engines import SecretsEngines
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:
-    module = VaultModule(PURGE, "engines", ITEM, required=["path"])
-    with module.client() as client:
-        mounts = secrets_engine.Mounts(client)
-        resources = [secrets_engine.Engine(mounts, item) for item in module.items()]
-        if module.params["purge"]:
-            declared = [resource.name for resource in resources]
-            for path in secrets_engine.surplus(
-                mounts, declared, module.params["protected"], module.params["purge_data"]
-            ):
-                resources.append(secrets_engine.Engine(mounts, {"path": path, "state": "absent"}))
-        module.reconcile(resources)
+    converge(SecretsEngines())
 
 
 if __name__ == "__main__":

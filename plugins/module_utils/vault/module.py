@@ -12,6 +12,7 @@ from typing import Any, Callable
 from ..module import UPDATE_SECRETS_SPEC, Module
 from ..reconcile import Report
 from .client import HVAC_ERROR, Client, SecretopsError, env
+from .kind import Given, Kind
 from .login import METHODS, login_for
 
 CONNECTION_SPEC: dict[str, Any] = {
@@ -141,3 +142,24 @@ class VaultModule(Module):
                 return
             with logged_in(client, self.params, secrets, self.ansible.warn):
                 yield client
+
+
+def converge(kind: Kind) -> None:
+    """Be the module of one kind: converge the declared objects and exit with the report."""
+    module = VaultModule(
+        kind.options,
+        kind.plural,
+        kind.item,
+        required=kind.required,
+        update_secrets=kind.update_secrets,
+        mutually_exclusive=[list(names) for names in kind.mutually_exclusive],
+    )
+    for library, error in kind.libraries:
+        module.require(library, error)
+    module.censor(kind.secrets([module.params, *(module.params[kind.plural] or [])]))
+    with module.client() as client:
+        items = module.items()
+        given = Given(module.params, module.check_mode)
+        if kind.concealed:
+            module.conceal(kind.concealed, kind.public(items, given))
+        module.reconcile(kind.resources(client, items, given))

@@ -1,0 +1,39 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secret IDs in files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import approle
+from ..client import Client
+from ..kind import Given, Kind
+
+ITEM: dict[str, Any] = {
+    "role": {"type": "str"},
+    "dest": {"type": "path"},
+    "mount": {"type": "str", "default": "approle"},
+    "role_id_dest": {"type": "path"},
+    "min_remaining": {"type": "str", "default": "0"},
+    "metadata": {"type": "dict"},
+    "cidr_list": {"type": "list", "elements": "str"},
+    "ttl": {"type": "str"},
+    "num_uses": {"type": "int"},
+    "wrap_ttl": {"type": "str"},
+    "destroy_others": {"type": "bool", "default": False},
+}
+
+
+class ApproleSecretIds(Kind):
+    """Secret IDs in files."""
+
+    module = "vault_approle_secret_id"
+    plural = "secret_ids"
+    item = ITEM
+    required = ("role", "dest")
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return [approle.SecretId(client, item) for item in items]

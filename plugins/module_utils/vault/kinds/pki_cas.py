@@ -1,0 +1,77 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificate authorities of PKI mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import pki
+from ..client import Client
+from ..kind import Given, Kind
+from ..secrets_engine import Mounted
+
+STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
+URLS: dict[str, Any] = {
+    "issuing_certificates": STRINGS,
+    "crl_distribution_points": STRINGS,
+    "ocsp_servers": STRINGS,
+    "enable_templating": {"type": "bool"},
+}
+CRL: dict[str, Any] = {
+    "expiry": {"type": "str"},
+    "disable": {"type": "bool"},
+    "auto_rebuild": {"type": "bool"},
+    "auto_rebuild_grace_period": {"type": "str"},
+    "enable_delta": {"type": "bool"},
+    "delta_rebuild_interval": {"type": "str"},
+    "ocsp_disable": {"type": "bool"},
+    "ocsp_expiry": {"type": "str"},
+    "allow_expired_cert_revocation": {"type": "bool"},
+}
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "type": {"type": "str", "choices": ["root", "intermediate"], "default": "root"},
+    "common_name": {"type": "str"},
+    "issuer_name": {"type": "str"},
+    "key_name": {"type": "str", "no_log": False},
+    "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519"]},
+    "key_bits": {"type": "int", "no_log": False},
+    "signature_bits": {"type": "int"},
+    "ttl": {"type": "str"},
+    "not_after": {"type": "str"},
+    "alt_names": STRINGS,
+    "ip_sans": STRINGS,
+    "uri_sans": STRINGS,
+    "exclude_cn_from_sans": {"type": "bool"},
+    "max_path_length": {"type": "int"},
+    "permitted_dns_domains": STRINGS,
+    "organization": STRINGS,
+    "ou": STRINGS,
+    "country": STRINGS,
+    "locality": STRINGS,
+    "province": STRINGS,
+    "street_address": STRINGS,
+    "postal_code": STRINGS,
+    "issuer_mount": {"type": "str"},
+    "issuer_ref": {"type": "str"},
+    "certificate": {"type": "str"},
+    "default_issuer": {"type": "str"},
+    "urls": {"type": "dict", "options": URLS},
+    "crl": {"type": "dict", "options": CRL},
+    "cluster": {"type": "dict", "options": {"path": {"type": "str"}, "aia_path": {"type": "str"}}},
+}
+
+
+class PkiCas(Kind):
+    """Certificate authorities of PKI mounts."""
+
+    module = "vault_pki_ca"
+    plural = "authorities"
+    item = ITEM
+    required = ("mount",)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return pki.authorities(Mounted(client), items)

@@ -1,0 +1,40 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rate limit and lease count quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import quota
+from ..client import Client
+from ..kind import PURGE, Given, Kind
+
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "type": {"type": "str", "choices": ["rate-limit", "lease-count"], "default": "rate-limit"},
+    "path": {"type": "str"},
+    "role": {"type": "str"},
+    "inheritable": {"type": "bool"},
+    "rate": {"type": "float"},
+    "interval": {"type": "str"},
+    "block_interval": {"type": "str"},
+    "max_leases": {"type": "int"},
+}
+
+
+class Quotas(Kind):
+    """Rate limit and lease count quotas."""
+
+    module = "vault_quota"
+    plural = "quotas"
+    item = ITEM
+    options = PURGE
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        resources = [quota.quota(client, item) for item in items]
+        if given.purge:
+            resources += quota.surplus(client, resources, given.protected)
+        return resources

@@ -1,0 +1,51 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in KV engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .. import kv
+from ..client import Client
+from ..kind import Given, Kind
+from ..secrets_engine import Mounted
+
+METADATA: dict[str, Any] = {
+    "max_versions": {"type": "int"},
+    "cas_required": {"type": "bool"},
+    "delete_version_after": {"type": "str"},
+    "custom_metadata": {"type": "dict"},
+}
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "path": {"type": "str"},
+    "data": {"type": "dict", "no_log": True},
+    "mode": {"type": "str", "choices": ["merge", "exact"], "default": "merge"},
+    "generate": {"type": "dict"},
+    "remove": {"type": "list", "elements": "str"},
+    "cas": {"type": "int"},
+    "metadata": {"type": "dict", "options": METADATA},
+    "delete": {"type": "str", "choices": ["soft", "destroy", "all"], "default": "soft"},
+    "undelete": {"type": "bool", "default": False},
+    "versions": {"type": "list", "elements": "int"},
+}
+
+
+class Secrets(Kind):
+    """Secrets in KV engines."""
+
+    module = "vault_kv"
+    plural = "secrets"
+    item = ITEM
+    required = ("path",)
+    concealed = "data"
+
+    def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
+        return kv.public_names(kv.at_mount(items, given.params.get("mount")))
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounted = Mounted(client)
+        return [kv.secret(mounted, item) for item in kv.at_mount(items, given.params.get("mount"))]
