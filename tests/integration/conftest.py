@@ -58,6 +58,19 @@ def kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes_ap
         api.stop()
 
 
+@pytest.fixture(scope="session")
+def old_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes_api.KubeApi]:
+    """An API server of our own that serves v1beta1, as an operator before 0.16 has it, shared by all tests."""
+    try:
+        api = kubernetes_api.start_old(tmp_path_factory.mktemp("old-kubernetes"))
+    except kubernetes_api.Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        yield api
+    finally:
+        api.stop()
+
+
 @pytest.fixture
 def unique() -> str:
     """A name that no other test of this session uses."""

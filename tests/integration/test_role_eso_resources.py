@@ -1,10 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role eso_resources against API servers that serve v1, and v1beta1 as old versions of the operator do.
-
-LAB_CRDS_0_9 names a file with the definitions of an operator before 0.16; without it that part is skipped.
-"""
+"""The role eso_resources against API servers that serve v1, and v1beta1 as old versions of the operator do."""
 
 from __future__ import annotations
 
@@ -18,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from support import kubernetes_api
 from support.kubernetes_api import KubeApi
 from support.modules import ROOT
 
@@ -135,37 +130,14 @@ class Cluster:
         }
 
 
-def old_api(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> KubeApi:
-    """Start an API server with the definitions of an old operator."""
-    named = os.environ.get("LAB_CRDS_0_9", "")
-    if not named:
-        pytest.skip("LAB_CRDS_0_9 names no file with the definitions of an operator before 0.16")
-    folder = tmp_path_factory.mktemp("crds")
-    documents = [one for one in yaml.safe_load_all(Path(named).read_text()) if one]
-    for one in documents:
-        # there is no webhook that could convert
-        one["spec"].pop("conversion", None)
-    (folder / "external-secrets-old.yaml").write_text(yaml.safe_dump_all(documents))
-    monkeypatch.setenv("LAB_CRDS_DIR", str(folder))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    try:
-        return kubernetes_api.start(tmp_path_factory.mktemp("old-kubernetes"))
-    except kubernetes_api.Unavailable as reason:
-        pytest.skip(str(reason))
-
-
 @pytest.fixture(scope="module", params=["v1", "v1beta1"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        own = request.param != "v1"
-        api = old_api(tmp_path_factory, monkeypatch) if own else request.getfixturevalue("kube_api")
-        made = Cluster(api, request.param, tmp_path_factory.mktemp("role"))
-        try:
-            yield made
-        finally:
-            made.api.forget_namespace(made.namespace)
-            if own:
-                made.api.stop()
+    api = request.getfixturevalue("kube_api" if request.param == "v1" else "old_kube_api")
+    made = Cluster(api, request.param, tmp_path_factory.mktemp("role"))
+    try:
+        yield made
+    finally:
+        made.api.forget_namespace(made.namespace)
 
 
 def test_everything_is_declared_once_and_purged(cluster: Cluster) -> None:

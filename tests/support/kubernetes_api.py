@@ -28,6 +28,8 @@ from .local import Authority, free_ports, stop, wait_for, write_private
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/vault-eso-lab/kubernetes")
 CRDS = ROOT / "molecule" / "lab" / "files" / "crds"
+#: of an operator before 0.16, which serves v1beta1
+OLD_CRDS = CRDS / "v1beta1" / "external-secrets-0.9.20.yaml"
 NEEDED = ("etcd", "kube-apiserver")
 AUDIENCE = "https://kubernetes.default.svc"
 
@@ -134,13 +136,16 @@ class KubeApi:
         )
         return str(json.loads(answer.data)["status"]["token"])
 
-    def install_crds(self, seconds: float = 60) -> None:
-        """Create the custom resource definitions that are missing and wait until they are served."""
+    def install_crds(self, seconds: float = 60, file: Path | None = None) -> None:
+        """Create the custom resource definitions that are missing and wait until they are served.
+
+        ``file`` holds others than those of `load_crds`.
+        """
         api = client.ApiextensionsV1Api(self.api)
         # plain JSON: the client's models drop fields that they do not know
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         names = []
-        for crd in load_crds():
+        for crd in load_crds(file):
             names.append(crd["metadata"]["name"])
             try:
                 self.call("POST", path, crd)
@@ -172,19 +177,25 @@ class KubeApi:
         """Nothing to stop: the cluster was there before."""
 
 
-def load_crds() -> Iterator[dict[str, Any]]:
-    """Yield the CRDs of External Secrets Operator from LAB_CRDS_DIR, else from the lab's own files.
+def load_crds(file: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the CRDs of External Secrets Operator: from a file, LAB_CRDS_DIR, or the lab's own files.
 
     Raises Unavailable when there are none.
     """
-    folder = Path(os.environ.get("LAB_CRDS_DIR") or CRDS)
-    files = sorted(folder.glob("external-secrets*.yaml"))
-    if not files:
-        raise Unavailable(f"{folder} holds no external-secrets*.yaml; name a folder that does by LAB_CRDS_DIR")
+    if file is None:
+        folder = Path(os.environ.get("LAB_CRDS_DIR") or CRDS)
+        files = sorted(folder.glob("external-secrets*.yaml"))
+        if not files:
+            raise Unavailable(f"{folder} holds no external-secrets*.yaml; name a folder that does by LAB_CRDS_DIR")
+        # the last one is the newest release
+        file = files[-1]
+    elif not file.is_file():
+        raise Unavailable(f"there is no {file}; name a file with the definitions of an old operator by LAB_CRDS_0_9")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    # the last one is the newest release
-    for document in yaml.load_all(files[-1].read_text(), Loader=loader):
+    for document in yaml.load_all(file.read_text(), Loader=loader):
         if document and document.get("kind") == "CustomResourceDefinition":
+            # there is no webhook that could convert
+            document["spec"].pop("conversion", None)
             yield document
 
 
@@ -305,6 +316,17 @@ def start(folder: Path) -> KubeApi:
     api = KubeApi(Path(kubeconfig)) if kubeconfig else LocalKubeApi(folder)
     try:
         api.install_crds()
+    except BaseException:
+        api.stop()
+        raise
+    return api
+
+
+def start_old(folder: Path) -> KubeApi:
+    """Return an API server of our own with the definitions of an operator before 0.16, from LAB_CRDS_0_9 or the lab."""
+    api = LocalKubeApi(folder)
+    try:
+        api.install_crds(file=Path(os.environ.get("LAB_CRDS_0_9") or OLD_CRDS))
     except BaseException:
         api.stop()
         raise
