@@ -52,14 +52,21 @@ class _AnsibleModule(AnsibleModule):
 
     no_log_values: set[str]
     params: dict[str, Any]
+    argument_spec: dict[str, Any]
     #: up to here Ansible's own way is quick enough
     FEW = 50
 
+    def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(argument_spec=argument_spec, **kwargs)
+        # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
+        self.no_log_values |= redact.echo(self.params, argument_spec)[1]
+
     def _brief(self) -> dict[str, Any]:
-        """Return the options, of a long list the length only: the echo would be larger than the result."""
+        """Return the options without secrets, of a long list the length only: the echo would outgrow the result."""
+        shown, _secret = redact.echo(getattr(self, "params", {}), self.argument_spec)
         return {
             name: "%d entries" % len(value) if isinstance(value, list) and len(value) > self.FEW else value
-            for name, value in getattr(self, "params", {}).items()
+            for name, value in shown.items()
         }
 
     def _log_invocation(self) -> None:
@@ -78,6 +85,7 @@ class _AnsibleModule(AnsibleModule):
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
         """Fail with a message."""
+        msg = redact.MISPLACED.sub("A value in the sub parameter field", msg)
         kwargs.setdefault("invocation", {"module_args": self._brief()})
         self._narrow([msg, kwargs, traceback.format_exc()])
         super().fail_json(msg, **kwargs)

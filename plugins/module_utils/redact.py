@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 HIDDEN = "(hidden)"
 HIDDEN_OLD = "(hidden, other value)"
 HIDDEN_NEW = "(hidden, new value)"
+#: Ansible's own words for it, by which people know that it works
+NO_LOG = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+# Ansible's message about a list within a list, which holds all that was given
+MISPLACED = re.compile(r"Value '.*' in the sub parameter field", re.DOTALL)
 
 
 def pair(
@@ -66,6 +71,40 @@ def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
                 if candidate in candidates:
                     found.add(candidate)
     return found
+
+
+def echo(options: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return a module's options as they may be shown, and the texts that were hidden because of ``no_log``.
+
+    Goes by the argument spec and not by value, as Ansible does: so a secret under a misspelt name is hidden, and one
+    that looks different in the output because its quotes are escaped. What stands where the spec has no place for it
+    is hidden whatever it is.
+    """
+    known = {alias: option for option in spec.values() for alias in option.get("aliases") or []}
+    known.update(spec)
+    shown: dict[str, Any] = {}
+    secret: set[str] = set()
+    for name, value in options.items():
+        option = known.get(name)
+        inner = (option or {}).get("options")
+        if value is None:
+            shown[name] = None
+        elif option is None:
+            shown[name] = HIDDEN
+        elif option.get("no_log"):
+            shown[name] = NO_LOG
+            secret |= {text for text in leaves(value) if len(text) >= 4}
+        elif inner and option.get("type") == "list":
+            parts = [one if isinstance(one, Mapping) else None for one in value] if isinstance(value, list) else [None]
+            pairs = [(HIDDEN, set()) if one is None else echo(one, inner) for one in parts]
+            shown[name] = [one for one, _secret in pairs] if isinstance(value, list) else HIDDEN
+            secret.update(*(hidden for _one, hidden in pairs))
+        elif inner:
+            shown[name], hidden = echo(value, inner) if isinstance(value, Mapping) else (HIDDEN, set())
+            secret |= hidden
+        else:
+            shown[name] = value
+    return shown, secret
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:

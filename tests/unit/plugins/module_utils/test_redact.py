@@ -55,3 +55,46 @@ def test_occurring_finds_every_value_that_is_part_of_a_text_and_no_other() -> No
     assert redact.occurring(["password-of-%05d" % number for number in range(20000)], ["password-of-00017"] * 5000) == {
         "password-of-00017"
     }
+
+
+SPEC = {
+    "name": {"type": "str", "aliases": ["title"]},
+    "data": {"type": "dict", "no_log": True},
+    "login": {"type": "dict", "options": {"user": {"type": "str"}, "password": {"type": "str", "no_log": True}}},
+    "entries": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"name": {"type": "str"}, "data": {"type": "dict", "no_log": True}},
+    },
+}
+
+
+def test_echo_goes_by_the_spec() -> None:
+    shown, secret = redact.echo(
+        {
+            "title": "a",
+            "data": {"password": "quote'and\\slash", "n": 1, "list": ["second-secret"]},
+            "dta": {"password": "misspelt"},
+            "login": {"user": "ada", "password": "third-secret", "pasword": "misspelt"},
+            "entries": [{"name": "b", "data": {"k": "fourth-secret"}, "daat": "misspelt"}, "misplaced"],
+        },
+        SPEC,
+    )
+    assert shown == {
+        "title": "a",
+        "data": redact.NO_LOG,
+        "dta": redact.HIDDEN,
+        "login": {"user": "ada", "password": redact.NO_LOG, "pasword": redact.HIDDEN},
+        "entries": [{"name": "b", "data": redact.NO_LOG, "daat": redact.HIDDEN}, redact.HIDDEN],
+    }
+    assert secret == {"quote'and\\slash", "second-secret", "third-secret", "fourth-secret"}
+
+
+def test_echo_hides_what_has_another_shape_than_the_spec_says() -> None:
+    for value in ("text", {"data": "text"}, 7):
+        assert redact.echo({"entries": value}, SPEC) == ({"entries": redact.HIDDEN}, set())
+    assert redact.echo({"entries": [["text"]], "login": "text"}, SPEC) == (
+        {"entries": [redact.HIDDEN], "login": redact.HIDDEN},
+        set(),
+    )
+    assert redact.echo({"entries": None, "data": None}, SPEC) == ({"entries": None, "data": None}, set())
