@@ -1,0 +1,40 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which logins ask for a second factor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import login_mfa
+from ..client import Client
+from ..identity import Directory
+from ..kind import PURGE, Given, Kind
+
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "mfa_methods": {"type": "list", "elements": "str"},
+    "auth_methods": {"type": "list", "elements": "str"},
+    "auth_method_types": {"type": "list", "elements": "str"},
+    "identity_groups": {"type": "list", "elements": "str"},
+    "identity_entities": {"type": "list", "elements": "str"},
+}
+
+
+class LoginMfaEnforcements(Kind):
+    """Which logins ask for a second factor."""
+
+    module = "vault_login_mfa_enforcement"
+    plural = "enforcements"
+    item = ITEM
+    options = PURGE
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        methods = login_mfa.Methods(Directory(client, lenient=given.check_mode))
+        resources = [login_mfa.Enforcement(methods, item) for item in items]
+        if given.purge:
+            declared = [resource.name for resource in resources]
+            resources += login_mfa.surplus_enforcements(methods, declared, given.protected)
+        return resources
