@@ -24,7 +24,7 @@ options:
     description: Path of the mount, without C(auth/) before it; by default the O(type).
     type: str
   type: &type
-    description: Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap) or V(cert). Cannot be changed later.
+    description: Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap), V(cert) or V(aws). Cannot be changed later.
     type: str
   description: &description
     description: Text that people read.
@@ -67,12 +67,13 @@ options:
     elements: str
   config: &config
     description:
-      - Configuration of the method, as its C(auth/PATH/config) takes it.
+      - Configuration of the method, as its C(auth/PATH/config) takes it; for aws, as C(config/client) and C(config/identity) do.
       - Durations, lists and certificates are compared by their meaning. Secrets are refused here, see O(secret_config).
     type: dict
   secret_config: &secret_config
     description:
-      - Secret fields of the configuration, such as C(token_reviewer_jwt) (kubernetes), C(bindpass) (ldap) or C(oidc_client_secret) (oidc).
+      - Secret fields of the configuration, such as C(token_reviewer_jwt) (kubernetes), C(bindpass) (ldap), C(oidc_client_secret) (oidc) or
+        C(secret_key) (aws).
       - They are part of no output. Those that the server never returns follow O(update_secrets), and are sent along whenever another field changes.
     type: dict
   methods:

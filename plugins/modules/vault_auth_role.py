@@ -11,7 +11,8 @@ short_description: Manage roles of auth methods of Vault or OpenBao
 version_added: 0.1.0
 description:
   - Creates, updates and deletes the roles of auth methods, and what other methods call users, groups and certificates.
-  - Works with the types kubernetes, approle, jwt, oidc (roles), userpass (users), ldap (groups and users) and cert (certificates).
+  - Works with the types kubernetes, approle, jwt, oidc, token (roles), userpass (users), ldap (groups and users), cert (certificates)
+    and aws (roles, and the STS roles of other accounts).
   - Durations, lists, address blocks and defaults are compared by their meaning. Fields that are not declared are left alone.
   - A role that names a policy which does not exist gives a warning.
 author: secretops.vault_eso contributors (@secretops)
@@ -29,16 +30,18 @@ options:
   type: &type
     description: Type of the auth method; by default what is mounted at O(mount). Next to O(roles), that of entries without one of their own.
     type: str
-    choices: [approle, cert, jwt, kubernetes, ldap, oidc, userpass]
+    choices: [approle, aws, cert, jwt, kubernetes, ldap, oidc, token, userpass]
   name: &name
-    description: Name of the role, user, group or certificate.
+    description: Name of the role, user, group or certificate, or id of the AWS account.
     type: str
   subject: &subject
-    description: For LDAP, what O(name) names; without it a group.
+    description:
+      - For ldap, what O(name) names; without it a group.
+      - For aws, V(sts_account) declares by which role (C(sts_role), C(external_id) in O(options)) the account with this id is asked.
     type: str
-    choices: [group, user]
+    choices: [group, sts_account, user]
   token_policies: &token_policies
-    description: Policies of the tokens.
+    description: Policies of the tokens. A role of type token has C(allowed_policies) in O(options) instead, and no TTL but the explicit one.
     type: list
     elements: str
   token_ttl: &token_ttl
@@ -90,7 +93,8 @@ options:
     choices: [serviceaccount_uid, serviceaccount_name]
   options: &options
     description:
-      - All other fields, as the API of the type takes them, such as C(secret_id_ttl) (approle), C(bound_claims) (jwt) or C(certificate) (cert).
+      - All other fields, as the API of the type takes them, such as C(secret_id_ttl) (approle), C(bound_claims) (jwt), C(certificate) (cert),
+        C(bound_iam_principal_arn) (aws) or C(allowed_policies) (token).
       - Secrets are refused here, see O(secret_options).
     type: dict
   secret_options: &secret_options
@@ -163,6 +167,31 @@ EXAMPLES = r"""
       - name: legacy
         state: absent
     purge: true
+
+- name: Let a pipeline make short tokens of its own
+  secretops.vault_eso.vault_auth_role:
+    type: token
+    name: pipeline
+    token_explicit_max_ttl: 1h
+    token_type: service
+    options:
+      allowed_policies: [cicd]
+      disallowed_policies_glob: ["admin*"]
+      orphan: true
+
+- name: Let a workload in AWS log in, from another account too
+  secretops.vault_eso.vault_auth_role:
+    mount: aws
+    roles:
+      - name: worker
+        token_policies: [worker]
+        options:
+          auth_type: iam
+          bound_iam_principal_arn: ["arn:aws:iam::123456789012:role/worker"]
+      - name: "210987654321"
+        subject: sts_account
+        options:
+          sts_role: arn:aws:iam::210987654321:role/vault
 
 - name: Declare a user
   secretops.vault_eso.vault_auth_role:

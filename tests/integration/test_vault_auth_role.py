@@ -215,7 +215,7 @@ def test_mount_that_does_not_exist(role: Callable[..., Result], unique: str) -> 
         ({"options": {"password": PASSWORD}}, 'move it into "secret_options"'),
         ({"token_ttl": "1h", "options": {"token_ttl": "1h"}}, '"token_ttl" is given twice'),
         ({"audience": "vault"}, '"audience" is for type kubernetes, not approle'),
-        ({"subject": "user"}, '"subject" is for type ldap, not approle'),
+        ({"subject": "user"}, 'subject "user" is for type ldap, not approle'),
         ({"name": "a?b"}, "holds what a path cannot hold"),
         ({"name": None}, "missing required arguments: name"),
         ({"options": {"wholly_unheard_of": 1}}, 'the server ignores "wholly_unheard_of"'),

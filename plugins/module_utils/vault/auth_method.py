@@ -151,6 +151,20 @@ CONFIG: dict[str, Table] = {
         "role_cache_size": normalise.integer,
     },
 }
+_AWS_ALIASES = ("iam_alias", "iam_metadata", "ec2_alias", "ec2_metadata")
+CONFIG["aws"] = {
+    **dict.fromkeys(("access_key", "secret_key", "endpoint", "iam_endpoint", "sts_endpoint"), normalise.scalar),
+    **dict.fromkeys(("sts_region", "iam_server_id_header_value", "role_arn"), normalise.scalar),
+    **dict.fromkeys(("identity_token_audience", "rotation_schedule"), normalise.scalar),
+    **dict.fromkeys(("identity_token_ttl", "rotation_period", "rotation_window"), normalise.duration),
+    **dict.fromkeys(("use_sts_region_from_client", "disable_automated_rotation"), normalise.boolean),
+    "allowed_sts_header_values": normalise.string_set,
+    "max_retries": normalise.integer,
+    **dict.fromkeys(("iam_alias", "ec2_alias"), default("role_id")),
+    **dict.fromkeys(("iam_metadata", "ec2_metadata"), normalise.string_set),
+}
+#: types whose configuration is in several places: which fields each of them has; the first one has all others
+PLACES: dict[str, dict[str, tuple[str, ...]]] = {"aws": {"config/client": (), "config/identity": _AWS_ALIASES}}
 #: types without a ``config`` endpoint
 WITHOUT_CONFIG = ("approle", "userpass", "token")
 #: types whose ``config`` is replaced as a whole by a write: what is not sent is lost
@@ -161,8 +175,11 @@ KEY_SOURCES = frozenset(("jwt_validation_pubkeys", "jwks_url", "jwks_pairs", "oi
 ANSWERED_ONLY = frozenset(("token_reviewer_jwt_set", "status"))
 #: never returned by the server, without being a secret
 UNREADABLE: dict[str, frozenset[str]] = {"ldap": frozenset(("client_tls_cert",))}
-#: what an LDAP method shows its directory
-LDAP_CREDENTIALS = ("bindpass", "client_tls_cert", "client_tls_key")
+#: which fields name an account or a server, and the credentials that belong to it and go with a change of it
+CREDENTIALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "ldap": (("url", "binddn"), ("bindpass", "client_tls_cert", "client_tls_key")),
+    "aws": (("access_key",), ("secret_key",)),
+}
 #: names of secrets, wherever they stand: they belong into ``secret_config``
 SECRETS = frozenset(
     (
@@ -306,9 +323,17 @@ class AuthMethod(Resource):
     def _mount(self) -> str:
         return "sys/auth/%s" % self.name
 
-    @property
-    def _config(self) -> str:
-        return "auth/%s/config" % self.name
+    def _places(self) -> dict[str, set[str]]:
+        """Return the API paths of the declared configuration, each with the names of its fields."""
+        declared = {key[len("config.") :] for key in self.desired or {} if key.startswith("config.")}
+        places = PLACES.get(self.type) or {"config": ()}
+        others = {name for names in places.values() for name in names}
+        found: dict[str, set[str]] = {}
+        for place, names in places.items():
+            mine = declared & set(names) if names else declared - others
+            if mine:
+                found["auth/%s/%s" % (self.name, place)] = mine
+        return found
 
     def check(self) -> None:
         if not self.name:
@@ -366,18 +391,13 @@ class AuthMethod(Resource):
         tune = mount.get("config") or {}
         current: dict[str, Any] = {name: mount.get(name) for name in (*FIXED, "description")}
         current.update({name: tune.get(name) for name in TUNE if name != "description"})
-        if self.desired is not None and self.configured:
-            config = self.client.read(self._config)
-            self._hide(config)
+        for path, names in self._places().items() if self.desired is not None else ():
+            config = self.client.read(path)
             if config is not None:
                 current.update({"config." + key: value for key, value in config.items()})
+                # a secret that the server does not return is write-only, once there is a configuration at all
+                self.write_only_fields |= self.secret_fields & {"config." + key for key in names - set(config)}
         return current
-
-    def _hide(self, config: Mapping[str, Any] | None) -> None:
-        """Take a secret that the server does not return as write-only, once there is a configuration at all."""
-        if config is not None:
-            returned = {"config." + key for key in config}
-            self.write_only_fields |= self.secret_fields - returned
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = set(super().compare(current, desired))
@@ -385,9 +405,9 @@ class AuthMethod(Resource):
         reviewer = "config.token_reviewer_jwt"
         if reviewer in desired and current.get("config.token_reviewer_jwt_set") is False:
             names.add(reviewer)
-        if self.type == "ldap" and names & {"config.url", "config.binddn"}:
-            # these credentials belong to that server and that account
-            names |= {"config." + name for name in LDAP_CREDENTIALS} & self.write_only_fields & set(desired)
+        accounts, credentials = CREDENTIALS.get(self.type, ((), ()))
+        if names & {"config." + name for name in accounts}:
+            names |= {"config." + name for name in credentials} & self.write_only_fields & set(desired)
         changes_config = any(name.startswith("config.") for name in names)
         if changes_config and self.type in REPLACED:
             lost = None
@@ -442,9 +462,15 @@ class AuthMethod(Resource):
             names = {name[prefix:] for name in change.fields}
             body = {name: value for name, value in desired.items() if not current or name in names}
         table = CONFIG.get(self.type, {})
-        self.client.write(self._config, {name: sent(value, table.get(name)) for name, value in body.items()})
-        change.touched = True
-        check_kept(self.client, self._config, set(desired) - set(table) - self._write_only(), self.type)
+        unknown = set(desired) - set(table) - self._write_only()
+        for path, names in self._places().items():
+            # what is kept of a configuration that is replaced as a whole goes along
+            mine = body if self.type in REPLACED else {name: body[name] for name in names if name in body}
+            if not mine:
+                continue
+            self.client.write(path, {name: sent(value, table.get(name)) for name, value in mine.items()})
+            change.touched = True
+            check_kept(self.client, path, unknown & names, self.type)
 
     def _write_only(self) -> set[str]:
         return {name[len("config.") :] for name in self.secret_fields | self.write_only_fields}

@@ -87,6 +87,12 @@ class Type:
     secrets: frozenset[str] = frozenset()
     #: to be sent with every update, or the server takes its default for it
     always: tuple[str, ...] = ()
+    #: options for tokens that the server drops without a word
+    without: frozenset[str] = frozenset()
+    #: fields that name policies
+    policies: tuple[str, ...] = ("token_policies",)
+    #: fields that cannot be changed, each with the value that stands for none
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
 
 TYPES: dict[str, Type] = {
@@ -104,7 +110,43 @@ TYPES: dict[str, Type] = {
     "oidc": Type(fields=_JWT, always=("role_type",)),
     "userpass": Type(folder="users", secrets=frozenset(("password", "password_hash"))),
     # a write replaces a user's policies and groups; the server keeps both, and groups' names, in lower case
-    "ldap": Type(folder="groups", fields={"policies": lower_set, "groups": lower_set}, always=("policies", "groups")),
+    "ldap": Type(
+        folder="groups",
+        fields={"policies": lower_set, "groups": lower_set},
+        always=("policies", "groups"),
+        policies=("policies",),
+    ),
+    # what tokens may be made by `auth/token/create/<name>`: whoever asks says policies and lives within these bounds
+    "token": Type(
+        folder="roles",
+        fields={
+            **dict.fromkeys(("allowed_policies", "allowed_policies_glob", "allowed_entity_aliases"), lower_set),
+            **dict.fromkeys(("disallowed_policies", "disallowed_policies_glob"), lower_set),
+            "orphan": normalise.boolean,
+            "renewable": on_by_default,
+            "path_suffix": normalise.scalar,
+            "token_type": default("default-service"),
+        },
+        without=frozenset(("token_policies", "token_ttl", "token_max_ttl", "token_strictly_bind_ip")),
+        policies=("allowed_policies",),
+    ),
+    "aws": Type(
+        fields={
+            "auth_type": default("iam"),
+            **dict.fromkeys(
+                (
+                    *("bound_ami_id", "bound_account_id", "bound_region", "bound_vpc_id", "bound_subnet_id"),
+                    *("bound_iam_role_arn", "bound_iam_instance_profile_arn", "bound_ec2_instance_id"),
+                    *("bound_iam_principal_arn", "bound_iam_principal_id"),
+                ),
+                normalise.string_set,
+            ),
+            **dict.fromkeys(("role_tag", "inferred_entity_type", "inferred_aws_region"), normalise.scalar),
+            "resolve_aws_unique_ids": on_by_default,
+            **dict.fromkeys(("allow_instance_migration", "disallow_reauthentication"), normalise.boolean),
+        },
+        fixed={"auth_type": "iam"},
+    ),
     "cert": Type(
         folder="certs",
         fields={
@@ -125,6 +167,12 @@ TYPES: dict[str, Type] = {
             "ocsp_query_all_servers": normalise.boolean,
         },
     ),
+}
+#: what stands beside the roles of a type: the folder of each subject, and its fields when they are not the type's
+SUBJECTS: dict[str, dict[str, tuple[str, Table | None]]] = {
+    "ldap": {"group": ("groups", None), "user": ("users", None)},
+    # roles in other AWS accounts; ``name`` is the account's id
+    "aws": {"sts_account": ("config/sts", {"sts_role": normalise.scalar, "external_id": normalise.scalar})},
 }
 #: options of the module that are fields of the API as well
 TYPED = (*TOKEN, *KUBERNETES)
@@ -191,7 +239,8 @@ class AuthRole(Resource):
                 error.remedy = '%s, or give "type"' % error.remedy
                 raise error.at(self.label) from None
             return
-        found = str((mount or {}).get("type") or "")
+        # in a namespace the token method is called so
+        found = str((mount or {}).get("type") or "").replace("ns_token", "token")
         if found and self.type and found != self.type:
             raise InvalidInput(
                 'the auth method "%s" is of type %s, not %s' % (self.mount, found, self.type),
@@ -201,9 +250,14 @@ class AuthRole(Resource):
 
     @property
     def _folder(self) -> str:
+        subject = SUBJECTS.get(self.type, {}).get(self.item.get("subject") or "")
+        return subject[0] if subject else TYPES.get(self.type, Type()).folder
+
+    def _bare(self) -> Table | None:
+        """Return the fields of what says nothing about tokens, None for everything else."""
         if self.type == "ldap":
-            return "%ss" % (self.item.get("subject") or "group")
-        return TYPES.get(self.type, Type()).folder
+            return TYPES["ldap"].fields
+        return (SUBJECTS.get(self.type, {}).get(self.item.get("subject") or "") or ("", None))[1]
 
     @property
     def path(self) -> str:
@@ -246,10 +300,13 @@ class AuthRole(Resource):
             raise InvalidInput(
                 'roles of type "%s" are not known' % self.type, remedy="use one of %s" % ", ".join(sorted(TYPES))
             )
-        if self.item.get("subject") and self.type not in ("ldap", ""):
-            raise InvalidInput('"subject" is for type ldap, not %s' % self.type, remedy="remove it")
+        subject = self.item.get("subject")
+        if subject and self.type and subject not in SUBJECTS.get(self.type, {}):
+            owner = next(name for name, subjects in SUBJECTS.items() if subject in subjects)
+            raise InvalidInput('subject "%s" is for type %s, not %s' % (subject, owner, self.type), remedy="remove it")
         kind = TYPES.get(self.type, Type())
-        self.fields = {**TOKEN, **kind.fields}
+        bare = self._bare()
+        self.fields = {**TOKEN, **kind.fields} if bare is None else bare
         if self.desired is None:
             return
         self.write_only_fields = kind.secrets & set(self.desired)
@@ -262,16 +319,28 @@ class AuthRole(Resource):
             for name in KUBERNETES:
                 if self.item.get(name) is not None:
                     raise InvalidInput('"%s" is for type kubernetes, not %s' % (name, self.type), remedy="remove it")
-        if self.type == "ldap":
-            extra = sorted(set(self.desired) - set(kind.fields))
+        for name in sorted(kind.without & set(self.desired)):
+            raise InvalidInput(
+                '"%s" is nothing that a role of type %s has' % (name, self.type),
+                remedy='use %s in "options"' % ", ".join(kind.policies)
+                if name == "token_policies"
+                else "remove it, or use token_explicit_max_ttl or token_period",
+            )
+        if bare is not None:
+            extra = sorted(set(self.desired) - set(bare))
             if "groups" in self.desired and self._folder == "groups":
                 raise InvalidInput(
                     '"groups" is a field of LDAP users, not of groups', remedy='remove it, or set "subject: user"'
                 )
-            if extra:
+            if extra and self.type == "ldap":
                 raise InvalidInput(
                     '"%s" is no field of LDAP %s' % (extra[0], self._folder),
                     remedy="set it in the method's configuration (vault_auth)",
+                )
+            if extra:
+                raise InvalidInput(
+                    '"%s" is no field of a %s' % (extra[0], (subject or "").replace("_", " ")),
+                    remedy="use %s" % ", ".join(sorted(bare)),
                 )
         known = [*TOKEN, *kind.fields, *kind.secrets, "role_id"]
         for name in sorted(set(self.desired) - set(known)):
@@ -281,9 +350,7 @@ class AuthRole(Resource):
         for name, function in kind.fields.items():
             if function is normalise.duration and name in self.desired:
                 normalise.seconds(self.desired[name])
-        missing = self.policies.missing(
-            lower_set(self.desired.get("policies" if self.type == "ldap" else "token_policies"))
-        )
+        missing = self.policies.missing(item for name in kind.policies for item in lower_set(self.desired.get(name)))
         if missing:
             self.warnings.append("no policy has the name %s" % ", ".join('"%s"' % name for name in missing))
 
@@ -307,7 +374,16 @@ class AuthRole(Resource):
         if not self.type or self.absent:
             return None
         current = self.client.read(self.path)
-        if current is not None and self.desired is not None and "role_id" in self.desired:
+        if current is None or self.desired is None:
+            return current
+        for name, none in TYPES[self.type].fixed.items():
+            now = str(current.get(name) or none)
+            if name in self.desired and self.desired[name] != now:
+                raise InvalidInput(
+                    "%s is %s and cannot be changed to %s" % (name, now, self.desired[name]),
+                    remedy='correct it, or delete the role first with "state: absent"',
+                )
+        if "role_id" in self.desired and self.type == "approle":
             current = {**current, **(self.client.read(self.path + "/role-id") or {})}
         return current
 

@@ -16,7 +16,7 @@ ITEM: dict[str, Any] = {
     "mount": {"type": "str"},
     "type": {"type": "str", "choices": sorted(auth_role.TYPES)},
     "name": {"type": "str"},
-    "subject": {"type": "str", "choices": ["group", "user"]},
+    "subject": {"type": "str", "choices": ["group", "sts_account", "user"]},
     "token_policies": {"type": "list", "elements": "str", "no_log": False},
     "token_ttl": {"type": "str", "no_log": False},
     "token_max_ttl": {"type": "str", "no_log": False},
