@@ -29,6 +29,12 @@ def _unified(diff: Mapping[str, Any]) -> list[str]:
     return [line for line in lines[2:] if not line.startswith("@@")]
 
 
+def label_of(entry: Mapping[str, Any]) -> str:
+    """Return an object of a result as the engine names it."""
+    inside = entry.get("namespace")
+    return '%s "%s"' % (entry.get("kind"), entry.get("name")) + (' in namespace "%s"' % inside if inside else "")
+
+
 def _from_engine(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the changes and errors of a result of this collection's modules, whose diffs hide secrets."""
     diffs = result.get("diff") or []
@@ -36,10 +42,11 @@ def _from_engine(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
     changes, errors = [], []
     for entry in result["results"]:
         one = {name: entry.get(name) for name in ("kind", "name", "action")}
+        label = label_of(entry)
         if entry.get("error"):
             errors.append({"kind": one["kind"], "name": one["name"], "message": entry["error"]})
         elif entry.get("changed"):
-            diff = by_header.get('%s "%s" (%s)' % (one["kind"], one["name"], one["action"]), {})
+            diff = by_header.get("%s (%s)" % (label, one["action"]), {})
             changes.append({**one, "fields": list(entry.get("fields") or []), "diff": _unified(diff)})
     return changes, errors
 
@@ -76,10 +83,38 @@ def drift_status(parts: Iterable[Mapping[str, Any]]) -> str:
     return FAILED if FAILED in found else DRIFT if DRIFT in found else CLEAN
 
 
+def _groups(result: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the parts of a tree's result: name, namespace, and a result of their own."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    warnings = [str(warning) for warning in result.get("warnings") or []]
+    for entry in result["results"]:
+        key = (str(entry["part"]), str(entry.get("namespace") or ""))
+        group = groups.setdefault(key, {"results": [], "diff": result.get("diff"), "warnings": []})
+        group["results"].append(entry)
+        label = label_of(entry)
+        group["warnings"] += [text for text in warnings if text.startswith(label)]
+    told = {text for group in groups.values() for text in group["warnings"]}
+    for group in groups.values():
+        group["warnings"] += [text for text in warnings if text not in told]
+        break
+    return [(name, inside, group) for (name, inside), group in groups.items()]
+
+
 def drift_part(result: Mapping[str, Any], name: str, inside: str = "") -> list[dict[str, Any]]:
-    """Return the result of one task in check mode as one part of a report; nothing when the task was skipped."""
+    """Return the result of one task in check mode as one part of a report; nothing when the task was skipped.
+
+    The result of a whole tree of declarations gives a part for each of its lists.
+    """
     if result.get("skipped") or not result:
         return []
+    entries = result.get("results")
+    if isinstance(entries, list) and entries and all("part" in entry for entry in entries):
+        return [part for title, place, group in _groups(result) for part in drift_part_of(group, title, place)]
+    return drift_part_of(result, name, inside)
+
+
+def drift_part_of(result: Mapping[str, Any], name: str, inside: str) -> list[dict[str, Any]]:
+    """Return one part of a report."""
     errors: list[dict[str, Any]] = []
     if isinstance(result.get("results"), list):
         changes, errors = _from_engine(result)
@@ -123,8 +158,19 @@ def drift_report(found: Mapping[str, Sequence[Mapping[str, Any]]], written: str 
     return {"status": drift_status(hosts), "written": written, **totals, "hosts": hosts}
 
 
+def changes(result: Mapping[str, Any]) -> list[str]:
+    """Return what a task of this collection changed, or in check mode would change, a line for each object."""
+    lines = []
+    for entry in result.get("results") or []:
+        if entry.get("changed"):
+            fields = ", ".join(str(name) for name in entry.get("fields") or [])
+            line = "%s %s" % (entry.get("action"), label_of(entry))
+            lines.append("%s: %s" % (line, fields) if fields and entry.get("action") == "update" else line)
+    return wrap_var(lines)  # type: ignore[no-any-return]
+
+
 class FilterModule:
     """Ansible finds the filters here."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"drift_part": drift_part, "drift_report": drift_report}
+        return {"changes": changes, "drift_part": drift_part, "drift_report": drift_report}

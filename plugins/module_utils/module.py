@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
@@ -61,17 +61,17 @@ class _AnsibleModule(AnsibleModule):
         # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
         self.no_log_values |= redact.echo(self.params, argument_spec)[1]
 
-    def _brief(self) -> dict[str, Any]:
+    def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
         """Return the options without secrets, of a long list the length only: the echo would outgrow the result."""
-        shown, _secret = redact.echo(getattr(self, "params", {}), self.argument_spec)
+        shown, _secret = redact.echo(getattr(self, "params", {}), self.argument_spec, free)
         return {
             name: "%d entries" % len(value) if isinstance(value, list) and len(value) > self.FEW else value
             for name, value in shown.items()
         }
 
     def _log_invocation(self) -> None:
-        """Write the options into the system log as Ansible does."""
-        params, self.params = self.params, self._brief()
+        """Write the options into the system log as Ansible does, without what a secret may wrongly stand in."""
+        params, self.params = self.params, self._brief(redact.names_only)
         try:
             super()._log_invocation()
         finally:
@@ -177,6 +177,16 @@ class Module:
         self.ansible.no_log_values -= {
             value for value in hidden if value not in kept and (len(value) < 4 or value in shown)
         }
+
+    def settle(self, option: str, secrets: Iterable[str]) -> None:
+        """Let only the ``secrets`` within a ``no_log`` tree be masked, and forget the tree.
+
+        It holds far more than secrets: masked as a whole it would take every name out of the result.
+        """
+        spec = self.ansible.argument_spec
+        others = [self.params.get(name) for name in spec if spec[name].get("no_log") and name != option]
+        self.params[option] = {}
+        self.ansible.no_log_values = {str(value) for value in [*redact.leaves(others), *secrets] if value != ""}
 
     @contextmanager
     def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:

@@ -36,6 +36,8 @@ class Resource:
     holds_data: ClassVar[bool] = False
     #: lower ones are written first and deleted last
     rank: int = 0
+    #: where it stands among others, for its result: ``part`` and ``namespace`` of a tree
+    place: Mapping[str, str] = {}
 
     def __init__(self, name: str, desired: Mapping[str, Any] | None) -> None:
         self.name = name
@@ -47,7 +49,8 @@ class Resource:
     @property
     def label(self) -> str:
         """The object as messages name it: ``policy "eso"``."""
-        return '%s "%s"' % (self.kind, self.name)
+        inside = self.place.get("namespace")
+        return '%s "%s"' % (self.kind, self.name) + (' in namespace "%s"' % inside if inside else "")
 
     def check(self) -> None:
         """Refuse what cannot be right; called for every resource before anything is read. Raises InvalidInput."""
@@ -137,6 +140,7 @@ class Change:
             "action": self.action,
             "changed": self.effective(check_mode),
             "fields": self.fields,
+            **self.resource.place,
         }
         if self.resource.info:
             entry["info"] = self.resource.info
@@ -222,6 +226,19 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
         list(pool.map(guarded, changes))
 
 
+def distinct(resources: Iterable[Resource]) -> None:
+    """Refuse what cannot be right, and what is declared twice. Raises InvalidInput."""
+    seen: set[tuple[str, str]] = set()
+    for resource in resources:
+        if (resource.kind, resource.name) in seen:
+            raise InvalidInput("is declared twice", resource.label, "keep one of the two")
+        seen.add((resource.kind, resource.name))
+        try:
+            resource.check()
+        except SecretopsError as error:
+            raise error.at(resource.label) from None
+
+
 def plan(resources: Iterable[Resource], update_secrets: str = "always", workers: int = 4) -> list[Change]:
     """Read every resource and return a change for each, in the given order. Writes nothing.
 
@@ -230,16 +247,7 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
     object twice; a failure to read is kept in the change's ``error``.
     """
     changes = [Change(resource, NONE) for resource in resources]
-    seen: set[tuple[str, str]] = set()
-    for change in changes:
-        resource = change.resource
-        if (resource.kind, resource.name) in seen:
-            raise InvalidInput("is declared twice", resource.label, "keep one of the two")
-        seen.add((resource.kind, resource.name))
-        try:
-            resource.check()
-        except SecretopsError as error:
-            raise error.at(resource.label) from None
+    distinct(change.resource for change in changes)
 
     classes: dict[type[Resource], list[Resource]] = {}
     for change in changes:

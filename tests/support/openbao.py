@@ -184,9 +184,11 @@ class VaultServer:
         assert self.process is not None
         wait_for(f"{self.product} active", lambda: self.health() == 200, self.process, self.log)
 
-    def client(self, token: str | None = None) -> hvac.Client:
+    def client(self, token: str | None = None, namespace: str | None = None) -> hvac.Client:
         """Return an hvac client with the root token, or another one."""
-        return hvac.Client(url=self.url, token=self.token if token is None else token, verify=self.ca_cert)
+        return hvac.Client(
+            url=self.url, token=self.token if token is None else token, verify=self.ca_cert, namespace=namespace
+        )
 
     def restart(self) -> None:
         """Stop and start the process; it comes back sealed unless it unseals itself."""

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 TASK = re.compile(r"^TASK \[(.*?)\]")
+CHANGED = re.compile(r'^\s+"((?:create|update|delete) .*)",?$', re.MULTILINE)
 
 
 @dataclass
@@ -52,6 +53,10 @@ class Play:
             elif line.startswith("changed: "):
                 names.append(task.split(" : ")[-1])
         return names
+
+    def changed_objects(self) -> list[str]:
+        """Objects inside Vault that the run names as changed."""
+        return [json.loads(f'"{name}"') for name in CHANGED.findall(self.output)]
 
     def succeeded(self) -> Play:
         """Assert success; returns self."""

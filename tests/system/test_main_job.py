@@ -84,13 +84,18 @@ def test_check_mode_shows_exactly_what_a_person_changed_and_the_next_run_repairs
     lab.bao("write", "auth/kubernetes/role/external-secrets", "token_ttl=3600")
 
     checked = lab.play(SITE, "--check", "--diff").succeeded()
-    assert checked.changed_tasks() == ["Declare the policies", "Declare the roles of the auth methods"]
+    assert checked.changed_tasks() == ["Converge what is declared"]
+    assert checked.changed_objects() == [
+        'create policy "cicd"',
+        'update auth role "kubernetes/external-secrets": token_ttl',
+    ]
     assert "cicd" not in lab.bao("policy", "list"), "check mode changed something"
     role = json.loads(lab.bao("read", "-format=json", "auth/kubernetes/role/external-secrets"))
     assert role["data"]["token_ttl"] == 3600, "check mode changed something"
 
     repaired = lab.play(SITE).succeeded()
     assert repaired.changed_tasks() == checked.changed_tasks()
+    assert repaired.changed_objects() == checked.changed_objects()
     assert "cicd" in lab.bao("policy", "list")
     role = json.loads(lab.bao("read", "-format=json", "auth/kubernetes/role/external-secrets"))
     assert role["data"]["token_ttl"] == 900

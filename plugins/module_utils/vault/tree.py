@@ -1,0 +1,230 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that is declared about a cluster, as one tree: kinds in the order in which they need each other, and the
+same again inside namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from .. import redact
+from ..errors import InvalidInput, SecretopsError
+from ..module import bulk_spec
+from ..reconcile import Change, Report, Resource, apply, distinct, plan
+from .client import Client, VaultError
+from .kind import Given, Kind
+from .kinds.approle_secret_ids import ApproleSecretIds
+from .kinds.audit_devices import AuditDevices
+from .kinds.auth_methods import AuthMethods
+from .kinds.auth_roles import AuthRoles
+from .kinds.database_connections import DatabaseConnections
+from .kinds.database_roles import DatabaseRoles
+from .kinds.endpoints import Endpoints
+from .kinds.identity_entities import IdentityEntities
+from .kinds.identity_groups import IdentityGroups
+from .kinds.namespaces import Namespaces
+from .kinds.password_policies import PasswordPolicies
+from .kinds.pki_cas import PkiCas
+from .kinds.pki_certificates import PkiCertificates
+from .kinds.pki_roles import PkiRoles
+from .kinds.policies import Policies
+from .kinds.quotas import Quotas
+from .kinds.secrets import Secrets
+from .kinds.secrets_engines import SecretsEngines
+
+#: by the names that they have in a tree, in the order in which they need each other
+KINDS: Mapping[str, Kind] = {
+    "audit_devices": AuditDevices(),
+    "namespaces": Namespaces(),
+    "auth_methods": AuthMethods(),
+    "secrets_engines": SecretsEngines(),
+    "password_policies": PasswordPolicies(),
+    "policies": Policies(),
+    "auth_roles": AuthRoles(),
+    "identity_entities": IdentityEntities(),
+    "identity_groups": IdentityGroups(),
+    "quotas": Quotas(),
+    "pki_cas": PkiCas(),
+    "pki_roles": PkiRoles(),
+    "database_connections": DatabaseConnections(),
+    "database_roles": DatabaseRoles(),
+    "secrets": Secrets(),
+    "endpoints": Endpoints(),
+    "pki_certificates": PkiCertificates(),
+    "approle_secret_ids": ApproleSecretIds(),
+}
+#: what a tree holds beside the kinds
+PURGE, INSIDE = "purge", "inside"
+
+
+class _Whole(Resource):
+    """All objects of a kind, for an error that is not one object's."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title, None)
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+class Stage:
+    """The declared objects of one kind in one namespace."""
+
+    def __init__(
+        self, title: str, kind: Kind, namespace: str, items: Sequence[Mapping[str, Any]], given: Given
+    ) -> None:
+        self.title = title
+        self.kind = kind
+        self.namespace = namespace
+        self.items = items
+        self.given = given
+        #: where its objects stand, for their results
+        self.place = {"part": title, **({"namespace": namespace} if namespace else {})}
+
+    def resources(self, client: Client, purge: bool = True, rehearsal: bool = False) -> list[Resource]:
+        """Return its resources, for a ``rehearsal`` as in check mode. Raises SecretopsError."""
+        params = self.given.params if purge else {**self.given.params, "purge": False}
+        given = Given(params, self.given.check_mode or rehearsal)
+        found: list[Resource] = self.kind.resources(client, self.items, given)
+        for resource in found:
+            resource.place = self.place
+        return found
+
+
+class Tree:
+    """A tree of declarations.
+
+    ``configuration``: lists by the names of `KINDS`; under ``purge`` what may go, by kind; under ``inside`` trees by
+    namespaces. ``only``: the kinds to look at. Call `validate` before anything else; ``hidden``, every value that is
+    never printed, is known before that.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], only: Iterable[str] = (), check_mode: bool = False) -> None:
+        self.check_mode = check_mode
+        self.only = frozenset(only or KINDS)
+        self.hidden: set[str] = set()
+        self.stages: list[Stage] = []
+        self.problems: list[str] = []
+        for name in sorted(self.only - set(KINDS)):
+            self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
+        self._grow(configuration, "configuration", "")
+
+    def validate(self) -> None:
+        """Refuse what no module would take. Raises InvalidInput."""
+        if self.problems:
+            more = "; and %d more" % (len(self.problems) - 5) if len(self.problems) > 5 else ""
+            said = "; ".join(self.problems[:5]) + more
+            raise InvalidInput(said, remedy="correct the declaration, nothing was changed")
+
+    def _grow(self, tree: Any, where: str, namespace: str) -> None:
+        problems = self.problems
+        if not isinstance(tree, Mapping):
+            problems.append("%s is no mapping of lists" % where)
+            return
+        unknown = sorted(str(name) for name in tree if name not in KINDS and name not in (PURGE, INSIDE))
+        problems += ['%s: there is no kind "%s" (there are %s)' % (where, name, ", ".join(KINDS)) for name in unknown]
+        purge = tree.get(PURGE) or {}
+        if not isinstance(purge, Mapping):
+            problems.append("%s.purge is no mapping of kinds" % where)
+            purge = {}
+        for name in sorted(str(name) for name in purge):
+            if name not in KINDS or "purge" not in KINDS[name].options:
+                able = [title for title, kind in KINDS.items() if "purge" in kind.options]
+                problems.append('%s.purge: "%s" cannot be purged (%s can)' % (where, name, ", ".join(able)))
+        for title, kind in KINDS.items():
+            declared = tree.get(title) or []
+            if (declared or title in purge) and title in self.only:
+                self._add(title, kind, namespace, declared, purge.get(title, False), where)
+        inside = tree.get(INSIDE) or {}
+        if not isinstance(inside, Mapping):
+            problems.append("%s.inside is no mapping of namespaces" % where)
+            inside = {}
+        for name, branch in inside.items():
+            path = "/".join(part for part in (namespace, str(name).strip("/")) if part)
+            self._grow(branch or {}, "%s.inside.%s" % (where, name), path)
+
+    def _add(self, title: str, kind: Kind, namespace: str, declared: Any, purge: Any, where: str) -> None:
+        place = "%s.%s" % (where, title)
+        if not isinstance(declared, (list, tuple)) or not all(isinstance(item, Mapping) for item in declared):
+            self.problems.append("%s is no list of mappings" % place)
+            self.hidden |= redact.leaves(declared)
+            return
+        self.hidden.update(kind.secrets(declared))
+        entry = bulk_spec(kind.item, kind.plural, kind.required)[kind.plural]
+        found = ArgumentSpecValidator({title: dict(entry, required=True)}).validate({title: list(declared)})
+        # what is secret is known even when something else is wrong
+        secret = {str(value) for value in found._no_log_values}
+        self.problems += ["%s: %s" % (place, message) for message in found.error_messages]
+        options = {} if purge is False else {"purge": True, **(purge or {})}
+        settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
+        self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
+        if found.error_messages or settled.error_messages:
+            self.hidden |= secret | redact.echo({title: declared}, {title: entry})[1]
+            return
+        given = Given(settled.validated_parameters, self.check_mode)
+        items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
+        self.hidden |= self._concealed(kind, items, given, secret)
+        self.stages.append(Stage(title, kind, namespace, items, given))
+
+    @staticmethod
+    def _concealed(kind: Kind, items: Sequence[Mapping[str, Any]], given: Given, secret: set[str]) -> set[str]:
+        """Return the secret values without those that are too short or public; see `Module.conceal`."""
+        if not kind.concealed:
+            return secret
+        mapped = redact.leaves([item.get(kind.concealed) for item in items])
+        shown = redact.occurring(mapped, kind.public(items, given))
+        return {value for value in secret if value not in mapped or (len(value) >= 4 and value not in shown)}
+
+    def libraries(self) -> Iterator[tuple[str, str | None]]:
+        """Yield the Python libraries that the declared kinds need, with the errors of their import."""
+        for stage in self.stages:
+            yield from stage.kind.libraries
+
+    def check(self, client: Client) -> None:
+        """Refuse what cannot be right, in all stages, before the first of them changes anything. Raises InvalidInput.
+
+        What an earlier stage is to make is not missed, and what the server refuses to tell is left to the stages: a
+        namespace may not exist yet.
+        """
+        for stage in self.stages:
+            try:
+                distinct(stage.resources(_within(client, stage.namespace), rehearsal=True))
+            except InvalidInput as error:
+                where = stage.title + (' in namespace "%s"' % stage.namespace if stage.namespace else "")
+                raise error.at(where) from None
+            except VaultError:
+                continue
+
+    def converge(self, client: Client, update_secrets: str, workers: int) -> Report:
+        """Converge stage by stage and return one report. An object that fails does not stop the others.
+
+        After a failure nothing more is purged: what looks undeclared may only be what could not be read.
+        """
+        changes: list[Change] = []
+        for stage in self.stages:
+            failed = any(change.error is not None for change in changes)
+            try:
+                resources = stage.resources(_within(client, stage.namespace), purge=not failed)
+                found = plan(resources, update_secrets if stage.kind.update_secrets else "always", workers)
+            except SecretopsError as error:
+                change = Change(_Whole(stage.title), "none")
+                change.resource.place = stage.place
+                change.error = error.at(stage.title)
+                changes.append(change)
+                continue
+            if not self.check_mode:
+                apply(found, workers)
+            changes += found
+        return Report(changes, self.check_mode)
+
+
+def _within(client: Client, namespace: str) -> Client:
+    """Return the client for a namespace below its own."""
+    if not namespace:
+        return client
+    return client.within("/".join(part for part in (client.namespace, namespace) if part))

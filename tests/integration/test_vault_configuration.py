@@ -1,0 +1,193 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_configuration against a real server: a whole tree in one task, inside a namespace of its own."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Callable
+
+import pytest
+
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+PASSWORD = "pass-w0rd-of-a-tree"
+
+
+@pytest.fixture
+def area(openbao: VaultServer, unique: str) -> str:
+    """A namespace for one test."""
+    name = f"tree-{unique}"
+    openbao.client().adapter.post(f"/v1/sys/namespaces/{name}")
+    return name
+
+
+@pytest.fixture
+def tree(run_module: Run, vault_args: dict[str, Any], area: str) -> Run:
+    def run(configuration: Any, check: bool = False, **options: Any) -> Result:
+        given = {**vault_args, "namespace": area, "configuration": configuration, **options}
+        return run_module("vault_configuration", given, check=check, diff=True)
+
+    return run
+
+
+@pytest.fixture
+def declared() -> dict[str, Any]:
+    """Kinds that need each other: a policy names an auth method by its path, a role a policy, a secret a mount."""
+    return {
+        "namespaces": [{"name": "team"}],
+        "auth_methods": [{"path": "approle", "type": "approle"}],
+        "secrets_engines": [{"path": "secret", "type": "kv-v2"}, {"path": "pki", "type": "pki"}],
+        "policies": [
+            {
+                "name": "own",
+                "rules": [
+                    {
+                        "path": "secret/data/{{identity.entity.aliases[approle].metadata.role_name}}/*",
+                        "capabilities": ["read"],
+                    }
+                ],
+            }
+        ],
+        "auth_roles": [{"mount": "approle", "name": "shop", "token_policies": ["own"], "token_ttl": "1h"}],
+        "pki_cas": [{"mount": "pki", "common_name": "Tree CA", "key_type": "ec", "ttl": "24h"}],
+        "pki_roles": [{"mount": "pki", "name": "web", "allowed_domains": ["example.com"], "max_ttl": "1h"}],
+        "secrets": [{"path": "shop/database", "data": {"user": "shop", "password": PASSWORD}}],
+        "inside": {
+            "team": {
+                "secrets_engines": [{"path": "secret", "type": "kv-v2"}],
+                "secrets": [{"path": "app", "data": {"key": PASSWORD}}],
+            }
+        },
+    }
+
+
+def objects(result: Result) -> list[str]:
+    """What changed, with where it stands."""
+    return [
+        f"{one.get('namespace', '')}:{one['part']}:{one['name']}:{one['action']}"
+        for one in result["results"]
+        if one["changed"]
+    ]
+
+
+def test_life(tree: Run, declared: dict[str, Any], openbao: VaultServer, area: str) -> None:
+    wanted = tree(declared, check=True)
+    assert not wanted.failed, wanted.msg
+    assert len(objects(wanted)) == 11
+    client = openbao.client(namespace=area)
+    assert "secret/" not in client.sys.list_mounted_secrets_engines()["data"], "check mode changed something"
+
+    first = tree(declared)
+    assert not first.failed, first.msg
+    assert objects(first) == objects(wanted)
+    assert first["summary"]["create"] == 11
+    read = client.secrets.kv.v2.read_secret_version("shop/database", raise_on_deleted_version=True)
+    assert read["data"]["data"] == {"user": "shop", "password": PASSWORD}
+    inner = openbao.client(namespace=f"{area}/team")
+    assert inner.secrets.kv.v2.read_secret_version("app", raise_on_deleted_version=True)["data"]["data"] == {
+        "key": PASSWORD
+    }
+
+    again = tree(declared)
+    assert not again.changed, objects(again)
+    assert again["diff"] == []
+    assert again["requests"]["total"] < 30
+
+    client.sys.delete_policy("own")
+    client.write("auth/approle/role/shop", token_ttl=60)
+    inner.secrets.kv.v2.create_or_update_secret("app", {"key": "changed by hand"})
+    differing = [":policies:own:create", ":auth_roles:approle/shop:update", "team:secrets:secret/app:update"]
+    assert objects(tree(declared, check=True)) == differing
+    repaired = tree(declared)
+    assert objects(repaired) == differing
+    headers = [one["before_header"] for one in repaired["diff"]]
+    assert 'secret "secret/app" in namespace "team" (update)' in headers
+    assert not tree(declared).changed
+    for result in (wanted, first, again, repaired):
+        assert PASSWORD not in result.stdout
+
+
+def test_purge_keeps_what_is_declared_and_what_holds_data(tree: Run, declared: dict[str, Any]) -> None:
+    assert not tree(declared).failed
+    extra = {
+        "policies": [{"name": "stray", "policy": 'path "x" { capabilities = ["read"] }'}],
+        "secrets_engines": [{"path": "forgotten", "type": "kv-v2"}],
+    }
+    assert tree(extra).changed
+    purging = {**declared, "purge": {"policies": None, "secrets_engines": {}}}
+    refused = tree(purging)
+    assert refused.failed
+    assert "forgotten" in refused.msg
+    assert "purge_data" in refused.msg
+    named = {**declared, "purge": {"policies": None, "secrets_engines": {"purge_data": ["forgotten"]}}}
+    expected = [":secrets_engines:forgotten:delete", ":policies:stray:delete"]
+    assert objects(tree(named, check=True)) == expected
+    assert objects(tree(named)) == expected
+    assert not tree(named).changed
+    assert not tree({**declared, "purge": {"policies": {"protected": ["x"]}}}).changed
+
+
+def test_only_some_kinds(tree: Run, declared: dict[str, Any]) -> None:
+    assert objects(tree(declared, kinds=["secrets_engines", "namespaces"])) == [
+        ":namespaces:team:create",
+        ":secrets_engines:secret:create",
+        ":secrets_engines:pki:create",
+        "team:secrets_engines:secret:create",
+    ]
+    refused = tree(declared, kinds=["policy"])
+    assert 'there is no kind "policy"' in refused.msg
+
+
+def test_nothing_is_changed_when_something_cannot_be_right(
+    tree: Run, declared: dict[str, Any], openbao: VaultServer, area: str
+) -> None:
+    for path, value, said in (
+        (("policies", 0, "rules", 0, "capabilities"), ["reed"], "reed"),
+        (("auth_roles", 0, "token_ttl"), "1 hour", "1 hour"),
+        (("pki_roles", 0, "max_tll"), "1h", "max_tll"),
+        (("secrets", 0, "data"), "text", "configuration.secrets"),
+        (("secrets",), {"path": "x"}, "configuration.secrets is no list of mappings"),
+        (("policy",), [], 'there is no kind "policy"'),
+        (("purge",), {"secrets": {}}, '"secrets" cannot be purged'),
+        (("purge",), {"policies": {"protect": []}}, "protect"),
+        (("inside", "team", "secretz"), [], 'configuration.inside.team: there is no kind "secretz"'),
+        (("policies", 1), {"name": "own", "policy": "x"}, "declared twice"),
+    ):
+        broken = copy.deepcopy(declared)
+        place: Any = broken
+        for step in path[:-1]:
+            place = place[step]
+        if path[-1] == 1:
+            place.append(value)
+        else:
+            place[path[-1]] = value
+        result = tree(broken)
+        assert result.failed, path
+        assert said in result.msg, (path, result.msg)
+        assert "Traceback" not in result.stdout
+        assert PASSWORD not in result.stdout
+    client = openbao.client(namespace=area)
+    assert "secret/" not in client.sys.list_mounted_secrets_engines()["data"]
+    assert "own" not in client.sys.list_policies()["data"]["policies"]
+
+
+def test_one_failure_does_not_stop_the_others_but_the_purge(
+    tree: Run, declared: dict[str, Any], openbao: VaultServer, area: str
+) -> None:
+    assert not tree(declared).failed
+    openbao.client(namespace=area).sys.create_or_update_policy("stray", 'path "x" { capabilities = ["read"] }')
+    broken = {
+        **declared,
+        "secrets_engines": [{"path": "broken", "type": "no-such-engine"}, *declared["secrets_engines"]],
+        "secrets": [{"path": "new", "data": {"key": "a-new-value"}}],
+        "purge": {"policies": {}},
+    }
+    result = tree(broken)
+    assert result.failed
+    assert "no-such-engine" in result.msg
+    assert objects(result) == [":secrets:secret/new:create"]
+    assert "stray" in openbao.client(namespace=area).sys.list_policies()["data"]["policies"]
