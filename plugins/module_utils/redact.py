@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Callable
 
 HIDDEN = "(hidden)"
 HIDDEN_OLD = "(hidden, other value)"
@@ -73,12 +73,21 @@ def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
     return found
 
 
-def echo(options: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+def names_only(value: Any) -> Any:
+    """Return a value with the keys of its mappings alone, for a log that is written before anything was checked."""
+    if isinstance(value, Mapping):
+        return sorted(map(str, value))
+    return [names_only(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def echo(
+    options: Mapping[str, Any], spec: Mapping[str, Any], free: Callable[[Any], Any] = lambda value: value
+) -> tuple[dict[str, Any], set[str]]:
     """Return a module's options as they may be shown, and the texts that were hidden because of ``no_log``.
 
     Goes by the argument spec and not by value, as Ansible does: so a secret under a misspelt name is hidden, and one
     that looks different in the output because its quotes are escaped. What stands where the spec has no place for it
-    is hidden whatever it is.
+    is hidden whatever it is. Options that are not secret are shown as ``free`` returns them.
     """
     known = {alias: option for option in spec.values() for alias in option.get("aliases") or []}
     known.update(spec)
@@ -96,14 +105,14 @@ def echo(options: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[dict[str,
             secret |= {text for text in leaves(value) if len(text) >= 4}
         elif inner and option.get("type") == "list":
             parts = [one if isinstance(one, Mapping) else None for one in value] if isinstance(value, list) else [None]
-            pairs = [(HIDDEN, set()) if one is None else echo(one, inner) for one in parts]
+            pairs = [(HIDDEN, set()) if one is None else echo(one, inner, free) for one in parts]
             shown[name] = [one for one, _secret in pairs] if isinstance(value, list) else HIDDEN
             secret.update(*(hidden for _one, hidden in pairs))
         elif inner:
-            shown[name], hidden = echo(value, inner) if isinstance(value, Mapping) else (HIDDEN, set())
+            shown[name], hidden = echo(value, inner, free) if isinstance(value, Mapping) else (HIDDEN, set())
             secret |= hidden
         else:
-            shown[name] = value
+            shown[name] = free(value)
     return shown, secret
 
 

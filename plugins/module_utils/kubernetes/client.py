@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
 
 try:
@@ -478,6 +479,7 @@ def connect(params: Mapping[str, Any]) -> Client:
     if not str(configuration.host).startswith(("https://", "http://")):
         raise InvalidInput('"%s" is not a URL' % configuration.host, 'option "host"', "write https://host:6443")
     if api_key:
+        api_key = in_header(api_key, "api_key")
         # a key of the kubeconfig's user would come back through the hook
         configuration.refresh_api_key_hook = None
         configuration.api_key = {"BearerToken": api_key, "authorization": api_key}

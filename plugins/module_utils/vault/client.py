@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
 
 try:
@@ -324,7 +325,7 @@ class Client:
     ) -> Any:
         adapter = RawAdapter(
             base_uri=url,
-            token=token,
+            token=in_header(token, "token") if token else token,
             namespace=self.namespace,
             timeout=self.timeout,
             verify=self.session.verify,

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..credential import in_header
 from ..errors import InvalidInput
 from .client import BadRequest, Client, PermissionDenied, env
 
@@ -103,12 +104,12 @@ class TokenLogin(Login):
 
     def token(self, client: Client) -> str:
         if self.params.get("token"):
-            return str(self.params["token"])
+            return in_header(str(self.params["token"]), "token")
         if self.params.get("token_file"):
             return read_secret_file(self.params["token_file"], "token_file")
         found = env("TOKEN")
         if found:
-            return found
+            return in_header(found, "token")
         for name in ("~/.vault-token", "~/.bao-token"):
             path = os.path.expanduser(name)
             if os.path.isfile(path):
