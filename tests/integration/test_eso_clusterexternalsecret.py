@@ -14,7 +14,7 @@ import pytest
 from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 
 Run = Callable[..., Result]
 MERGE = "application/merge-patch+json"
@@ -150,7 +150,7 @@ def store(
 ) -> Iterator[str]:
     """A store in the namespace that reads a KV engine with one secret; gives the engine's mount."""
     client = openbao.client()
-    client.sys.enable_secrets_engine("kv", path=unique, options={"version": "2"})
+    enable_kv(client, unique)
     client.secrets.kv.v2.create_or_update_secret("shared", {"registry": "first-value"}, mount_point=unique)
     client.sys.create_or_update_policy(unique, f'path "{unique}/*" {{ capabilities = ["read"] }}')
     token = client.auth.token.create(policies=[unique], ttl="1h")["auth"]["client_token"]

@@ -20,7 +20,7 @@ from kubernetes.client.exceptions import ApiException
 from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 
 Run = Callable[..., Result]
 APPLY = "application/apply-patch+yaml"
@@ -37,7 +37,7 @@ class World:
         self.client = vault.client()
 
     def raise_up(self) -> None:
-        self.client.sys.enable_secrets_engine("kv", path=self.mount, options={"version": "2"})
+        enable_kv(self.client, self.mount)
         rules = '{ capabilities = ["create", "read", "update", "delete"] }'
         self.client.sys.create_or_update_policy(
             self.mount, f'path "{self.mount}/*" {rules} path "sys/tools/random/16" {rules}'

@@ -14,7 +14,7 @@ import pytest
 from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 
 Run = Callable[..., Result]
 MERGE = "application/merge-patch+json"
@@ -149,7 +149,7 @@ def store(
 ) -> Iterator[str]:
     """A store in the namespace that may write to a KV engine, and a Secret; gives the engine's mount."""
     client = openbao.client()
-    client.sys.enable_secrets_engine("kv", path=unique, options={"version": "2"})
+    enable_kv(client, unique)
     rules = '{ capabilities = ["create", "read", "update", "delete"] }'
     client.sys.create_or_update_policy(
         unique, f'path "{unique}/data/backups/*" {rules} path "{unique}/metadata/backups/*" {rules}'

@@ -15,7 +15,7 @@ import pytest
 from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 
 Run = Callable[..., Result]
 POLICY = 'path "apps/*" {\n  capabilities = ["read", "list"]\n}\n'
@@ -31,7 +31,7 @@ def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def mount(openbao: VaultServer) -> Iterator[str]:
     """A KV engine with a policy that lets its secrets be read."""
     client = openbao.client()
-    client.sys.enable_secrets_engine("kv", path="apps", options={"version": "2"})
+    enable_kv(client, "apps")
     client.sys.create_or_update_policy("apps-reader", POLICY)
     yield "apps"
     client.sys.disable_secrets_engine("apps")

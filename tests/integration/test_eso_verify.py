@@ -20,7 +20,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.cli
 from support import eso_operator
 from support.kubernetes_api import AUDIENCE, KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 
 Run = Callable[..., Result]
 MERGE = "application/merge-patch+json"
@@ -51,7 +51,7 @@ class Scene:
         }
 
     def raise_up(self) -> None:
-        self.client.sys.enable_secrets_engine("kv", path=f"{self.name}-kv", options={"version": "2"})
+        enable_kv(self.client, f"{self.name}-kv")
         self.put("app", user="a-user-name", password="a-secret-password")
         self.put("cache", url="a-secret-url")
         self.allow(f'path "{self.name}-kv/data/*" {{ capabilities = ["read"] }}')

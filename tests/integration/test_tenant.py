@@ -18,7 +18,7 @@ import yaml
 
 from support import eso_operator, kubernetes_api
 from support.local import write_private
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 from support.playbooks import Inventory
 from support.system import Play
 
@@ -110,7 +110,7 @@ def site(
     vault: VaultServer, cluster: kubernetes_api.LocalKubeApi, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     admin = vault.client()
-    admin.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
+    enable_kv(admin, "secret")
     for owner, tree in TREES.items():
         value = {"password": READ_BY.get(owner, "Redder-30b8")}
         admin.secrets.kv.v2.create_or_update_secret(tree, value, mount_point="secret")

@@ -206,3 +206,18 @@ if __name__ == "__main__":  # a server to play with: python -m support.openbao F
     print(f"export VAULT_ADDR={server.url} VAULT_CACERT={server.ca_cert}")
     while True:
         time.sleep(60)
+
+
+def enable_kv(client: hvac.Client, path: str, seconds: float = 30) -> None:
+    """Mount a KV engine of version 2 and wait until it takes requests: it refuses them while it prepares itself."""
+    client.sys.enable_secrets_engine("kv", path=path, options={"version": "2"})
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            client.secrets.kv.v2.read_configuration(mount_point=path)
+        except hvac.exceptions.VaultError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
