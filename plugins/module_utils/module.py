@@ -63,19 +63,24 @@ class _AnsibleModule(AnsibleModule):
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
         """Return the options without secrets, of a long list the length only: the echo would outgrow the result."""
-        shown, _secret = redact.echo(getattr(self, "params", {}), self.argument_spec, free)
-        return {
-            name: "%d entries" % len(value) if isinstance(value, list) and len(value) > self.FEW else value
-            for name, value in shown.items()
+        params = getattr(self, "params", {})
+        many = {
+            name: "%d entries" % len(value)
+            for name, value in params.items()
+            if isinstance(value, list) and len(value) > self.FEW
         }
+        few = {name: value for name, value in params.items() if name not in many}
+        return {**redact.echo(few, self.argument_spec, free)[0], **many}
 
     def _log_invocation(self) -> None:
         """Write the options into the system log as Ansible does, without what a secret may wrongly stand in."""
-        params, self.params = self.params, self._brief(redact.names_only)
+        params, secrets = self.params, self.no_log_values
+        self.params = self._brief(redact.names_only)
+        self._narrow(self.params)
         try:
             super()._log_invocation()
         finally:
-            self.params = params
+            self.params, self.no_log_values = params, secrets
 
     def exit_json(self, **kwargs: Any) -> None:
         """Exit with a result."""

@@ -89,27 +89,41 @@ def echo(
     that looks different in the output because its quotes are escaped. What stands where the spec has no place for it
     is hidden whatever it is. Options that are not secret are shown as ``free`` returns them.
     """
-    known = {alias: option for option in spec.values() for alias in option.get("aliases") or []}
-    known.update(spec)
+    return _echo(options, _names(spec), free)
+
+
+def _names(spec: Mapping[str, Any]) -> dict[str, tuple[Mapping[str, Any], Any]]:
+    """Return the options of a spec by their names and aliases, each with the same of its suboptions."""
+    known: dict[str, tuple[Mapping[str, Any], Any]] = {}
+    for name, option in spec.items():
+        inner = _names(option["options"]) if option.get("options") else None
+        known.update(dict.fromkeys([*(option.get("aliases") or []), name], (option, inner)))
+    return known
+
+
+def _echo(
+    options: Mapping[str, Any], known: Mapping[str, tuple[Mapping[str, Any], Any]], free: Callable[[Any], Any]
+) -> tuple[dict[str, Any], set[str]]:
     shown: dict[str, Any] = {}
     secret: set[str] = set()
     for name, value in options.items():
-        option = known.get(name)
-        inner = (option or {}).get("options")
         if value is None:
             shown[name] = None
-        elif option is None:
+            continue
+        if name not in known:
             shown[name] = HIDDEN
-        elif option.get("no_log"):
+            continue
+        option, inner = known[name]
+        if option.get("no_log"):
             shown[name] = NO_LOG
             secret |= {text for text in leaves(value) if len(text) >= 4}
         elif inner and option.get("type") == "list":
             parts = [one if isinstance(one, Mapping) else None for one in value] if isinstance(value, list) else [None]
-            pairs = [(HIDDEN, set()) if one is None else echo(one, inner, free) for one in parts]
+            pairs = [(HIDDEN, set()) if one is None else _echo(one, inner, free) for one in parts]
             shown[name] = [one for one, _secret in pairs] if isinstance(value, list) else HIDDEN
             secret.update(*(hidden for _one, hidden in pairs))
         elif inner:
-            shown[name], hidden = echo(value, inner, free) if isinstance(value, Mapping) else (HIDDEN, set())
+            shown[name], hidden = _echo(value, inner, free) if isinstance(value, Mapping) else (HIDDEN, set())
             secret |= hidden
         else:
             shown[name] = free(value)
