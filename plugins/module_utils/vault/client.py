@@ -282,7 +282,7 @@ class Client:
         try:
             self.session.verify = (ca_cert or True) if validate_certs else False
             if ca_cert and os.path.isfile(ca_cert):
-                ssl.create_default_context().load_verify_locations(ca_cert)
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_cert)
         except (ssl.SSLError, OSError) as error:
             raise InvalidInput(
                 "%s holds no PEM certificate" % ca_cert, 'option "ca_cert"', "give the CA's certificate as PEM"
