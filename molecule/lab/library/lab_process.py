@@ -19,9 +19,11 @@ options:
   environment: {description: Variables added to the environment., type: dict, default: {}}
   watch: {description: Files that the process is made of beside its command., type: list, elements: path, default: []}
   state:
-    description: What is wanted; V(listed) returns the numbers of all processes that run, the hosts' included.
+    description:
+      - What is wanted; V(listed) returns the numbers of all processes that run, the hosts' included.
+      - V(killed) ends the process at once and keeps its record, by which V(revived) starts it again as it was.
     type: str
-    choices: [started, stopped, listed]
+    choices: [started, stopped, killed, revived, listed]
     default: started
   ready: {description: A command that succeeds once the process serves., type: list, elements: str}
   timeout: {description: Seconds to wait for O(ready)., type: int, default: 180}
@@ -64,6 +66,34 @@ def start(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     return {"changed": True, "pid": daemon.pid, "log": str(log)}
 
 
+def kill(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """End one process at once, as a crash would."""
+    daemon = recorded(parameters)
+    running = daemon.members()
+    if not check_mode:
+        daemon.stop(grace=0, forget=False)
+    return {"changed": bool(running)}
+
+
+def revive(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Start a process that was killed with the command that it had."""
+    daemon = recorded(parameters)
+    if daemon.pid is not None:
+        return {"changed": False, "pid": daemon.pid}
+    known = {"command": daemon.record["command"], "environment": daemon.record["environment"]}
+    return start({**parameters, **known}, check_mode)
+
+
+def recorded(parameters: dict[str, Any]) -> Daemon:
+    """The process that the lab knows by this name. Raises LabError."""
+    records = Path(parameters["directory"]) / "processes"
+    daemon = Daemon(records / f"{parameters['name']}.json")
+    if not daemon.record:
+        names = ", ".join(sorted(path.stem for path in records.glob("*.json"))) or "none"
+        raise LabError(f"the lab has no process {parameters['name']}; it has {names}")
+    return daemon
+
+
 def stop(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """End one process, or all that are recorded, all asked at once."""
     records = Path(parameters["directory"]) / "processes"
@@ -85,6 +115,9 @@ def listed(parameters: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     return {"changed": False, "pids": {name: daemon.pid for name, daemon in daemons.items() if daemon.pid is not None}}
 
 
+ACTIONS = {"started": start, "stopped": stop, "killed": kill, "revived": revive, "listed": listed}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -94,16 +127,19 @@ def main() -> None:
             "command": {"type": "list", "elements": "str"},
             "environment": {"type": "dict", "default": {}},
             "watch": {"type": "list", "elements": "path", "default": []},
-            "state": {"type": "str", "choices": ["started", "stopped", "listed"], "default": "started"},
+            "state": {"type": "str", "choices": [*ACTIONS], "default": "started"},
             "ready": {"type": "list", "elements": "str"},
             "timeout": {"type": "int", "default": 180},
         },
-        required_if=[("state", "started", ("name", "command"))],
+        required_if=[
+            ("state", "started", ("name", "command")),
+            ("state", "killed", ("name",)),
+            ("state", "revived", ("name",)),
+        ],
         supports_check_mode=True,
     )
     try:
-        action = {"started": start, "stopped": stop, "listed": listed}[module.params["state"]]
-        module.exit_json(**action(module.params, module.check_mode))
+        module.exit_json(**ACTIONS[module.params["state"]](module.params, module.check_mode))
     except (LabError, OSError) as error:
         module.fail_json(msg=str(error), exception=traceback.format_exc())
 

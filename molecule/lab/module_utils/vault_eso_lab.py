@@ -180,6 +180,7 @@ class Daemon:
                     "started": stat["started"],
                     "fingerprint": fingerprint,
                     "command": list(command),
+                    "environment": dict(environment),
                 },
                 indent=1,
             )
@@ -206,8 +207,11 @@ class Daemon:
         for pid in self.members() if pids is None else pids:
             send_signal(pid, number)
 
-    def stop(self, grace: float) -> bool:
-        """End every process of the session: SIGTERM, and SIGKILL after ``grace`` seconds. Return whether any ran."""
+    def stop(self, grace: float, forget: bool = True) -> bool:
+        """End every process of the session: SIGTERM, and SIGKILL after ``grace`` seconds. Return whether any ran.
+
+        :param forget: remove the record, too
+        """
         members = self.members()
         if members and grace > 0:
             self.signal(signal.SIGTERM)
@@ -217,7 +221,8 @@ class Daemon:
             raise LabError(
                 f"{self.path.stem}: processes {self.members()} do not end after SIGKILL; look at their state"
             )
-        self.forget()
+        if forget:
+            self.forget()
         return bool(members)
 
     def forget(self) -> None:
