@@ -290,7 +290,6 @@ namespaces:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import cluster_external_secret, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
 )
@@ -298,6 +297,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
     APPLY_SPEC,
     KubernetesModule,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
 
 ITEM = specs.CLUSTER_EXTERNAL_SECRET
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}

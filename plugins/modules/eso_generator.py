@@ -383,12 +383,12 @@ requests:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import generator, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
     WAIT_SPEC,
     KubernetesModule,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
 
 ITEM = specs.GENERATOR
 # a generator has no status to wait for

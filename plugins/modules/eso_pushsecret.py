@@ -219,7 +219,6 @@ requests:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
     PUSH_SECRET,
     expect_ready,
@@ -229,6 +228,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
     KubernetesModule,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
 
 ITEM = specs.PUSH_SECRET
 

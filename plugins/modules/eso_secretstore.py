@@ -342,11 +342,11 @@ requests:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
     KubernetesModule,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
 
 ITEM = specs.STORE
 

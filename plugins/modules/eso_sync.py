@@ -7,12 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: eso_sync
-short_description: Force ExternalSecrets to be synced and prove that they were
+short_description: Force ExternalSecrets and PushSecrets to be synced and prove that they were
 version_added: 0.1.0
 description:
   - Changes an annotation of each ExternalSecret to a unique value, so that the operator reads Vault at once.
   - Waits until the operator's status shows a success that is newer than that and about the newest spec.
   - Compares the Secret's values before and after, by digest and in memory, and names the keys that changed. No value leaves the module.
+  - With O(vault) what was not synced in time is followed link by link as M(secretops.vault_eso.eso_verify) does, and the link that does not hold
+    is named for each.
+  - A PushSecret is forced in the same way; with O(vault) the values that it pushes are compared with those in Vault, in memory.
+  - Many are one list, one write each and one watch.
   - An ExternalSecret that the operator never syncs again is refused, with the reason.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
@@ -31,13 +35,13 @@ options:
   kind: &kind
     description: What is forced. With V(ClusterExternalSecret) all the ExternalSecrets that it made are, and each of them is waited for.
     type: str
-    choices: [ExternalSecret, ClusterExternalSecret]
+    choices: [ExternalSecret, ClusterExternalSecret, PushSecret]
     default: ExternalSecret
   name: &name
-    description: Name of the ExternalSecret or ClusterExternalSecret.
+    description: Name of the ExternalSecret, ClusterExternalSecret or PushSecret.
     type: str
   namespace: &namespace
-    description: Namespace of an ExternalSecret.
+    description: Namespace of an ExternalSecret or PushSecret.
     type: str
   expect_keys: &expect_keys
     description: Keys that the Secret must have in the end.
@@ -53,7 +57,7 @@ options:
         they are, are compared with that version as well.
     type: dict
   external_secrets:
-    description: Many ExternalSecrets. Excludes O(name).
+    description: Many of them. Excludes O(name).
     type: list
     elements: dict
     suboptions:
@@ -104,6 +108,13 @@ EXAMPLES = r"""
       - {name: app-secrets, namespace: applications}
       - {name: cache, namespace: applications}
       - {kind: ClusterExternalSecret, name: registry}
+
+- name: Prove that what is pushed is in Vault
+  secretops.vault_eso.eso_sync:
+    kind: PushSecret
+    name: backup
+    namespace: applications
+    vault: "{{ vault_connection }}"
 """
 
 RETURN = r"""
@@ -143,10 +154,15 @@ namespaces:
   elements: str
   sample: [payments-api, payments-web]
 versions:
-  description: The versions that were proven, by key.
-  returned: for a single ExternalSecret, with O(expect_versions)
+  description: The versions that were proven, by key; of a PushSecret those that hold what it pushes.
+  returned: for a single ExternalSecret with O(expect_versions), for a single PushSecret with O(vault)
   type: dict
   sample: {applications/app: 7}
+requests:
+  description: How many requests were sent to the API server, how many of them were no reads, and how many watches there were.
+  returned: always
+  type: dict
+  sample: {total: 505, writes: 500, watches: 1}
 refresh_time:
   description: When the operator says it was synced.
   returned: for a single ExternalSecret
@@ -162,15 +178,18 @@ synced_resource_version:
 from functools import partial
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.chain import verify
-from ansible_collections.secretops.vault_eso.plugins.module_utils.chain.proof import Proof
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils.chain.proof import Proof, PushProof
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.sync import syncs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
 
 ITEM = {
-    "kind": {"type": "str", "choices": ["ExternalSecret", "ClusterExternalSecret"], "default": "ExternalSecret"},
+    "kind": {
+        "type": "str",
+        "choices": ["ExternalSecret", "ClusterExternalSecret", "PushSecret"],
+        "default": "ExternalSecret",
+    },
     "name": {"type": "str"},
     "namespace": {"type": "str"},
     "expect_keys": {"type": "list", "elements": "str", "no_log": False},
@@ -189,11 +208,11 @@ def main() -> None:
     with module.client() as client:
         items, version = module.items(), module.params["api_version"]
         if module.params["vault"] is None:
-            module.carry_out(client, syncs(client, Reader(client), items, version), wait=True)
+            module.carry_out(client, syncs(client, items, version), wait=True)
         module.require("hvac", HVAC_ERROR)
         with verify.connected(client, module) as verifier:
             verifier.look(sorted({item["namespace"] for item in items if item["namespace"]}))
-            forced = syncs(client, Reader(client), items, version, partial(Proof, verifier))
+            forced = syncs(client, items, version, partial(Proof, verifier), partial(PushProof, verifier))
             module.carry_out(client, forced, wait=True, reasons=verifier.reasons)
 
 

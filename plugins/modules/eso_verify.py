@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: eso_verify
-short_description: Verify the whole way from ExternalSecrets to their values in Vault
+short_description: Verify the whole way between Secrets and their values in Vault
 version_added: 0.1.0
 description:
   - Follows each ExternalSecret link by link and names the first one that does not hold, in one sentence with the remedy.
@@ -15,7 +15,8 @@ description:
     the engine, the policies' paths, the secret, its keys, and at last what the operator's status says.
   - Logs in as the operator would, with a token of the store's service account for ten minutes or the credentials in its Secrets, asks Vault for
     the capabilities of all paths at once, reads each distinct secret once, and revokes the login. Values never leave the module.
-  - Stores that no ExternalSecret uses are verified as far as their login.
+  - A PushSecret is followed the other way, from its Secret over the store to what the policies let it write and to whom the secret there belongs.
+  - Stores that nothing uses are verified as far as their login.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
@@ -35,10 +36,10 @@ options:
     type: list
     elements: str
   name:
-    description: Only ExternalSecrets of this name.
+    description: Only ExternalSecrets and PushSecrets of this name.
     type: str
   label_selector:
-    description: Only ExternalSecrets with these labels, such as V(team=payments).
+    description: Only ExternalSecrets and PushSecrets with these labels, such as V(team=payments).
     type: str
   ready:
     description: Whether the operator's own status counts. With V(false) only what can be known without it, such as before it is installed.
@@ -77,7 +78,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: One entry per ExternalSecret, and one per store that none of them uses.
+  description: One entry per ExternalSecret and PushSecret, and one per store that none of them uses.
   returned: always
   type: list
   elements: dict
@@ -101,7 +102,7 @@ results:
     link:
       description:
         - The first link that does not hold, one of V(store), V(auth_mount), V(credential), V(role), V(binding), V(audience), V(login), V(engine),
-          V(policy), V(secret), V(property) and V(status); empty when all hold.
+          V(policy), V(secret), V(property), V(source) (the Secret of a PushSecret) and V(status); empty when all hold.
       type: str
       sample: binding
     message:

@@ -77,6 +77,11 @@ results:
   type: list
   elements: dict
   sample: [{kind: Kustomization, name: flux-system/external-secrets, action: update, changed: true, fields: [revision]}]
+requests:
+  description: How many requests were sent to the API server, how many of them were no reads, and how many watches there were.
+  returned: always
+  type: dict
+  sample: {total: 4, writes: 1, watches: 0}
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import flux

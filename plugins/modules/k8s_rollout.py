@@ -93,6 +93,11 @@ restarted_at:
   returned: for a single workload
   type: str
   sample: "2026-08-01T12:00:00Z"
+requests:
+  description: How many requests were sent to the API server, how many of them were no reads, and how many watches there were.
+  returned: always
+  type: dict
+  sample: {total: 4, writes: 1, watches: 0}
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule

@@ -13,6 +13,8 @@ from ..vault.client import PermissionDenied, VaultError
 from .links import Broken, Session, Untried, Wish, broken, has_property, quoted
 from .logins import Logins
 
+#: what the operator writes into managed-by of the metadata of a secret that it pushed
+MANAGER = "external-secrets"
 #: paths in one request to sys/capabilities-self
 PATHS = 500
 
@@ -45,13 +47,16 @@ class Access:
             )
             return
         for wish, error in session.wishes.items():
-            allowed = held.get(wish.path) or []
-            if error is None and not {"root", *wish.capabilities} & set(allowed):
+            allowed, needed = set(held.get(wish.path) or []), set(wish.capabilities)
+            enough = "root" in allowed or (needed <= allowed if wish.every else bool(needed & allowed))
+            if error is None and not enough:
                 session.wishes[wish] = self._denied(session, wish)
 
     @staticmethod
     def _denied(session: Session, wish: Wish) -> Broken:
         verb = {"read": "read", "list": "list", "delete": "delete"}.get(wish.capabilities[0], "write to")
+        if wish.every:
+            verb = "%s and %s" % (", ".join(wish.capabilities[:-1]), wish.capabilities[-1])
         whose = 'role "%s"' % session.role if session.role else session.source.label
         where = session.where if session.mount else session.source.label
         return broken(
@@ -136,6 +141,17 @@ class Access:
             if not error.status or error.status >= 500:
                 raise
             raise broken("secret", error.what, where, error.remedy or "look at the engine") from error
+        if what == "pushed":
+            owner = ((data or {}).get("custom_metadata") or {}).get("managed-by")
+            if data is not None and owner != MANAGER:
+                raise broken(
+                    "secret",
+                    "it is there already and not managed by %s: the operator does not overwrite it" % MANAGER,
+                    where,
+                    "push to another key, or set its custom_metadata managed-by to %s if it is to be overwritten"
+                    % MANAGER,
+                )
+            return {}
         if data is None:
             which = "does not exist" if not version else "has no version %s" % version
             raise broken("secret", which, where, "write it, or correct the key")

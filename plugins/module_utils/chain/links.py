@@ -66,12 +66,14 @@ class Wish(NamedTuple):
 
     path: str
     capabilities: tuple[str, ...]
-    #: "secret", "metadata", "folder", or "" for what must not be tried
+    #: "secret", "metadata", "folder", "pushed", or "" for what must not be tried
     what: str
     key: str = ""
     property: str = ""
     version: str = ""
     tolerated: bool = False
+    #: whether all of the capabilities are needed
+    every: bool = False
 
 
 def api_path(vault: Mapping[str, Any], key: str, part: str = "data") -> str:
@@ -183,6 +185,22 @@ def wishes(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str
     if remote.get("metadataPolicy") == "Fetch":
         return [Wish(api_path(vault, key, "metadata"), ("read",), "metadata", **common)]
     return [Wish(api_path(vault, key), ("read",), "secret", version=str(remote.get("version") or ""), **common)]
+
+
+def is_push(current: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a PushSecret; those of a list do not say their kind."""
+    return "secretStoreRefs" in (current.get("spec") or {})
+
+
+def push_wishes(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str, Any]) -> list[Wish]:
+    """Return what one entry of a PushSecret's ``data`` wants of a store."""
+    remote = (entry.get("match") or {}).get("remoteRef") or {}
+    key = str(remote.get("remoteKey") or "")
+    needed = ("create", "read", "update", *(("delete",) if spec.get("deletionPolicy") == "Delete" else ()))
+    found = [Wish(api_path(vault, key), needed, "", key, every=True)]
+    if (vault.get("version") or "v2") != "v1":
+        found.append(Wish(api_path(vault, key, "metadata"), needed, "pushed", key, every=True))
+    return found
 
 
 class Session:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole way from an ExternalSecret to a value in Vault, link by link: which one breaks first, and what to do.
+"""The whole way between a Secret and its values in Vault, link by link: which one breaks first, and what to do.
+
+An ExternalSecret's goes from Vault to Kubernetes, a PushSecret's the other way.
 
 The operator's own login is made (TokenRequest, login, revoked at the end), so that what is found is what the operator
 meets. Of secrets only the names of their keys are kept. Requests grow with the number of logins and of distinct
@@ -13,26 +15,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import InvalidInput
 from ..kubernetes import external_secrets as eso
 from ..kubernetes import generator as generators
+from ..kubernetes.client import SECRET, Forbidden, Kind, NotServed, Object
 from ..kubernetes.client import Client as Kubernetes
-from ..kubernetes.client import Kind, Object
 from ..module import Module
 from ..vault.client import Client as Vault
 from ..vault.module import LOGIN_SPEC, connect, logged_in
 from .access import Access
-from .links import Broken, Session, Source, Wish, broken, selects, wishes
+from .links import Broken, Session, Source, Wish, broken, is_push, push_wishes, quoted, selects, wishes
 from .logins import Logins, Warn
 
 NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
 
 
 class Chain:
-    """Verifies many ExternalSecrets over one connection to each side."""
+    """Verifies many ExternalSecrets and PushSecrets over one connection to each side."""
 
     def __init__(self, kubernetes: Kubernetes, vault: Vault, warn: Warn, ready: bool = True, workers: int = 4) -> None:
         self.kubernetes = kubernetes
@@ -54,19 +56,25 @@ class Chain:
         spaces = wanted.get("namespaces")
         query = {"labelSelector": wanted["label_selector"]} if wanted.get("label_selector") else None
         kind = eso.EXTERNAL_SECRET
+        kinds = [(kind, self.versions[kind.name])]
+        with suppress(NotServed):
+            kinds.append((eso.PUSH_SECRET, self.kubernetes.version_of(eso.PUSH_SECRET)))
         found = [
             one
+            for kind, version in kinds
             for space in (spaces if spaces is not None else [None])
-            for one in self.kubernetes.list_objects(kind.path(self.versions[kind.name], space), query)
+            for one in self.kubernetes.list_objects(kind.path(version, space), query)
             if wanted.get("name") in (None, one["metadata"]["name"])
         ]
         self.look(spaces)
         return self.verify(found, lone=not query and wanted.get("name") is None)
 
     def reasons(self, objects: Sequence[Mapping[str, Any] | None]) -> list[str]:
-        """Return for each object which link does not hold, "" for none and for what is no ExternalSecret."""
+        """Return for each object which link does not hold, "" for none and for what belongs to no namespace."""
         self._sessions.clear()
         found = [one for one in objects if one is not None and one["metadata"].get("namespace")]
+        # their status is newer now
+        self.look(sorted({one["metadata"]["namespace"] for one in found}))
         told = iter(self.verify(found))
         return [
             next(told)["message"] if one is not None and one["metadata"].get("namespace") else "" for one in objects
@@ -187,7 +195,73 @@ class Chain:
         results = [self._judge(one, *plan) for one, plan in zip(external_secrets, plans)]
         return results + [self._judge_store(session) for session in others]
 
+    def _plan_push(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Wish]], Broken | None]:
+        spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
+        steps: list[tuple[Session, Wish]] = []
+        error: Broken | None = None
+        for reference in self.named(namespace, spec.get("secretStoreRefs") or []):
+            try:
+                source = self.source(namespace, reference)
+            except Broken as one:
+                error = error or one
+                continue
+            if source is None:
+                continue
+            for entry in spec.get("data") or []:
+                session = self.session(source, namespace)
+                steps += [(session, wish) for wish in push_wishes(spec, entry, source.vault)]
+        for session, wish in steps:
+            session.wishes[wish] = None
+        return steps, error or self._source_secret(namespace, spec)
+
+    def named(self, namespace: str, references: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return references to stores by name for those by name or by labels."""
+        found: list[Mapping[str, Any]] = []
+        for one in references:
+            kind = one.get("kind") or eso.STORE.name
+            if one.get("labelSelector") is None:
+                found.append(one)
+                continue
+            space = "" if kind == eso.CLUSTER_STORE.name else namespace
+            found += [
+                {"kind": kind, "name": key[2]}
+                for key, store in sorted(self._stores.items())
+                if key[:2] == (kind, space)
+                and selects(one["labelSelector"] or {}, store["metadata"].get("labels") or {})
+            ]
+        return found
+
+    def _source_secret(self, namespace: str, spec: Mapping[str, Any]) -> Broken | None:
+        """Return what the Secret lacks that a PushSecret pushes, None for nothing and for what is chosen by labels."""
+        name = ((spec.get("selector") or {}).get("secret") or {}).get("name")
+        if not name:
+            return None
+        where = 'Secret "%s/%s"' % (namespace, name)
+        try:
+            secret = self.kubernetes.get(SECRET.path("v1", namespace, name))
+        except Forbidden as error:
+            self.logins.say("%s: not verified: %s" % (where, error))
+            return None
+        if secret is None:
+            return broken("source", "does not exist", where, "create it, or correct selector.secret.name")
+        if spec.get("template"):
+            # what it makes is pushed
+            return None
+        held = secret.get("data") or {}
+        for entry in spec.get("data") or []:
+            key = (entry.get("match") or {}).get("secretKey")
+            if key and key not in held:
+                return broken(
+                    "source",
+                    'has no key "%s", only %s' % (key, quoted(sorted(held)[:12]) or "none at all"),
+                    where,
+                    "add it, or correct secretKey",
+                )
+        return None
+
     def _plan(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Wish]], Broken | None]:
+        if is_push(current):
+            return self._plan_push(current)
         spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
         steps: list[tuple[Session, Wish]] = []
         for entry in [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]:
@@ -235,20 +309,20 @@ class Chain:
         self, current: Mapping[str, Any], steps: Sequence[tuple[Session, Wish]], error: Broken | None
     ) -> dict[str, Any]:
         metadata = current["metadata"]
+        kind = (eso.PUSH_SECRET if is_push(current) else eso.EXTERNAL_SECRET).name
         first = next((session.error for session, _wish in steps if session.error), None) or error
         first = first or next((session.wishes[wish] for session, wish in steps if session.wishes[wish]), None)
         if first is None and self.ready:
             first = next((lacking for lacking in (self._unready(session) for session, _wish in steps) if lacking), None)
             lacking = eso.synced(dict(current))
             if first is None and lacking:
-                why = eso.cause(self.kubernetes, eso.EXTERNAL_SECRET.name, dict(current))
+                why = eso.cause(self.kubernetes, kind, dict(current))
                 first = broken(
                     "status",
                     "everything in Vault holds, but it %s%s" % (lacking, ": " + why if why else ""),
                     "",
                     "force a sync, and look at the operator's log",
                 )
-        kind = eso.EXTERNAL_SECRET.name
         untried = sorted({session.untried for session, _wish in steps if session.untried})
         return self._entry(kind, metadata.get("namespace") or "", metadata["name"], first, untried)
 
@@ -280,7 +354,7 @@ class Chain:
             return None
         why = eso.cause(self.kubernetes, source.kind, dict(source.live))
         return broken(
-            "status",
+            "store",
             "everything in Vault holds, but it %s%s" % (lacking, ": " + why if why else ""),
             source.label,
             "check that the operator's pods reach %s and trust its CA" % source.vault.get("server"),

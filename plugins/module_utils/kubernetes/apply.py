@@ -10,14 +10,15 @@ this collection applied before and that is declared no longer is drift as well: 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Callable, ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import DELETE, NONE, Change, Resource
 from .client import Client, Conflict, Kind, Missing, Object, Refused
+from .reading import Reader
+from .waiting import Expectation
 
 #: the field manager of everything that is declared. Changing it would leave fields behind in every cluster.
 MANAGER = "secretops.vault_eso"
@@ -128,33 +129,6 @@ def matches(
     if normaliser is not None:
         return normaliser(current) == normaliser(desired)
     return type(current) is type(desired) and current == desired
-
-
-class Reader:
-    """Reads objects: each by its own request, or, where many of one collection are asked for, by one list."""
-
-    MANY = 5
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self._lists: dict[str, dict[str, Object]] = {}
-
-    def prefetch(self, wanted: Iterable[tuple[Kind, str, str | None]]) -> None:
-        """List the collections of which many objects are wanted; ``wanted``: kind, version, namespace of each."""
-        count: dict[str, int] = {}
-        for kind, version, namespace in wanted:
-            path = kind.path(version, namespace)
-            count[path] = count.get(path, 0) + 1
-        for path, number in count.items():
-            if number > self.MANY:
-                self._lists[path] = {item["metadata"]["name"]: item for item in self.client.list_objects(path)}
-
-    def get(self, kind: Kind, version: str, namespace: str | None, name: str) -> Object | None:
-        """Return an object or None."""
-        path = kind.path(version, namespace)
-        if path in self._lists:
-            return self._lists[path].get(name)
-        return self.client.get(kind.path(version, namespace, name))
 
 
 class KubeObject(Resource):
@@ -333,33 +307,6 @@ def rehearse(changes: Sequence[Change]) -> None:
                 change.error = error.at(change.resource.label)
 
 
-#: looks at an object and returns "" when it is as wished, else what it still lacks
-Look = Callable[["Object | None"], str]
-
-
-class Expectation:
-    """One object that is waited for; ``look`` judges it, ``explain`` adds the cause when time is up."""
-
-    def __init__(
-        self,
-        kind: Kind,
-        version: str,
-        namespace: str | None,
-        name: str,
-        look: Look,
-        explain: Callable[[Object | None], str] | None = None,
-    ) -> None:
-        self.kind = kind
-        self.version = version
-        self.namespace = namespace
-        self.name = name
-        self.look = look
-        self.explain = explain
-        self.lacking = "was not looked at"
-        self.last: Object | None = None
-        self.error: SecretopsError | None = None
-
-
 class Action(Resource):
     """Something that is done to an object that exists, each time it is asked for: a sync, a restart."""
 
@@ -373,33 +320,3 @@ class Action(Resource):
 
     def conclude(self) -> None:
         """Record the outcome in `info`, once it is proven. Raises SecretopsError."""
-
-
-def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float) -> list[Expectation]:
-    """Wait until all expectations are met; return those that are not after ``timeout`` seconds, with ``error`` set.
-
-    Many objects of a collection cost one list a round. Rounds start 0.1 s apart and slow down to 2 s. ``look`` may
-    raise SecretopsError to give an object up at once.
-    """
-    deadline = time.monotonic() + timeout
-    pending = list(expectations)
-    pause = 0.1
-    while True:
-        reader = Reader(client)
-        reader.prefetch((one.kind, one.version, one.namespace) for one in pending)
-        for one in pending:
-            one.last = reader.get(one.kind, one.version, one.namespace, one.name)
-            try:
-                one.lacking = one.look(one.last)
-            except SecretopsError as error:
-                one.error, one.lacking = error, error.what
-        pending = [one for one in pending if one.lacking and one.error is None]
-        left = deadline - time.monotonic()
-        if not pending or left <= 0:
-            break
-        time.sleep(min(pause, max(left, 0.01)))
-        pause = min(pause * 1.5, 2)
-    for one in pending:
-        cause = one.explain(one.last) if one.explain else ""
-        one.error = SecretopsError("%s after %g seconds%s" % (one.lacking, timeout, ": " + cause if cause else ""))
-    return [one for one in expectations if one.error is not None]

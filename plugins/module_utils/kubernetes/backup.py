@@ -19,9 +19,11 @@ from .. import private_file
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from . import generator, manifests
-from .apply import MANAGER, Action, Expectation, Reader, applied_by_us, matches, prune
+from .apply import MANAGER, Action, applied_by_us, matches, prune
 from .client import Client, Kind, Missing, NotServed, Object
 from .external_secrets import EXTERNAL_SECRET, GROUP, LIST_DEFAULTS, OPERATOR
+from .reading import Reader
+from .waiting import Expectation
 
 HEADER = "# Saved by secretops.vault_eso: the configuration of External Secrets Operator. It holds no Secret.\n"
 GROUPS = (GROUP, generator.GROUP)

@@ -15,7 +15,8 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -35,6 +36,9 @@ except ImportError:
 RETRY_STATUS = frozenset((429, 502, 503, 504))
 POOL = 16
 PAGE = 500
+#: objects of a kind in a namespace whose events are asked for one by one, and seconds that a list of them holds
+MANY_EVENTS = 5
+EVENTS_LAST = 5
 JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
@@ -134,6 +138,8 @@ class Client:
         self.headers = dict(headers or {})
         self.requests = 0
         self.writes = 0
+        self.watches = 0
+        self._warnings: dict[tuple[str, str], list[Any]] = {}
         self._served: dict[str, list[str]] = {}
         self._plurals: dict[str, set[str]] = {}
         self._lock = threading.Lock()
@@ -162,8 +168,16 @@ class Client:
         return headers
 
     def _send(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, content_type: str, accept: str
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Any,
+        content_type: str,
+        accept: str,
+        stream: float = 0,
     ) -> Any:
+        """Send one request; with ``stream``, the seconds that it may last, its answer is left to be read in parts."""
         url = self.host + path + ("?" + urlencode(query) if query else "")
         with self._lock:
             self.requests += 1
@@ -174,8 +188,9 @@ class Client:
                 url,
                 body=None if body is None else json.dumps(body).encode(),
                 headers=self._headers(content_type if body is not None else "", accept),
-                timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=self.timeout),
+                timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=stream + 10 if stream else self.timeout),
                 retries=False,
+                preload_content=not stream,
             )
         except urllib3.exceptions.SSLError as error:
             raise self._certificate_problem(str(error)) from error
@@ -262,15 +277,16 @@ class Client:
             break
         if answer.status < 300:
             return dict(json.loads(answer.data or b"{}"))
+        if answer.status == 404 and missing_ok:
+            return None
+        raise self._refusal(answer, method, path)
+
+    def _refusal(self, answer: Any, method: str, path: str) -> KubernetesError:
         try:
             status = json.loads(answer.data)
         except ValueError:
             status = {"message": answer.data.decode(errors="replace")}
-        if not isinstance(status, dict):
-            status = {}
-        if answer.status == 404 and missing_ok:
-            return None
-        raise self._error(answer.status, method, path, status)
+        return self._error(answer.status, method, path, status if isinstance(status, dict) else {})
 
     def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
         text = " ".join(str(status.get("message") or "status %d" % code).split())[:600]
@@ -343,6 +359,10 @@ class Client:
 
     def list_objects(self, path: str, query: Mapping[str, Any] | None = None) -> list[Object]:
         """Return all objects of a collection, page by page; [] when its namespace does not exist."""
+        return self.collection(path, query)[0]
+
+    def collection(self, path: str, query: Mapping[str, Any] | None = None) -> tuple[list[Object], str]:
+        """Return all objects of a collection, and the resource version that a watch goes on from."""
         found: list[Object] = []
         token = ""
         while True:
@@ -358,7 +378,20 @@ class Client:
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
-                return found
+                return found, str((page.get("metadata") or {}).get("resourceVersion") or "")
+
+    def watch(self, path: str, version: str, seconds: float) -> Stream:
+        """Return the changes of a collection since a resource version, for some seconds. ``GET ...?watch=true``.
+
+        Raises Forbidden, KubernetesError; an expired version is a 410, here or as an event of the type ERROR.
+        """
+        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": max(1, int(seconds))}
+        answer = self._send("GET", path, query, None, JSON, JSON, stream=max(1, int(seconds)))
+        with self._lock:
+            self.watches += 1
+        if answer.status >= 300:
+            raise self._refusal(answer, "GET", path)
+        return Stream(answer)
 
     def apply(self, path: str, manifest: Object, manager: str, force: bool = False, dry_run: bool = False) -> Object:
         """Write an object by server-side apply and return it. Raises Conflict when others own its fields."""
@@ -432,14 +465,56 @@ class Client:
         )
 
     def last_warning(self, namespace: str, kind: str, name: str) -> str:
-        """Return the text of the newest Warning event about an object, "" without one (or without the right to see)."""
-        selector = "involvedObject.kind=%s,involvedObject.name=%s,type=Warning" % (kind, name)
+        """Return the text of the newest Warning event about an object, "" without one (or without the right to see).
+
+        Once many are asked for, one list answers for all objects of a kind in a namespace.
+        """
+        known = self._warnings.setdefault((namespace, kind), [0, 0.0, {}])
+        known[0] += 1
+        if known[0] > MANY_EVENTS:
+            if time.monotonic() - known[1] > EVENTS_LAST:
+                known[1:] = [time.monotonic(), self._events(namespace, "involvedObject.kind=%s" % kind)]
+            return str(known[2].get(name) or "")
+        return self._events(namespace, "involvedObject.kind=%s,involvedObject.name=%s" % (kind, name)).get(name, "")
+
+    def _events(self, namespace: str, selector: str) -> dict[str, str]:
+        """Return the texts of the newest Warning events by the names of the objects that they are about."""
         try:
-            events = self.list_objects(EVENT.path("v1", namespace), {"fieldSelector": selector})
+            events = self.list_objects(EVENT.path("v1", namespace), {"fieldSelector": selector + ",type=Warning"})
         except Forbidden:
-            return ""
-        newest = sorted(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-        return " ".join(str(newest[-1].get("message") or "").split())[:400] if newest else ""
+            return {}
+        events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+        texts = {}
+        for event in events:
+            name = str((event.get("involvedObject") or {}).get("name"))
+            texts[name] = " ".join(str(event.get("message") or "").split())[:400]
+        return texts
+
+
+class Stream:
+    """The events of a watch as they come: type and object."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[tuple[str, Object]]:
+        rest = b""
+        try:
+            for part in self._answer.stream():
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        event = json.loads(line)
+                        yield str(event.get("type")), dict(event.get("object") or {})
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+            # cut off, or closed from here: whoever watches goes on with a new one
+            return
+
+    def close(self) -> None:
+        """End it, from any thread."""
+        with suppress(OSError, ValueError, RuntimeError):
+            # older versions of the library cannot: the server ends it then
+            getattr(self._answer, "shutdown", lambda: None)()
 
 
 def env(*names: str) -> str | None:

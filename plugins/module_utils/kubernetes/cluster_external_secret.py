@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidInput
-from .apply import Expectation, KubeObject, condition, matches, prune
+from .apply import KubeObject, condition, matches, prune
 from .client import Client, Object
 from .external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
@@ -27,6 +27,7 @@ from .external_secrets import (
     manifest_names,
     synced,
 )
+from .waiting import Expectation
 
 OPTIONS = ("external_secret_name", "external_secret_metadata", "namespace_selectors", "namespaces", "refresh_time")
 

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput
-from .apply import Expectation, KubeObject, condition, prune
+from .apply import KubeObject, condition, prune
 from .client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, NotServed, Object
+from .waiting import Expectation
 
 OPERATOR = "External Secrets Operator"
 GROUP = "external-secrets.io"

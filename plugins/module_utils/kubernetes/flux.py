@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
-from .apply import Action, Expectation, condition, wait_for
+from .apply import Action, condition
 from .client import Client, Kind, Object
+from .waiting import Expectation, wait_for
 
 PROVIDER = "Flux"
 REQUESTED = "reconcile.fluxcd.io/requestedAt"

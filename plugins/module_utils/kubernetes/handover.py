@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from . import generator
-from .apply import MANAGER, Reader, applied_by_us, managers
+from .apply import MANAGER, applied_by_us, managers
 from .client import Client, Kind, NotServed, Object
 from .external_secrets import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE
+from .reading import Reader
 
 FLUX = "kustomize-controller"
 #: what Flux writes on what it applies

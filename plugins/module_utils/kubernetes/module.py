@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Callable
 
 from ..errors import InvalidInput, SecretopsError
 from ..module import Module
-from ..reconcile import DELETE, Report, Resource, apply, plan
-from .apply import Action, Expectation, KubeObject, applied_by_us, rehearse, wait_for
+from ..reconcile import DELETE, Change, Report, Resource, apply, plan
+from .apply import Action, KubeObject, applied_by_us, rehearse
 from .client import KUBERNETES_ERROR, Client, Kind, connect
+from .waiting import Expectation, wait_for
 
 CONNECTION_SPEC: dict[str, Any] = {
     "kubeconfig": {"type": "path"},
@@ -204,9 +206,15 @@ class ActionModule(KubernetesModule):
                 if reason:
                     error = SecretopsError("%s. %s" % (error, reason))
                 change.error = error.at(change.resource.label)
-            for change in done.values():
-                try:
-                    change.resource.conclude()  # type: ignore[attr-defined]
-                except SecretopsError as error:
-                    change.error = error.at(change.resource.label)
-        self.finish(report)
+            with ThreadPoolExecutor(max_workers=max(self.params["workers"], 1)) as pool:
+                list(pool.map(conclude, done.values()))
+        sent = {"total": client.requests, "writes": client.writes, "watches": client.watches}
+        self.finish(report, requests=sent)
+
+
+def conclude(change: Change) -> None:
+    """Let an action record its outcome; what it finds wrong becomes the change's error."""
+    try:
+        change.resource.conclude()  # type: ignore[attr-defined]
+    except SecretopsError as error:
+        change.error = error.at(change.resource.label)

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
-from .apply import Action, Expectation, condition
+from .apply import Action, condition
 from .client import Client, Kind, Missing, Object
+from .waiting import Expectation
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 MANAGER = "secretops.vault_eso.rollout"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Force ExternalSecrets to be synced, and prove that they were.
+"""Force ExternalSecrets and PushSecrets to be synced, and prove that they were.
 
 The operator does not record which version of a Vault secret it has read. The proof is that its status was written after
 the force and for what it was forced with; stronger: that the bytes in the Secret are the wanted ones, compared here by
@@ -14,30 +14,42 @@ import base64
 import hashlib
 import hmac
 import secrets
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, ClassVar
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
-from .apply import Action, Expectation, Reader, condition
+from .apply import Action, condition
 from .client import SECRET, Client, Forbidden, Kind, Missing, Object
 from .cluster_external_secret import Children, provided
 from .external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
+    PUSH_SECRET,
     SYNCED,
     cause,
     frozen,
     synced_generation,
     target_name,
 )
+from .reading import Reader
+from .waiting import Expectation
 
 #: another manager than that of declarations, so that an annotation left behind is nobody's drift
 MANAGER = "secretops.vault_eso.sync"
 ANNOTATION = "force-sync"
 #: the operator hands it down to the ExternalSecrets of a ClusterExternalSecret
 CLUSTER_ANNOTATION = "external-secrets.io/force-sync"
+#: the operator's label on the Secrets that it writes
+MANAGED = "reconcile.external-secrets.io/managed"
+#: begins the proof of a version of a key in Vault, for an ExternalSecret
+Prover = Callable[[Object, str, int], Any]
+#: the same for a PushSecret
+PushProver = Callable[[Object], Any]
+#: the reason of a PushSecret's Ready condition once it was pushed
+PUSHED = "Synced"
 
 
 def digests(secret: Mapping[str, Any] | None) -> dict[str, str]:
@@ -53,8 +65,8 @@ def changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[st
     return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
 
 
-def unproven(current: Mapping[str, Any], old: str) -> str:
-    """Return "" when an ExternalSecret was synced after its status was ``old``, else what is lacking.
+def unproven(current: Mapping[str, Any], old: str, reason: str = SYNCED) -> str:
+    """Return "" when an object was synced after its status was ``old``, with a reason, else what is lacking.
 
     Raises SecretopsError when waiting is in vain.
     """
@@ -66,7 +78,7 @@ def unproven(current: Mapping[str, Any], old: str) -> str:
         return "was not synced (%s)" % ": ".join(str(entry[name]) for name in ("reason", "message") if entry.get(name))
     if version == old or synced_generation(current) != current["metadata"].get("generation"):
         return "was not synced (its status is still the one from before)"
-    if entry.get("reason") != SYNCED:
+    if entry.get("reason") != reason:
         raise SecretopsError(
             "was not synced: %s, the secret is missing in Vault" % entry.get("reason"),
             remedy="check the keys in its data and data_from",
@@ -84,15 +96,53 @@ def unexpected(target: str, held: Mapping[str, str], item: Mapping[str, Any]) ->
     return 'the Secret "%s" holds another value than expected in %s' % (target, ", ".join(other)) if other else ""
 
 
+class Shelf:
+    """What Secrets hold, as digests by key; of many in a namespace by one list. Shared by the syncs of a run."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._lock = threading.Lock()
+        self._wanted: list[tuple[Kind, str, str | None]] = []
+        self._before = self._reader()
+        self._after: Reader | None = None
+
+    def _reader(self) -> Reader:
+        return Reader(self.client, {"labelSelector": MANAGED + "=true"}, digests)
+
+    def expect(self, namespaces: Sequence[str | None]) -> None:
+        """Say in which namespaces Secrets will be asked for, one entry for each Secret."""
+        self._wanted += [(SECRET, "v1", namespace) for namespace in namespaces]
+        self._before.prefetch(self._wanted)
+
+    def before(self, namespace: str | None, name: str) -> dict[str, str]:
+        """Return what a Secret held at the beginning, {} for a missing one. Raises Forbidden."""
+        return self._before.get(SECRET, "v1", namespace, name) or {}
+
+    def after(self, namespace: str | None, name: str) -> dict[str, str]:
+        """Return what a Secret holds after all syncs. Raises Forbidden."""
+        with self._lock:
+            if self._after is None:
+                self._after = self._reader()
+                self._after.prefetch(self._wanted)
+        return self._after.get(SECRET, "v1", namespace, name) or {}
+
+    def now(self, namespace: str | None, name: str) -> dict[str, str]:
+        """Return what a Secret holds now. Raises Forbidden."""
+        return digests(self.client.get(SECRET.path("v1", namespace, name)))
+
+
 class Forced(Action):
     """One forced sync, of an ExternalSecret or of all those of a ClusterExternalSecret."""
 
     api: ClassVar[Kind]
     annotation: ClassVar[str] = ANNOTATION
 
-    def __init__(self, client: Client, reader: Reader, version: str, item: Mapping[str, Any], name: str) -> None:
+    def __init__(
+        self, client: Client, reader: Reader, shelf: Shelf, version: str, item: Mapping[str, Any], name: str
+    ) -> None:
         self.client = client
         self.reader = reader
+        self.shelf = shelf
         self.version = version
         self.item = item
         self.namespace: str | None = item.get("namespace") if self.api.namespaced else None
@@ -115,10 +165,12 @@ class Forced(Action):
                 remedy="give it a refresh interval, or the refresh policy OnChange",
             )
 
-    def held(self, namespace: str | None, target: str) -> dict[str, str] | None:
+    def held(
+        self, look: Callable[[str | None, str], dict[str, str]], namespace: str | None, target: str
+    ) -> dict[str, str] | None:
         """Return the digests of a Secret's values, None with a warning when it may not be read."""
         try:
-            return digests(self.client.get(SECRET.path("v1", namespace, target)))
+            return look(namespace, target)
         except Forbidden as error:
             if self.item.get("expect_keys") or self.item.get("expect_sha256"):
                 raise
@@ -131,7 +183,7 @@ class Forced(Action):
         """Return what a Secret lacks of what is expected, "" for nothing."""
         if not self.item.get("expect_keys") and not self.item.get("expect_sha256"):
             return ""
-        return unexpected(target, self.held(namespace, target) or {}, self.item)
+        return unexpected(target, self.held(self.shelf.now, namespace, target) or {}, self.item)
 
     def force(self, dry_run: bool) -> Object:
         """Change the annotation."""
@@ -167,16 +219,17 @@ class Sync(Forced):
         self,
         client: Client,
         reader: Reader,
+        shelf: Shelf,
         version: str,
         item: Mapping[str, Any],
-        prover: Callable[[Object, str, int], Any] | None = None,
+        prover: Prover | None = None,
     ) -> None:
         self.prover = prover
         self.proofs: list[Any] = []
         self.before: dict[str, str] | None = None
         self.old = ""
         self.target = ""
-        super().__init__(client, reader, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+        super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
 
     def check(self) -> None:
         if not self.namespace:
@@ -188,7 +241,7 @@ class Sync(Forced):
         current = self.current()
         self.refuse_frozen(current.get("spec") or {})
         self.target = target_name(current)
-        self.before = self.held(self.namespace, self.target)
+        self.before = self.held(self.shelf.before, self.namespace, self.target)
         self.proofs = [
             self.prover(current, key, int(version))
             for key, version in sorted((self.item.get("expect_versions") or {}).items())
@@ -223,7 +276,7 @@ class Sync(Forced):
         return lacking
 
     def conclude(self) -> None:
-        after = self.held(self.namespace, self.target) if self.before is not None else None
+        after = self.held(self.shelf.after, self.namespace, self.target) if self.before is not None else None
         if after is not None and self.before is not None:
             self.info.update(keys=sorted(after), changed_keys=changed_keys(self.before, after))
         for proof in self.proofs:
@@ -240,14 +293,20 @@ class ClusterSync(Forced):
     annotation = CLUSTER_ANNOTATION
 
     def __init__(
-        self, client: Client, reader: Reader, children: Children, version: str, item: Mapping[str, Any]
+        self,
+        client: Client,
+        reader: Reader,
+        shelf: Shelf,
+        children: Children,
+        version: str,
+        item: Mapping[str, Any],
     ) -> None:
         self.children = children
         self.before: dict[str, dict[str, str] | None] = {}
         self.old: dict[str, str] = {}
         self.targets: dict[str, str] = {}
         self.late: Object | None = None
-        super().__init__(client, reader, version, item, item["name"])
+        super().__init__(client, reader, shelf, version, item, item["name"])
 
     def check(self) -> None:
         if self.item.get("namespace"):
@@ -263,7 +322,7 @@ class ClusterSync(Forced):
         for one in self.children.of(current):
             namespace = one["metadata"]["namespace"]
             self.old[namespace] = str((one.get("status") or {}).get("syncedResourceVersion") or "")
-            self.before[namespace] = self.held(namespace, target_name(one))
+            self.before[namespace] = self.held(self.shelf.before, namespace, target_name(one))
         return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
 
     def write(self, change: Change) -> None:
@@ -301,32 +360,109 @@ class ClusterSync(Forced):
     def conclude(self) -> None:
         changed = {}
         for namespace in self.info.get("namespaces", []):
-            after, before = self.held(namespace, self.targets[namespace]), self.before.get(namespace, {})
+            after, before = (
+                self.held(self.shelf.after, namespace, self.targets[namespace]),
+                self.before.get(namespace, {}),
+            )
             if after is not None and before is not None:
                 changed[namespace] = changed_keys(before, after)
         self.info["changed_keys"] = changed
 
 
+class PushSync(Forced):
+    """One forced push of a PushSecret. ``prover`` begins the proof that the values are in Vault."""
+
+    kind = PUSH_SECRET.name
+    api = PUSH_SECRET
+
+    def __init__(
+        self,
+        client: Client,
+        reader: Reader,
+        shelf: Shelf,
+        version: str,
+        item: Mapping[str, Any],
+        prover: PushProver | None = None,
+    ) -> None:
+        self.prover = prover
+        self.proof: Any = None
+        self.old = ""
+        super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+
+    def check(self) -> None:
+        if not self.namespace:
+            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+        given = [name for name in ("expect_keys", "expect_sha256", "expect_versions") if self.item.get(name)]
+        if given:
+            raise InvalidInput(
+                "a PushSecret fills no Secret, so %s says nothing" % " and ".join(given),
+                remedy='remove it; with "vault" what was pushed is compared with what Vault holds',
+            )
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self.current()
+        if self.prover is not None:
+            self.proof = self.prover(current)
+        return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
+
+    def write(self, change: Change) -> None:
+        try:
+            answer = self.force(dry_run=False)
+        except Missing as error:
+            raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
+        self.old = str((answer.get("status") or {}).get("syncedResourceVersion") or "")
+
+    def expectation(self) -> Expectation:
+        def explain(current: Object | None) -> str:
+            return cause(self.client, self.api.name, current)
+
+        return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
+
+    def _look(self, current: Object | None) -> str:
+        current = self.refuse_foreign(current)
+        lacking = unproven(current, self.old, PUSHED)
+        if not lacking:
+            status = current.get("status") or {}
+            self.info.update(
+                refresh_time=status.get("refreshTime"),
+                synced_resource_version=status.get("syncedResourceVersion"),
+                reason=condition(current).get("reason"),
+            )
+        return lacking
+
+    def conclude(self) -> None:
+        if self.proof is not None:
+            self.info["versions"] = self.proof.confirm()
+
+
+KINDS = {kind.name: kind for kind in (EXTERNAL_SECRET, CLUSTER_EXTERNAL_SECRET, PUSH_SECRET)}
+
+
 def syncs(
     client: Client,
-    reader: Reader,
     items: Sequence[Mapping[str, Any]],
     api_version: str | None = None,
-    prover: Callable[[Object, str, int], Any] | None = None,
+    prover: Prover | None = None,
+    push_prover: PushProver | None = None,
 ) -> list[Forced]:
     """Return the forced syncs for entries, with what they read prefetched where they are many."""
+    reader, shelf = Reader(client), Shelf(client)
     versions: dict[str, str] = {}
     forced: list[Forced] = []
     children = None
     for item in items:
-        cluster = item["kind"] == CLUSTER_EXTERNAL_SECRET.name
-        kind = CLUSTER_EXTERNAL_SECRET if cluster else EXTERNAL_SECRET
+        kind = KINDS[item["kind"]]
         if kind.name not in versions:
-            versions[kind.name] = client.version_of(kind, api_version)
-        if cluster:
+            # no version serves all kinds: a wish is for those that have several
+            versions[kind.name] = client.version_of(kind, api_version if len(kind.versions) > 1 else None)
+        version = versions[kind.name]
+        if kind is CLUSTER_EXTERNAL_SECRET:
             children = children or Children(client)
-            forced.append(ClusterSync(client, reader, children, versions[kind.name], item))
+            forced.append(ClusterSync(client, reader, shelf, children, version, item))
+        elif kind is PUSH_SECRET:
+            forced.append(PushSync(client, reader, shelf, version, item, push_prover))
         else:
-            forced.append(Sync(client, reader, versions[kind.name], item, prover))
+            forced.append(Sync(client, reader, shelf, version, item, prover))
     reader.prefetch((one.api, one.version, one.namespace) for one in forced)
+    shelf.expect([one.namespace for one in forced if isinstance(one, Sync)])
     return forced
