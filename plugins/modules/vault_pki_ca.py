@@ -177,6 +177,116 @@ options:
       aia_path:
         description: Address of the mount for unencrypted downloads of certificates and lists.
         type: str
+  tidy: &tidy
+    description: What the server clears up by itself, and how often. What is not given stays as it is.
+    type: dict
+    suboptions:
+      enabled:
+        description: Whether it clears up by itself. At least one of the C(tidy_) options must be set then.
+        type: bool
+      interval_duration:
+        description: How often, a duration.
+        type: str
+      tidy_cert_store:
+        description: Whether expired certificates are removed.
+        type: bool
+      tidy_revoked_certs:
+        description: Whether revoked certificates are removed when they have expired.
+        type: bool
+      tidy_invalid_certs:
+        description: Whether entries that are no certificates are removed (OpenBao).
+        type: bool
+      tidy_revoked_cert_issuer_associations:
+        description: Whether revoked certificates without issuer are joined with theirs.
+        type: bool
+      tidy_expired_issuers:
+        description: Whether expired issuers are removed.
+        type: bool
+      tidy_move_legacy_ca_bundle:
+        description: Whether the store of versions before 1.11 is moved away.
+        type: bool
+      tidy_acme:
+        description: Whether expired ACME accounts, orders and authorizations are removed.
+        type: bool
+      safety_buffer:
+        description: How long certificates stay after their expiry, a duration.
+        type: str
+      revoked_safety_buffer:
+        description: How long revoked certificates stay after their expiry, a duration (OpenBao).
+        type: str
+      issuer_safety_buffer:
+        description: How long issuers stay after their expiry, a duration.
+        type: str
+      acme_account_safety_buffer:
+        description: How long ACME accounts stay without orders, a duration.
+        type: str
+      pause_duration:
+        description: Pause between two certificates, a duration, so that others get their turn.
+        type: str
+      page_size:
+        description: How many certificates are listed at once (OpenBao).
+        type: int
+      maintain_stored_certificate_counts:
+        description: Whether the numbers of certificates are kept.
+        type: bool
+      publish_stored_certificate_count_metrics:
+        description: Whether these numbers are among the metrics.
+        type: bool
+  issuer: &issuer
+    description: Settings of the authority's own issuer. What is not given stays as it is.
+    type: dict
+    suboptions:
+      leaf_not_after_behavior: &leaf_not_after_behavior
+        description: What becomes of a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
+        type: str
+        choices: [err, truncate, permit, always_enforce_err]
+      usage: &usage
+        description: What the issuer may be used for, all of it; V(read-only) is always among it.
+        type: list
+        elements: str
+        choices: [read-only, issuing-certificates, crl-signing, ocsp-signing]
+      manual_chain: &manual_chain
+        description: Names or ids of the issuers that make up the chain, from this issuer up; an empty list lets the server build it.
+        type: list
+        elements: str
+      revocation_signature_algorithm: &revocation_signature_algorithm
+        description: Algorithm by which revocation lists are signed, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
+        type: str
+      issuing_certificates: &issuing_certificates
+        description: Addresses of the issuer's certificate instead of those in O(urls). C({mount}) is replaced.
+        type: list
+        elements: str
+      crl_distribution_points: &crl_distribution_points
+        description: Addresses of the revocation list instead of those in O(urls). C({mount}) is replaced.
+        type: list
+        elements: str
+      ocsp_servers: &ocsp_servers
+        description: Addresses of OCSP servers instead of those in O(urls). C({mount}) is replaced.
+        type: list
+        elements: str
+      enable_aia_url_templating: &enable_aia_url_templating
+        description: Whether the server replaces its own templates in these addresses.
+        type: bool
+  issuers: &issuers
+    description: Settings of further issuers of the mount, such as those of before or of an imported chain. What is not given stays as it is.
+    type: list
+    elements: dict
+    suboptions:
+      ref:
+        description: Name or id of the issuer.
+        type: str
+        required: true
+      issuer_name:
+        description: Name that the issuer is to have.
+        type: str
+      leaf_not_after_behavior: *leaf_not_after_behavior
+      usage: *usage
+      manual_chain: *manual_chain
+      revocation_signature_algorithm: *revocation_signature_algorithm
+      issuing_certificates: *issuing_certificates
+      crl_distribution_points: *crl_distribution_points
+      ocsp_servers: *ocsp_servers
+      enable_aia_url_templating: *enable_aia_url_templating
   authorities:
     description: Many authorities. One that signs another is made before it, in whatever order they are given. Excludes O(mount).
     type: list
@@ -214,6 +324,9 @@ options:
       urls: *urls
       crl: *crl
       cluster: *cluster
+      tidy: *tidy
+      issuer: *issuer
+      issuers: *issuers
       state:
         description: Whether this authority is to exist; by default the module's O(state).
         type: str
@@ -243,6 +356,13 @@ EXAMPLES = r"""
         crl:
           expiry: 72h
           auto_rebuild: true
+        tidy:
+          enabled: true
+          interval_duration: 24h
+          tidy_cert_store: true
+          tidy_revoked_certs: true
+        issuer:
+          leaf_not_after_behavior: truncate
 
 - name: Ask for a certificate signing request
   secretops.vault_eso.vault_pki_ca:

@@ -16,6 +16,7 @@ description:
   - One that the server would grant so short a life that the next run had to replace it is revoked at once, and the module fails.
   - The key is in no output. The files are proven to be writable before a certificate is issued, and issuing is never repeated blindly.
   - A certificate that is replaced is not revoked, as it may be in use until the service that has it is reloaded.
+  - A role with C(generate_lease) gives a warning, since the server revokes such a certificate together with the token that asked for it.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault

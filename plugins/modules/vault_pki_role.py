@@ -147,7 +147,10 @@ options:
     description: Whether certificates are not stored, so that they can be neither listed nor revoked.
     type: bool
   generate_lease: &generate_lease
-    description: Whether certificates have leases.
+    description:
+      - Whether certificates have leases.
+      - The server revokes a certificate with a lease together with the token that asked for it. The modules of a play ask with a token that is
+        revoked when they or the play end, so a role for M(secretops.vault_eso.vault_pki_certificate) goes without.
     type: bool
   basic_constraints_valid_for_non_ca: &basic_constraints_valid_for_non_ca
     description: Whether certificates say that they are no authority's.

@@ -188,6 +188,99 @@ def test_an_interrupted_intermediate_is_completed(ca: Run, openbao: VaultServer,
     assert not ca(**wanted, key_type="ec").changed
 
 
+def test_what_is_cleared_up(ca: Run, openbao: VaultServer, mount: str) -> None:
+    client = openbao.client()
+    wanted: dict[str, Any] = {"mount": f"{mount}-a", "common_name": "Root", "key_type": "ec", "ttl": "8760h"}
+    idle = ca(**wanted, tidy={"enabled": True}, check=True)
+    assert '"tidy" is enabled, and nothing is to be cleared up; set one of tidy_cert_store' in idle.msg
+    wanted["tidy"] = {"enabled": True, "tidy_cert_store": True, "interval_duration": "1d", "pause_duration": "1s"}
+    assert ca(**wanted, check=True).changed
+    made = ca(**wanted)
+    assert made.changed, made.msg
+    found = client.read(f"{mount}-a/config/auto-tidy")["data"]
+    assert (found["enabled"], found["tidy_cert_store"], found["interval_duration"]) == (True, True, 86400)
+    wanted["tidy"].update(interval_duration="24h", safety_buffer="72h", tidy_acme=False)
+    assert not ca(**wanted).changed
+    wanted["tidy"] = {"tidy_revoked_certs": True, "safety_buffer": "48h"}
+    changed = ca(**wanted, diff=True)
+    assert changed["results"][0]["fields"] == ["tidy.safety_buffer", "tidy.tidy_revoked_certs"]
+    assert "tidy.safety_buffer: 259200" in changed["diff"][0]["before"]
+    found = client.read(f"{mount}-a/config/auto-tidy")["data"]
+    assert (found["enabled"], found["tidy_cert_store"], found["safety_buffer"]) == (True, True, 172800)
+    assert ca(**{**wanted, "tidy": {"enabled": False}}).changed
+    other = "revoked_safety_buffer" if "revoked_safety_buffer" not in found else ""
+    if other:
+        assert f'this server knows no "tidy.{other}"' in ca(**{**wanted, "tidy": {other: "1h"}}).msg
+    assert '"soon" is not a duration' in ca(**{**wanted, "tidy": {"interval_duration": "soon"}}).msg
+
+
+def test_settings_of_each_issuer(ca: Run, openbao: VaultServer, mount: str) -> None:
+    client = openbao.client()
+    wanted: dict[str, Any] = {"mount": f"{mount}-a", "common_name": "Root", "issuer_name": "root-2", "ttl": "8760h"}
+    wanted["key_type"] = "ec"
+    wanted["issuer"] = {
+        "leaf_not_after_behavior": "truncate",
+        "usage": ["issuing-certificates", "crl-signing"],
+        "issuing_certificates": ["https://vault.example.com/v1/{mount}/ca"],
+    }
+    assert ca(**wanted, check=True).changed
+    made = ca(**wanted)
+    assert made.changed, made.msg
+    found = client.read(f"{mount}-a/issuer/root-2")["data"]
+    assert found["leaf_not_after_behavior"] == "truncate"
+    assert found["usage"] == "crl-signing,issuing-certificates,read-only"
+    assert found["issuing_certificates"] == [f"https://vault.example.com/v1/{mount}-a/ca"]
+    assert not ca(**wanted).changed
+
+    # the root of before, still in the mount
+    before = client.write_data(
+        f"{mount}-a/root/generate/internal", data={"common_name": "Old", "key_type": "ec", "ttl": "100h"}
+    )["data"]["issuer_id"]
+    wanted["issuers"] = [{"ref": before, "issuer_name": "root-1", "usage": ["crl-signing"]}]
+    planned = ca(**wanted, check=True, diff=True)
+    assert planned["results"][0]["fields"] == [f"issuers.{before}.issuer_name", f"issuers.{before}.usage"]
+    assert ca(**wanted).changed
+    old = client.read(f"{mount}-a/issuer/root-1")["data"]
+    assert (old["issuer_id"], old["usage"]) == (before, "crl-signing,read-only")
+    assert not ca(**wanted).changed
+    wanted["issuers"] = [{"ref": "root-1", "usage": ["read-only"], "leaf_not_after_behavior": "permit"}]
+    changed = ca(**wanted)
+    assert changed["results"][0]["fields"] == ["issuers.root-1.leaf_not_after_behavior", "issuers.root-1.usage"]
+    assert not ca(**wanted).changed
+
+    chained = {**wanted, "issuer": {"manual_chain": ["root-2"]}}
+    assert ca(**chained)["results"][0]["fields"] == ["issuer.manual_chain"]
+    assert client.read(f"{mount}-a/issuer/root-2")["data"]["manual_chain"] == [made["issuer_id"]]
+    assert not ca(**chained).changed
+    assert not ca(**{**chained, "issuer": {"manual_chain": [made["issuer_id"]]}}).changed
+    nobody = ca(**{**chained, "issuer": {"manual_chain": ["nobody"]}})
+    assert 'there is no issuer "nobody"; correct "manual_chain"' in nobody.msg
+    assert 'there is no issuer "nobody"' in ca(**{**chained, "issuers": [{"ref": "nobody"}]}).msg
+    alone = {"mount": f"{mount}-b", "common_name": "Alone", "key_type": "ec", "issuer_name": "first"}
+    assert ca(**alone).changed
+    renamed = ca(**{**alone, "issuer_name": "second", "issuer": {"manual_chain": ["second"]}})
+    assert renamed["results"][0]["fields"] == ["issuer.manual_chain", "issuer_name"], renamed.msg
+    twice = ca(**{**chained, "issuers": [{"ref": "root-1"}, {"ref": "root-1"}]})
+    assert '"issuers" names one twice' in twice.msg
+
+
+def test_a_request_has_no_settings_yet(ca: Run, openbao: VaultServer, mount: str) -> None:
+    wanted: dict[str, Any] = {"mount": f"{mount}-c", "type": "intermediate", "common_name": "Outside", "key_type": "ec"}
+    wanted.update(issuer={"leaf_not_after_behavior": "permit"}, tidy={"enabled": True, "tidy_cert_store": True})
+    asked = ca(**wanted)
+    assert asked.changed, asked.msg
+    assert not ca(**wanted).changed, "until it is signed there is nothing to set"
+    client = openbao.client()
+    assert ca(mount=f"{mount}-a", common_name="External", key_type="ec", ttl="8760h").changed
+    signed = client.write_data(
+        f"{mount}-a/root/sign-intermediate", data={"csr": asked["csr"], "common_name": "Outside", "ttl": "24h"}
+    )["data"]
+    taken = ca(**wanted, certificate="\n".join([signed["certificate"], signed["issuing_ca"]]))
+    assert taken.changed, taken.msg
+    assert client.read(f"{mount}-c/issuer/{taken['issuer_id']}")["data"]["leaf_not_after_behavior"] == "permit"
+    assert not ca(**wanted).changed
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

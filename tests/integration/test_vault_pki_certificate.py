@@ -221,3 +221,28 @@ def test_list_and_bad_input(certificate: Run, openbao: VaultServer, mount: str, 
         assert refused.failed and message in refused.msg, (message, refused.msg)
     assert stored(openbao, mount) == before
     assert certificate(**item("x", mount="nowhere-at-all"), check=True).changed
+
+
+def test_a_certificate_that_ends_with_the_token(
+    certificate: Run, openbao: VaultServer, mount: str, files: dict[str, str]
+) -> None:
+    client = openbao.client()
+    role = {"allow_any_name": True, "key_type": "ec", "max_ttl": "240h", "generate_lease": True}
+    client.write_data(f"{mount}/roles/leased", data=role)
+    wanted: dict[str, Any] = {**files, "role": "leased", "common_name": "shop.example.com"}
+    said = 'the role "leased" has generate_lease, so the server revokes the certificate together with the token'
+    assert said in str(certificate(**wanted, check=True).get("warnings"))
+
+    rules = f'path "{mount}/issue/leased" {{ capabilities = ["update"] }}\n'
+    client.sys.create_or_update_policy(mount, rules + f'path "{mount}/issuers" {{ capabilities = ["list"] }}')
+    token = client.auth.token.create(policies=[mount], no_parent=True)["auth"]["client_token"]
+    made = certificate(**wanted, token=token)
+    assert made.changed, made.msg
+    assert said in str(made.get("warnings")), "told by the answer, where the token may not read the role"
+    assert said in str(certificate(**wanted).get("warnings")), "and of a certificate that stands"
+    client.auth.token.revoke(token)
+    deadline = datetime.datetime.now() + datetime.timedelta(seconds=20)
+    while not revoked(openbao, mount, made["serial_number"]) and datetime.datetime.now() < deadline:
+        pass
+    assert revoked(openbao, mount, made["serial_number"]), "the server does what the warning says"
+    client.sys.delete_policy(mount)

@@ -76,7 +76,37 @@ CRL: dict[str, normalise.Normaliser] = {
     "allow_expired_cert_revocation": normalise.boolean,
 }
 CLUSTER: dict[str, normalise.Normaliser] = {"path": normalise.scalar, "aia_path": normalise.scalar}
-GROUPS = {"urls": URLS, "crl": CRL, "cluster": CLUSTER}
+TIDY_WHAT = (
+    *("tidy_cert_store", "tidy_revoked_certs", "tidy_invalid_certs", "tidy_revoked_cert_issuer_associations"),
+    *("tidy_expired_issuers", "tidy_move_legacy_ca_bundle", "tidy_acme"),
+)
+TIDY: dict[str, normalise.Normaliser] = {
+    **dict.fromkeys(("enabled", "maintain_stored_certificate_counts", *TIDY_WHAT), normalise.boolean),
+    "publish_stored_certificate_count_metrics": normalise.boolean,
+    **dict.fromkeys(("interval_duration", "safety_buffer", "issuer_safety_buffer"), normalise.seconds),
+    **dict.fromkeys(("revoked_safety_buffer", "acme_account_safety_buffer", "pause_duration"), normalise.seconds),
+    "page_size": normalise.integer,
+}
+GROUPS = {"urls": URLS, "crl": CRL, "cluster": CLUSTER, "tidy": TIDY}
+#: where a group stands below ``config``, when not under its own name
+PLACES = {"tidy": "auto-tidy"}
+
+
+def issuer_usage(value: Any) -> list[str]:
+    """Return what an issuer may do; reading is always among it."""
+    return sorted({*normalise.strings(value), "read-only"})
+
+
+#: settings of one issuer
+ISSUER: dict[str, normalise.Normaliser] = {
+    "leaf_not_after_behavior": lambda value: normalise.scalar(value) or "err",
+    "usage": issuer_usage,
+    # its order is that of the chain
+    "manual_chain": normalise.strings,
+    "revocation_signature_algorithm": lambda value: normalise.scalar(value).lower(),
+    **dict.fromkeys(("issuing_certificates", "crl_distribution_points", "ocsp_servers"), normalise.string_set),
+    "enable_aia_url_templating": normalise.boolean,
+}
 
 
 def check_key(key_type: str | None, key_bits: int | None) -> None:
@@ -237,7 +267,11 @@ class Authority(Inside):
 
     kind = "PKI CA"
     holds_data = True
-    fields = {"%s.%s" % (group, name): function for group, table in GROUPS.items() for name, function in table.items()}
+    fields = {
+        "%s.%s" % (group, name): function
+        for group, table in {**GROUPS, "issuer": ISSUER}.items()
+        for name, function in table.items()
+    }
 
     def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
         self.item = item
@@ -246,6 +280,9 @@ class Authority(Inside):
         self.issuer_mount = normalise.path(item.get("issuer_mount"))
         self.signed = blocks(item.get("certificate"))
         self.issuer: dict[str, Any] = {}
+        #: further issuers of the mount by how they are referred to
+        self.others: dict[str, dict[str, Any]] = {}
+        self.fields = dict(self.fields)
         self.key = ""
         self.csr = ""
         desired: dict[str, Any] | None = None
@@ -255,10 +292,21 @@ class Authority(Inside):
                 values = item.get(group) or {}
                 values = with_mount(values, mount) if group == "urls" else values
                 desired.update({"%s.%s" % (group, name): value for name, value in values.items()})
+            desired.update(self._settings("issuer", item.get("issuer") or {}, mount))
+            for entry in item.get("issuers") or []:
+                prefix = "issuers.%s" % entry["ref"]
+                desired.update(self._settings(prefix, {**entry, "ref": None}, mount))
+                self.others.setdefault(str(entry["ref"]), {})
+                table: dict[str, normalise.Normaliser] = {**ISSUER, "issuer_name": normalise.scalar}
+                self.fields.update({"%s.%s" % (prefix, name): function for name, function in table.items()})
             if self.signed:
                 desired["certificate"] = self.signed[0]
         super().__init__(mounted, mount, mount, desired)
         self.info["mount"] = mount
+
+    @staticmethod
+    def _settings(prefix: str, values: Mapping[str, Any], mount: str) -> dict[str, Any]:
+        return {"%s.%s" % (prefix, name): value for name, value in with_mount(values, mount).items()}
 
     def check(self) -> None:
         super().check()
@@ -288,7 +336,9 @@ class Authority(Inside):
             raise InvalidInput('"certificate" holds no PEM block', remedy="give the signed certificate as PEM")
         if any("PRIVATE" in block.splitlines()[0] for block in self.signed):
             raise InvalidInput('"certificate" holds a private key', remedy="give certificates only")
-        for option in ("issuer_name", "key_name"):
+        if len(self.others) < len(self.item.get("issuers") or []):
+            raise InvalidInput('"issuers" names one twice', remedy="keep one of the two")
+        for option in ("issuer_name", "key_name", *("issuers.%s.issuer_name" % ref for ref in self.others)):
             if self.desired.get(option) and not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.desired[option]):
                 raise InvalidInput(
                     '%s "%s" holds characters that the server refuses' % (option, self.desired[option]),
@@ -334,12 +384,18 @@ class Authority(Inside):
 
     def read(self) -> Mapping[str, Any] | None:
         if not self.find():
+            self._check_tidy({})
             return None
         issuers = self.listing("issuers")
         if self.desired is None:
             return {"issuers": sorted(issuers)} if issuers else None
         chosen = self._choose_issuer(issuers)
         current: dict[str, Any] = {}
+        for group in GROUPS:
+            if any(name.startswith(group + ".") for name in self.desired):
+                found = self.client.read("%s/config/%s" % (self.mount, PLACES.get(group, group))) or {}
+                current.update({"%s.%s" % (group, name): value for name, value in found.items()})
+        self._check_tidy(current)
         if chosen:
             self.issuer = self._read_issuer(chosen)
             self._tell_issuer()
@@ -379,11 +435,55 @@ class Authority(Inside):
         current["default_issuer"] = issuers.get(default, {}).get("issuer_name") or default
         if self.desired.get("default_issuer") == default:
             current["default_issuer"] = default
-        for group in GROUPS:
-            if any(name.startswith(group + ".") for name in self.desired):
-                found = self.client.read("%s/config/%s" % (self.mount, group)) or {}
-                current.update({"%s.%s" % (group, name): value for name, value in found.items()})
+        if chosen:
+            current.update(self._read_settings("issuer", self.issuer, issuers))
+        for ref in self.others:
+            current.update(self._read_other(ref, issuers))
         return current
+
+    def _read_settings(
+        self, prefix: str, found: Mapping[str, Any], issuers: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Return an issuer's settings; a chain names issuers as they are called, in the declaration too."""
+        names = {key: str(entry.get("issuer_name") or key) for key, entry in issuers.items()}
+        own, called = str(self.issuer.get("issuer_id") or ""), (self.desired or {}).get("issuer_name")
+        if own in names and called:
+            # by the time that a chain is written it has this name
+            names[own] = called
+        current = {"%s.%s" % (prefix, name): found.get(name) for name in (*ISSUER, "issuer_name")}
+        chain = prefix + ".manual_chain"
+        current[chain] = [names.get(key, key) for key in current[chain] or []]
+        desired = self.desired or {}
+        if chain in desired:
+            desired[chain] = [names.get(key, key) for key in normalise.strings(desired[chain])]
+            for name in desired[chain]:
+                if name not in (*names.values(), desired.get("issuer_name")):
+                    raise InvalidInput('there is no issuer "%s"' % name, remedy='correct "manual_chain"')
+        return current
+
+    def _read_other(self, ref: str, issuers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        renamed = (self.desired or {}).get("issuers.%s.issuer_name" % ref)
+        for wanted in (ref, renamed):
+            for key, entry in issuers.items():
+                if wanted and wanted in (key, entry.get("issuer_name")):
+                    self.others[ref] = self._read_issuer(key)
+                    return self._read_settings("issuers.%s" % ref, self.others[ref], issuers)
+        raise InvalidInput(
+            'there is no issuer "%s"' % ref, remedy='correct "issuers"; the names and ids are those of the mount'
+        )
+
+    def _check_tidy(self, current: Mapping[str, Any]) -> None:
+        """Refuse what the server would refuse, or drop without a word, of the clearing up. Raises InvalidInput."""
+        desired = self.desired or {}
+        after = {**current, **desired}
+        if desired.get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
+            raise InvalidInput(
+                '"tidy" is enabled, and nothing is to be cleared up', remedy="set one of %s" % ", ".join(TIDY_WHAT)
+            )
+        known = {name for name in current if name.startswith("tidy.")}
+        for name in sorted(desired):
+            if name.startswith("tidy.") and known and name not in known:
+                raise InvalidInput('this server knows no "%s"' % name, remedy="remove it")
 
     def _warn(self, certificate: str) -> None:
         differences = certificate_differences(self.item, describe_certificate(certificate))
@@ -394,7 +494,9 @@ class Authority(Inside):
             )
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        names = [name for name in desired if name in self.fields]
+        stands = bool(self.issuer or self.signed or self.issuer_mount)
+        # a request that waits for its certificate has no issuer that could have settings
+        names = [name for name in desired if name in self.fields and (stands or not name.startswith("issuer."))]
         if self.issuer or self.signed or (self.csr and self.issuer_mount):
             names += [name for name in ("issuer_name", "default_issuer") if desired.get(name)]
         differing = normalise.differing(current, {name: desired[name] for name in names}, self.fields)
@@ -468,14 +570,15 @@ class Authority(Inside):
     def write(self, change: Change) -> None:
         self.need_mount()
         # settings first: they become part of the certificates that are made afterwards
-        for group in ("cluster", "urls", "crl"):
+        for group in ("cluster", "urls", "crl", "tidy"):
             body = {
                 name.split(".", 1)[1]: (self.desired or {})[name]
                 for name in change.fields
                 if name.startswith(group + ".")
             }
             if body:
-                self.client.write("%s/config/%s" % (self.mount, group), body)
+                self.client.write("%s/config/%s" % (self.mount, PLACES.get(group, group)), body)
+                change.touched = True
         if not self.issuer and not self.intermediate:
             answer = data_of(
                 self.client.write(
@@ -491,6 +594,7 @@ class Authority(Inside):
                 self._request_new()
             chain = self.signed or (self._sign() if self.issuer_mount else [])
             if not chain:
+                self._write_others(change)
                 return
             had_default = self._default()
             issuer = self._import(chain)
@@ -501,7 +605,29 @@ class Authority(Inside):
             self.info.pop("csr", None)
             self._warn(normalise.pem(self.issuer.get("certificate")))
         self._name_and_default()
+        self._write_settings("issuer", str(self.issuer["issuer_id"]), change)
+        self._write_others(change)
         self._tell_issuer()
+
+    def _write_others(self, change: Change) -> None:
+        for ref, found in self.others.items():
+            self._write_settings("issuers.%s" % ref, str(found.get("issuer_id") or ref), change)
+
+    def _write_settings(self, prefix: str, issuer: str, change: Change) -> None:
+        start = len(prefix) + 1
+        names = [name for name in change.fields if name.startswith(prefix + ".") and name[start:].isidentifier()]
+        if names:
+            self._patch(issuer, {name[start:]: (self.desired or {})[name] for name in names})
+            change.touched = True
+
+    def _patch(self, issuer: str, body: Mapping[str, Any]) -> None:
+        self.client.request(
+            "PATCH",
+            "%s/issuer/%s" % (self.mount, quote(issuer, safe="")),
+            {name: ",".join(value) if name == "usage" else value for name, value in body.items()},
+            headers={"Content-Type": "application/merge-patch+json"},
+            idempotent=True,
+        )
 
     def _default(self) -> str:
         return str((self.client.read("%s/config/issuers" % self.mount) or {}).get("default") or "")
@@ -509,13 +635,7 @@ class Authority(Inside):
     def _name_and_default(self) -> None:
         name = (self.desired or {}).get("issuer_name")
         if name and self.issuer.get("issuer_name") != name:
-            self.client.request(
-                "PATCH",
-                "%s/issuer/%s" % (self.mount, self.issuer["issuer_id"]),
-                {"issuer_name": name},
-                headers={"Content-Type": "application/merge-patch+json"},
-                idempotent=True,
-            )
+            self._patch(self.issuer["issuer_id"], {"issuer_name": name})
             self.issuer["issuer_name"] = name
         wanted = (self.desired or {}).get("default_issuer")
         if wanted:

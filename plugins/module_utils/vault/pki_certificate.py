@@ -182,6 +182,8 @@ class Certificate(Inside):
         if text is None:
             if self.desired is None and any(os.path.exists(path) for path in self.files.values()):
                 return {"state": "without certificate"}
+            if self.desired is not None and mounted:
+                self._read_role()
             return None
         self.pem = (blocks(text) or [""])[0]
         try:
@@ -256,16 +258,31 @@ class Certificate(Inside):
             raise
         return bool(stored.get("revocation_time"))
 
+    def _read_role(self) -> dict[str, Any] | None:
+        """Return the role, None when there is none, or the token may only issue."""
+        try:
+            role = self.client.read("%s/roles/%s" % (self.mount, self.item["role"]))
+        except PermissionDenied:
+            return None
+        if role is not None and normalise.boolean(role.get("generate_lease")):
+            self._warn_of_lease()
+        return role
+
+    def _warn_of_lease(self) -> None:
+        text = (
+            'the role "%s" has generate_lease, so the server revokes the certificate together with the token that '
+            'asked for it, at the end of the play at the latest; set "generate_lease: false" for the role'
+            % self.item["role"]
+        )
+        if text not in self.warnings:
+            self.warnings.append(text)
+
     def _issuers(self) -> Iterator[str]:
         """Yield the certificates of the issuers that may have signed: the declared one, else the role's, else any."""
         reference = self.item.get("issuer_ref")
         if not reference:
-            try:
-                role = self.client.read("%s/roles/%s" % (self.mount, self.item["role"]))
-                reference = (role or {}).get("issuer_ref") or "default" if role is not None else None
-            except PermissionDenied:
-                # a token that may only issue
-                reference = None
+            role = self._read_role()
+            reference = role.get("issuer_ref") or "default" if role is not None else None
         for one in [reference] if reference else self.client.list("%s/issuers" % self.mount):
             # needs no permission, unlike the issuer itself
             answer = self.client.request(
@@ -336,7 +353,10 @@ class Certificate(Inside):
             path = "%s/issuer/%s/issue/%s" % (self.mount, quote(self.item["issuer_ref"], safe=""), self.item["role"])
         # never repeated: each attempt that reaches the server leaves a certificate there
         try:
-            return data_of(self.client.write(path, body, idempotent=False))
+            answer = self.client.write(path, body, idempotent=False)
+            if answer.get("lease_id"):
+                self._warn_of_lease()
+            return data_of(answer)
         except BadRequest as error:
             if "unknown role" in error.what:
                 raise InvalidInput(

@@ -31,6 +31,34 @@ CRL: dict[str, Any] = {
     "ocsp_expiry": {"type": "str"},
     "allow_expired_cert_revocation": {"type": "bool"},
 }
+TIDY: dict[str, Any] = {
+    "enabled": {"type": "bool"},
+    "interval_duration": {"type": "str"},
+    **{name: {"type": "bool"} for name in pki.TIDY_WHAT},
+    "safety_buffer": {"type": "str"},
+    "revoked_safety_buffer": {"type": "str"},
+    "issuer_safety_buffer": {"type": "str"},
+    "acme_account_safety_buffer": {"type": "str"},
+    "pause_duration": {"type": "str"},
+    "page_size": {"type": "int"},
+    "maintain_stored_certificate_counts": {"type": "bool"},
+    "publish_stored_certificate_count_metrics": {"type": "bool"},
+}
+ISSUER: dict[str, Any] = {
+    "leaf_not_after_behavior": {"type": "str", "choices": ["err", "truncate", "permit", "always_enforce_err"]},
+    "usage": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["read-only", "issuing-certificates", "crl-signing", "ocsp-signing"],
+    },
+    "manual_chain": STRINGS,
+    "revocation_signature_algorithm": {"type": "str"},
+    "issuing_certificates": STRINGS,
+    "crl_distribution_points": STRINGS,
+    "ocsp_servers": STRINGS,
+    "enable_aia_url_templating": {"type": "bool"},
+}
+ISSUERS: dict[str, Any] = {"ref": {"type": "str", "required": True}, "issuer_name": {"type": "str"}, **ISSUER}
 ITEM: dict[str, Any] = {
     "mount": {"type": "str"},
     "type": {"type": "str", "choices": ["root", "intermediate"], "default": "root"},
@@ -62,6 +90,9 @@ ITEM: dict[str, Any] = {
     "urls": {"type": "dict", "options": URLS},
     "crl": {"type": "dict", "options": CRL},
     "cluster": {"type": "dict", "options": {"path": {"type": "str"}, "aia_path": {"type": "str"}}},
+    "tidy": {"type": "dict", "options": TIDY},
+    "issuer": {"type": "dict", "options": ISSUER},
+    "issuers": {"type": "list", "elements": "dict", "options": ISSUERS},
 }
 
 
