@@ -157,7 +157,8 @@ class Mounted:
                 raise PermissionDenied(
                     "no secrets engine is mounted there, or the token may do nothing in it",
                     mount,
-                    "correct the mount, or give the token's policies a rule for a path in it",
+                    "correct the mount; else the token's policies lack: "
+                    'path "%s/*" { capabilities = ["read"] }' % mount,
                 ) from denied
             found = next((dict(item, path=path) for path, item in mounts.items() if path == mount + "/"), None)
         if found is None:
