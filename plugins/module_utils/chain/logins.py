@@ -241,12 +241,25 @@ class Logins:
             remedy = "set the role's audience to one of %s" % quoted(requested)
         else:
             remedy = "check kubernetes_host, the CA and the reviewer in %s/config" % session.where
+            host = str(self._config(session).get("kubernetes_host") or "")
+            if "kubernetes.default" in host:
+                remedy += (
+                    ": %s is reached from inside the cluster only; write the address at which Vault reaches the API "
+                    "server, unless Vault runs in this cluster" % host
+                )
         remedy += (
             "; where the token is its own reviewer, the service account needs the cluster role system:auth-delegator "
             "and the audiences must hold the API server's own as well"
         )
         who = 'the login of the service account "%s/%s" with role "%s"' % (*holder, name)
         return {"role": name, "jwt": token}, (who, remedy)
+
+    def _config(self, session: Session) -> Mapping[str, Any]:
+        """Return the configuration of the auth method, {} when it may not be read."""
+        try:
+            return self.vault.within(session.auth_space).read("%s/config" % session.where) or {}
+        except VaultError:
+            return {}
 
     def _check_binding(self, session: Session, role: Mapping[str, Any], holder: tuple[str, str]) -> None:
         namespace, name = holder

@@ -98,7 +98,10 @@ class Chain:
         label = '%s "%s"' % (kind, "%s/%s" % (space, name) if space else name)
         store = self._stores.get((kind, space, name))
         if store is None:
-            raise broken("store", "does not exist", label, "create it, or correct the reference to it")
+            remedy = "create it, or correct the reference to it"
+            if space:
+                remedy += "; a SecretStore serves its own namespace only, a ClusterSecretStore others too"
+            raise broken("store", "does not exist", label, remedy)
         spec = store.get("spec") or {}
         vault = (spec.get("provider") or {}).get("vault")
         if vault is None:

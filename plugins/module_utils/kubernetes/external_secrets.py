@@ -59,6 +59,11 @@ NO_SUCH_VAULT_FIELD = {
     "tlsServerName": "the name in Vault's certificate must match the host in server; remove it",
     "tls.serverName": "the name in Vault's certificate must match the host in server; remove it",
     "tls.clientCert": "write tls.certSecretRef and tls.keySecretRef",
+    "tls.clientKey": "write tls.certSecretRef and tls.keySecretRef",
+    "clientCert": "write tls.certSecretRef and tls.keySecretRef",
+    "clientKey": "write tls.certSecretRef and tls.keySecretRef",
+    "cache": "a store caches nothing; a flag of the operator keeps tokens: eso_vault_token_cache of the role eso",
+    "caching": "a store caches nothing; a flag of the operator keeps tokens: eso_vault_token_cache of the role eso",
     "tls.caBundle": "caBundle stands beside tls, not in it",
     "tls.insecureSkipVerify": "certificates are always checked; give the CA by caBundle or caProvider",
     "caCert": "write caBundle, the base64 of the PEM, or the option ca_bundle with the PEM itself",
@@ -83,6 +88,10 @@ NO_SUCH_TEMPLATE_FUNCTION = {
 }
 #: paths of engines that make what they give; the provider reads KV only
 _DYNAMIC = re.compile(r"(^|/)(issue|creds|static-creds|sign)/")
+#: user and password in a URL, with actions of a template in them; an action without a function; one as a JSON text
+_LOGIN_IN_URL = re.compile(r"://((?:\{\{.*?\}\}|[^/\s@{}?#])*)@", re.S)
+_BARE = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}")
+_QUOTED = re.compile(r"\"\{\{-?\s*\.(\w+)\s*-?\}\}\"")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 #: mappings whose keys are the user's own words
 _VERBATIM = frozenset(("labels", "annotations", "data", "tags", "headers", "match_labels", "matchLabels"))
@@ -206,6 +215,12 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
     vault = provider["vault"]
     check_vault("provider.vault", vault)
     warnings = check_namespaces(kind, namespace, vault)
+    account = ((vault.get("auth") or {}).get("kubernetes") or {}).get("serviceAccountRef") or {}
+    if account.get("name") and not account.get("audiences"):
+        warnings.append(
+            "auth.kubernetes.serviceAccountRef has no audiences: its token is for the API server, which roles with an "
+            "audience refuse; write that of the role, such as audiences: [vault]"
+        )
     if bool(vault.get("readYourWrites")) != bool(vault.get("forwardInconsistent")):
         warnings.append("readYourWrites and forwardInconsistent act only together")
     if spec.get("conditions") and kind == STORE.name:
@@ -238,7 +253,10 @@ def check_vault(where: str, vault: Mapping[str, Any]) -> None:
             remedy="encode it, or use the option ca_bundle, which takes PEM",
         )
     if bundle and "BEGIN CERTIFICATE" not in same_bundle(bundle):
-        raise InvalidInput("caBundle is not the base64 of PEM certificates", remedy="encode the CA's PEM file once")
+        raise InvalidInput(
+            "caBundle is not the base64 of PEM certificates",
+            remedy="encode the CA's PEM file once, or use the option ca_bundle, which takes PEM",
+        )
     if bundle and vault.get("caProvider"):
         raise InvalidInput("caBundle and caProvider contradict each other", remedy="give one of the two")
     if bundle and server.startswith("http://"):
@@ -439,6 +457,7 @@ def check_template(template: Mapping[str, Any]) -> None:
         }
     )
     for where, text in texts.items():
+        check_spliced(where, str(text or ""))
         for action in re.findall(r"\{\{(.*?)\}\}", str(text or ""), re.S):
             for word in re.findall(r"(?<![.$\"\w])[A-Za-z_]\w*", re.sub(r'"(?:\\.|[^"\\])*"', '""', action)):
                 if word in NO_SUCH_TEMPLATE_FUNCTION:
@@ -446,6 +465,26 @@ def check_template(template: Mapping[str, Any]) -> None:
                         '%s uses the function "%s", which does not exist' % (where, word),
                         remedy='write "%s"' % NO_SUCH_TEMPLATE_FUNCTION[word],
                     )
+
+
+def check_spliced(where: str, text: str) -> None:
+    """Refuse values that go into a URL or a document as they are. Raises InvalidInput.
+
+    A colon, an ``@`` or a quotation mark in a password would break the one or the other.
+    """
+    for login in _LOGIN_IN_URL.findall(text):
+        for name in _BARE.findall(login):
+            raise InvalidInput(
+                "%s puts the value of %s into a URL as it is" % (where, name),
+                remedy='write "{{ .%s | urlquery }}", or "{{ .%s | toString }}" where it is encoded already'
+                % (name, name),
+            )
+    if re.match(r"\s*(\{(?!\{)|\[)", text):
+        for name in _QUOTED.findall(text):
+            raise InvalidInput(
+                "%s puts the value of %s into JSON as it is" % (where, name),
+                remedy="write {{ .%s | toJson }} without the quotation marks around it" % name,
+            )
 
 
 def check_data(entries: Sequence[Mapping[str, Any]]) -> None:
