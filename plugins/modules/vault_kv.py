@@ -14,6 +14,7 @@ description:
   - Each secret is read at most once, and metadata only where O(metadata) is declared. What is already as declared is not written, so that no version is wasted.
   - With version 2 every write names the version it is based on (check-and-set), so that nobody's change is lost.
   - Values are never shown; the names of keys are.
+  - Secrets that are not declared can be removed with O(purge), in one mount or below one of its folders.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
@@ -105,6 +106,38 @@ options:
         description: Whether this secret is to exist; by default the module's O(state).
         type: str
         choices: [present, absent]
+  purge:
+    description:
+      - Delete the secrets of one mount that are not declared in O(secrets), except those in O(protected).
+      - Secrets hold data, so each must be named again in O(purge_data); otherwise nothing at all is done, and the error names them.
+      - Needs the right to list all folders; each is listed once.
+    type: bool
+    default: false
+  purge_mount:
+    description: The mount that O(purge) looks into, by default O(mount), and without that the one mount of all O(secrets).
+    type: str
+  purge_below:
+    description: Folder in that mount; O(purge) sees nothing outside of it.
+    type: str
+  purge_delete:
+    description: How O(purge) deletes, as O(delete) does it. Secrets that are softly deleted already are left as they are by V(soft).
+    type: str
+    choices: [soft, destroy, all]
+    default: soft
+  protected:
+    description:
+      - Paths inside the mount that O(purge) never deletes. C(*) stands for anything within one part of a path, C(**) for any number of parts.
+      - A folder protects everything in it.
+    type: list
+    elements: str
+    default: []
+  purge_data:
+    description:
+      - Paths inside the mount that O(purge) may delete, with the same C(*) and C(**).
+      - A pattern must match the whole path, and its first part must be a name without C(*), so that none is about everything.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -140,6 +173,17 @@ EXAMPLES = r"""
       - path: old
         state: absent
         delete: all
+
+- name: Keep exactly these secrets of an application, and what another program writes there
+  secretops.vault_eso.vault_kv:
+    mount: secret
+    secrets:
+      - path: applications/shop/database
+        data: {username: shop}
+    purge: true
+    purge_below: applications/shop
+    protected: [applications/shop/pushed]
+    purge_data: ["applications/shop/legacy/**"]
 """
 
 RETURN = r"""

@@ -16,6 +16,7 @@ import secrets as random
 import string
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -151,6 +152,11 @@ def over(time: str | None) -> bool:
     return moment <= datetime.datetime.now(datetime.timezone.utc)
 
 
+def in_url(path: str) -> str:
+    """Return a secret's path as a part of a URL."""
+    return quote(path, safe="/-_.~@:+,=!$&'()*;")
+
+
 class Secret(Resource):
     """What all declarations about a secret share: where it is."""
 
@@ -192,7 +198,7 @@ class Secret(Resource):
 
     def url(self, action: str = "data") -> str:
         """Return the API path: below ``action`` in KV version 2, the plain one in version 1."""
-        path = quote(self.path, safe="/-_.~@:+,=!$&'()*;")
+        path = in_url(self.path)
         return "%s/%s/%s" % (self.mount, action, path) if self.version == 2 else "%s/%s" % (self.mount, path)
 
     def find(self) -> bool:
@@ -491,6 +497,110 @@ def secret(mounted: Mounted, item: Mapping[str, Any]) -> Secret:
     if item["state"] == "absent":
         return Gone(mounted, item, None)
     return Undeleted(mounted, item) if item.get("undelete") else Present(mounted, item)
+
+
+# -- what is not declared ---------------------------------------------------------------------------------------------
+
+
+class Patterns:
+    """Paths inside a mount: ``*`` and ``?`` stand for something within one part, ``**`` for any number of parts."""
+
+    _SIGNS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.texts = [normalise.path(text) for text in texts]
+        self._expressions = [re.compile(self._expression(text), re.DOTALL) for text in self.texts if text]
+
+    @classmethod
+    def _expression(cls, text: str) -> str:
+        return "".join(cls._SIGNS.get(part) or re.escape(part) for part in re.split(r"(\*\*|\*|\?)", text))
+
+    def match(self, path: str) -> bool:
+        """Tell whether a pattern is about exactly this path."""
+        return any(expression.fullmatch(path) for expression in self._expressions)
+
+    def cover(self, path: str) -> bool:
+        """Tell whether a pattern is about this path or a folder that it lies in."""
+        parts = path.split("/")
+        return any(self.match("/".join(parts[:count])) for count in range(1, len(parts) + 1))
+
+    def check_bounded(self, option: str) -> None:
+        """Refuse a pattern that begins with a wildcard: it could be about the whole mount. Raises InvalidInput."""
+        for text in self.texts:
+            if not text or re.search(r"[*?]", text.split("/")[0]):
+                raise InvalidInput(
+                    '"%s" could be about everything in the mount' % text,
+                    'option "%s"' % option,
+                    'begin with the name of a folder or secret, as in "legacy/**"',
+                )
+
+
+def tree(client: Client, mount: str, version: int, below: str, spared: Patterns, workers: int = 4) -> list[str]:
+    """Return the sorted paths of all secrets of a mount, below a folder of it; one LIST for each folder.
+
+    Folders that are spared as a whole are not looked into. Raises PermissionDenied.
+    """
+    root = "%s/metadata" % mount if version == 2 else mount
+
+    def look(folder: str) -> list[str]:
+        url = "/".join(part for part in (root, in_url(folder)) if part)
+        return [folder + "/" + name if folder else name for name in patiently(lambda: client.list(url + "/"))]
+
+    found: list[str] = []
+    folders = [below] if not below or not spared.cover(below) else []
+    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+        while folders:
+            entries = [entry for entries in pool.map(look, folders) for entry in entries]
+            found += [entry for entry in entries if not entry.endswith("/")]
+            folders = [entry[:-1] for entry in entries if entry.endswith("/") and not spared.cover(entry[:-1])]
+    return sorted(path for path in found if not spared.cover(path))
+
+
+def purge_mount(declared: Iterable[Secret], mount: str | None) -> str:
+    """Return the one mount that a purge looks into. Raises InvalidInput when it is not clear which."""
+    if mount:
+        return normalise.path(mount)
+    mounts = sorted({one.mount for one in declared})
+    if len(mounts) != 1:
+        raise InvalidInput(
+            "a purge looks into one mount, and %s"
+            % ("secrets of %s are declared" % ", ".join(mounts) if mounts else "no secret is declared"),
+            'option "purge"',
+            'name the mount in "purge_mount"',
+        )
+    return mounts[0]
+
+
+def surplus(mounted: Mounted, declared: Sequence[Secret], mount: str, options: Mapping[str, Any]) -> list[Secret]:
+    """Return what deletes the secrets of a mount that are not declared.
+
+    ``options``: ``purge_below``, ``protected``, ``purge_data``, ``purge_delete``, ``workers`` as the module has them.
+    Raises InvalidInput for a secret with data that is not named again in ``purge_data``, before anything is deleted.
+    """
+    below, how = normalise.path(options.get("purge_below")), options.get("purge_delete") or "soft"
+    spared, named = Patterns(options.get("protected") or ()), Patterns(options.get("purge_data") or ())
+    named.check_bounded("purge_data")
+    probe = Secret(mounted, {"mount": mount, "path": "-"}, None)
+    if not probe.find():
+        return []
+    keep = {one.path for one in declared if one.mount == mount}
+    paths = tree(mounted.client, mount, probe.version, below, spared, options.get("workers") or 4)
+    extra = [
+        Gone(mounted, {"mount": mount, "path": path, "state": "absent", "delete": how}, None)
+        for path in paths
+        if path not in keep
+    ]
+    # what was deleted softly is listed still, and holds nothing that another soft deletion could take
+    unnamed = [one.path for one in extra if not named.match(one.path) and one.read() is not None]
+    if unnamed:
+        shown = ", ".join('"%s"' % path for path in unnamed[:10])
+        more = " and %d more" % (len(unnamed) - 10) if len(unnamed) > 10 else ""
+        raise InvalidInput(
+            'purge would delete the data of %s%s in mount "%s"' % (shown, more, mount),
+            "secrets",
+            'declare them, or name them in "protected" to keep them or in "purge_data" to delete them',
+        )
+    return [one for one in extra if named.match(one.path)]
 
 
 def at_mount(items: Iterable[Mapping[str, Any]], mount: str | None) -> list[dict[str, Any]]:

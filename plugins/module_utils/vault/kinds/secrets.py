@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import kv
 from ..client import Client
-from ..kind import Given, Kind
+from ..kind import PURGE_DATA, Given, Kind
 from ..secrets_engine import Mounted
 
 METADATA: dict[str, Any] = {
@@ -32,6 +32,12 @@ ITEM: dict[str, Any] = {
     "undelete": {"type": "bool", "default": False},
     "versions": {"type": "list", "elements": "int"},
 }
+OPTIONS: dict[str, Any] = {
+    **PURGE_DATA,
+    "purge_mount": {"type": "str"},
+    "purge_below": {"type": "str"},
+    "purge_delete": {"type": "str", "choices": ["soft", "destroy", "all"], "default": "soft"},
+}
 
 
 class Secrets(Kind):
@@ -40,6 +46,7 @@ class Secrets(Kind):
     module = "vault_kv"
     plural = "secrets"
     item = ITEM
+    options = OPTIONS
     required = ("path",)
     concealed = "data"
 
@@ -47,5 +54,9 @@ class Secrets(Kind):
         return kv.public_names(kv.at_mount(items, given.params.get("mount")))
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounted = Mounted(client)
-        return [kv.secret(mounted, item) for item in kv.at_mount(items, given.params.get("mount"))]
+        mounted, params = Mounted(client), given.params
+        resources = [kv.secret(mounted, item) for item in kv.at_mount(items, params.get("mount"))]
+        if given.purge:
+            mount = kv.purge_mount(resources, params.get("purge_mount") or params.get("mount"))
+            resources += kv.surplus(mounted, resources, mount, params)
+        return resources

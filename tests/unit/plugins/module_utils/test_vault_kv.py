@@ -83,3 +83,27 @@ def test_items_take_their_mount_from_the_task() -> None:
     items = kv.at_mount([{"path": "a"}, {"path": "b", "mount": "own"}], "team")
     assert [item["mount"] for item in items] == ["team", "own"]
     assert kv.at_mount([{"path": "a"}], None)[0]["mount"] == "secret"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches", "covers"),
+    [
+        ("apps/db", "apps/db", True, True),
+        ("apps", "apps/db", False, True),
+        ("apps/*", "apps/db", True, True),
+        ("apps/*", "apps/db/deep", False, True),
+        ("apps/**", "apps/db/deep", True, True),
+        ("apps/*/db", "apps/shop/db", True, True),
+        ("apps/d?", "apps/db", True, True),
+        ("apps/d?", "apps/d/", False, False),
+        ("apps/a.b", "apps/aXb", False, False),
+        ("Apps/db", "apps/db", False, False),
+        ("/apps/db/", "apps/db", True, True),
+        ("app", "apps/db", False, False),
+        ("", "apps/db", False, False),
+    ],
+)
+def test_patterns_of_paths(pattern: str, path: str, matches: bool, covers: bool) -> None:
+    patterns = kv.Patterns([pattern])
+    assert patterns.match(path) is matches
+    assert patterns.cover(path) is covers
