@@ -147,6 +147,21 @@ def test_wrong_and_expired_token(policy: Callable[..., Result], openbao: VaultSe
     assert "the token is invalid, expired or revoked; log in again" in policy(token=short).msg
 
 
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("vault_kv", {"mount": "secret", "path": "x", "data": {"a": "b"}}),
+        ("vault_pki_role", {"mount": "pki", "name": "x"}),
+        ("vault_database_role", {"mount": "database", "name": "x", "state": "absent"}),
+    ],
+)
+def test_a_wrong_token_is_not_taken_for_a_missing_mount(
+    run_module: Callable[..., Result], vault_args: dict[str, Any], module: str, options: dict[str, Any]
+) -> None:
+    result = run_module(module, {**vault_args, "token": "s.wrongwrongwrong", **options})
+    assert "the token is invalid, expired or revoked; log in again" in result.msg
+
+
 def test_missing_permission_names_the_line_to_add(
     policy: Callable[..., Result],
     run_module: Callable[..., Result],

@@ -67,6 +67,10 @@ class PermissionDenied(VaultError):
     """403: the token may not do this, or is none."""
 
 
+class InvalidToken(PermissionDenied):
+    """403: there is no token, or it is one no longer."""
+
+
 class BadRequest(VaultError):
     """400, 405: the server refuses what was sent."""
 
@@ -529,7 +533,7 @@ class Client:
 
     def _denied(self, method: str, path: str, text: str) -> VaultError:
         if not self.token:
-            return PermissionDenied("no token was given", path, 'set "token", "token_file" or another "auth_method"')
+            return InvalidToken("no token was given", path, 'set "token", "token_file" or another "auth_method"')
         if "login" in path.rsplit("/", 2)[-2:]:
             return PermissionDenied("login refused: %s" % text, path)
         with self._lock:
@@ -549,7 +553,7 @@ class Client:
                 except Unreachable:
                     self._token_state = "valid"
         if self._token_state == "invalid":
-            return PermissionDenied("the token is invalid, expired or revoked", self.url, "log in again")
+            return InvalidToken("the token is invalid, expired or revoked", self.url, "log in again")
         needed = [CAPABILITY.get(method, "update")]
         if method in ("POST", "PUT"):
             needed = ["create", "update"]

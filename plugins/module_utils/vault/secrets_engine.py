@@ -17,7 +17,7 @@ from typing import Any, Callable, TypeVar
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
-from .client import BadRequest, Client, PermissionDenied, VaultError
+from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
 from .products import PRODUCTS
 
 Answer = TypeVar("Answer")
@@ -149,6 +149,8 @@ class Mounted:
     def _ask(self, mount: str) -> dict[str, Any] | None:
         try:
             found = self.client.read("sys/internal/ui/mounts/%s" % mount)
+        except InvalidToken:
+            raise
         except PermissionDenied as denied:
             # also the answer for a path without a mount: only who may list the mounts can tell the two apart
             try:
