@@ -106,7 +106,7 @@ def test_functional_validation_passes_and_writes_a_report(lab: Lab) -> None:
     lab.play("playbooks/validate.yml").succeeded()
     suite = ET.parse(lab.directory / "validation.xml").getroot().find("testsuite")  # noqa: S314 (our own file)
     assert suite is not None
-    assert int(suite.get("tests", 0)) == 11
+    assert int(suite.get("tests", 0)) == 12
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "0")
 
 

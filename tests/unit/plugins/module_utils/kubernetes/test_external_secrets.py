@@ -70,6 +70,8 @@ def test_right_stores_are_taken_and_doubtful_ones_warned_about() -> None:
     reference = {"kubernetes": {"role": "r", "serviceAccountRef": {"name": "eso"}}}
     assert "without ever having tried it" in eso.check_store("ClusterSecretStore", None, vault(auth=reference))[0]
     reference["kubernetes"]["serviceAccountRef"]["namespace"] = "eso"
+    assert "such as audiences: [vault]" in eso.check_store("ClusterSecretStore", None, vault(auth=reference))[0]
+    reference["kubernetes"]["serviceAccountRef"]["audiences"] = ["vault"]
     assert eso.check_store("ClusterSecretStore", None, vault(auth=reference)) == []
     with pytest.raises(InvalidInput, match="caProvider needs a namespace"):
         eso.check_store("ClusterSecretStore", None, vault(caProvider={"type": "Secret", "name": "ca"}))
