@@ -66,16 +66,25 @@ class Play:
 
 
 class Lab:
-    """A lab and its tools."""
+    """A lab and its tools.
 
-    def __init__(self, name: str) -> None:
+    ``vault`` is the Vault cluster to work with, where the inventory has several: its servers are named after it, and
+    its credentials stand in a directory of its name.
+    """
+
+    def __init__(
+        self, name: str, inventory: str = "inventories/demo", vault: str = "", kubernetes: str = "kubernetes"
+    ) -> None:
         self.name = name
+        self.inventory = inventory
+        self.kubernetes = kubernetes
         self.directory = Path("/var/lib/vault-eso-lab") / name
         self.facts: dict[str, Any] = json.loads((self.directory / "lab.json").read_text())
-        self.credentials = Path(self.facts["credentials_dir"])
-        self.urls = {host: f"https://{facts['address']}:8200" for host, facts in self.facts["hosts"].items()}
+        self.credentials = Path(self.facts["credentials_dir"]) / vault
+        addresses = {host: facts["address"] for host, facts in self.facts["hosts"].items() if host.startswith(vault)}
+        self.urls = {host: f"https://{address}:8200" for host, address in addresses.items()}
         self.ca_cert = self.credentials / "ca" / "ca.crt"
-        self.kubeconfig = self.facts["kubernetes"]["kubernetes"]["kubeconfig"]
+        self.kubeconfig = self.facts["kubernetes"][kubernetes]["kubeconfig"]
         self.outputs: list[str] = []
         self._token = ""
 
@@ -93,9 +102,10 @@ class Lab:
         )
         return clean
 
-    def play(self, book: str, *options: str, inventory: bool = True) -> Play:
-        """Run a playbook of the collection on the lab."""
-        command = ["ansible-playbook", *(["-i", "inventories/demo"] if inventory else []), book, *options]
+    def play(self, book: str, *options: str, inventory: str | None = "") -> Play:
+        """Run a playbook of the collection on the lab, with another inventory than the lab's or with none (None)."""
+        where = self.inventory if inventory == "" else inventory
+        command = ["ansible-playbook", *(["-i", where] if where else []), book, *options]
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -112,8 +122,13 @@ class Lab:
     def host(self, action: str, *hosts: str) -> None:
         """kill, start, cut or heal hosts of the lab."""
         self.play(
-            "molecule/lab/host.yml", "-e", f"lab_host={','.join(hosts)}", "-e", f"lab_action={action}", inventory=False
+            "molecule/lab/host.yml", "-e", f"lab_host={','.join(hosts)}", "-e", f"lab_action={action}", inventory=None
         ).succeeded()
+
+    def api_server(self, action: str) -> None:
+        """kill or start the API server of the Kubernetes cluster."""
+        options = ["-e", f"lab_cluster={self.kubernetes}", "-e", f"lab_action={action}"]
+        self.play("molecule/lab/cluster.yml", *options, inventory=None).succeeded()
 
     def ssh(self, host: str, command: str) -> str:
         """Run a command on a host and return what it printed."""

@@ -80,7 +80,7 @@ def revive(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     daemon = recorded(parameters)
     if daemon.pid is not None:
         return {"changed": False, "pid": daemon.pid}
-    known = {"command": daemon.record["command"], "environment": daemon.record["environment"]}
+    known = {"command": daemon.record["command"], "environment": daemon.record.get("environment", {})}
     return start({**parameters, **known}, check_mode)
 
 
