@@ -7,10 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: eso_info
-short_description: Show stores and ExternalSecrets of External Secrets Operator with their status
+short_description: Show what External Secrets Operator has to do in a cluster, and in what state it is
 version_added: 0.1.0
 description:
-  - Tells whether the operator's definitions are installed, in which versions, and what state its stores and ExternalSecrets are in.
+  - Tells whether the operator's definitions are installed, in which versions, and what state its stores, ExternalSecrets, ClusterExternalSecrets,
+    PushSecrets and generators are in.
+  - Counts by namespace and kind what is ready and what is not. Generators have no status.
   - Of Secrets only the names of the keys are told, never a value.
   - A cluster without the definitions is no error; O(ignore:installed) is then false.
 author: secretops.vault_eso contributors (@secretops)
@@ -28,10 +30,10 @@ options:
     description: What to tell beside the versions.
     type: list
     elements: str
-    choices: [stores, external_secrets]
-    default: [stores, external_secrets]
+    choices: [stores, external_secrets, cluster_external_secrets, push_secrets, generators]
+    default: [stores, external_secrets, cluster_external_secrets, push_secrets, generators]
   namespaces:
-    description: Namespaces to look into; by default all.
+    description: Namespaces to look into; by default all. Objects that belong to no namespace are told in any case.
     type: list
     elements: str
   name:
@@ -54,6 +56,10 @@ EXAMPLES = r"""
 - name: Name what is not ready
   ansible.builtin.debug:
     msg: "{{ eso.external_secrets | rejectattr('ready') | map(attribute='name') }}"
+
+- name: Name the namespaces in which something is not ready
+  ansible.builtin.debug:
+    msg: "{{ eso.readiness | selectattr('not_ready') | map(attribute='namespace') | unique }}"
 
 - name: Make sure that the operator is installed
   secretops.vault_eso.eso_info:
@@ -78,6 +84,12 @@ reason:
   returned: always
   type: str
   sample: ""
+readiness:
+  description: How many objects are ready, by namespace and kind; the namespace of what belongs to none is empty.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{namespace: applications, kind: ExternalSecret, ready: 12, not_ready: 1, not_ready_names: [app-secrets]}]
 stores:
   description: SecretStores and ClusterSecretStores.
   returned: when gathered
@@ -93,18 +105,36 @@ external_secrets:
   sample: [{name: app-secrets, namespace: applications, ready: true, in_sync: true, reason: SecretSynced, message: secret synced,
             managed: true, store: {name: vault, kind: SecretStore}, target: app-secrets, refresh_interval: 15m,
             refresh_policy: Periodic, refresh_time: "2026-08-01T12:00:00Z", target_keys: [password, username]}]
+cluster_external_secrets:
+  description: ClusterExternalSecrets; one is ready when it is in every namespace that it selects.
+  returned: when gathered
+  type: list
+  elements: dict
+  sample: [{name: registry, ready: false, message: 'is not ready: namespace "web": external secret already exists in namespace', managed: true,
+            external_secret: registry, store: {name: vault, kind: ClusterSecretStore}, provisioned_namespaces: [payments],
+            failed_namespaces: [{namespace: web, reason: external secret already exists in namespace}], refresh_interval: 5m}]
+push_secrets:
+  description: PushSecrets, and the places in Vault that they have pushed to.
+  returned: when gathered
+  type: list
+  elements: dict
+  sample: [{name: backup, namespace: applications, ready: true, in_sync: true, reason: Synced, message: PushSecret synced successfully,
+            managed: true, stores: [{name: vault, kind: SecretStore}], source: app-secrets, pushed: [backups/app/password],
+            refresh_interval: 1h0m0s, update_policy: Replace, deletion_policy: None}]
+generators:
+  description: Generators of the kinds VaultDynamicSecret, Password, UUID and ClusterGenerator.
+  returned: when gathered
+  type: list
+  elements: dict
+  sample: [{kind: VaultDynamicSecret, generator_kind: VaultDynamicSecret, name: web, namespace: applications, managed: true,
+            path: pki/issue/web, server: "https://vault.example.com:8200", auth_method: kubernetes}]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.survey import PARTS, survey
 
 SPEC = {
-    "gather": {
-        "type": "list",
-        "elements": "str",
-        "choices": ["stores", "external_secrets"],
-        "default": ["stores", "external_secrets"],
-    },
+    "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
     "namespaces": {"type": "list", "elements": "str"},
     "name": {"type": "str"},
     "label_selector": {"type": "str"},
@@ -115,8 +145,7 @@ SPEC = {
 def main() -> None:
     module = KubernetesModule(SPEC)
     with module.client() as client:
-        result = external_secrets.survey(client, module.params)
-        module.ansible.exit_json(changed=False, **result)
+        module.ansible.exit_json(changed=False, **survey(client, module.params))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from .. import normalise
 from ..errors import InvalidInput
 from .apply import KubeObject, condition, prune
-from .client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, NotServed, Object
+from .client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
 from .waiting import Expectation
 
 OPERATOR = "External Secrets Operator"
@@ -709,87 +709,3 @@ def target_name(current: Mapping[str, Any]) -> str:
     """Return the name of the Secret that an ExternalSecret fills."""
     spec = current.get("spec") or {}
     return str((spec.get("target") or {}).get("name") or current["metadata"]["name"])
-
-
-def describe(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what eso_info tells of any kind: name and condition, nothing secret."""
-    metadata, entry, status = current["metadata"], condition(current), current.get("status") or {}
-    return prune(
-        {
-            "name": metadata["name"],
-            "namespace": metadata.get("namespace"),
-            "ready": entry.get("status") == "True",
-            "reason": entry.get("reason") or "",
-            "message": entry.get("message") or "",
-            "last_transition": entry.get("lastTransitionTime"),
-            "managed": any(one.get("manager") == "secretops.vault_eso" for one in metadata.get("managedFields") or []),
-            "refresh_time": status.get("refreshTime"),
-            "synced_resource_version": status.get("syncedResourceVersion"),
-        }
-    )
-
-
-def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what eso_info tells of a store."""
-    provider = (current.get("spec") or {}).get("provider") or {}
-    vault = provider.get("vault") or {}
-    return {
-        **describe(current),
-        "kind": current.get("kind") or "",
-        "provider": next(iter(provider), ""),
-        "server": vault.get("server") or "",
-        "path": vault.get("path") or "",
-        "auth_method": next((name for name in AUTH_METHODS if (vault.get("auth") or {}).get(name)), ""),
-    }
-
-
-def describe_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what eso_info tells of an ExternalSecret."""
-    spec = current.get("spec") or {}
-    reference = spec.get("secretStoreRef") or {}
-    return {
-        **describe(current),
-        "store": {"name": reference.get("name") or "", "kind": reference.get("kind") or STORE.name},
-        "target": target_name(current),
-        "refresh_interval": spec.get("refreshInterval"),
-        "refresh_policy": spec.get("refreshPolicy") or "Periodic",
-        "in_sync": synced(dict(current)) == "",
-    }
-
-
-def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what eso_info tells. ``wanted``: gather, namespaces, name, label_selector, target_keys.
-
-    Raises SecretopsError when the cluster cannot be asked; definitions that are not installed are an answer.
-    """
-    versions, reason = {}, ""
-    for kind in (STORE, CLUSTER_STORE, EXTERNAL_SECRET):
-        try:
-            versions[kind.name] = client.version_of(kind)
-        except NotServed as error:
-            reason = reason or str(error)
-    result: dict[str, Any] = {"installed": not reason, "versions": versions, "reason": reason}
-
-    def found(kind: Kind) -> list[Object]:
-        if kind.name not in versions:
-            return []
-        spaces = wanted.get("namespaces") if kind.namespaced else None
-        query = {"labelSelector": wanted["label_selector"]} if wanted.get("label_selector") else None
-        objects = [
-            dict(one, kind=kind.name)
-            for space in (spaces if spaces is not None else [None])
-            for one in client.list_objects(kind.path(versions[kind.name], space), query)
-        ]
-        return [one for one in objects if wanted.get("name") in (None, one["metadata"]["name"])]
-
-    if "stores" in wanted["gather"]:
-        result["stores"] = [describe_store(one) for kind in (STORE, CLUSTER_STORE) for one in found(kind)]
-    if "external_secrets" in wanted["gather"]:
-        result["external_secrets"] = []
-        for one in found(EXTERNAL_SECRET):
-            entry = describe_external_secret(one)
-            if wanted.get("target_keys"):
-                secret = client.get(SECRET.path("v1", entry["namespace"], entry["target"]))
-                entry["target_keys"] = sorted((secret or {}).get("data") or {})
-            result["external_secrets"].append(entry)
-    return result
