@@ -33,11 +33,15 @@ options:
       - C(auth_roles) as O(secretops.vault_eso.vault_auth_role#module:roles).
       - C(identity_entities) as O(secretops.vault_eso.vault_identity_entity#module:entities).
       - C(identity_groups) as O(secretops.vault_eso.vault_identity_group#module:groups).
+      - C(login_mfa_methods) as O(secretops.vault_eso.vault_login_mfa#module:methods).
+      - C(login_mfa_enforcements) as O(secretops.vault_eso.vault_login_mfa_enforcement#module:enforcements).
       - C(quotas) as O(secretops.vault_eso.vault_quota#module:quotas).
       - C(pki_cas) as O(secretops.vault_eso.vault_pki_ca#module:authorities).
       - C(pki_roles) as O(secretops.vault_eso.vault_pki_role#module:roles).
       - C(database_connections) as O(secretops.vault_eso.vault_database_connection#module:connections).
       - C(database_roles) as O(secretops.vault_eso.vault_database_role#module:roles).
+      - C(aws_configs) as O(secretops.vault_eso.vault_aws_config#module:configs).
+      - C(aws_roles) as O(secretops.vault_eso.vault_aws_role#module:roles).
       - C(secrets) as O(secretops.vault_eso.vault_kv#module:secrets).
       - C(endpoints) as O(secretops.vault_eso.vault_endpoint#module:endpoints).
       - C(pki_certificates) as O(secretops.vault_eso.vault_pki_certificate#module:certificates).

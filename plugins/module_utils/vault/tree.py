@@ -14,18 +14,22 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from .. import redact
 from ..errors import InvalidInput, SecretopsError
 from ..module import bulk_spec
-from ..reconcile import Change, Report, Resource, apply, distinct, plan
+from ..reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, plan
 from .client import Client, VaultError
 from .kind import Given, Kind
 from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.audit_devices import AuditDevices
 from .kinds.auth_methods import AuthMethods
 from .kinds.auth_roles import AuthRoles
+from .kinds.aws_configs import AwsConfigs
+from .kinds.aws_roles import AwsRoles
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
 from .kinds.endpoints import Endpoints
 from .kinds.identity_entities import IdentityEntities
 from .kinds.identity_groups import IdentityGroups
+from .kinds.login_mfa_enforcements import LoginMfaEnforcements
+from .kinds.login_mfa_methods import LoginMfaMethods
 from .kinds.namespaces import Namespaces
 from .kinds.password_policies import PasswordPolicies
 from .kinds.pki_cas import PkiCas
@@ -47,16 +51,23 @@ KINDS: Mapping[str, Kind] = {
     "auth_roles": AuthRoles(),
     "identity_entities": IdentityEntities(),
     "identity_groups": IdentityGroups(),
+    "login_mfa_methods": LoginMfaMethods(),
     "quotas": Quotas(),
     "pki_cas": PkiCas(),
     "pki_roles": PkiRoles(),
     "database_connections": DatabaseConnections(),
     "database_roles": DatabaseRoles(),
+    "aws_configs": AwsConfigs(),
+    "aws_roles": AwsRoles(),
     "secrets": Secrets(),
     "endpoints": Endpoints(),
     "pki_certificates": PkiCertificates(),
     "approle_secret_ids": ApproleSecretIds(),
+    # last, as it asks more of logins
+    "login_mfa_enforcements": LoginMfaEnforcements(),
 }
+#: options that are or become part of an object's name
+NAMES = ("name", "path", "mount", "role", "dest", "cert_dest")
 #: what a tree holds beside the kinds
 PURGE, INSIDE = "purge", "inside"
 
@@ -107,8 +118,9 @@ class Tree:
     def __init__(self, configuration: Mapping[str, Any], only: Iterable[str] = (), check_mode: bool = False) -> None:
         self.check_mode = check_mode
         self.only = frozenset(only or KINDS)
-        self.hidden: set[str] = set()
         self.stages: list[Stage] = []
+        self._secret: set[str] = set()
+        self._public: set[str] = set()
         self.problems: list[str] = []
         for name in sorted(self.only - set(KINDS)):
             self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
@@ -120,6 +132,16 @@ class Tree:
             more = "; and %d more" % (len(self.problems) - 5) if len(self.problems) > 5 else ""
             said = "; ".join(self.problems[:5]) + more
             raise InvalidInput(said, remedy="correct the declaration, nothing was changed")
+
+    @property
+    def hidden(self) -> set[str]:
+        """The values that are never printed, wherever they occur.
+
+        As with `Module.conceal`, not those that are too short, or part of a name: the names of other objects would be
+        masked with them.
+        """
+        shown = redact.occurring(self._secret, self._public)
+        return {value for value in self._secret if len(value) >= 4 and value not in shown}
 
     def _grow(self, tree: Any, where: str, namespace: str) -> None:
         problems = self.problems
@@ -152,9 +174,9 @@ class Tree:
         place = "%s.%s" % (where, title)
         if not isinstance(declared, (list, tuple)) or not all(isinstance(item, Mapping) for item in declared):
             self.problems.append("%s is no list of mappings" % place)
-            self.hidden |= redact.leaves(declared)
+            self._secret |= redact.leaves(declared)
             return
-        self.hidden.update(kind.secrets(declared))
+        self._secret.update(kind.secrets(declared))
         entry = bulk_spec(kind.item, kind.plural, kind.required)[kind.plural]
         found = ArgumentSpecValidator({title: dict(entry, required=True)}).validate({title: list(declared)})
         # what is secret is known even when something else is wrong
@@ -164,21 +186,14 @@ class Tree:
         settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
         self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
         if found.error_messages or settled.error_messages:
-            self.hidden |= secret | redact.echo({title: declared}, {title: entry})[1]
+            self._secret |= secret | redact.echo({title: declared}, {title: entry})[1]
             return
         given = Given(settled.validated_parameters, self.check_mode)
         items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
-        self.hidden |= self._concealed(kind, items, given, secret)
+        self._secret |= secret
+        self._public.update(kind.public(items, given))
+        self._public.update(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)
         self.stages.append(Stage(title, kind, namespace, items, given))
-
-    @staticmethod
-    def _concealed(kind: Kind, items: Sequence[Mapping[str, Any]], given: Given, secret: set[str]) -> set[str]:
-        """Return the secret values without those that are too short or public; see `Module.conceal`."""
-        if not kind.concealed:
-            return secret
-        mapped = redact.leaves([item.get(kind.concealed) for item in items])
-        shown = redact.occurring(mapped, kind.public(items, given))
-        return {value for value in secret if value not in mapped or (len(value) >= 4 and value not in shown)}
 
     def libraries(self) -> Iterator[tuple[str, str | None]]:
         """Yield the Python libraries that the declared kinds need, with the errors of their import."""
@@ -201,25 +216,30 @@ class Tree:
                 continue
 
     def converge(self, client: Client, update_secrets: str, workers: int) -> Report:
-        """Converge stage by stage and return one report. An object that fails does not stop the others.
+        """Write stage by stage, delete in the opposite order, and return one report.
 
-        After a failure nothing more is purged: what looks undeclared may only be what could not be read.
+        An object that fails does not stop the others. After a failure nothing more is purged: what looks undeclared may
+        only be what could not be read.
         """
         changes: list[Change] = []
+        deletions: list[list[Change]] = []
         for stage in self.stages:
             failed = any(change.error is not None for change in changes)
             try:
                 resources = stage.resources(_within(client, stage.namespace), purge=not failed)
                 found = plan(resources, update_secrets if stage.kind.update_secrets else "always", workers)
             except SecretopsError as error:
-                change = Change(_Whole(stage.title), "none")
+                change = Change(_Whole(stage.title), NONE)
                 change.resource.place = stage.place
                 change.error = error.at(stage.title)
                 changes.append(change)
                 continue
             if not self.check_mode:
-                apply(found, workers)
+                apply([change for change in found if change.action != DELETE], workers)
+                deletions.append([change for change in found if change.action == DELETE])
             changes += found
+        for found in reversed(deletions):
+            apply(found, workers)
         return Report(changes, self.check_mode)
 
 
