@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role vault_config offers every kind that the module takes: as a variable, by a tag, for a purge, in its README."""
+"""The role vault_config offers every kind that the module takes: variable, tag, purge, and a line in its README."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import INSIDE, KINDS, PURGE
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "vault_config"
