@@ -152,7 +152,7 @@ def test_nothing_is_changed_when_something_cannot_be_right(
         (("secrets", 0, "data"), "text", "configuration.secrets"),
         (("secrets",), {"path": "x"}, "configuration.secrets is no list of mappings"),
         (("policy",), [], 'there is no kind "policy"'),
-        (("purge",), {"secrets": {}}, '"secrets" cannot be purged'),
+        (("purge",), {"pki_cas": {}}, '"pki_cas" cannot be purged'),
         (("purge",), {"policies": {"protect": []}}, "protect"),
         (("inside", "team", "secretz"), [], 'configuration.inside.team: there is no kind "secretz"'),
         (("policies", 1), {"name": "own", "policy": "x"}, "declared twice"),

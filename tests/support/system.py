@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 TASK = re.compile(r"^TASK \[(.*?)\]")
-CHANGED = re.compile(r'^\s+"((?:create|update|delete) .*)",?$', re.MULTILINE)
+CHANGED = re.compile(r"^\s+- ('?)((?:create|update|delete) .*)\1$", re.MULTILINE)
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Play:
 
     def changed_objects(self) -> list[str]:
         """Objects inside Vault that the run names as changed."""
-        return [json.loads(f'"{name}"') for name in CHANGED.findall(self.output)]
+        return [name.replace("''", "'") if quote else name for quote, name in CHANGED.findall(self.output)]
 
     def succeeded(self) -> Play:
         """Assert success; returns self."""
