@@ -328,6 +328,29 @@ def test_what_only_both_sides_together_show_is_named_by_verifying(scene: Scene) 
     assert "write the address at which Vault reaches the API server" in message
 
 
+def test_a_reviewer_whose_token_ends_is_refused(
+    kube_api: KubeApi, vault_args: dict[str, Any], namespace: str, unique: str, run_module: Run
+) -> None:
+    """As `kubectl create token --duration=24h` gives it."""
+    kube_api.service_account(namespace, "reviewer", reviewer=True)
+    token = kube_api.token(namespace, "reviewer")
+    method = {
+        **vault_args,
+        "path": unique,
+        "type": "kubernetes",
+        "config": {"kubernetes_host": kube_api.url, "kubernetes_ca_cert": Path(kube_api.ca_cert).read_text()},
+        "secret_config": {"token_reviewer_jwt": token},
+    }
+    refused = run_module("vault_auth", method)
+    assert refused.failed
+    assert "its token_reviewer_jwt ends at 20" in refused.msg
+    assert 'leave it out and set "disable_local_ca_jwt", so that each token reviews itself' in refused.msg
+    assert "of a Secret of the type kubernetes.io/service-account-token" in refused.msg
+    refused.hides(token)
+    config = {**method["config"], "disable_local_ca_jwt": True}
+    assert run_module("vault_auth", {**method, "config": config, "secret_config": {}}, must_succeed=True).changed
+
+
 def test_a_push_of_keys_that_the_template_left_out_is_named(
     scene: Scene, kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

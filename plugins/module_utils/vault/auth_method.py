@@ -8,9 +8,12 @@ Source: /api-docs/system/auth, and the ``config`` endpoint of each method.
 
 from __future__ import annotations
 
+import base64
 import copy
 import ipaddress
+import json
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
@@ -21,6 +24,8 @@ from . import products
 from .client import BadRequest, Client, PermissionDenied
 
 Table = Mapping[str, normalise.Normaliser]
+#: seconds of life below which a reviewer's token is no reviewer's token
+SOON = 30 * 24 * 3600
 
 
 def on_by_default(value: Any) -> Any:
@@ -31,6 +36,16 @@ def on_by_default(value: Any) -> Any:
 def sent(value: Any, normaliser: normalise.Normaliser | None) -> Any:
     """Return a value as the server takes it: it knows no ``yes``, which YAML and people do."""
     return normaliser(value) if normaliser in (normalise.boolean, on_by_default) else value
+
+
+def expiry(token: str) -> float | None:
+    """Return when a JSON web token ends, in seconds since 1970; None when it says no end, or is no such token."""
+    try:
+        body = token.split(".")[1]
+        end = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))).get("exp")
+    except (IndexError, ValueError, AttributeError):
+        return None
+    return float(end) if isinstance(end, (int, float)) else None
 
 
 def networks(value: Any) -> list[str]:
@@ -364,7 +379,24 @@ class AuthMethod(Resource):
             raise InvalidInput(
                 'type "%s" has no configuration' % self.type, remedy='remove "config" and "secret_config"'
             )
+        self._check_reviewer()
         self._check_mount()
+
+    def _check_reviewer(self) -> None:
+        """Refuse a reviewer's token that ends soon: nothing renews it, and every login fails from then on."""
+        end = expiry(str((self.desired or {}).get("config.token_reviewer_jwt") or ""))
+        if end is None:
+            return
+        text = "its token_reviewer_jwt ends at %s, and no login works from then on" % time.strftime(
+            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)
+        )
+        remedy = (
+            'leave it out and set "disable_local_ca_jwt", so that each token reviews itself, or give one without an '
+            "end, of a Secret of the type kubernetes.io/service-account-token"
+        )
+        if end - time.time() < SOON:
+            raise InvalidInput(text, remedy=remedy)
+        self.warnings.append("%s; %s" % (text, remedy))
 
     def _check_mount(self) -> None:
         """Compare what cannot be changed with what stands there, before anything changes."""
