@@ -92,7 +92,7 @@ def _groups(result: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
         group = groups.setdefault(key, {"results": [], "diff": result.get("diff"), "warnings": []})
         group["results"].append(entry)
         label = label_of(entry)
-        group["warnings"] += [text for text in warnings if text.startswith(label)]
+        group["warnings"] += [text for text in warnings if text.startswith(label + ":")]
     told = {text for group in groups.values() for text in group["warnings"]}
     for group in groups.values():
         group["warnings"] += [text for text in warnings if text not in told]

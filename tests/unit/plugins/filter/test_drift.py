@@ -92,3 +92,29 @@ def test_what_could_not_be_compared_outweighs_a_difference():
     assert statuses == ["clean", "clean", "drift", "failed"]
     report = drift.drift_report({"one": [differs], "two": [failed]}, "2026-01-01T00:00:00Z")
     assert (report["changes"], report["errors"], report["written"]) == (1, 1, "2026-01-01T00:00:00Z")
+
+
+def test_a_tree_gives_a_part_for_each_of_its_lists():
+    outside = {"kind": "policy", "name": "shop", "action": "update", "changed": True, "fields": ["policy"]}
+    header = 'policy "shop" in namespace "team-a" (update)'
+    tree = {
+        "changed": True,
+        "warnings": ['policy "shop" in namespace "team-a": odd', "about nothing in particular"],
+        "results": [
+            {**outside, "part": "policies", "action": "none", "changed": False, "fields": []},
+            {**outside, "part": "policies", "namespace": "team-a"},
+            {**outside, "kind": "secret", "part": "secrets", "changed": False, "error": "refused"},
+        ],
+        "diff": [{"before_header": header, "after_header": header, "before": "policy: a\n", "after": "policy: b\n"}],
+        "failed": True,
+    }
+    parts = drift.drift_part(tree, "vault")
+    assert [(part["part"], part["inside"], part["status"]) for part in parts] == [
+        ("policies", "", "clean"),
+        ("policies", "team-a", "drift"),
+        ("secrets", "", "failed"),
+    ]
+    assert parts[0]["warnings"] == ["about nothing in particular"]
+    assert parts[1]["warnings"] == ['policy "shop" in namespace "team-a": odd']
+    assert parts[1]["changes"][0]["diff"] == ["-policy: a", "+policy: b"]
+    assert drift.changes(tree) == ['update policy "shop" in namespace "team-a": policy']
