@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -34,12 +34,11 @@ def us() -> Lab:
     return Lab(LAB, CENTRAL, "vault-eu", "kubernetes-us")
 
 
-@pytest.fixture
-def us_down(us: Lab) -> Iterator[None]:
-    """While this lasts, the API server of kubernetes-us is down."""
+@pytest.fixture(scope="module")
+def us_down(us: Lab) -> Callable[[], None]:
+    """The API server of kubernetes-us is down, until the function that this gives is called."""
     us.api_server("kill")
-    yield
-    us.api_server("start")
+    return lambda: us.api_server("start")
 
 
 def last_words(play: Play) -> str:
@@ -153,7 +152,8 @@ def test_an_issuer_that_vault_cannot_ask_keeps_no_other_cluster_from_converging(
     assert run.recap["kubernetes-eu"]["failed"] == 0
 
 
-def test_the_repeated_run_brings_the_cluster_back(eu: Lab, us: Lab) -> None:
+def test_the_repeated_run_brings_the_cluster_back(eu: Lab, us: Lab, us_down: Callable[[], None]) -> None:
+    us_down()
     back = eu.play(CONFIGURE, "--limit", "vault-eu,kubernetes-us").succeeded()
     assert "did not converge." not in last_words(back)
     assert login(us, "kubernetes-us", service_account_token(us, "vault")) == 200
