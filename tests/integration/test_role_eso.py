@@ -28,6 +28,7 @@ import pytest
 import yaml
 from kubernetes.client.exceptions import ApiException
 
+from support.kubernetes_api import CRDS as CRD_FILES
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
 from support.system import BIN, ROOT, Play
 
@@ -146,15 +147,10 @@ def cluster(kube_api: KubeApi, tmp_path: Path, namespace: str) -> Iterator[Clust
 @pytest.fixture(scope="module")
 def flux(kube_api: KubeApi) -> Iterator[None]:
     """The definitions of Flux and of the Prometheus operator, removed at the end if they were not there before."""
-    folder = os.environ.get("LAB_CRDS_DIR", "")
-    files = sorted(
-        path for pattern in ("flux-*.yaml", "prometheus-*.yaml") for path in Path(folder or "/nowhere").glob(pattern)
-    )
+    folder = Path(os.environ.get("LAB_CRDS_DIR") or CRD_FILES / "others")
+    files = sorted(path for pattern in ("flux-*.yaml", "prometheus-*.yaml") for path in folder.glob(pattern))
     if not files:
-        pytest.skip(
-            "LAB_CRDS_DIR names no folder with the definitions of Flux and of the Prometheus operator "
-            "(flux-*.yaml, prometheus-*.yaml)"
-        )
+        pytest.skip(f"LAB_CRDS_DIR={folder} holds no flux-*.yaml and prometheus-*.yaml")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     made = []
     for path in files:

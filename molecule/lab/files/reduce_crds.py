@@ -2,10 +2,12 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reduce External Secrets Operator's custom resource definitions to those that the lab uses, without descriptions.
+"""Reduce custom resource definitions to those that the lab and the tests use, without descriptions.
 
-Usage: reduce_crds.py deploy/crds/bundle.yaml VERSION > crds/external-secrets-VERSION.yaml
-For a version before 0.16 the file goes into crds/v1beta1, where only the tests look.
+Usage: reduce_crds.py FILE VERSION [PRODUCT] > crds/PRODUCT-VERSION.yaml
+The product is external-secrets, whose file is deploy/crds/bundle.yaml, or another one of PRODUCTS.
+For a version of it before 0.16 the file goes into crds/v1beta1, those of other products into crds/others: only the
+tests look there.
 """
 
 from __future__ import annotations
@@ -29,10 +31,43 @@ KINDS = {
 }
 #: came after 0.9
 LATER = {"UUID", "ClusterGenerator", "ClusterPushSecret"}
+#: name, origin, whose it is, and the kinds that are kept
+PRODUCTS: dict[str, tuple[str, str, str, set[str]]] = {
+    "external-secrets": (
+        "External Secrets Operator",
+        "external-secrets/external-secrets, deploy/crds/bundle.yaml",
+        "the External Secrets authors",
+        KINDS,
+    ),
+    "flux-helm-controller": (
+        "Flux's helm-controller",
+        "fluxcd/helm-controller, config/crd/bases",
+        "the Flux authors",
+        {"HelmRelease"},
+    ),
+    "flux-kustomize-controller": (
+        "Flux's kustomize-controller",
+        "fluxcd/kustomize-controller, config/crd/bases",
+        "the Flux authors",
+        {"Kustomization"},
+    ),
+    "flux-source-controller": (
+        "Flux's source-controller",
+        "fluxcd/source-controller, config/crd/bases",
+        "the Flux authors",
+        {"GitRepository", "HelmRepository", "OCIRepository"},
+    ),
+    "prometheus-operator": (
+        "the Prometheus operator",
+        "prometheus-operator/prometheus-operator, example/prometheus-operator-crd",
+        "the prometheus-operator authors",
+        {"ServiceMonitor", "PrometheusRule"},
+    ),
+}
 HEADER = """\
-# Custom resource definitions of External Secrets Operator {version}, for the lab.
-# Origin: https://github.com/external-secrets/external-secrets, deploy/crds/bundle.yaml
-# Copyright: the External Secrets authors
+# Custom resource definitions of {product} {version}, for the lab.
+# Origin: https://github.com/{origin}
+# Copyright: {authors}
 # Licence: Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0). SPDX-License-Identifier: Apache-2.0
 # Changed: reduced by reduce_crds.py to some kinds, to the versions that are served, and without descriptions.
 """
@@ -67,17 +102,18 @@ def reduced(definition: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Read the bundle, write the reduced one."""
-    path, version = sys.argv[1:]
+    path, version = sys.argv[1:3]
+    name = sys.argv[3] if len(sys.argv) > 3 else "external-secrets"
+    product, origin, authors, kinds = PRODUCTS[name]
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with open(path, encoding="utf-8") as stream:
         definitions = [entry for entry in yaml.load_all(stream, Loader=loader) if entry]
-    kept = [reduced(entry) for entry in definitions if entry["spec"]["names"]["kind"] in KINDS]
-    missing = (
-        KINDS - {entry["spec"]["names"]["kind"] for entry in kept} - (LATER if version.startswith("0.9.") else set())
-    )
+    kept = [reduced(entry) for entry in definitions if entry["spec"]["names"]["kind"] in kinds]
+    wanted = kinds - LATER if version.startswith("0.9.") else kinds
+    missing = wanted - {entry["spec"]["names"]["kind"] for entry in kept}
     if missing:
         sys.exit(f"{path} does not define {', '.join(sorted(missing))}")
-    sys.stdout.write(HEADER.format(version=version))
+    sys.stdout.write(HEADER.format(product=product, version=version, origin=origin, authors=authors))
     yaml.safe_dump_all(kept, sys.stdout, explicit_start=True, sort_keys=True, width=160)
 
 
