@@ -71,9 +71,11 @@ integration: setup ## Every module against a real OpenBao (or VAULT_BINARY) and 
 	python -m pytest tests/integration $(PYTEST_ARGS)
 
 .PHONY: molecule
-molecule: preflight setup ## Molecule's default scenario on real hosts
-	VAULT_ESO_LAB=molecule ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/playbooks/collections ANSIBLE_ROLES_PATH=$(CURDIR)/roles \
-	  molecule test -s default
+molecule: preflight setup ## Molecule's scenarios on real hosts: the main job (default), many clusters (fleet)
+	for scenario in default fleet; do \
+	  VAULT_ESO_LAB=molecule ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/playbooks/collections ANSIBLE_ROLES_PATH=$(CURDIR)/roles \
+	    molecule test -s $$scenario; \
+	done
 
 .PHONY: artifact
 artifact: setup ## Build the collection, install it elsewhere, and hold what is in it against what may be
