@@ -11,6 +11,9 @@ export VAULT_ESO_LAB
 PYTHON ?=
 export PYTHON
 
+# How many integration tests run at the same time, each with servers of its own.
+JOBS ?= 2
+
 # The caller's own, for demo-env.
 export CALLER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -68,7 +71,7 @@ unit: setup ## Unit tests: pure logic
 
 .PHONY: integration
 integration: setup ## Every module against a real OpenBao (or VAULT_BINARY) and a real Kubernetes API server
-	python -m pytest tests/integration $(PYTEST_ARGS)
+	python -m pytest tests/integration -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: molecule
 molecule: preflight setup ## Molecule's scenarios on real hosts: the main job (default), many clusters (fleet)

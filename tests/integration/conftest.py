@@ -74,7 +74,7 @@ def old_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernete
 @pytest.fixture
 def unique() -> str:
     """A name that no other test of this session uses."""
-    return f"t{next(_numbers)}"
+    return f"t{os.environ.get('PYTEST_XDIST_WORKER', '')}{next(_numbers)}"
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 
-from .local import Authority, free_ports, stop, wait_for, write_private
+from .local import Authority, free_ports, only_one, stop, wait_for, write_private
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/vault-eso-lab/kubernetes")
@@ -51,7 +51,9 @@ def find_binaries() -> Path:
         return folder
     if complete(CACHE):
         return CACHE
-    build()
+    with only_one("control-plane"):
+        if not complete(CACHE):
+            build()
     return CACHE
 
 

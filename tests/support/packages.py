@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+from .local import only_one
 
 
 class Unavailable(RuntimeError):
@@ -30,8 +31,7 @@ def provide(program: str, package: str, folders: Sequence[str] = ()) -> Path:
         raise Unavailable(f"{program} is not installed, and only root on Debian can have it installed: {package}")
     # the service that a package brings is not ours to start
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    with Path("/tmp/vault-eso-test-packages.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with only_one("packages"):
         install = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-qq", "-y", "--no-install-recommends"]
         result = subprocess.run([*install, package], env=env, capture_output=True, text=True, check=False)
         if result.returncode:
