@@ -38,6 +38,9 @@ options:
       - C(quotas) as O(secretops.vault_eso.vault_quota#module:quotas).
       - C(pki_cas) as O(secretops.vault_eso.vault_pki_ca#module:authorities).
       - C(pki_roles) as O(secretops.vault_eso.vault_pki_role#module:roles).
+      - C(transit_keys) as O(secretops.vault_eso.vault_transit_key#module:keys).
+      - C(ssh_cas) as O(secretops.vault_eso.vault_ssh_ca#module:authorities).
+      - C(ssh_roles) as O(secretops.vault_eso.vault_ssh_role#module:roles).
       - C(database_connections) as O(secretops.vault_eso.vault_database_connection#module:connections).
       - C(database_roles) as O(secretops.vault_eso.vault_database_role#module:roles).
       - C(aws_configs) as O(secretops.vault_eso.vault_aws_config#module:configs).

@@ -82,7 +82,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
             client.sys.enable_audit_device("file", options=device["options"])
         for kind, path in (("approle", "approle"), ("userpass", "userpass"), ("jwt", "jwt"), ("jwt", "jwt-own")):
             client.sys.enable_auth_method(kind, path=path)
-        for kind in ("database", "pki", "transit"):
+        for kind in ("database", "pki", "ssh", "transit"):
             client.sys.enable_secrets_engine(kind)
         client.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
         discovery = {"oidc_discovery_url": f"{server.url}/v1/identity/oidc"}
@@ -142,6 +142,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "vault_policy": {"name": "peers", "policy": POLICY},
     "vault_quota": {"name": "peers", "rate": 1000},
     "vault_secrets_engine": {"path": "peers", "type": "transit"},
+    "vault_ssh_ca": {"mount": "ssh", "key_type": "ed25519"},
+    "vault_ssh_role": {"mount": "ssh", "name": "peers", "key_type": "otp", "default_user": "x"},
+    "vault_transit_key": {"mount": "transit", "name": "peers", "type": "ed25519"},
 }
 #: kinds whose life is tried elsewhere, because they need more than one object or write files
 ELSEWHERE = {"vault_approle_secret_id", "vault_audit", "vault_pki_certificate", "vault_configuration"}

@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support import eso_operator, openbao
+from support import eso_operator, openbao, ssh
 from support.canaries import Canaries, filled, misshapen
 from support.kubernetes_api import KubeApi
 from support.local import free_ports, write_private
@@ -92,6 +92,9 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_root_token": {"key_store": "{tmp}/keys.json"},
     "vault_secrets_engine": {"path": "x", "type": "kv"},
     "vault_snapshot": {"dest": "{tmp}/raft.snap"},
+    "vault_ssh_ca": {"mount": "ssh", "state": "absent"},
+    "vault_ssh_role": {"mount": "ssh", "name": "x", "state": "absent"},
+    "vault_transit_key": {**NAMED, "state": "absent"},
     "vault_unseal": {},
 }
 #: modules whose least options end before a login is tried: they have none, or look elsewhere first
@@ -542,6 +545,16 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
         root_password=new("root_password beside a URL"),
     )
 
+    pairs = [ssh.key_pair(), ssh.key_pair()]
+    for number, (_public, private) in enumerate(pairs):
+        for line in ssh.body(private):
+            canaries.add(f"private key {number} of SSH: {line[:5]}", line.lower())
+    own = [{"mount": f"ssh{number}", "public_key": one, "private_key": two} for number, (one, two) in enumerate(pairs)]
+    case("own key", "vault_ssh_ca", **own[0])
+    case("many", "vault_ssh_ca", authorities=own[1:])
+    case("no key", "vault_ssh_ca", " ", mount="ssh2", private_key=new("private_key alone"))
+    case("bad", "vault_ssh_ca", " ", True, mount="ssh2", public_key="x", private_key=new("bad private_key"))
+
     role = {"path": "auth/userpass/users/max", "data": {"token_ttl": "1h"}}
     case("endpoint", "vault_endpoint", **role, secret_data={"password": new("secret_data")})
     case(
@@ -793,6 +806,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         found = Servers(*started)
         found.sealed.restart()
         engines = [{"path": "secret", "type": "kv-v2"}, {"path": "database", "type": "database"}]
+        engines += [{"path": f"ssh{number}", "type": "ssh"} for number in range(3)]
         engines.append({"path": "pki", "type": "pki", "tune": {"max_lease_ttl": "8760h"}})
         methods = [{"path": name, "type": name} for name in ("userpass", "approle")]
         role = {"mount": "approle", "name": "ci", "token_policies": ["default"]}

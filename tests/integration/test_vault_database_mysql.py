@@ -67,6 +67,11 @@ def users(mariadb: MariaDb) -> list[str]:
     return mariadb.query("SELECT User FROM mysql.user").splitlines()
 
 
+def hashes(mariadb: MariaDb) -> dict[str, str]:
+    lines = mariadb.query("SELECT User, authentication_string FROM mysql.user").splitlines()
+    return dict(line.split("\t") for line in lines)
+
+
 def test_life_of_a_connection(module: Run, openbao: VaultServer, mount: str, root: dict[str, Any]) -> None:
     client = openbao.client()
     wanted = {**root, "name": "main", "allowed_roles": ["a", "b"], "max_open_connections": 3}
@@ -118,14 +123,14 @@ def test_root_is_rotated_once(
     made = module("connection", **wanted)
     assert made.changed and made["root_rotated"], made.msg
     assert not mariadb.login(user, PASSWORD)
-    secret = mariadb.query(f"SELECT authentication_string FROM mysql.user WHERE User = '{user}'")
+    secret = hashes(mariadb)[user]
     for _ in range(2):
         again = module("connection", **wanted, update_secrets="always")
         assert not again.failed and not again.changed, again.get("results")
         assert again["root_rotated"] == made["root_rotated"]
     # another setting is changed without the password of the past
     assert module("connection", **wanted, max_open_connections=7, update_secrets="always").changed
-    assert mariadb.query(f"SELECT authentication_string FROM mysql.user WHERE User = '{user}'") == secret
+    assert hashes(mariadb)[user] == secret
     # and the server itself still gets in
     assert module("role", name="r", db_name="own", creation_statements=[CREATE]).changed
     assert mariadb.login(*credentials(openbao, f"{mount}/creds/r")[:2])

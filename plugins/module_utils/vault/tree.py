@@ -39,6 +39,9 @@ from .kinds.policies import Policies
 from .kinds.quotas import Quotas
 from .kinds.secrets import Secrets
 from .kinds.secrets_engines import SecretsEngines
+from .kinds.ssh_cas import SshCas
+from .kinds.ssh_roles import SshRoles
+from .kinds.transit_keys import TransitKeys
 
 #: by the names that they have in a tree, in the order in which they need each other
 KINDS: Mapping[str, Kind] = {
@@ -55,6 +58,9 @@ KINDS: Mapping[str, Kind] = {
     "quotas": Quotas(),
     "pki_cas": PkiCas(),
     "pki_roles": PkiRoles(),
+    "transit_keys": TransitKeys(),
+    "ssh_cas": SshCas(),
+    "ssh_roles": SshRoles(),
     "database_connections": DatabaseConnections(),
     "database_roles": DatabaseRoles(),
     "aws_configs": AwsConfigs(),

@@ -1,0 +1,35 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys by which SSH mounts sign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import ssh
+from ..client import Client
+from ..kind import Given, Kind
+from ..secrets_engine import Mounted
+
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "key_type": {"type": "str", "choices": ["ec", *ssh.KEYS], "no_log": False},
+    "key_bits": {"type": "int", "no_log": False},
+    "public_key": {"type": "str", "no_log": False},
+    "private_key": {"type": "str", "no_log": True},
+}
+
+
+class SshCas(Kind):
+    """The keys by which SSH mounts sign."""
+
+    module = "vault_ssh_ca"
+    plural = "authorities"
+    item = ITEM
+    required = ("mount",)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounted = Mounted(client)
+        return [ssh.Ca(mounted, item) for item in items]

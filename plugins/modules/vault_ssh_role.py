@@ -1,0 +1,223 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_ssh_role
+short_description: Manage roles of SSH engines of Vault or OpenBao
+version_added: 0.1.0
+description:
+  - Creates, updates and deletes the roles by which an SSH engine signs keys of users and hosts, or hands out one-time passwords.
+  - What is not declared of a role that exists stays as it is, although the server replaces a role as a whole.
+  - Durations, lists and defaults are compared by what they mean.
+  - Roles of a mount that are not declared can be removed with O(purge).
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+  - secretops.vault_eso.reconcile
+options:
+  mount: &mount
+    description: Path at which the SSH engine is mounted. For an entry of O(roles) by default the module's O(mount), and V(ssh) without either.
+    type: str
+  name: &name
+    description: Name of the role.
+    type: str
+  key_type: &key_type
+    description: V(ca) to sign keys, V(otp) to hand out one-time passwords. A new role needs it.
+    type: str
+    choices: [ca, otp]
+  default_user: &default_user
+    description: The user that a credential is for when none is asked for; O(key_type=otp) needs it.
+    type: str
+  default_user_template: &default_user_template
+    description: Whether O(default_user) is an identity template.
+    type: bool
+  allowed_users: &allowed_users
+    description: Users that credentials are given for; V(*) for every user.
+    type: list
+    elements: str
+  allowed_users_template: &allowed_users_template
+    description: Whether O(allowed_users) holds identity templates.
+    type: bool
+  allowed_domains: &allowed_domains
+    description: Domains that certificates of hosts are given for.
+    type: list
+    elements: str
+  allowed_domains_template: &allowed_domains_template
+    description: Whether O(allowed_domains) holds identity templates.
+    type: bool
+  allow_bare_domains: &allow_bare_domains
+    description: Whether the domains themselves are allowed.
+    type: bool
+  allow_subdomains: &allow_subdomains
+    description: Whether names below the domains are allowed.
+    type: bool
+  allow_user_certificates: &allow_user_certificates
+    description: Whether keys of users are signed.
+    type: bool
+  allow_host_certificates: &allow_host_certificates
+    description: Whether keys of hosts are signed.
+    type: bool
+  allow_user_key_ids: &allow_user_key_ids
+    description: Whether who asks may choose the certificate's key id.
+    type: bool
+  allow_empty_principals: &allow_empty_principals
+    description: Whether certificates may be for nobody in particular (OpenBao).
+    type: bool
+  allowed_critical_options: &allowed_critical_options
+    description: Critical options that may be asked for; an empty list allows all.
+    type: list
+    elements: str
+  default_critical_options: &default_critical_options
+    description: Critical options of certificates that ask for none.
+    type: dict
+  allowed_extensions: &allowed_extensions
+    description: Extensions that may be asked for; V(*) for all.
+    type: list
+    elements: str
+  default_extensions: &default_extensions
+    description: Extensions of certificates that ask for none, such as C(permit-pty) with an empty text.
+    type: dict
+  default_extensions_template: &default_extensions_template
+    description: Whether the values of O(default_extensions) are identity templates.
+    type: bool
+  allowed_user_key_lengths: &allowed_user_key_lengths
+    description: Types of keys that are signed, each with the length in bits that it is to have, or a list of lengths.
+    type: dict
+  algorithm_signer: &algorithm_signer
+    description: Algorithm of the signature, for a CA with an RSA key.
+    type: str
+    choices: [default, ssh-rsa, rsa-sha2-256, rsa-sha2-512]
+  issuer_ref: &issuer_ref
+    description: Name or id of the issuer that signs (OpenBao).
+    type: str
+  key_id_format: &key_id_format
+    description: Format of the certificate's key id. Tag it C(!unsafe), or Ansible takes the braces for its own.
+    type: str
+  ttl: &ttl
+    description: How long certificates are valid by default, a duration; V(0) for the mount's own default.
+    type: str
+  max_ttl: &max_ttl
+    description: How long certificates may be valid, a duration; V(0) for the mount's own limit.
+    type: str
+  not_before_duration: &not_before_duration
+    description: How far back certificates are dated, a duration.
+    type: str
+  cidr_list: &cidr_list
+    description: Networks of the hosts that one-time passwords are given for.
+    type: list
+    elements: str
+  exclude_cidr_list: &exclude_cidr_list
+    description: Networks in O(cidr_list) that none are given for.
+    type: list
+    elements: str
+  port: &port
+    description: Port that who gets a one-time password is told.
+    type: int
+  roles:
+    description: Many roles. Excludes O(name).
+    type: list
+    elements: dict
+    suboptions:
+      mount: *mount
+      name:
+        <<: *name
+        required: true
+      key_type: *key_type
+      default_user: *default_user
+      default_user_template: *default_user_template
+      allowed_users: *allowed_users
+      allowed_users_template: *allowed_users_template
+      allowed_domains: *allowed_domains
+      allowed_domains_template: *allowed_domains_template
+      allow_bare_domains: *allow_bare_domains
+      allow_subdomains: *allow_subdomains
+      allow_user_certificates: *allow_user_certificates
+      allow_host_certificates: *allow_host_certificates
+      allow_user_key_ids: *allow_user_key_ids
+      allow_empty_principals: *allow_empty_principals
+      allowed_critical_options: *allowed_critical_options
+      default_critical_options: *default_critical_options
+      allowed_extensions: *allowed_extensions
+      default_extensions: *default_extensions
+      default_extensions_template: *default_extensions_template
+      allowed_user_key_lengths: *allowed_user_key_lengths
+      algorithm_signer: *algorithm_signer
+      issuer_ref: *issuer_ref
+      key_id_format: *key_id_format
+      ttl: *ttl
+      max_ttl: *max_ttl
+      not_before_duration: *not_before_duration
+      cidr_list: *cidr_list
+      exclude_cidr_list: *exclude_cidr_list
+      port: *port
+      state:
+        description: Whether this role is to exist; by default the module's O(state).
+        type: str
+        choices: [present, absent]
+  purge:
+    description: Delete the roles that are not declared, in every mount that an entry of O(roles) names; with an empty list in O(mount).
+    type: bool
+    default: false
+  protected:
+    description: Names of roles, or C(mount/name), that O(purge) never deletes.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Sign keys of operators for half an hour
+  secretops.vault_eso.vault_ssh_role:
+    mount: ssh-client
+    name: operators
+    key_type: ca
+    allow_user_certificates: true
+    allowed_users: [admin]
+    default_user: admin
+    default_extensions:
+      permit-pty: ""
+    ttl: 30m
+
+- name: Have these roles and no others
+  secretops.vault_eso.vault_ssh_role:
+    mount: ssh-client
+    roles:
+      - name: operators
+        ttl: 1h
+      - name: hosts
+        key_type: ca
+        allow_host_certificates: true
+        allowed_domains: [example.com]
+        allow_subdomains: true
+    purge: true
+"""
+
+RETURN = r"""
+results:
+  description: One entry per role.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{kind: SSH role, name: ssh-client/operators, action: update, changed: true, fields: [ttl]}]
+summary:
+  description: How many objects were created, updated, deleted, left alone, failed or not reached.
+  returned: always
+  type: dict
+  sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.ssh_roles import SshRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+
+
+def main() -> None:
+    converge(SshRoles())
+
+
+if __name__ == "__main__":
+    main()
