@@ -161,13 +161,12 @@ class Bench:
         found["work"] = found["tasks"][0]
         return found
 
-    def handover(self, kind: Kind, where: str, count: int) -> tuple[float, float]:
-        """Return seconds and processor seconds of a task that is handed the same objects and does nothing with them."""
+    def handover(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
+        """Run a task that is handed the same objects and does nothing with them."""
         options = self.options(kind, where, count)
         plural = next(key for key in ("policies", "secrets", "roles") if key in options)
         task = {"ansible.builtin.ping": {"data": "{{ objects }}"}}
-        found = self.playbook([task], {"objects": options[plural]}, "ansible-playbook", "ansible.builtin.ping")
-        return found["tasks"][0], found["processor"]
+        return self.playbook([task], {"objects": options[plural]}, "ansible-playbook", "ansible.builtin.ping")
 
     def module(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """The module's process alone, as Ansible starts it."""
@@ -266,9 +265,11 @@ def compare(bench: Bench, kind: Kind, size: int, sample: int, peers: bool) -> li
             fixed_processor = min(one["processor"] for one in small)
             if contender.endswith("one task"):
                 # what Ansible itself takes to hand over many objects is no module's doing
-                few, many = (min(bench.handover(kind, where, n) for _again in range(2)) for n in (1, count))
-                fixed += max(0.0, many[0] - few[0])
-                fixed_processor += max(0.0, many[1] - few[1])
+                few, many = ([bench.handover(kind, where, n) for _again in range(2)] for n in (1, count))
+                fixed += max(0.0, min(one["tasks"][0] for one in many) - min(one["tasks"][0] for one in few))
+                fixed_processor += max(
+                    0.0, min(one["processor"] for one in many) - min(one["processor"] for one in few)
+                )
         for phase in ("first", "unchanged"):
             found = run(where, count)
             work = found.get("work", found["seconds"]) - fixed
@@ -310,6 +311,7 @@ def large(bench: Bench, size: int, deadline: float) -> list[dict[str, Any]]:
                 if phase == "unchanged":
                     found = bench.task(kind, where, count)
                     row.update(task_seconds=found["seconds"], playbook_mb=found["memory"])
+                    row["handover_mb"] = bench.handover(kind, where, count)["memory"]
                 rows.append(row)
                 print(f"{kind.title} {count} {phase}: {row}", file=sys.stderr, flush=True)
             bench.unmount(kind, where, count)

@@ -135,10 +135,12 @@ def page(results: dict[str, Any]) -> str:
                 f"{row['module_mb']:.0f}",
                 f"{row['task_seconds']:.1f}" if "task_seconds" in row else "",
                 f"{row['playbook_mb']:.0f}" if "playbook_mb" in row else "",
+                f"{row['handover_mb']:.0f}" if "handover_mb" in row else "",
             ]
             for row in results["large"]
         ]
         head = ["", "module, seconds", "module, MB", "ansible-playbook, seconds", "ansible-playbook, MB"]
+        head.append("ansible-playbook with ping, MB")
         text += f"## Many objects in one task\n\n{table(head, lines)}\n"
     text += (
         "## All measurements\n\n"
