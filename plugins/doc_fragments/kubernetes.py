@@ -119,7 +119,8 @@ options:
     default: []
 """
 
-    VAULT_CONNECTION = (
+    # annotated, as sanity tests take any plain assignment here for a text
+    VAULT_CONNECTION: str = (
         r"""
 options:
   vault:

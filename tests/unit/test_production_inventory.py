@@ -33,7 +33,7 @@ def test_each_kubernetes_cluster_is_led_to_the_vault_of_its_region() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     answers = {}
     for line in done.stdout.splitlines():
-        host, _, outcome = line.partition(" | SUCCESS => ")
+        host, _mark, outcome = line.partition(" | SUCCESS => ")
         if outcome:
             said = json.loads(outcome)["msg"]
             answers[host] = json.loads(said) if isinstance(said, str) else said

@@ -221,7 +221,7 @@ class Role(Inside):
                 remedy="use letters, digits, - _ . and @",
             )
         desired = self.desired or {}
-        usual, longest, _ = (normalise.seconds(desired.get(name)) for name in TIMES)
+        usual, longest, _skew = (normalise.seconds(desired.get(name)) for name in TIMES)
         if usual and longest and usual > longest:
             raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
         for name in NETWORKS:
@@ -261,7 +261,7 @@ class Role(Inside):
                 "it allows neither certificates of users nor of hosts",
                 remedy='set "allow_user_certificates" or "allow_host_certificates"',
             )
-        usual, longest, _ = (normalise.duration(after.get(name)) for name in TIMES)
+        usual, longest, _skew = (normalise.duration(after.get(name)) for name in TIMES)
         if usual and longest and usual > longest:
             raise InvalidInput(
                 "ttl is longer than max_ttl, with what the server has for the other", remedy="correct one of the two"
