@@ -313,7 +313,8 @@ def test_05_another_reviewer_token_takes_effect(
             return False
         return True
 
-    useless, able = kube_api.token(namespace, "app"), kube_api.token(namespace, "reviewer")
+    # a controller manager would give one without an end
+    useless, able = (kube_api.token(namespace, name, seconds=90 * 86400) for name in ("app", "reviewer"))
     run_module("vault_auth", {**method, "secret_config": {"token_reviewer_jwt": useless}}, must_succeed=True)
     run_module("vault_auth_role", {**args, **role}, must_succeed=True)
     assert not logs_in()

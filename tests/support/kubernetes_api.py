@@ -128,12 +128,12 @@ class KubeApi:
                 }
             )
 
-    def token(self, namespace: str, name: str, *audiences: str) -> str:
-        """Return a token of a service account (TokenRequest), valid for 600 s; no audience means the server's own."""
+    def token(self, namespace: str, name: str, *audiences: str, seconds: int = 600) -> str:
+        """Return a token of a service account (TokenRequest); no audience means the server's own."""
         answer = client.CoreV1Api(self.api).create_namespaced_service_account_token(
             name,
             namespace,
-            {"spec": {"audiences": list(audiences), "expirationSeconds": 600}},
+            {"spec": {"audiences": list(audiences), "expirationSeconds": seconds}},
             _preload_content=False,
         )
         return str(json.loads(answer.data)["status"]["token"])
