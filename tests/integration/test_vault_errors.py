@@ -56,6 +56,12 @@ def test_wrong_server_name(policy: Callable[..., Result], openbao: VaultServer) 
     assert f'{openbao.url}: the server\'s certificate is for another name; set "tls_server_name"' in result.msg
 
 
+def test_a_namespace_that_no_header_takes(policy: Callable[..., Result]) -> None:
+    result = policy(namespace="team-a\n")
+    assert 'option "namespace": the namespace holds blanks, line ends or other characters' in result.msg
+    assert "report this" not in result.msg
+
+
 def test_wrong_port(policy: Callable[..., Result]) -> None:
     url = f"https://127.0.0.1:{free_ports(1)[0]}"
     assert f"{url}: connection refused; check that the server runs and the address is right" in policy(url=[url]).msg

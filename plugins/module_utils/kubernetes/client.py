@@ -464,30 +464,35 @@ class Client:
             "install or upgrade %s with its CRDs" % (kind.provider or "its operator"),
         )
 
-    def last_warning(self, namespace: str, kind: str, name: str) -> str:
+    def last_warning(self, namespace: str, kind: str, name: str, uid: str = "") -> str:
         """Return the text of the newest Warning event about an object, "" without one (or without the right to see).
 
-        Once many are asked for, one list answers for all objects of a kind in a namespace.
+        With ``uid`` events of an earlier object of the same name do not count. Once many are asked for, one list
+        answers for all objects of a kind in a namespace.
         """
         known = self._warnings.setdefault((namespace, kind), [0, 0.0, {}])
         known[0] += 1
         if known[0] > MANY_EVENTS:
             if time.monotonic() - known[1] > EVENTS_LAST:
                 known[1:] = [time.monotonic(), self._events(namespace, "involvedObject.kind=%s" % kind)]
-            return str(known[2].get(name) or "")
-        return self._events(namespace, "involvedObject.kind=%s,involvedObject.name=%s" % (kind, name)).get(name, "")
+            found = known[2]
+        else:
+            found = self._events(namespace, "involvedObject.kind=%s,involvedObject.name=%s" % (kind, name))
+        texts = [text for about, text in found.get(name, []) if not uid or about in ("", uid)]
+        return texts[-1] if texts else ""
 
-    def _events(self, namespace: str, selector: str) -> dict[str, str]:
-        """Return the texts of the newest Warning events by the names of the objects that they are about."""
+    def _events(self, namespace: str, selector: str) -> dict[str, list[tuple[str, str]]]:
+        """Return UID and text of Warning events, the newest last, by the names of the objects that they are about."""
         try:
             events = self.list_objects(EVENT.path("v1", namespace), {"fieldSelector": selector + ",type=Warning"})
         except Forbidden:
             return {}
         events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-        texts = {}
+        texts: dict[str, list[tuple[str, str]]] = {}
         for event in events:
-            name = str((event.get("involvedObject") or {}).get("name"))
-            texts[name] = " ".join(str(event.get("message") or "").split())[:400]
+            about = event.get("involvedObject") or {}
+            text = " ".join(str(event.get("message") or "").split())[:400]
+            texts.setdefault(str(about.get("name")), []).append((str(about.get("uid") or ""), text))
         return texts
 
 

@@ -695,7 +695,9 @@ def cause(client: Client, kind: str, current: Object | None) -> str:
     if current is None:
         return ""
     metadata, spec = current["metadata"], current.get("spec") or {}
-    text = client.last_warning(metadata.get("namespace") or "default", kind, metadata["name"])
+    text = client.last_warning(
+        metadata.get("namespace") or "default", kind, metadata["name"], str(metadata.get("uid") or "")
+    )
     match = re.search(r"spec\.(data|dataFrom)\[(\d+)\]", text)
     if match and int(match.group(2)) < len(spec.get(match.group(1)) or []):
         entry = spec[match.group(1)][int(match.group(2))]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -257,6 +258,12 @@ class Client:
         for url in urls:
             if not url.startswith(("https://", "http://")):
                 raise InvalidInput('"%s" is not a URL' % url, 'option "url"', "write https://host:8200")
+        if namespace and not re.fullmatch(r"[\x21-\x7e]+", namespace):
+            raise InvalidInput(
+                "the namespace holds blanks, line ends or other characters that no namespace has",
+                'option "namespace"',
+                'write its path, such as "team-a/shop"',
+            )
         for option, name in (("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key)):
             if name and not os.path.exists(name):
                 raise InvalidInput(
