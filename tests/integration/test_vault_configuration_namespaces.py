@@ -1,0 +1,223 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every kind of object inside a namespace inside a namespace, by one vault_configuration, and purged there."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from support.modules import Result
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+PASSWORD = "pass-w0rd-inside-4711"
+#: what belongs to a server as a whole, and what the product has not
+NOT_INSIDE = {"audit_devices", "quotas", "aws_configs", "aws_roles"}
+#: kinds whose objects have nothing to change, and which field is changed of each of the others
+FIXED = {"ssh_cas", "approle_secret_ids", "pki_certificates"}
+CHANGED: dict[str, dict[str, Any]] = {
+    "namespaces": {"custom_metadata": {"owner": "b"}},
+    "auth_methods": {"description": "another"},
+    "secrets_engines": {"description": "another"},
+    "password_policies": {"length": 21},
+    "policies": {"policy": 'path "other/*" {\n  capabilities = ["list"]\n}\n'},
+    "auth_roles": {"token_ttl": "2h"},
+    "identity_entities": {"metadata": {"team": "b"}},
+    "identity_groups": {"policies": ["default"]},
+    "login_mfa_methods": {"period": "60"},
+    "login_mfa_enforcements": {"auth_method_types": ["userpass", "approle"]},
+    "pki_cas": {"crl": {"expiry": "96h"}},
+    "pki_roles": {"max_ttl": "2h"},
+    "transit_keys": {"auto_rotate_period": "48h"},
+    "ssh_roles": {"ttl": "20m"},
+    "database_connections": {"max_open_connections": 5},
+    "database_roles": {"max_ttl": "3h"},
+    "secrets": {"data": {"password": PASSWORD, "user": "other"}},
+    "endpoints": {"data": {"orphan": False}},
+}
+
+
+@pytest.fixture
+def top(openbao: VaultServer, unique: str) -> str:
+    if openbao.product != "openbao":
+        pytest.skip("namespaces need OpenBao or HashiCorp Vault Enterprise")
+    return f"every-{unique}"
+
+
+@pytest.fixture
+def tree(run_module: Run, vault_args: dict[str, Any]) -> Run:
+    def run(configuration: Any, check: bool = False, **options: Any) -> Result:
+        given = {**vault_args, "configuration": configuration, **options}
+        return run_module("vault_configuration", given, check=check, diff=True, timeout=300)
+
+    return run
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    """One object of each kind at least, the first of which is the one that is changed."""
+    files = {"cert_dest": str(folder / "web.crt"), "key_dest": str(folder / "web.key")}
+    return {
+        "namespaces": [{"name": "inmost", "custom_metadata": {"owner": "a"}}],
+        "auth_methods": [
+            {"path": "approle", "type": "approle", "description": "one"},
+            {"path": "people", "type": "userpass"},
+        ],
+        "secrets_engines": [
+            {"path": "secret", "type": "kv-v2", "description": "one"},
+            *({"path": name, "type": name} for name in ("database", "transit", "ssh")),
+            {"path": "pki", "type": "pki", "tune": {"max_lease_ttl": "8760h"}},
+        ],
+        "password_policies": [{"name": "own", "length": 20, "rules": [{"charset": "abcdef"}]}],
+        "policies": [{"name": "own", "policy": 'path "secret/*" {\n  capabilities = ["read"]\n}\n'}],
+        "auth_roles": [
+            {"mount": "approle", "name": "app", "token_policies": ["own"], "token_ttl": "1h"},
+            {"mount": "people", "name": "ada", "type": "userpass", "secret_options": {"password": PASSWORD}},
+        ],
+        "identity_entities": [
+            {"name": "ada", "metadata": {"team": "a"}, "aliases": [{"name": "ada", "mount": "people"}]}
+        ],
+        "identity_groups": [{"name": "staff", "member_entities": ["ada"], "policies": ["own"]}],
+        "login_mfa_methods": [{"name": "phone", "type": "totp", "issuer": "own", "period": "30"}],
+        "login_mfa_enforcements": [{"name": "all", "mfa_methods": ["phone"], "auth_method_types": ["userpass"]}],
+        "pki_cas": [{"mount": "pki", "common_name": "Inside", "key_type": "ec", "ttl": "1000h"}],
+        "pki_roles": [{"mount": "pki", "name": "web", "allow_any_name": True, "max_ttl": "1h"}],
+        "transit_keys": [{"name": "orders", "auto_rotate_period": "24h"}],
+        "ssh_cas": [{"mount": "ssh", "key_type": "ed25519"}],
+        "ssh_roles": [{"name": "people", "key_type": "ca", "allow_user_certificates": True, "ttl": "10m"}],
+        "database_connections": [
+            {
+                "name": "orders",
+                "plugin_name": "postgresql-database-plugin",
+                "connection_url": "postgresql://{username}:{password}@127.0.0.1:1/x",
+                "root_username": "vault",
+                "root_password": PASSWORD,
+                "allowed_roles": ["*"],
+                "verify_connection": False,
+            }
+        ],
+        "database_roles": [{"name": "ro", "db_name": "orders", "creation_statements": ["SELECT 1"], "max_ttl": "2h"}],
+        "secrets": [{"path": "app", "data": {"password": PASSWORD, "user": "app"}}],
+        "endpoints": [{"path": "auth/token/roles/bare", "data": {"orphan": True}}],
+        "pki_certificates": [
+            {
+                "mount": "pki",
+                "role": "web",
+                "common_name": "web.example.com",
+                "ttl": "30m",
+                "renew_before": "1m",
+                **files,
+            }
+        ],
+        "approle_secret_ids": [{"role": "app", "dest": str(folder / "secret-id")}],
+        "inside": {"inmost": {"policies": [{"name": "deep", "policy": 'path "x" {\n  capabilities = ["read"]\n}\n'}]}},
+    }
+
+
+def within(top: str, tree: dict[str, Any]) -> dict[str, Any]:
+    """A tree two namespaces down."""
+    return {
+        "namespaces": [{"name": top}],
+        "inside": {top: {"namespaces": [{"name": "team"}], "inside": {"team": tree}}},
+    }
+
+
+def changes(result: Result) -> list[tuple[str, str, str, str]]:
+    return [
+        (one.get("namespace", ""), one["part"], one["name"], one["action"])
+        for one in result["results"]
+        if one["changed"]
+    ]
+
+
+def test_every_kind_is_declared(tmp_path: Path) -> None:
+    assert set(everything(tmp_path)) - {"inside"} == set(KINDS) - NOT_INSIDE, "add the new kinds here"
+    assert set(CHANGED) | FIXED == set(KINDS) - NOT_INSIDE
+
+
+def test_life_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: VaultServer) -> None:
+    wanted = everything(tmp_path)
+    declared = within(top, wanted)
+    before = set(openbao.client().sys.list_policies()["data"]["policies"])
+    planned = tree(declared, check=True)
+    assert not planned.failed, planned.msg
+    made = tree(declared)
+    assert not made.failed, made.msg
+    place = f"{top}/team"
+    assert {part for inside, part, _name, _action in changes(made) if inside == place} == set(wanted) - {"inside"}
+    assert (f"{place}/inmost", "policies", "deep", "create") in changes(made)
+    assert {action for *_where, action in changes(made)} == {"create"}
+    assert set(openbao.client().sys.list_policies()["data"]["policies"]) == before, "it is not the namespace's own"
+    client = openbao.client(namespace=place)
+    assert client.read("secret/data/app")["data"]["data"] == {"password": PASSWORD, "user": "app"}
+    assert (tmp_path / "web.crt").exists() and (tmp_path / "secret-id").exists()
+    again = tree(declared)
+    assert not again.failed and not again.changed, changes(again)
+
+    for part, fields in CHANGED.items():
+        wanted[part][0].update(copy.deepcopy(fields))
+    expected = {(place, part) for part in CHANGED}
+    for check in (True, False):
+        changed = tree(declared, check=check)
+        assert not changed.failed, changed.msg
+        assert {change[:2] for change in changes(changed)} == expected
+        assert len(changes(changed)) == len(expected) and len(changed["diff"]) == len(expected)
+    assert not tree(declared).changed
+    for result in (planned, made, again, changed):
+        result.hides(PASSWORD, (tmp_path / "secret-id").read_text().strip())
+
+    gone: dict[str, Any] = {"name": place, "state": "absent"}
+    held = tree({"namespaces": [{"name": f"{place}/inmost", "state": "absent"}, gone]}, check=True)
+    assert held.failed and 'deleting it loses all that is in "database", "pki", "secret"' in held.msg
+    for check in (True, False):
+        absent = [{"name": f"{place}/inmost", "state": "absent"}, {**gone, "delete_data": True}]
+        assert len(changes(tree({"namespaces": absent}, check=check))) == 2
+        assert (openbao.client(namespace=top).list("sys/namespaces") is not None) is check
+
+
+def test_purge_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: VaultServer) -> None:
+    """What is not declared goes kind by kind; what is protected or the server's own, or holds data, stays."""
+    wanted = everything(tmp_path)
+    wanted["policies"].append({"name": "kept", "policy": 'path "x" {\n  capabilities = ["read"]\n}\n'})
+    wanted["transit_keys"][0]["deletion_allowed"] = True
+    made = tree(within(top, wanted))
+    assert not made.failed, made.msg
+    able = {part for part, kind in KINDS.items() if "purge" in kind.options} - NOT_INSIDE
+    data = {part for part in able if "purge_data" in KINDS[part].options}
+    for part in sorted(data):
+        options = {"purge_mount": "secret"} if part == "secrets" else {}
+        refused = tree(within(top, {"purge": {part: options}}))
+        assert refused.failed and not refused.changed and '"purge_data"' in refused.msg, (part, refused.msg)
+
+    named = {
+        "namespaces": ["inmost"],
+        "auth_methods": ["approle", "people"],
+        "secrets_engines": [item["path"] for item in wanted["secrets_engines"]],
+        "login_mfa_methods": ["phone"],
+        "transit_keys": ["orders"],
+        "database_connections": ["orders"],
+        "secrets": ["app"],
+    }
+    assert set(named) == data
+    purge: dict[str, Any] = {part: {"purge_data": named[part]} if part in named else {} for part in able}
+    purge["policies"] = {"protected": ["kept"]}
+    purge["secrets"]["purge_mount"] = "secret"
+    # roles of auth methods are purged in the mounts that are named
+    assert purge.pop("auth_roles") == {}
+    client = openbao.client(namespace=f"{top}/team")
+    for check in (True, False):
+        done = tree(within(top, {"purge": purge}), check=check)
+        assert not done.failed, done.msg
+        deleted = {(part, name) for _where, part, name, action in changes(done) if action == "delete"}
+        assert "kept" in client.sys.list_policies()["data"]["policies"]
+        assert ("own" in client.sys.list_policies()["data"]["policies"]) is check
+    assert {part for part, _name in deleted} == set(purge)
+    assert set(client.sys.list_mounted_secrets_engines()["data"]) == {"cubbyhole/", "identity/", "sys/"}
+    assert set(client.sys.list_auth_methods()["data"]) == {"token/"}
+    assert client.sys.list_policies()["data"]["policies"] == ["default", "kept"]
+    assert not tree(within(top, {"purge": purge})).changed
