@@ -221,3 +221,51 @@ def test_purge_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: Vault
     assert set(client.sys.list_auth_methods()["data"]) == {"token/"}
     assert client.sys.list_policies()["data"]["policies"] == ["default", "kept"]
     assert not tree(within(top, {"purge": purge})).changed
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong", "said"),
+    [
+        ("secrets_engines", {"tune": {"max_lease_ttl": "a day"}}, '"a day" is not a duration'),
+        ("auth_methods", {"default_lease_ttl": "soon"}, '"soon" is not a duration'),
+        ("policies", {"policy": 'path "x" { capabilities = ["reed"] }'}, 'unknown capability "reed"'),
+        ("auth_roles", {"token_ttl": "2h", "token_max_ttl": "1h"}, "token_ttl is longer than token_max_ttl"),
+        ("pki_roles", {"ttl": "2h"}, "ttl is longer than max_ttl"),
+        ("transit_keys", {"auto_rotate_period": "10m"}, '"auto_rotate_period" is below an hour'),
+        ("ssh_roles", {"ttl": "soon"}, '"soon" is not a duration'),
+        ("ssh_cas", {"public_key": "ssh-ed25519 AAAA"}, '"private_key" and "public_key" go together'),
+        (
+            "database_roles",
+            {"type": "static", "creation_statements": None, "max_ttl": None},
+            '"db_username" is missing',
+        ),
+        (
+            "database_roles",
+            {"type": "static", "creation_statements": None, "max_ttl": None, "db_username": "app"},
+            'a static role needs a "rotation_period"',
+        ),
+        ("database_connections", {"max_connection_lifetime": "soon"}, '"soon" is not a duration'),
+        ("secrets", {"metadata": {"delete_version_after": "soon"}}, '"soon" is not a duration'),
+        ("login_mfa_methods", {"period": "soon"}, '"soon" is not a duration'),
+        ("approle_secret_ids", {"ttl": "soon"}, '"soon" is not a duration'),
+    ],
+)
+def test_what_cannot_be_right_stops_the_whole_tree(
+    tree: Run, top: str, tmp_path: Path, openbao: VaultServer, part: str, wrong: dict[str, Any], said: str
+) -> None:
+    """It stands deep inside, among much that is right and would come before it."""
+    wanted = everything(tmp_path)
+    wanted[part][0].update(wrong)
+    refused = tree(within(top, wanted))
+    assert refused.failed and not refused.changed and said in refused.msg, refused.msg
+    refused.hides(PASSWORD)
+    assert top + "/" not in ((openbao.client().list("sys/namespaces") or {}).get("data") or {}).get("keys", [])
+
+
+def test_a_role_that_names_a_missing_policy_is_a_warning(tree: Run, top: str, tmp_path: Path) -> None:
+    wanted = everything(tmp_path)
+    wanted["auth_roles"][0]["token_policies"] = ["own", "nonesuch"]
+    warned = tree(within(top, wanted))
+    assert not warned.failed, warned.msg
+    assert "no policy has the name" in str(warned["warnings"]) and "nonesuch" in str(warned["warnings"])
+    assert '"own"' not in str(warned["warnings"]), "that one is declared in the same tree"
