@@ -409,6 +409,18 @@ def test_what_cannot_work_is_refused_before_anything_changes(cluster: Cluster, f
     assert "needs eso_manifests_directory" in found["no-directory"]
 
 
+def test_a_cluster_that_is_down_stops_no_other_and_is_named(cluster: Cluster, flux: None) -> None:
+    dead = cluster.folder / "dead.kubeconfig"
+    dead.write_text(Path(cluster.api.kubeconfig).read_text().replace(cluster.api.url, "https://127.0.0.1:1"))
+    play = cluster.run_hosts({"alive": {}, "dead": {"kubernetes_connection": {"kubeconfig": str(dead)}}})
+    assert play.rc != 0
+    assert cluster.get(cluster.release()) is not None
+    last = play.output.rpartition("PLAY [")[2]
+    assert re.search(r"^fatal: \[dead\]", last, re.MULTILINE)
+    assert "dead did not converge" in last
+    assert "Not concerned, and converged: alive." in " ".join(last.split())
+
+
 def test_an_api_server_that_cannot_be_found_is_asked_for(cluster: Cluster, flux: None) -> None:
     if cluster.get("/api/v1/namespaces/default/endpoints/kubernetes"):
         pytest.skip("this API server publishes its endpoints")
