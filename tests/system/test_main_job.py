@@ -102,6 +102,40 @@ def test_check_mode_shows_exactly_what_a_person_changed_and_the_next_run_repairs
     assert lab.play(SITE, "--check", "--diff").succeeded().changed == 0
 
 
+def test_the_same_data_as_a_tree_in_git(lab: Lab, tmp_path: Path) -> None:
+    """No Flux is in the lab: what it would apply is tried on the API server, and nothing is handed over to it."""
+    repository = tmp_path / "fleet.git"
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", f"--git-dir={repository}", *arguments], capture_output=True, text=True, check=True
+        ).stdout
+
+    def deliver(*options: str) -> None:
+        given = {
+            "eso_delivery": "gitops",
+            "eso_gitops_repository": str(repository),
+            "eso_gitops_checkout": str(tmp_path / "checkout"),
+            "eso_gitops_handover": False,
+        }
+        lab.play("playbooks/gitops.yml", "-e", json.dumps(given), *options).succeeded()
+
+    git("init", "--quiet", "--bare", "--initial-branch=main")
+    deliver()
+    assert git("rev-list", "--count", "main").strip() == "1"
+    tree = tmp_path / "checkout" / "clusters" / "kubernetes" / "external-secrets"
+    apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=flux", "--dry-run=server", "-k", str(tree)]
+    taken = lab.kubectl(*apply)
+    for name in ("clustersecretstore.external-secrets.io/vault", "externalsecret.external-secrets.io/web-app"):
+        assert name in taken
+    deliver()
+    assert git("rev-list", "--count", "main").strip() == "1", "nothing changed, so there is no commit"
+    deliver("-e", "demo_refresh_interval=30s")
+    assert git("rev-list", "--count", "main").strip() == "2"
+    assert git("show", "--shortstat", "--format=", "main").strip() == "1 file changed, 1 insertion(+), 1 deletion(-)"
+    assert lab.play(SITE, "--check").succeeded().changed == 0, "the cluster is as it was"
+
+
 def test_functional_validation_passes_and_writes_a_report(lab: Lab) -> None:
     lab.play("playbooks/validate.yml").succeeded()
     suite = ET.parse(lab.directory / "validation.xml").getroot().find("testsuite")  # noqa: S314 (our own file)
