@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support.system import Lab
+from support.system import Lab, Play
 
 SITE = "playbooks/site.yml"
 
@@ -111,27 +111,33 @@ def test_the_same_data_as_a_tree_in_git(lab: Lab, tmp_path: Path) -> None:
             ["git", f"--git-dir={repository}", *arguments], capture_output=True, text=True, check=True
         ).stdout
 
-    def deliver(*options: str) -> None:
+    def deliver(*options: str) -> Play:
         given = {
             "eso_delivery": "gitops",
             "eso_gitops_repository": str(repository),
             "eso_gitops_checkout": str(tmp_path / "checkout"),
             "eso_gitops_handover": False,
         }
-        lab.play("playbooks/gitops.yml", "-e", json.dumps(given), *options).succeeded()
+        return lab.play("playbooks/gitops.yml", "-e", json.dumps(given), *options)
 
     git("init", "--quiet", "--bare", "--initial-branch=main")
-    deliver()
-    assert git("rev-list", "--count", "main").strip() == "1"
+    empty = deliver()
+    assert empty.rc != 0
+    assert 'has no branch "main"; push a first commit to it' in " ".join(empty.output.split())
+    nobody = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.com"]
+    first = git(*nobody, "commit-tree", "-m", "Begin", git("hash-object", "-w", "-t", "tree", "/dev/null").strip())
+    git("update-ref", "refs/heads/main", first.strip())
+    deliver().succeeded()
+    assert git("rev-list", "--count", "main").strip() == "2"
     tree = tmp_path / "checkout" / "clusters" / "kubernetes" / "external-secrets"
     apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=flux", "--dry-run=server", "-k", str(tree)]
     taken = lab.kubectl(*apply)
     for name in ("clustersecretstore.external-secrets.io/vault", "externalsecret.external-secrets.io/web-app"):
         assert name in taken
-    deliver()
-    assert git("rev-list", "--count", "main").strip() == "1", "nothing changed, so there is no commit"
-    deliver("-e", "demo_refresh_interval=30s")
-    assert git("rev-list", "--count", "main").strip() == "2"
+    deliver().succeeded()
+    assert git("rev-list", "--count", "main").strip() == "2", "nothing changed, so there is no commit"
+    deliver("-e", "demo_refresh_interval=30s").succeeded()
+    assert git("rev-list", "--count", "main").strip() == "3"
     assert git("show", "--shortstat", "--format=", "main").strip() == "1 file changed, 1 insertion(+), 1 deletion(-)"
     assert lab.play(SITE, "--check").succeeded().changed == 0, "the cluster is as it was"
 
