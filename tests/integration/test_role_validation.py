@@ -107,4 +107,4 @@ def test_the_first_broken_link_is_in_the_report_and_named_by_the_playbook(scene:
         assert run.rc != 0
         assert wanted in run.output.replace('\\"', '"'), run.output[-3000:]
         assert scene.vault.token not in run.output
-    assert scene.tokens() == before
+    assert scene.tokens() <= before
