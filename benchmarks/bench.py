@@ -28,7 +28,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "playbooks" / "collections")]
 
 import report  # noqa: E402
 from objects import KINDS, Kind, job, name  # noqa: E402
@@ -92,10 +92,12 @@ class Bench:
             "[defaults]\n"
             f"collections_path = {ROOT / 'playbooks' / 'collections'}\n"
             f"callback_plugins = {HERE / 'callbacks'}\n"
+            f"library = {folder / 'library'}\n"
             f"roles_path = {ROOT / 'roles'}\n"
             "callbacks_enabled = task_seconds\nlocalhost_warning = false\ninventory_unparsed_warning = false\n"
             "[connection]\npipelining = true\n"
         )
+        self.idle_modules()
 
     def run(self, command: list[str], stdin: str = "", what: str = "", **env: str) -> dict[str, Any]:
         """Run a command and return its seconds, output, requests, and the most memory of one process in MB.
@@ -122,6 +124,7 @@ class Bench:
             sys.exit(f"bench: {what} failed:\n{output[-3000:]}\n{(self.folder / 'err').read_text()[-2000:]}")
         return {
             "seconds": seconds,
+            "work": seconds,
             "requests": requests,
             "processor": usage.ru_utime + usage.ru_stime + used,
             "server_processor": used,
@@ -131,15 +134,13 @@ class Bench:
 
     # -- contenders ---------------------------------------------------------------------------------------------------
 
-    def playbook(
-        self, tasks: list[dict[str, Any]], variables: dict[str, Any], binary: str, what: str
-    ) -> dict[str, Any]:
-        """Run a playbook of these tasks; the answer has the seconds of each in ``tasks``."""
-        play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+    def playbook(self, task: dict[str, Any], variables: dict[str, Any], binary: str, what: str) -> dict[str, Any]:
+        """Run a playbook of one task; its ``work`` are the seconds of the task."""
+        play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
         (self.folder / "play.yml").write_text(json.dumps(play))
         (self.folder / "vars.json").write_text(json.dumps(variables))
         found = self.run([binary, "-e", f"@{self.folder / 'vars.json'}", str(self.folder / "play.yml")], what=what)
-        found["tasks"] = [task["seconds"] for task in json.loads((self.folder / "tasks.json").read_text())]
+        (found["work"],) = (task["seconds"] for task in json.loads((self.folder / "tasks.json").read_text()))
         return found
 
     def options(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class Bench:
             "ca_cert": self.server.ca_cert,
             "token_file": str(self.folder / "token"),
         }
-        return {**kind.bulk(where, count), **connection, "workers": self.workers}
+        return {**kind.bulk(where, count), **connection, "workers": self.workers, "report": "changes"}
 
     def task(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """One task of this collection in a playbook, the objects in a variable."""
@@ -157,16 +158,38 @@ class Bench:
         plural = next(key for key in ("policies", "secrets", "roles") if key in options)
         task = {f"secretops.vault_eso.{kind.module}": {**options, plural: "{{ objects }}"}}
         what = f"{kind.title}, this collection"
-        found = self.playbook([task], {"objects": options[plural]}, "ansible-playbook", what)
-        found["work"] = found["tasks"][0]
-        return found
+        return self.playbook(task, {"objects": options[plural]}, "ansible-playbook", what)
 
     def handover(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
-        """Run a task that is handed the same objects and does nothing with them."""
+        """Run a task of a module that takes the same options and does nothing: what Ansible itself needs for it."""
         options = self.options(kind, where, count)
         plural = next(key for key in ("policies", "secrets", "roles") if key in options)
-        task = {"ansible.builtin.ping": {"data": "{{ objects }}"}}
-        return self.playbook([task], {"objects": options[plural]}, "ansible-playbook", "ansible.builtin.ping")
+        task = {f"idle_{kind.module}": {**options, plural: "{{ objects }}"}}
+        return self.playbook(task, {"objects": options[plural]}, "ansible-playbook", f"{kind.title}, idle module")
+
+    def idle_modules(self) -> None:
+        """Write a module for each kind that has the options of this collection's, and does nothing."""
+        from ansible_collections.secretops.vault_eso.plugins.module_utils.module import bulk_spec
+        from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import (
+            CONNECTION_SPEC,
+            LOGIN_SPEC,
+        )
+        from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS as DECLARED
+
+        (self.folder / "library").mkdir()
+        for kind in KINDS.values():
+            declared = next(one for one in DECLARED.values() if one.module == kind.module)
+            spec = {
+                **CONNECTION_SPEC,
+                **LOGIN_SPEC,
+                **declared.options,
+                **bulk_spec(declared.item, declared.plural, declared.required),
+            }
+            (self.folder / "library" / f"idle_{kind.module}.py").write_text(
+                "#!/usr/bin/python\n"
+                "from ansible.module_utils.basic import AnsibleModule\n"
+                f"AnsibleModule(argument_spec={spec!r}).exit_json(changed=False, invocation={{}})\n"
+            )
 
     def module(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """The module's process alone, as Ansible starts it."""
@@ -187,9 +210,7 @@ class Bench:
         binary = "ansible-playbook" if peer == "hashi_vault" else str(CACHE / "peers" / "bin" / "ansible-playbook")
         task = {**getattr(kind, peer)(where), "loop": "{{ names }}", "no_log": True}
         names = [name(where, i) for i in range(count)]
-        found = self.playbook([task], {"names": names}, binary, f"{kind.title}, {peer}")
-        found["work"] = found["tasks"][0]
-        return found
+        return self.playbook(task, {"names": names}, binary, f"{kind.title}, {peer}")
 
     def cli(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """A shell loop over the command line."""
@@ -239,57 +260,93 @@ def peers_environment() -> None:
     )
 
 
-def compare(bench: Bench, kind: Kind, size: int, sample: int, peers: bool) -> list[dict[str, Any]]:
-    """Return a row for each contender and run: seconds of the work per object, and requests per object."""
-    rows: list[dict[str, Any]] = []
-    contenders: list[tuple[str, int, Any]] = [
-        ("pooled client", size, lambda where, count: bench.client("pooled", kind, where, count)),
-        ("this collection, one task", size, lambda where, count: bench.task(kind, where, count)),
-        ("this collection, module alone", size, lambda where, count: bench.module(kind, where, count)),
-        ("hvac, one by one", size, lambda where, count: bench.client("hvac", kind, where, count)),
-        ("bao in a shell loop", sample, lambda where, count: bench.cli(kind, where, count)),
-    ]
-    if peers:
-        contenders += [
-            ("community.hashi_vault loop", sample, lambda where, count: bench.peer("hashi_vault", kind, where, count)),
-            ("hashivault loop", sample, lambda where, count: bench.peer("hashivault", kind, where, count)),
+class Contender:
+    """One that takes part: how it is run, and what its runs gave."""
+
+    def __init__(self, bench: Bench, kind: Kind, title: str, count: int, run: Any, idle: Any = None) -> None:
+        self.bench = bench
+        self.kind = kind
+        self.title = title
+        self.count = count
+        self.run = run
+        #: the same with nothing done by the module, where that is a cost of its own
+        self.idle = idle
+        self.runs: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, phase: str, run: Any, where: str, count: int) -> None:
+        """Run once more, and keep what came of it."""
+        self.runs.setdefault(phase, []).append(run(where, count))
+
+    def turn(self, where: str) -> None:
+        """Measure everything once, in a place of its own that is gone afterwards."""
+        self.bench.mount(self.kind, where)
+        self.add("first", self.run, where, self.count)
+        self.add("unchanged", self.run, where, self.count)
+        if self.title.startswith("this"):
+            self.add("one", self.run, where, 1)
+        if self.idle:
+            self.add("idle one", self.idle, where, 1)
+            self.add("idle", self.idle, where, self.count)
+        self.bench.unmount(self.kind, where, self.count)
+
+    def least(self, phase: str, key: str) -> float:
+        """Return the smallest of the runs' figures: whatever else a machine does only adds to them."""
+        return float(min(found[key] for found in self.runs[phase])) if phase in self.runs else 0.0
+
+    def rows(self, size: int) -> list[dict[str, Any]]:
+        """Return the row of the first runs and that of the unchanged."""
+        handover = self.least("idle", "work") - self.least("idle one", "work")
+        fixed = self.least("one", "work") + max(0.0, handover)
+        processor = self.least("one", "processor")
+        processor += max(0.0, self.least("idle", "processor") - self.least("idle one", "processor"))
+        return [
+            {
+                "contender": self.title,
+                "phase": phase,
+                "count": self.count,
+                "size": size,
+                "seconds": self.least(phase, "seconds"),
+                "fixed": fixed,
+                "handover": handover,
+                "work": self.least(phase, "work") - fixed,
+                "each_ms": (self.least(phase, "work") - fixed) / self.count * 1000,
+                "processor": self.least(phase, "processor") - processor,
+                "requests_each": self.least(phase, "requests") / self.count,
+                "memory_mb": self.least(phase, "memory"),
+            }
+            for phase in ("first", "unchanged")
         ]
-    for number, (contender, count, run) in enumerate(contenders):
-        where = f"bench{number}"
-        bench.mount(kind, where)
-        fixed = fixed_processor = 0.0
-        if contender.startswith("this"):
-            run(where, 1)  # makes it, so that the fixed cost is that of a task that changes nothing
-            small = [run(where, 1) for _again in range(2)]
-            fixed = min(one.get("work", one["seconds"]) for one in small)
-            fixed_processor = min(one["processor"] for one in small)
-            if contender.endswith("one task"):
-                # what Ansible itself takes to hand over many objects is no module's doing
-                few, many = ([bench.handover(kind, where, n) for _again in range(2)] for n in (1, count))
-                fixed += max(0.0, min(one["tasks"][0] for one in many) - min(one["tasks"][0] for one in few))
-                fixed_processor += max(
-                    0.0, min(one["processor"] for one in many) - min(one["processor"] for one in few)
-                )
-        for phase in ("first", "unchanged"):
-            found = run(where, count)
-            work = found.get("work", found["seconds"]) - fixed
-            rows.append(
-                {
-                    "contender": contender,
-                    "phase": phase,
-                    "count": count,
-                    "size": size,
-                    "seconds": found["seconds"],
-                    "fixed": fixed,
-                    "work": work,
-                    "each_ms": work / count * 1000,
-                    "processor": found["processor"] - fixed_processor,
-                    "requests_each": found["requests"] / count,
-                    "memory_mb": found["memory"],
-                }
-            )
-            print(f"{kind.title} {size} {contender} {phase}: {work:.2f} s for {count}", file=sys.stderr, flush=True)
-        bench.unmount(kind, where, count)
+
+
+def compare(bench: Bench, kind: Kind, size: int, sample: int, repeat: int, peers: bool) -> list[dict[str, Any]]:
+    """Return a row for each contender and run: seconds of the work per object, and requests per object."""
+
+    def of(function: Any, *args: Any) -> Any:
+        return lambda where, count: function(*args, kind, where, count)
+
+    measured = [
+        Contender(bench, kind, "pooled client", size, of(bench.client, "pooled")),
+        Contender(bench, kind, "this collection, one task", size, of(bench.task), of(bench.handover)),
+        Contender(bench, kind, "this collection, module alone", size, of(bench.module)),
+        Contender(bench, kind, "hvac, one by one", size, of(bench.client, "hvac")),
+    ]
+    # so much slower that some objects and one run will do
+    loops = [Contender(bench, kind, "bao in a shell loop", sample, of(bench.cli))]
+    if peers:
+        loops += [
+            Contender(bench, kind, f"{title} loop", sample, of(bench.peer, peer))
+            for title, peer in (("community.hashi_vault", "hashi_vault"), ("hashivault", "hashivault"))
+        ]
+    # in turns, so that a minute in which the machine is slow is one for all
+    for turn in range(repeat):
+        for number, contender in enumerate(measured):
+            contender.turn(f"bench{number}x{turn}")
+    for number, contender in enumerate(loops, len(measured)):
+        contender.turn(f"bench{number}x0")
+    rows = [row for contender in [*measured, *loops] for row in contender.rows(size)]
+    for row in rows:
+        told = f"{kind.title} {size} {row['contender']} {row['phase']}: {row['work']:.2f} s for {row['count']}"
+        print(told, file=sys.stderr, flush=True)
     return rows
 
 
@@ -372,6 +429,7 @@ def main() -> int:
     parser.add_argument("--sizes", default="100,1000", help="numbers of objects, comma separated (%(default)s)")
     parser.add_argument("--kinds", default=",".join(KINDS), help="kinds of objects, comma separated (%(default)s)")
     parser.add_argument("--sample", type=int, default=8, help="objects in a loop that is extrapolated (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of which the quickest counts (%(default)s)")
     parser.add_argument("--large", type=int, default=10000, help="objects of the memory test, 0: none (%(default)s)")
     parser.add_argument("--workers", type=int, default=4, help="threads of a task (the modules' default, %(default)s)")
     parser.add_argument("--minutes", type=float, default=12, help="no memory test begins after them (%(default)s)")
@@ -400,7 +458,7 @@ def main() -> int:
                 for size in sizes:
                     # what is extrapolated is measured once, with the largest number
                     results["kinds"][key] += compare(
-                        bench, KINDS[key], size, given.sample, not given.no_peers and size == max(sizes)
+                        bench, KINDS[key], size, given.sample, given.repeat, not given.no_peers and size == max(sizes)
                     )
             if not given.no_guide:
                 results["guide"] = guide(bench)

@@ -20,6 +20,13 @@ options:
     description: How many requests are under way at the same time, over one pool of connections.
     type: int
     default: 4
+  report:
+    description:
+      - Which objects have an entry in the result C(results). With V(changes) those that were changed, or would be, or failed.
+      - For lists of hundreds of objects V(changes) makes the result, and with it the task, considerably smaller and faster.
+    type: str
+    choices: [all, changes]
+    default: all
 attributes:
   check_mode:
     description: Reads everything, writes nothing, and reports what would change.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from .reconcile import Report, Resource, plan, reconcile
 RECONCILE_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "workers": {"type": "int", "default": 4},
+    "report": {"type": "str", "choices": ["all", "changes"], "default": "all"},
 }
 UPDATE_SECRETS_SPEC: dict[str, Any] = {
     "update_secrets": {"type": "str", "choices": ["on_create", "always"], "default": "on_create"},
@@ -57,6 +59,8 @@ class _AnsibleModule(AnsibleModule):
     FEW = 50
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
+        # a module ends soon: to look for cycles among thousands of declarations again and again is of no use
+        gc.set_threshold(100_000, 20, 20)
         super().__init__(argument_spec=argument_spec, **kwargs)
         # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
         self.no_log_values |= redact.echo(self.params, argument_spec)[1]
@@ -226,7 +230,7 @@ class Module:
         for change in report.changes:
             for warning in change.resource.warnings:
                 self.ansible.warn("%s: %s" % (change.resource.label, warning))
-        result = dict(report.as_result(), **extra)
+        result = dict(report.as_result(self.params.get("report") == "changes"), **extra)
         if report.failed:
             self.ansible.fail_json(msg=report.message(), **result)
         self.ansible.exit_json(**result)

@@ -166,6 +166,8 @@ def guess(value: Any, other: Any) -> tuple[Any, Any]:
 
 def same(value: Any, other: Any, normaliser: Normaliser | None = None) -> bool:
     """Tell whether two values mean the same, by the field's own normaliser or by `guess`."""
+    if type(value) is type(other) and value == other:
+        return True
     if normaliser is not None:
         return normaliser(value) == normaliser(other)
     left, right = guess(value, other)

@@ -8,6 +8,7 @@ Knows neither Vault nor Kubernetes. A module hands over resources; what comes ba
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, ClassVar
@@ -196,12 +197,13 @@ class Report:
             )
         return text
 
-    def as_result(self) -> dict[str, Any]:
-        """Return the mapping for exit_json and fail_json."""
+    def as_result(self, only_changes: bool = False) -> dict[str, Any]:
+        """Return the mapping for exit_json and fail_json; ``only_changes`` leaves out what is as declared."""
+        told = [one for one in self.changes if not only_changes or one.error is not None or one.action != NONE]
         result: dict[str, Any] = {
             "changed": self.changed,
             "summary": self.summary(),
-            "results": [change.result(self.check_mode) for change in self.changes],
+            "results": [change.result(self.check_mode) for change in told],
             "diff": [
                 diff for diff in (change.diff() for change in self.changes if change.effective(self.check_mode)) if diff
             ],
@@ -218,12 +220,27 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
         except SecretopsError as error:
             change.error = error.at(change.resource.label)
 
+    # each thread takes the next one: a future for each would cost more than many an object
+    waiting = deque(changes)
+
+    def drain() -> None:
+        while waiting:
+            try:
+                change = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                guarded(change)
+            except BaseException:
+                waiting.clear()
+                raise
+
     if workers <= 1 or len(changes) <= 1:
-        for change in changes:
-            guarded(change)
+        drain()
         return
     with ThreadPoolExecutor(max_workers=min(workers, len(changes))) as pool:
-        list(pool.map(guarded, changes))
+        for thread in [pool.submit(drain) for _worker in range(min(workers, len(changes)))]:
+            thread.result()
 
 
 def distinct(resources: Iterable[Resource]) -> None:

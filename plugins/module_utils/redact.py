@@ -64,12 +64,15 @@ def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
     text = "\n".join(sorted(set(texts)))
     found: set[str] = set()
     for size, starts in groups.items():
-        for position in range(len(text) - size + 1):
-            by_length = starts.get(text[position : position + size], {})
-            for length, candidates in by_length.items():
-                candidate = text[position : position + length]
-                if candidate in candidates:
-                    found.add(candidate)
+        # most values occur nowhere: which of their beginnings do is told by one look at the text
+        for start in starts.keys() & {text[i : i + size] for i in range(len(text) - size + 1)}:
+            position = text.find(start)
+            while position >= 0:
+                for length, candidates in starts[start].items():
+                    candidate = text[position : position + length]
+                    if candidate in candidates:
+                        found.add(candidate)
+                position = text.find(start, position + 1)
     return found
 
 

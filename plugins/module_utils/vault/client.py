@@ -3,38 +3,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The connection to Vault or OpenBao: pooled transport, retries, and errors that say what to do.
 
-hvac does the talking: its adapter takes one requests session, so that all threads of a module share one pool of
-kept-alive connections.
+hvac does the talking: its adapter takes one session (`transport.Session`), so that all threads of a module share one
+pool of kept-alive connections.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import socket
 import ssl
 import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
+from .transport import HVAC_ERROR, RawAdapter, Session
 
-try:
+if HVAC_ERROR is None:
     import requests
-    import urllib3
-    from hvac.adapters import RawAdapter
-
-    HVAC_ERROR = None
-except ImportError:
-    HVAC_ERROR = traceback.format_exc()
 
 #: answers after which the same request may succeed. Source: Vault API, HTTP status codes
 RETRY_STATUS = frozenset((412, 429, 502, 503))
-POOL = 16
 #: paths that want the capability sudo as well. Source: /docs/concepts/policies#root-protected-api-endpoints
 SUDO = (
     "sys/auth/",
@@ -111,117 +103,10 @@ def certificate_problem(error: Exception, url: str, ca_cert: str | None) -> Vaul
     return Unreachable("TLS failed: %s" % detail.splitlines()[0][:200], url)
 
 
-class _Transport(requests.adapters.HTTPAdapter if HVAC_ERROR is None else object):  # type: ignore[misc]
-    """A pool that can check the certificate against another name than the address's."""
-
-    def __init__(self, server_name: str | None = None) -> None:
-        self.server_name = server_name
-        super().__init__(pool_connections=4, pool_maxsize=POOL)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        if self.server_name:
-            kwargs["assert_hostname"] = self.server_name
-            kwargs["server_hostname"] = self.server_name
-        super().init_poolmanager(*args, **kwargs)
-
-
-class _Answer:
-    """What an API call gave: as much of requests' Response as hvac's adapter and `Client` look at."""
-
-    __slots__ = ("content", "headers", "status_code")
-
-    def __init__(self, status_code: int, headers: Any, content: bytes) -> None:
-        self.status_code = status_code
-        self.headers = headers
-        self.content = content
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is no error."""
-        return self.status_code < 400
-
-    def json(self) -> Any:
-        """Return the body as data. Raises ValueError when it is no JSON."""
-        return json.loads(self.content)
-
-
-class _Session(requests.Session if HVAC_ERROR is None else object):  # type: ignore[misc]
-    """The pool that hvac's adapter sends through; `call` is the short way for API calls, `request` stays what it is.
-
-    For each request anew, requests reads the environment and ~/.netrc, looks for proxies, merges cookies and hooks:
-    several times the work of the request itself. For one server these are known after the first.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pools: dict[tuple[str, str], Any] = {}
-
-    def _pool(self, scheme: str, host: str) -> Any:
-        """Return urllib3's pool for a server, with TLS and proxies as requests has them, or None to use `request`."""
-        key = (scheme, host)
-        if key not in self._pools:
-            url = "%s://%s/" % key
-            settings = self.merge_environment_settings(url, {}, False, self.verify, self.cert)
-            proxies = settings["proxies"]
-            adapter: Any = self.get_adapter(url)
-            pool = None
-            if scheme == "https" or not requests.utils.select_proxy(url, proxies):
-                if hasattr(adapter, "get_connection_with_tls_context"):
-                    asked = requests.Request("GET", url).prepare()
-                    pool = adapter.get_connection_with_tls_context(
-                        asked, settings["verify"], proxies=proxies, cert=settings["cert"]
-                    )
-                else:
-                    pool = adapter.get_connection(url, proxies)
-                    adapter.cert_verify(pool, url, settings["verify"], settings["cert"])
-            self._pools[key] = pool
-        return self._pools[key]
-
-    def call(self, method: str, url: str, **kwargs: Any) -> Any:
-        """Send ``json`` and ``params`` and return the answer. Raises the exceptions of requests.
-
-        What it is not made for goes to `request`: redirects, and a proxy for plain HTTP.
-        """
-        parts = urlsplit(url)
-        pool = self._pool(parts.scheme, parts.netloc)
-        if pool is None:
-            return super().request(method, url, **kwargs)
-        headers = {name: value for name, value in kwargs["headers"].items() if value is not None}
-        body = None
-        if kwargs.get("json") is not None:
-            body = json.dumps(kwargs["json"], allow_nan=False).encode()
-            if not any(name.lower() == "content-type" for name in headers):
-                headers["Content-Type"] = "application/json"
-        target = parts.path + ("?" + parts.query if parts.query else "")
-        if kwargs.get("params"):
-            target += ("&" if parts.query else "?") + urlencode(kwargs["params"], doseq=True)
-        try:
-            answer = pool.request(
-                method.upper(),
-                target,
-                body=body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                timeout=kwargs.get("timeout"),
-            )
-        except urllib3.exceptions.SSLError as error:
-            raise requests.exceptions.SSLError(error) from error
-        except urllib3.exceptions.NewConnectionError as error:
-            raise requests.exceptions.ConnectionError(error) from error
-        except urllib3.exceptions.TimeoutError as error:
-            raise requests.exceptions.Timeout(error) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise requests.exceptions.ConnectionError(error) from error
-        if answer.status in (301, 302, 303, 307, 308) and kwargs.get("allow_redirects"):
-            return super().request(method, url, **kwargs)
-        return _Answer(answer.status, answer.headers, answer.data)
-
-
 class _Calls:
-    """A session as hvac's adapter uses one, of which every request is a `_Session.call`."""
+    """A session as hvac's adapter uses one, of which every request is a `Session.call`."""
 
-    def __init__(self, session: _Session) -> None:
+    def __init__(self, session: Session) -> None:
         self.request = session.call
         # nothing of a session's own, so that the adapter passes on what it is given
         self.verify = self.cert = self.proxies = None
@@ -286,10 +171,8 @@ class Client:
         #: how many requests were sent; shared by the clients made of this one
         self.requests = {"total": 0}
         self._counting = threading.Lock()
-        self.session = _Session()
+        self.session = Session(tls_server_name)
         self._calls = _Calls(self.session)
-        self.session.mount("https://", _Transport(tls_server_name))
-        self.session.mount("http://", _Transport())
         try:
             self.session.verify = (ca_cert or True) if validate_certs else False
             if ca_cert and os.path.isfile(ca_cert):
@@ -371,15 +254,11 @@ class Client:
                 'check that the server runs and the address is right, or raise "timeout"',
             ) from error
         except requests.exceptions.ConnectionError as error:
-            reason = (
-                "connection refused"
-                if "refused" in str(error)
-                else (
-                    "the name does not resolve"
-                    if "Name or service" in str(error) or "getaddrinfo" in str(error) or "NameResolution" in str(error)
-                    else "the connection failed"
-                )
-            )
+            reason = "the connection failed"
+            if "refused" in str(error):
+                reason = "connection refused"
+            elif isinstance(error.__cause__, socket.gaierror) or "NameResolution" in str(error):
+                reason = "the name does not resolve"
             raise Unreachable(reason, url, "check that the server runs and the address is right") from error
         except requests.exceptions.RequestException as error:
             raise Unreachable("the request failed (%s)" % type(error).__name__, url) from error

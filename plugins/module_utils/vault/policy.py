@@ -150,7 +150,8 @@ class Policy(Resource):
             check_capabilities(rule["capabilities"])
             for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
                 normalise.seconds(rule.get(name))
-        check_hcl(self.desired["policy"])
+        if self.item.get("policy") is not None:
+            check_hcl(self.desired["policy"])
         self.desired["policy"] = fill_accessors(self.desired["policy"], self._accessor)
 
     def _accessor(self, mount: str) -> str:

@@ -102,6 +102,37 @@ def test_creates_updates_deletes_and_leaves_alone() -> None:
     assert again.as_result()["diff"] == []
 
 
+def test_a_report_of_changes_leaves_out_what_is_as_declared_and_nothing_else() -> None:
+    world = World(same={"ttl": 60}, other={"ttl": 60}, bad={}, old={})
+    things = [Thing(world, "same", {"ttl": 60}), Thing(world, "other", {"ttl": 5})]
+    things.append(Thing(world, "bad", {}, broken="read"))
+    report = reconcile([*things, Thing(world, "old", None), Thing(world, "gone", None)])
+    told = report.as_result(only_changes=True)
+    assert [entry["name"] for entry in told["results"]] == ["other", "bad", "old"]
+    whole = report.as_result()
+    assert [entry["name"] for entry in whole["results"]] == ["same", "other", "bad", "old", "gone"]
+    assert {name: value for name, value in told.items() if name != "results"} == {
+        name: value for name, value in whole.items() if name != "results"
+    }
+
+
+def test_many_workers_do_each_object_once_and_an_unexpected_error_ends_them() -> None:
+    world = World()
+    names = [f"thing{number}" for number in range(200)]
+    report = reconcile([Thing(world, name, {"ttl": 1}) for name in names], workers=8)
+    assert sorted(world.calls) == sorted(f"{verb} {name}" for name in names for verb in ("read", "write"))
+    assert [entry["name"] for entry in report.as_result()["results"]] == names
+
+    class Odd(Thing):
+        def read(self) -> Any:
+            raise ZeroDivisionError
+
+    world = World()
+    with pytest.raises(ZeroDivisionError):
+        reconcile([Odd(world, "odd", {}), *[Thing(world, name, {}) for name in names]], workers=2)
+    assert not [call for call in world.calls if call.startswith("write")]
+
+
 def test_check_mode_reads_only_and_tells_the_same() -> None:
     world = World(other={"ttl": 60}, old={})
     report = reconcile(

@@ -1,0 +1,283 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How requests travel: certificates, proxies, redirects, connections that end, servers that say nothing.
+
+Vault itself does none of this on demand, so most of the servers here are small ones that answer as its API does.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client, Unreachable, VaultError
+from support.local import Authority, Pair, write_private
+from support.openbao import VaultServer
+
+
+@dataclass
+class Told:
+    """What a small server was asked, and by how many connections."""
+
+    url: str = ""
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    connections: int = 0
+
+
+@contextmanager
+def small_server(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, rude: bool = False) -> Iterator[Told]:
+    """Answer every request with data; ``rude`` closes each connection without having said so."""
+    told = Told()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10
+
+        def setup(self) -> None:
+            told.connections += 1
+            super().setup()
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            told.requests.append((self.command, self.path, dict(self.headers), body))
+            if self.path == "/v1/slow":
+                threading.Event().wait(3)
+            status = 307 if self.path == "/v1/moved" else 200
+            content = json.dumps({"data": {"path": self.path}}).encode()
+            self.send_response(status)
+            if status == 307:
+                self.send_header("Location", told.url + "/v1/there")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            if rude:
+                self.close_connection = True
+
+        do_GET = do_LIST = do_POST = do_DELETE = answer  # noqa: N815  (the server's way to name them)
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that refuses the certificate is what some tests want."""
+
+    server = Server((host, 0), Handler)
+    told.url = "%s://%s:%d" % ("https" if tls else "http", host, server.server_address[1])
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def connect_proxy() -> Iterator[tuple[str, list[str]]]:
+    """Be a proxy for TLS (method CONNECT); gives its URL and the list of the targets that were asked for."""
+    targets: list[str] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def serve() -> None:
+        while True:
+            try:
+                caller, _address = listener.accept()
+            except OSError:
+                return
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += caller.recv(4096)
+            targets.append(head.split()[1].decode())
+            host, port = targets[-1].rsplit(":", 1)
+            upstream = socket.create_connection((host, int(port)))
+            caller.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            for pair in ((caller, upstream), (upstream, caller)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield "http://127.0.0.1:%d" % listener.getsockname()[1], targets
+    finally:
+        listener.close()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority", "an authority")
+
+
+def serving(pair: Pair, clients: Path | None = None) -> ssl.SSLContext:
+    """Return the TLS settings of a server, with ``clients`` of one that wants a certificate of that CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+    if clients:
+        context.load_verify_locations(clients)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_one_connection_serves_many_requests(openbao: VaultServer) -> None:
+    client = Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert)
+    assert client.read("sys/auth")
+    kept = [server for server in client.session._servers.values() if server is not None]
+    assert [len(server.idle) for server in kept] == [1]
+    connection = kept[0].idle[0]
+    for _again in range(5):
+        assert client.read("sys/auth")
+    assert list(kept[0].idle) == [connection]
+    client.close()
+    assert connection.sock is None
+
+
+@pytest.mark.parametrize("rude", [False, True])
+def test_a_connection_that_ended_meanwhile_is_made_anew(rude: bool) -> None:
+    with small_server(rude=rude) as told:
+        client = Client([told.url], token="s.any", retries=0)
+        for number in range(4):
+            # a write that must not be repeated, so that nothing is hidden by a second attempt
+            assert (
+                client.write("a/%d" % number, {"key": "value"}, idempotent=False)["data"]["path"] == "/v1/a/%d" % number
+            )
+            if rude:
+                for server in client.session._servers.values():
+                    assert server is not None
+                    # the end of the connection is on its way
+                    server.idle[0].sock.settimeout(5)
+                    assert server.idle[0].sock.recv(1, socket.MSG_PEEK) == b""
+        client.close()
+    assert told.connections == (4 if rude else 1)
+    assert [json.loads(body) for _method, _path, _headers, body in told.requests] == [{"key": "value"}] * 4
+
+
+def test_what_is_sent(authority: Authority) -> None:
+    with small_server(tls=serving(authority.issue("server"))) as told:
+        client = Client([told.url], token="s.any", namespace="team/a", ca_cert=str(authority.ca))
+        client.read("kv/data/a b/ü%2Fx", {"version": 2, "of": "a&b"})
+        client.list("kv/metadata")
+        client.delete("kv/data/x")
+    (get, listed, deleted) = told.requests
+    assert get[:2] == ("GET", "/v1/kv/data/a%20b/%C3%BC%2Fx?version=2&of=a%26b")
+    assert get[2]["X-Vault-Token"] == "s.any"
+    assert get[2]["X-Vault-Namespace"] == "team/a"
+    assert get[2]["X-Vault-Request"] == "true"
+    assert listed[:2] == ("LIST", "/v1/kv/metadata")
+    assert deleted[0] == "DELETE"
+
+
+def test_a_redirect_is_followed_or_named() -> None:
+    with small_server() as told:
+        assert Client([told.url], token="s.any").read("moved") == {"path": "/v1/there"}
+        with pytest.raises(VaultError, match="the node answers with a redirect instead of forwarding the request"):
+            Client([told.url], token="s.any", follow_redirects=False).read("moved")
+
+
+def test_no_answer_in_time() -> None:
+    with small_server() as told, pytest.raises(Unreachable, match="no answer within 1 seconds"):
+        Client([told.url], token="s.any", timeout=1, retries=0).read("slow")
+
+
+def test_another_name_than_the_address(authority: Authority) -> None:
+    with small_server("127.0.0.2", serving(authority.issue("server"))) as told:
+        with pytest.raises(Unreachable, match="the server's certificate is for another name"):
+            Client([told.url], token="s.any", ca_cert=str(authority.ca), retries=0).read("x")
+        client = Client([told.url], token="s.any", ca_cert=str(authority.ca), tls_server_name="localhost")
+        assert client.read("x") == {"path": "/v1/x"}
+        # the long way, for redirects and proxies, knows the name as well
+        assert client.read("moved") == {"path": "/v1/there"}
+
+
+def test_no_validation_and_a_folder_of_authorities(authority: Authority, tmp_path: Path) -> None:
+    with small_server(tls=serving(authority.issue("server"))) as told:
+        assert Client([told.url], token="s.any", validate_certs=False).read("x") == {"path": "/v1/x"}
+        folder = tmp_path / "authorities"
+        folder.mkdir()
+        hashed = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(authority.ca)]
+        name = subprocess.run(hashed, capture_output=True, text=True, check=True).stdout.strip()
+        (folder / f"{name}.0").write_bytes(authority.ca.read_bytes())
+        assert Client([told.url], token="s.any", ca_cert=str(folder)).read("x") == {"path": "/v1/x"}
+
+
+def test_a_client_certificate(authority: Authority, tmp_path: Path) -> None:
+    mine = authority.issue("me")
+    with small_server(tls=serving(authority.issue("server"), clients=authority.ca)) as told:
+        common: dict[str, Any] = {"token": "s.any", "ca_cert": str(authority.ca), "retries": 0}
+        with pytest.raises(Unreachable):
+            Client([told.url], **common).read("x")
+        client = Client([told.url], client_cert=str(mine.cert), client_key=str(mine.key), **common)
+        assert client.read("x") == {"path": "/v1/x"}
+        both = tmp_path / "both.pem"
+        write_private(both, mine.cert.read_bytes() + mine.key.read_bytes())
+        assert Client([told.url], client_cert=str(both), **common).read("x") == {"path": "/v1/x"}
+
+        key = serialization.load_pem_private_key(mine.key.read_bytes(), None)
+        locked = tmp_path / "locked.key"
+        encryption = serialization.BestAvailableEncryption(b"a password")
+        pkcs8 = serialization.PrivateFormat.PKCS8
+        write_private(locked, key.private_bytes(serialization.Encoding.PEM, pkcs8, encryption))
+        with pytest.raises(Unreachable, match="TLS failed"):
+            Client([told.url], client_cert=str(mine.cert), client_key=str(locked), **common).read("x")
+
+
+def test_through_a_proxy(openbao: VaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect_proxy() as (proxy, targets):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        client = Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert)
+        assert client.read("sys/auth")
+        assert targets == [openbao.url.removeprefix("https://")]
+        client.close()
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        client = Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert)
+        assert client.read("sys/auth")
+        assert len(targets) == 1
+        client.close()
+
+
+def test_a_ca_bundle_of_the_environment(
+    openbao: VaultServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # for what names no CA; one that is named goes before
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", openbao.ca_cert)
+    assert Client([openbao.url], token=openbao.token).read("sys/auth")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca))
+    assert Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert).read("sys/auth")
+    with pytest.raises(Unreachable, match="not signed by a CA that this machine trusts"):
+        Client([openbao.url], token=openbao.token, retries=0).read("sys/auth")
+
+
+def test_a_name_that_nobody_knows() -> None:
+    with pytest.raises(Unreachable, match="the name does not resolve"):
+        Client(["https://nowhere.invalid:8200"], token="s.any", retries=0).read("x")
