@@ -37,6 +37,7 @@ from support.openbao import VaultServer  # noqa: E402
 
 CACHE = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "vault-eso-lab" / "benchmarks"
 COUNTERS = re.compile(r"^vault_core_handle(?:_login)?_request_count (\d+)", re.MULTILINE)
+PING = "ansible.builtin.ping"
 PEER = "ansible-modules-hashivault==5.6.1"
 
 
@@ -152,20 +153,25 @@ class Bench:
         }
         return {**kind.bulk(where, count), **connection, "workers": self.workers, "report": "changes"}
 
-    def task(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
-        """One task of this collection in a playbook, the objects in a variable."""
+    def with_objects(self, module: str, kind: Kind, where: str, count: int, what: str) -> dict[str, Any]:
+        """Run a task of a module that takes this collection's options, the objects in a variable."""
         options = self.options(kind, where, count)
         plural = next(key for key in ("policies", "secrets", "roles") if key in options)
-        task = {f"secretops.vault_eso.{kind.module}": {**options, plural: "{{ objects }}"}}
-        what = f"{kind.title}, this collection"
-        return self.playbook(task, {"objects": options[plural]}, "ansible-playbook", what)
+        given = {"data": "{{ objects }}"} if module == PING else {**options, plural: "{{ objects }}"}
+        what = f"{kind.title}, {what}"
+        return self.playbook({module: given}, {"objects": options[plural]}, "ansible-playbook", what)
+
+    def task(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
+        """One task of this collection in a playbook."""
+        return self.with_objects(f"secretops.vault_eso.{kind.module}", kind, where, count, "this collection")
 
     def handover(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """Run a task of a module that takes the same options and does nothing: what Ansible itself needs for it."""
-        options = self.options(kind, where, count)
-        plural = next(key for key in ("policies", "secrets", "roles") if key in options)
-        task = {f"idle_{kind.module}": {**options, plural: "{{ objects }}"}}
-        return self.playbook(task, {"objects": options[plural]}, "ansible-playbook", f"{kind.title}, idle module")
+        return self.with_objects(f"idle_{kind.module}", kind, where, count, "idle module")
+
+    def ping(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
+        """Give the objects to Ansible's own module that does nothing: the least memory that they need."""
+        return self.with_objects(PING, kind, where, count, PING)
 
     def idle_modules(self) -> None:
         """Write a module for each kind that has the options of this collection's, and does nothing."""
@@ -368,7 +374,7 @@ def large(bench: Bench, size: int, deadline: float) -> list[dict[str, Any]]:
                 if phase == "unchanged":
                     found = bench.task(kind, where, count)
                     row.update(task_seconds=found["seconds"], playbook_mb=found["memory"])
-                    row["handover_mb"] = bench.handover(kind, where, count)["memory"]
+                    row["ping_mb"] = bench.ping(kind, where, count)["memory"]
                 rows.append(row)
                 print(f"{kind.title} {count} {phase}: {row}", file=sys.stderr, flush=True)
             bench.unmount(kind, where, count)
@@ -432,7 +438,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5, help="runs of which the quickest counts (%(default)s)")
     parser.add_argument("--large", type=int, default=10000, help="objects of the memory test, 0: none (%(default)s)")
     parser.add_argument("--workers", type=int, default=4, help="threads of a task (the modules' default, %(default)s)")
-    parser.add_argument("--minutes", type=float, default=12, help="no memory test begins after them (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=30, help="no memory test begins after them (%(default)s)")
     parser.add_argument("--no-peers", action="store_true", help="leave the Ansible peers out")
     parser.add_argument("--no-guide", action="store_true", help="leave the guides' configuration out")
     parser.add_argument(
