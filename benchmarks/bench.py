@@ -33,10 +33,22 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "playbooks" / "collections")]
 import report  # noqa: E402
 from objects import KINDS, Kind, job, name  # noqa: E402
 
+from support.modules import RUNNER  # noqa: E402
 from support.openbao import VaultServer  # noqa: E402
+
+#: starts a module that is a file of its own, as RUNNER does one of the collection
+IDLE_RUNNER = """
+import runpy, sys
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS = sys.stdin.buffer.read()
+basic._ANSIBLE_PROFILE = "legacy"
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 CACHE = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "vault-eso-lab" / "benchmarks"
 COUNTERS = re.compile(r"^vault_core_handle(?:_login)?_request_count (\d+)", re.MULTILINE)
+#: of unchanged runs to one first run, with the largest number of objects
+ROUNDS = 5
 PING = "ansible.builtin.ping"
 PEER = "ansible-modules-hashivault==5.6.1"
 
@@ -199,10 +211,16 @@ class Bench:
 
     def module(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """The module's process alone, as Ansible starts it."""
-        from support.modules import RUNNER
+        return self.alone([RUNNER, kind.module], kind, where, count)
 
+    def idle(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
+        """The process alone of the module that does nothing."""
+        return self.alone([IDLE_RUNNER, str(self.folder / "library" / f"idle_{kind.module}.py")], kind, where, count)
+
+    def alone(self, program: list[str], kind: Kind, where: str, count: int) -> dict[str, Any]:
+        """Run a module as a process of its own, its options on stdin."""
         arguments = {"ANSIBLE_MODULE_ARGS": {**self.options(kind, where, count), "_ansible_check_mode": False}}
-        return self.run([sys.executable, "-c", RUNNER, kind.module], json.dumps(arguments), f"{kind.title}, module")
+        return self.run([sys.executable, "-c", *program], json.dumps(arguments), f"{kind.title}, module")
 
     def client(self, client: str, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """A client of clients.py; its ``work`` is without the start of Python."""
@@ -244,8 +262,6 @@ class Bench:
             self.server.call("DELETE", f"sys/{area}/{where}")
             return
         absent = {**self.options(kind, where, count), "state": "absent"}
-        from support.modules import RUNNER
-
         self.run([sys.executable, "-c", RUNNER, kind.module], json.dumps({"ANSIBLE_MODULE_ARGS": absent}), "clean up")
 
 
@@ -283,16 +299,17 @@ class Contender:
         """Run once more, and keep what came of it."""
         self.runs.setdefault(phase, []).append(run(where, count))
 
-    def turn(self, where: str) -> None:
-        """Measure everything once, in a place of its own that is gone afterwards."""
+    def turn(self, where: str, rounds: int) -> None:
+        """Measure a first run and rounds of what changes nothing, in a place of its own that is gone afterwards."""
         self.bench.mount(self.kind, where)
         self.add("first", self.run, where, self.count)
-        self.add("unchanged", self.run, where, self.count)
-        if self.title.startswith("this"):
-            self.add("one", self.run, where, 1)
-        if self.idle:
-            self.add("idle one", self.idle, where, 1)
-            self.add("idle", self.idle, where, self.count)
+        time.sleep(1)  # the server is not done with what was written when it has answered
+        for _again in range(rounds):
+            self.add("unchanged", self.run, where, self.count)
+            if self.idle:
+                self.add("one", self.run, where, 1)
+                self.add("idle one", self.idle, where, 1)
+                self.add("idle", self.idle, where, self.count)
         self.bench.unmount(self.kind, where, self.count)
 
     def least(self, phase: str, key: str) -> float:
@@ -324,8 +341,9 @@ class Contender:
         ]
 
 
-def compare(bench: Bench, kind: Kind, size: int, sample: int, repeat: int, peers: bool) -> list[dict[str, Any]]:
+def compare(bench: Bench, kind: Kind, size: int, given: argparse.Namespace, largest: bool) -> list[dict[str, Any]]:
     """Return a row for each contender and run: seconds of the work per object, and requests per object."""
+    sample = given.sample
 
     def of(function: Any, *args: Any) -> Any:
         return lambda where, count: function(*args, kind, where, count)
@@ -333,22 +351,22 @@ def compare(bench: Bench, kind: Kind, size: int, sample: int, repeat: int, peers
     measured = [
         Contender(bench, kind, "pooled client", size, of(bench.client, "pooled")),
         Contender(bench, kind, "this collection, one task", size, of(bench.task), of(bench.handover)),
-        Contender(bench, kind, "this collection, module alone", size, of(bench.module)),
+        Contender(bench, kind, "this collection, module alone", size, of(bench.module), of(bench.idle)),
         Contender(bench, kind, "hvac, one by one", size, of(bench.client, "hvac")),
     ]
     # so much slower that some objects and one run will do
     loops = [Contender(bench, kind, "bao in a shell loop", sample, of(bench.cli))]
-    if peers:
+    if largest and not given.no_peers:
         loops += [
             Contender(bench, kind, f"{title} loop", sample, of(bench.peer, peer))
             for title, peer in (("community.hashi_vault", "hashi_vault"), ("hashivault", "hashivault"))
         ]
     # in turns, so that a minute in which the machine is slow is one for all
-    for turn in range(repeat):
+    for turn in range(given.repeat):
         for number, contender in enumerate(measured):
-            contender.turn(f"bench{number}x{turn}")
+            contender.turn(f"bench{number}x{turn}", ROUNDS if largest else 1)
     for number, contender in enumerate(loops, len(measured)):
-        contender.turn(f"bench{number}x0")
+        contender.turn(f"bench{number}x0", 1)
     rows = [row for contender in [*measured, *loops] for row in contender.rows(size)]
     for row in rows:
         told = f"{kind.title} {size} {row['contender']} {row['phase']}: {row['work']:.2f} s for {row['count']}"
@@ -463,9 +481,7 @@ def main() -> int:
                 results["kinds"][key] = []
                 for size in sizes:
                     # what is extrapolated is measured once, with the largest number
-                    results["kinds"][key] += compare(
-                        bench, KINDS[key], size, given.sample, given.repeat, not given.no_peers and size == max(sizes)
-                    )
+                    results["kinds"][key] += compare(bench, KINDS[key], size, given, size == max(sizes))
             if not given.no_guide:
                 results["guide"] = guide(bench)
             if given.large:

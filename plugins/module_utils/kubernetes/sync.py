@@ -197,6 +197,29 @@ class Forced(Action):
     def rehearse(self, change: Change) -> None:
         self.force(dry_run=True)
 
+    def write(self, change: Change) -> None:
+        try:
+            self.forced(self.force(dry_run=False))
+        except Missing as error:
+            raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
+
+    def forced(self, answer: Object) -> None:
+        """Take note of what the object was when it was forced."""
+
+    def expectation(self) -> Expectation:
+        def explain(current: Object | None) -> str:
+            return cause(self.client, *self.culprit(current))
+
+        return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
+
+    def culprit(self, current: Object | None) -> tuple[str, Object | None]:
+        """Return kind and object whose events tell why the sync is late."""
+        return self.api.name, current
+
+    def _look(self, current: Object | None) -> str:
+        """Return "" when the sync is done, else what is lacking. Raises SecretopsError when waiting is in vain."""
+        raise NotImplementedError
+
     def refuse_foreign(self, current: Object | None) -> Object:
         """Raise SecretopsError when the object is gone or somebody else forces it too."""
         if current is None:
@@ -209,7 +232,49 @@ class Forced(Action):
         return current
 
 
-class Sync(Forced):
+class Single(Forced):
+    """One forced sync of one object of a namespace, proven by its own status."""
+
+    #: the reason of its Ready condition once it was synced
+    reason: ClassVar[str] = SYNCED
+
+    def __init__(self, client: Client, reader: Reader, shelf: Shelf, version: str, item: Mapping[str, Any]) -> None:
+        self.old = ""
+        super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+
+    def check(self) -> None:
+        if not self.namespace:
+            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+
+    def look_at(self, current: Object) -> None:
+        """Note what is to be known of the object before it is forced."""
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self.current()
+        self.look_at(current)
+        return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
+
+    def forced(self, answer: Object) -> None:
+        self.old = str((answer.get("status") or {}).get("syncedResourceVersion") or "")
+
+    def missing(self) -> str:
+        """Return what the synced object still lacks, "" for nothing."""
+        return ""
+
+    def _look(self, current: Object | None) -> str:
+        current = self.refuse_foreign(current)
+        lacking = unproven(current, self.old, self.reason) or self.missing()
+        if not lacking:
+            status = current.get("status") or {}
+            self.info.update(
+                refresh_time=status.get("refreshTime"),
+                synced_resource_version=status.get("syncedResourceVersion"),
+                reason=condition(current).get("reason"),
+            )
+        return lacking
+
+
+class Sync(Single):
     """One forced sync of an ExternalSecret. ``prover`` begins the proof of a version in Vault."""
 
     kind = EXTERNAL_SECRET.name
@@ -227,18 +292,15 @@ class Sync(Forced):
         self.prover = prover
         self.proofs: list[Any] = []
         self.before: dict[str, str] | None = None
-        self.old = ""
         self.target = ""
-        super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+        super().__init__(client, reader, shelf, version, item)
 
     def check(self) -> None:
-        if not self.namespace:
-            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+        super().check()
         if self.item.get("expect_versions") and self.prover is None:
             raise InvalidInput("versions can only be proven with a connection to Vault", remedy='set "vault"')
 
-    def read(self) -> Mapping[str, Any] | None:
-        current = self.current()
+    def look_at(self, current: Object) -> None:
         self.refuse_frozen(current.get("spec") or {})
         self.target = target_name(current)
         self.before = self.held(self.shelf.before, self.namespace, self.target)
@@ -247,32 +309,11 @@ class Sync(Forced):
             for key, version in sorted((self.item.get("expect_versions") or {}).items())
             if self.prover is not None
         ]
-        return {ANNOTATION: (current["metadata"].get("annotations") or {}).get(ANNOTATION)}
 
-    def write(self, change: Change) -> None:
-        try:
-            answer = self.force(dry_run=False)
-        except Missing as error:
-            raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
-        self.old = str((answer.get("status") or {}).get("syncedResourceVersion") or "")
-
-    def expectation(self) -> Expectation:
-        def explain(current: Object | None) -> str:
-            return cause(self.client, self.api.name, current)
-
-        return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
-
-    def _look(self, current: Object | None) -> str:
-        current = self.refuse_foreign(current)
-        lacking = unproven(current, self.old) or self.lacking(self.namespace, self.target)
+    def missing(self) -> str:
+        lacking = self.lacking(self.namespace, self.target)
         if not lacking:
-            status = current.get("status") or {}
-            self.info.update(
-                refresh_time=status.get("refreshTime"),
-                synced_resource_version=status.get("syncedResourceVersion"),
-                reason=condition(current).get("reason"),
-                target=self.target,
-            )
+            self.info["target"] = self.target
         return lacking
 
     def conclude(self) -> None:
@@ -325,17 +366,8 @@ class ClusterSync(Forced):
             self.before[namespace] = self.held(self.shelf.before, namespace, target_name(one))
         return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
 
-    def write(self, change: Change) -> None:
-        try:
-            self.force(dry_run=False)
-        except Missing as error:
-            raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
-
-    def expectation(self) -> Expectation:
-        def explain(current: Object | None) -> str:
-            return cause(self.client, EXTERNAL_SECRET.name, self.late)
-
-        return Expectation(self.api, self.version, None, self.object_name, self._look, explain)
+    def culprit(self, current: Object | None) -> tuple[str, Object | None]:
+        return EXTERNAL_SECRET.name, self.late
 
     def _look(self, current: Object | None) -> str:
         current = self.refuse_foreign(current)
@@ -369,11 +401,12 @@ class ClusterSync(Forced):
         self.info["changed_keys"] = changed
 
 
-class PushSync(Forced):
+class PushSync(Single):
     """One forced push of a PushSecret. ``prover`` begins the proof that the values are in Vault."""
 
     kind = PUSH_SECRET.name
     api = PUSH_SECRET
+    reason = PUSHED
 
     def __init__(
         self,
@@ -386,12 +419,10 @@ class PushSync(Forced):
     ) -> None:
         self.prover = prover
         self.proof: Any = None
-        self.old = ""
-        super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+        super().__init__(client, reader, shelf, version, item)
 
     def check(self) -> None:
-        if not self.namespace:
-            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+        super().check()
         given = [name for name in ("expect_keys", "expect_sha256", "expect_versions") if self.item.get(name)]
         if given:
             raise InvalidInput(
@@ -399,36 +430,9 @@ class PushSync(Forced):
                 remedy='remove it; with "vault" what was pushed is compared with what Vault holds',
             )
 
-    def read(self) -> Mapping[str, Any] | None:
-        current = self.current()
+    def look_at(self, current: Object) -> None:
         if self.prover is not None:
             self.proof = self.prover(current)
-        return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
-
-    def write(self, change: Change) -> None:
-        try:
-            answer = self.force(dry_run=False)
-        except Missing as error:
-            raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
-        self.old = str((answer.get("status") or {}).get("syncedResourceVersion") or "")
-
-    def expectation(self) -> Expectation:
-        def explain(current: Object | None) -> str:
-            return cause(self.client, self.api.name, current)
-
-        return Expectation(self.api, self.version, self.namespace, self.object_name, self._look, explain)
-
-    def _look(self, current: Object | None) -> str:
-        current = self.refuse_foreign(current)
-        lacking = unproven(current, self.old, PUSHED)
-        if not lacking:
-            status = current.get("status") or {}
-            self.info.update(
-                refresh_time=status.get("refreshTime"),
-                synced_resource_version=status.get("syncedResourceVersion"),
-                reason=condition(current).get("reason"),
-            )
-        return lacking
 
     def conclude(self) -> None:
         if self.proof is not None:
