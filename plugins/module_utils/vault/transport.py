@@ -26,7 +26,6 @@ try:
     import requests
     import urllib3
     from hvac.adapters import RawAdapter
-    from requests.certs import where
 
     HVAC_ERROR = None
 except ImportError:
@@ -161,7 +160,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         )
         context.check_hostname = bool(verify)
         if verify:
-            bundle = where() if verify is True else verify
+            bundle = requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else verify
             folder = os.path.isdir(bundle)
             context.load_verify_locations(capath=bundle if folder else None, cafile=None if folder else bundle)
         if cert:
