@@ -462,7 +462,7 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=ROOT / "build" / "benchmarks", help="folder for JSON, table, plot"
     )
-    parser.add_argument("--docs", action="store_true", help="write the table and the plot into docs/ as well")
+    parser.add_argument("--docs", action="store_true", help="write the table and the plot into docs/ and README.md too")
     given = parser.parse_args()
     # so that the server ends with this, however it ends
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -494,6 +494,9 @@ def main() -> int:
     for place in [given.output, *([ROOT / "docs"] if given.docs else [])]:
         (place / "benchmarks.md").write_text(report.page(results))
         (place / "benchmarks.svg").write_text(report.plot(results))
+    if given.docs:
+        readme = ROOT / "README.md"
+        readme.write_text(report.into(readme.read_text(), results))
     print(report.page(results))
     print(f"written to {given.output}")
     return 0

@@ -12,6 +12,8 @@ from typing import Any
 from objects import KINDS
 
 OURS, ALONE, POOLED = "this collection, one task", "this collection, module alone", "pooled client"
+#: what stands between them in the README is made here
+BEGIN, END = "<!-- made by make bench BENCH_ARGS=--docs -->", "<!-- end of what was made -->"
 PEERS = ("community.hashi_vault loop", "hashivault loop")
 COLOURS = {
     OURS: "#0b6e4f",
@@ -101,15 +103,29 @@ def details(results: dict[str, Any]) -> str:
     return text
 
 
+def place(results: dict[str, Any]) -> str:
+    """Return where this was measured, as a line of text."""
+    machine = results["machine"]
+    return (
+        f"Machine: {machine['processors']}, {machine['memory']}, {machine['system']}; load before the run "
+        f"{machine['load']}. Server: {results['server']}.\n"
+    )
+
+
+def into(readme: str, results: dict[str, Any]) -> str:
+    """Return the text of the README with the table and the machine between its two marks."""
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n\n{summary(results)}\n{place(results)}\n{END}{after}"
+
+
 def page(results: dict[str, Any]) -> str:
     """Return the page for docs/, which is also what is printed."""
-    machine = results["machine"]
     text = (
         "# Benchmarks\n\n"
         "Made by `make bench`; how, is told in `benchmarks/README.md`. Only the ratios say something about another "
         "machine.\n\n"
-        f"Machine: {machine['processors']}, {machine['memory']}, {machine['system']}; load before the run "
-        f"{machine['load']}. Server: {results['server']}.\n\n"
+        f"{place(results)}\n"
         "![Milliseconds per object](benchmarks.svg)\n\n"
         "## Ratios\n\n"
         "The least of several runs, in turns, without the fixed cost of one task: what the same task takes for one "
