@@ -36,19 +36,13 @@ from objects import KINDS, Kind, job, name  # noqa: E402
 from support.modules import RUNNER  # noqa: E402
 from support.openbao import VaultServer  # noqa: E402
 
-#: starts a module that is a file of its own, as RUNNER does one of the collection
-IDLE_RUNNER = """
-import runpy, sys
-from ansible.module_utils import basic
-basic._ANSIBLE_ARGS = sys.stdin.buffer.read()
-basic._ANSIBLE_PROFILE = "legacy"
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
-
 CACHE = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "vault-eso-lab" / "benchmarks"
 COUNTERS = re.compile(r"^vault_core_handle(?:_login)?_request_count (\d+)", re.MULTILINE)
-#: of unchanged runs to one first run, with the largest number of objects
+#: of unchanged runs to one first run, with the largest number of objects: as processes, and as tasks of one playbook
 ROUNDS = 5
+TASK_ROUNDS = 8
+#: options of the modules that hold the objects
+PLURALS = ("policies", "secrets", "roles")
 PING = "ansible.builtin.ping"
 PEER = "ansible-modules-hashivault==5.6.1"
 
@@ -147,13 +141,17 @@ class Bench:
 
     # -- contenders ---------------------------------------------------------------------------------------------------
 
-    def playbook(self, task: dict[str, Any], variables: dict[str, Any], binary: str, what: str) -> dict[str, Any]:
-        """Run a playbook of one task; its ``work`` are the seconds of the task."""
-        play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
+    def playbook(
+        self, tasks: list[dict[str, Any]], variables: dict[str, Any], binary: str, what: str, **env: str
+    ) -> dict[str, Any]:
+        """Run a playbook; ``tasks`` are the seconds of each of its tasks, ``work`` those of all."""
+        play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
         (self.folder / "play.yml").write_text(json.dumps(play))
         (self.folder / "vars.json").write_text(json.dumps(variables))
-        found = self.run([binary, "-e", f"@{self.folder / 'vars.json'}", str(self.folder / "play.yml")], what=what)
-        (found["work"],) = (task["seconds"] for task in json.loads((self.folder / "tasks.json").read_text()))
+        command = [binary, "-e", f"@{self.folder / 'vars.json'}", str(self.folder / "play.yml")]
+        found = self.run(command, what=what, **env)
+        found["tasks"] = [task["seconds"] for task in json.loads((self.folder / "tasks.json").read_text())]
+        found["work"] = sum(found["tasks"])
         return found
 
     def options(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
@@ -165,13 +163,43 @@ class Bench:
         }
         return {**kind.bulk(where, count), **connection, "workers": self.workers, "report": "changes"}
 
+    def objects(self, kind: Kind, where: str, count: int) -> list[Any]:
+        """Return the objects themselves, as the modules take them."""
+        return next(value for key, value in kind.bulk(where, count).items() if key in PLURALS)
+
+    def task_of(self, module: str, kind: Kind, where: str, variable: str) -> dict[str, Any]:
+        """Return a task of a module that takes this collection's options, with the objects of a variable."""
+        if module == PING:
+            return {module: {"data": f"{{{{ {variable} }}}}"}}
+        options = self.options(kind, where, 1)
+        return {module: {**options, **{key: f"{{{{ {variable} }}}}" for key in PLURALS if key in options}}}
+
     def with_objects(self, module: str, kind: Kind, where: str, count: int, what: str) -> dict[str, Any]:
-        """Run a task of a module that takes this collection's options, the objects in a variable."""
-        options = self.options(kind, where, count)
-        plural = next(key for key in ("policies", "secrets", "roles") if key in options)
-        given = {"data": "{{ objects }}"} if module == PING else {**options, plural: "{{ objects }}"}
-        what = f"{kind.title}, {what}"
-        return self.playbook({module: given}, {"objects": options[plural]}, "ansible-playbook", what)
+        """Run a playbook of one such task."""
+        variables = {"objects": self.objects(kind, where, count)}
+        task = self.task_of(module, kind, where, "objects")
+        return self.playbook([task], variables, "ansible-playbook", f"{kind.title}, {what}")
+
+    def rounds(self, kind: Kind, where: str, count: int) -> dict[str, list[float]]:
+        """Return seconds of tasks that change nothing, all in turns in one playbook, by what each was.
+
+        So they differ in nothing but the module and the number of objects: the process of ansible-playbook, which takes
+        other times from start to start, is the same. The first round is not counted: it packs the modules.
+        """
+        own, idle = f"secretops.vault_eso.{kind.module}", f"idle_{kind.module}"
+        steps = {
+            "one": (own, "one"),
+            "unchanged": (own, "objects"),
+            "idle one": (idle, "one"),
+            "idle": (idle, "objects"),
+        }
+        tasks = [self.task_of(module, kind, where, variable) for module, variable in steps.values()]
+        objects = self.objects(kind, where, count)
+        variables = {"objects": objects, "one": objects[:1]}
+        what = f"{kind.title}, {TASK_ROUNDS} rounds"
+        tasks *= 1 + TASK_ROUNDS
+        found = self.playbook(tasks, variables, "ansible-playbook", what, TASK_SECONDS_GC="off")
+        return {step: found["tasks"][len(steps) + i :: len(steps)] for i, step in enumerate(steps)}
 
     def task(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """One task of this collection in a playbook."""
@@ -211,16 +239,16 @@ class Bench:
 
     def module(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """The module's process alone, as Ansible starts it."""
-        return self.alone([RUNNER, kind.module], kind, where, count)
+        return self.alone(kind.module, kind, where, count)
 
     def idle(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """The process alone of the module that does nothing."""
-        return self.alone([IDLE_RUNNER, str(self.folder / "library" / f"idle_{kind.module}.py")], kind, where, count)
+        return self.alone(str(self.folder / "library" / f"idle_{kind.module}.py"), kind, where, count)
 
-    def alone(self, program: list[str], kind: Kind, where: str, count: int) -> dict[str, Any]:
+    def alone(self, module: str, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """Run a module as a process of its own, its options on stdin."""
         arguments = {"ANSIBLE_MODULE_ARGS": {**self.options(kind, where, count), "_ansible_check_mode": False}}
-        return self.run([sys.executable, "-c", *program], json.dumps(arguments), f"{kind.title}, module")
+        return self.run([sys.executable, "-c", RUNNER, module], json.dumps(arguments), f"{kind.title}, module")
 
     def client(self, client: str, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """A client of clients.py; its ``work`` is without the start of Python."""
@@ -234,7 +262,7 @@ class Bench:
         binary = "ansible-playbook" if peer == "hashi_vault" else str(CACHE / "peers" / "bin" / "ansible-playbook")
         task = {**getattr(kind, peer)(where), "loop": "{{ names }}", "no_log": True}
         names = [name(where, i) for i in range(count)]
-        return self.playbook(task, {"names": names}, binary, f"{kind.title}, {peer}")
+        return self.playbook([task], {"names": names}, binary, f"{kind.title}, {peer}")
 
     def cli(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """A shell loop over the command line."""
@@ -285,7 +313,9 @@ def peers_environment() -> None:
 class Contender:
     """One that takes part: how it is run, and what its runs gave."""
 
-    def __init__(self, bench: Bench, kind: Kind, title: str, count: int, run: Any, idle: Any = None) -> None:
+    def __init__(
+        self, bench: Bench, kind: Kind, title: str, count: int, run: Any, idle: Any = None, rounds: Any = None
+    ) -> None:
         self.bench = bench
         self.kind = kind
         self.title = title
@@ -293,7 +323,10 @@ class Contender:
         self.run = run
         #: the same with nothing done by the module, where that is a cost of its own
         self.idle = idle
+        #: many runs in one process, where there is a way
+        self.rounds = rounds
         self.runs: dict[str, list[dict[str, Any]]] = {}
+        self.seconds: dict[str, list[float]] = {}
 
     def add(self, phase: str, run: Any, where: str, count: int) -> None:
         """Run once more, and keep what came of it."""
@@ -304,41 +337,44 @@ class Contender:
         self.bench.mount(self.kind, where)
         self.add("first", self.run, where, self.count)
         time.sleep(1)  # the server is not done with what was written when it has answered
-        for _again in range(rounds):
+        for _again in range(1 if self.rounds else rounds):
             self.add("unchanged", self.run, where, self.count)
             if self.idle:
                 self.add("one", self.run, where, 1)
                 self.add("idle one", self.idle, where, 1)
                 self.add("idle", self.idle, where, self.count)
+        if self.rounds and rounds > 1:
+            for step, seconds in self.rounds(where, self.count).items():
+                self.seconds.setdefault(step, []).extend(seconds)
         self.bench.unmount(self.kind, where, self.count)
 
     def least(self, phase: str, key: str) -> float:
         """Return the smallest of the runs' figures: whatever else a machine does only adds to them."""
         return float(min(found[key] for found in self.runs[phase])) if phase in self.runs else 0.0
 
-    def rows(self, size: int) -> list[dict[str, Any]]:
-        """Return the row of the first runs and that of the unchanged."""
-        handover = self.least("idle", "work") - self.least("idle one", "work")
-        fixed = self.least("one", "work") + max(0.0, handover)
+    def row(self, phase: str, size: int) -> dict[str, Any]:
+        """Return the least of the first runs or of the unchanged, what is fixed taken off."""
+        used = {step: self.least(step, "work") for step in ("one", "idle one", "idle", phase)}
+        if phase == "unchanged" and self.seconds:
+            used = {step: min(seconds) for step, seconds in self.seconds.items()}
+        handover = max(0.0, used["idle"] - used["idle one"])
+        fixed = used["one"] + handover
         processor = self.least("one", "processor")
         processor += max(0.0, self.least("idle", "processor") - self.least("idle one", "processor"))
-        return [
-            {
-                "contender": self.title,
-                "phase": phase,
-                "count": self.count,
-                "size": size,
-                "seconds": self.least(phase, "seconds"),
-                "fixed": fixed,
-                "handover": handover,
-                "work": self.least(phase, "work") - fixed,
-                "each_ms": (self.least(phase, "work") - fixed) / self.count * 1000,
-                "processor": self.least(phase, "processor") - processor,
-                "requests_each": self.least(phase, "requests") / self.count,
-                "memory_mb": self.least(phase, "memory"),
-            }
-            for phase in ("first", "unchanged")
-        ]
+        return {
+            "contender": self.title,
+            "phase": phase,
+            "count": self.count,
+            "size": size,
+            "seconds": self.least(phase, "seconds"),
+            "fixed": fixed,
+            "handover": handover,
+            "work": used[phase] - fixed,
+            "each_ms": (used[phase] - fixed) / self.count * 1000,
+            "processor": self.least(phase, "processor") - processor,
+            "requests_each": self.least(phase, "requests") / self.count,
+            "memory_mb": self.least(phase, "memory"),
+        }
 
 
 def compare(bench: Bench, kind: Kind, size: int, given: argparse.Namespace, largest: bool) -> list[dict[str, Any]]:
@@ -350,7 +386,7 @@ def compare(bench: Bench, kind: Kind, size: int, given: argparse.Namespace, larg
 
     measured = [
         Contender(bench, kind, "pooled client", size, of(bench.client, "pooled")),
-        Contender(bench, kind, "this collection, one task", size, of(bench.task), of(bench.handover)),
+        Contender(bench, kind, "this collection, one task", size, of(bench.task), of(bench.handover), of(bench.rounds)),
         Contender(bench, kind, "this collection, module alone", size, of(bench.module), of(bench.idle)),
         Contender(bench, kind, "hvac, one by one", size, of(bench.client, "hvac")),
     ]
@@ -367,7 +403,7 @@ def compare(bench: Bench, kind: Kind, size: int, given: argparse.Namespace, larg
             contender.turn(f"bench{number}x{turn}", ROUNDS if largest else 1)
     for number, contender in enumerate(loops, len(measured)):
         contender.turn(f"bench{number}x0", 1)
-    rows = [row for contender in [*measured, *loops] for row in contender.rows(size)]
+    rows = [contender.row(phase, size) for contender in [*measured, *loops] for phase in ("first", "unchanged")]
     for row in rows:
         told = f"{kind.title} {size} {row['contender']} {row['phase']}: {row['work']:.2f} s for {row['count']}"
         print(told, file=sys.stderr, flush=True)

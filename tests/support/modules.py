@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-# Options come on stdin, so that a test's secrets are in no argument list, like in the real thing.
+# Options come on stdin, so that a test's secrets are in no argument list, like in the real thing. A module that is none
+# of the collection is named by its file.
 RUNNER = """
 import runpy, sys
 from ansible.module_utils import basic
 basic._ANSIBLE_ARGS = sys.stdin.buffer.read()
 basic._ANSIBLE_PROFILE = "legacy"
-runpy.run_module("ansible_collections.secretops.vault_eso.plugins.modules." + sys.argv[1], run_name="__main__")
+if sys.argv[1].endswith(".py"):
+    runpy.run_path(sys.argv[1], run_name="__main__")
+else:
+    runpy.run_module("ansible_collections.secretops.vault_eso.plugins.modules." + sys.argv[1], run_name="__main__")
 """
 
 
