@@ -45,10 +45,16 @@ options:
         description: Comment that stands above the rule.
         type: str
       allowed_parameters:
-        description: Parameters that are allowed, each with a list of values; an empty list allows any value.
+        description:
+          - Parameters that are allowed, each with a list of values; an empty list allows any value.
+          - Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, because the server finds none
+            in a request; a text such as C("3") is found in requests that send it as text.
         type: dict
       denied_parameters:
-        description: Parameters that are denied, each with a list of values; an empty list denies any value.
+        description:
+          - Parameters that are denied, each with a list of values; an empty list denies any value.
+          - Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, because the server finds none
+            in a request; a text such as C("3") is found in requests that send it as text.
         type: dict
       required_parameters:
         description: Parameters that a request must have.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hvac.exceptions
 import pytest
 
 from support.openbao import VaultServer
@@ -55,6 +56,147 @@ def test_life_of_a_policy(openbao: VaultServer, policy: Callable[..., Any], uniq
     assert policy(name=unique, state="absent").changed
     assert not policy(name=unique, state="absent").changed
     assert text(openbao, unique) is None
+
+
+def rules_of(mount: str, **changes: Any) -> list[dict[str, Any]]:
+    """Rules with every setting that a path can have: the writes are of userpass, which takes any parameter."""
+    users = {
+        "description": "users of\nthe team",
+        "path": f"auth/{mount}/users/*",
+        "capabilities": ["create", "update"],
+        "allowed_parameters": {
+            "password": [],
+            "token_policies": ["team-*", "\U0001f511"],
+            "token_num_uses": ["3", "4"],
+        },
+        "denied_parameters": {"token_type": ["batch"], "token_no_default_policy": True},
+        "required_parameters": ["password"],
+    }
+    wrapped = {
+        "path": "auth/token/lookup-self",
+        "capabilities": ["read"],
+        "min_wrapping_ttl": "1m",
+        "max_wrapping_ttl": "1h",
+    }
+    return [{**users, **changes}, wrapped]
+
+
+def test_life_of_a_policy_with_parameters(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
+    rules = rules_of("people")
+    planned = policy(name=unique, rules=rules, check=True, diff=True)
+    assert planned.changed and text(openbao, unique) is None
+    shown = planned["diff"][0]["after"]
+    made = policy(name=unique, rules=rules, diff=True)
+    assert made.changed and made["diff"][0]["after"] == shown
+    stored = str(text(openbao, unique))
+    for lines in (
+        "# users of\n# the team\npath ",
+        '    "token_policies" = ["team-*", "\U0001f511"]\n',
+        '    "token_num_uses" = ["3", "4"]\n',
+        '    "password" = []\n',
+        '    "token_no_default_policy" = [true]\n',
+        '  required_parameters = ["password"]\n',
+        '  min_wrapping_ttl = "1m"\n  max_wrapping_ttl = "1h"\n',
+    ):
+        assert lines in stored and all(line.strip() in shown for line in lines.splitlines())
+    # names in another order are the same
+    again = [{**rules[0], "allowed_parameters": dict(reversed(list(rules[0]["allowed_parameters"].items())))}, rules[1]]
+    assert not policy(name=unique, rules=again).changed
+
+    for changes, before, after in (
+        ({"allowed_parameters": {**rules[0]["allowed_parameters"], "token_num_uses": ["3"]}}, '["3", "4"]', '["3"]'),
+        ({"denied_parameters": {"token_type": ["batch"]}}, '"token_no_default_policy"', '"token_type" = ["batch"]'),
+        ({"required_parameters": ["password", "token_ttl"]}, '= ["password"]', '= ["password", "token_ttl"]'),
+    ):
+        stands, other = text(openbao, unique), rules_of("people", **changes)
+        shown = policy(name=unique, rules=other, check=True, diff=True)
+        assert shown.changed and shown["results"][0]["fields"] == ["policy"]
+        assert before in shown["diff"][0]["before"] and after in shown["diff"][0]["after"]
+        assert before not in shown["diff"][0]["after"] and text(openbao, unique) == stands
+        assert policy(name=unique, rules=other).changed and after in str(text(openbao, unique))
+        assert not policy(name=unique, rules=other).changed
+        assert policy(name=unique, rules=rules).changed
+    longer = [rules[0], {**rules[1], "max_wrapping_ttl": "2h"}]
+    shown = policy(name=unique, rules=longer, check=True, diff=True)
+    assert '"1h"' in shown["diff"][0]["before"] and '"2h"' in shown["diff"][0]["after"]
+    assert '"1h"' in str(text(openbao, unique))
+    assert policy(name=unique, rules=longer).changed and not policy(name=unique, rules=longer).changed
+
+    gone = policy(name=unique, state="absent", check=True, diff=True)
+    assert gone.changed and '"token_policies"' in gone["diff"][0]["before"] and not gone["diff"][0]["after"]
+    assert text(openbao, unique) is not None
+    assert policy(name=unique, state="absent").changed and text(openbao, unique) is None
+
+
+def test_parameters_are_enforced(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
+    root = openbao.client()
+    root.sys.enable_auth_method("userpass", path=unique)
+    assert policy(name=unique, rules=rules_of(unique)).changed
+    client = openbao.client(root.auth.token.create(policies=[unique], ttl="5m")["auth"]["client_token"])
+
+    def may(**data: Any) -> bool:
+        try:
+            client.write_data(f"auth/{unique}/users/ada", data=data)
+        except hvac.exceptions.Forbidden:
+            return False
+        return True
+
+    assert may(password="of-ada-0815")
+    assert may(password="of-ada-0815", token_policies="team-a", token_num_uses="3")
+    assert may(password="of-ada-0815", token_policies="\U0001f511") and may(
+        password="of-ada-0815", token_policies="team-a"
+    )
+    # not allowed: another value of an allowed parameter, and another parameter
+    assert not may(password="of-ada-0815", token_policies="admin")
+    assert not may(password="of-ada-0815", token_num_uses="5")
+    assert not may(password="of-ada-0815", token_ttl="1h")
+    # required
+    assert not may(token_policies="team-a")
+    assert root.read(f"auth/{unique}/users/ada")["data"]["token_policies"] == ["team-a"]
+
+    # where all else is allowed, what is denied is refused
+    assert policy(name=unique, rules=rules_of(unique, allowed_parameters={"*": []})).changed
+    assert may(password="of-ada-0815", token_ttl="1h", token_type="service")
+    assert not may(password="of-ada-0815", token_type="batch")
+    assert not may(password="of-ada-0815", token_no_default_policy=True)
+    assert may(password="of-ada-0815", token_no_default_policy=False)
+
+    # a wrapped answer, of a life within the bounds
+    def wrapped(seconds: int) -> bool:
+        try:
+            answer = client.adapter.get("/v1/auth/token/lookup-self", wrap_ttl=f"{seconds}s")
+        except hvac.exceptions.Forbidden:
+            return False
+        answer = answer if isinstance(answer, dict) else answer.json()
+        return bool(answer["wrap_info"]["ttl"] == seconds)
+
+    assert wrapped(60) and wrapped(3600)
+    assert not wrapped(59) and not wrapped(3601)
+    with pytest.raises(hvac.exceptions.Forbidden):
+        client.auth.token.lookup_self()
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"allowed_parameters": {"ttl": [3]}}, '"ttl" of allowed_parameters: the server never finds the number 3'),
+        ({"denied_parameters": {"ttl": 2.5}}, '"ttl" of denied_parameters: the server never finds the number 2.5'),
+        ({"denied_parameters": {"ttl": None}}, '"ttl" of denied_parameters: nothing is no value of a parameter'),
+        ({"allowed_parameters": {"ttl": [{"a": "b"}]}}, "a mapping is no value of a parameter"),
+        ({"min_wrapping_ttl": "soon"}, '"soon" is not a duration'),
+        ({"min_wrapping_ttl": "2h", "max_wrapping_ttl": "1h"}, "min_wrapping_ttl is longer than max_wrapping_ttl"),
+    ],
+)
+def test_bad_parameters_are_refused_before_anything_changes(
+    openbao: VaultServer, policy: Callable[..., Any], unique: str, rule: dict[str, Any], words: str
+) -> None:
+    items = [
+        {"name": f"{unique}-good", "rules": RULES},
+        {"name": f"{unique}-bad", "rules": [{**RULES[0], **rule}]},
+    ]
+    result = policy(policies=items)
+    assert result.failed and words in result.msg and f'policy "{unique}-bad"' in result.msg
+    assert text(openbao, f"{unique}-good") is None
 
 
 def test_hcl_with_other_white_space_is_the_same(policy: Callable[..., Any], unique: str) -> None:

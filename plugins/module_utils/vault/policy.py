@@ -54,6 +54,11 @@ def fill_accessors(policy: str, accessor: Callable[[str], str]) -> str:
     return _ALIAS.sub(fill, policy)
 
 
+def _literal(value: Any) -> str:
+    """Return HCL for texts, booleans and lists of them; HCL knows no pairs of escapes for one character."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def render(rules: Iterable[Mapping[str, Any]]) -> str:
     """Return HCL for structured rules: the same text for the same rules.
 
@@ -63,18 +68,18 @@ def render(rules: Iterable[Mapping[str, Any]]) -> str:
     blocks = []
     for rule in rules:
         lines = ["# %s" % line for line in (rule.get("description") or "").splitlines()]
-        lines.append("path %s {" % json.dumps(rule["path"], ensure_ascii=False))
+        lines.append("path %s {" % _literal(rule["path"]))
         lines.append("  capabilities = %s" % json.dumps(list(rule["capabilities"])))
         for name in ("allowed_parameters", "denied_parameters"):
             if rule.get(name):
                 lines.append("  %s = {" % name)
                 lines += [
-                    "    %s = %s" % (json.dumps(key), json.dumps(value if isinstance(value, list) else [value]))
+                    "    %s = %s" % (_literal(key), _literal(value if isinstance(value, list) else [value]))
                     for key, value in sorted(rule[name].items())
                 ]
                 lines.append("  }")
         if rule.get("required_parameters"):
-            lines.append("  required_parameters = %s" % json.dumps(list(rule["required_parameters"])))
+            lines.append("  required_parameters = %s" % _literal(list(rule["required_parameters"])))
         for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
             if rule.get(name):
                 lines.append("  %s = %s" % (name, json.dumps(rule[name])))
@@ -108,6 +113,40 @@ def check_capabilities(names: Iterable[str]) -> None:
     for name in names:
         if name not in CAPABILITIES:
             raise InvalidInput('unknown capability "%s"' % name, remedy="use %s" % ", ".join(CAPABILITIES))
+
+
+def check_rule(rule: Mapping[str, Any]) -> None:
+    """Refuse what the server would refuse, or would take and never apply. Raises InvalidInput.
+
+    It takes numbers as values of parameters, and finds none of them equal to what a request holds.
+    """
+    check_capabilities(rule["capabilities"])
+    for name in ("allowed_parameters", "denied_parameters"):
+        for parameter, values in (rule.get(name) or {}).items():
+            _check_values('rule "%s", "%s" of %s' % (rule["path"], parameter, name), values)
+    shortest, longest = (normalise.seconds(rule.get(name)) for name in ("min_wrapping_ttl", "max_wrapping_ttl"))
+    if shortest and longest and shortest > longest:
+        raise InvalidInput(
+            'rule "%s": min_wrapping_ttl is longer than max_wrapping_ttl' % rule["path"],
+            remedy="correct one of the two",
+        )
+
+
+def _check_values(where: str, value: Any) -> None:
+    """Refuse what is neither text nor boolean nor a list of such. Raises InvalidInput."""
+    if isinstance(value, list):
+        for one in value:
+            _check_values(where, one)
+    elif value is None or isinstance(value, dict):
+        raise InvalidInput(
+            "%s: %s is no value of a parameter" % (where, "nothing" if value is None else "a mapping"),
+            remedy="give a list of texts, or an empty list for any value",
+        )
+    elif not isinstance(value, (str, bool)):
+        raise InvalidInput(
+            "%s: the server never finds the number %s in a request" % (where, value),
+            remedy='write it as text ("%s"), for requests that send it as text' % value,
+        )
 
 
 class Policy(Resource):
@@ -147,9 +186,7 @@ class Policy(Resource):
         if not (self.desired.get("policy") or "").strip():
             raise InvalidInput("no content", remedy='give "rules" or "policy"')
         for rule in self.item.get("rules") or []:
-            check_capabilities(rule["capabilities"])
-            for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
-                normalise.seconds(rule.get(name))
+            check_rule(rule)
         if self.item.get("policy") is not None:
             check_hcl(self.desired["policy"])
         self.desired["policy"] = fill_accessors(self.desired["policy"], self._accessor)
