@@ -42,6 +42,7 @@ options:
         C(length) (characters of text, or bytes of the others; 32 by default), C(charset) (V(alnum), V(alpha), V(lower), V(upper), V(digits), V(symbols)
         or the characters themselves; alnum by default), C(policy) (name of a password policy) and C(rotate).
       - With C(rotate=true) the key gets a new value at every run.
+      - In check mode no password policy is asked for a value, and one that does not exist (yet) is a warning.
     type: dict
   remove: &remove
     description: Keys to remove, with O(mode=merge).

@@ -102,7 +102,10 @@ def everything(folder: Path) -> dict[str, Any]:
             }
         ],
         "database_roles": [{"name": "ro", "db_name": "orders", "creation_statements": ["SELECT 1"], "max_ttl": "2h"}],
-        "secrets": [{"path": "app", "data": {"password": PASSWORD, "user": "app"}}],
+        "secrets": [
+            {"path": "app", "data": {"password": PASSWORD, "user": "app"}},
+            {"path": "generated", "generate": {"password": {"policy": "own"}}},
+        ],
         "endpoints": [{"path": "auth/token/roles/bare", "data": {"orphan": True}}],
         "pki_certificates": [
             {
@@ -155,6 +158,8 @@ def test_life_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: VaultS
     assert set(openbao.client().sys.list_policies()["data"]["policies"]) == before, "it is not the namespace's own"
     client = openbao.client(namespace=place)
     assert client.read("secret/data/app")["data"]["data"] == {"password": PASSWORD, "user": "app"}
+    generated = client.read("secret/data/generated")["data"]["data"]["password"]
+    assert len(generated) == 20 and set(generated) <= set("abcdef"), "by the password policy of the same tree"
     assert (tmp_path / "web.crt").exists() and (tmp_path / "secret-id").exists()
     again = tree(declared)
     assert not again.failed and not again.changed, changes(again)
@@ -169,7 +174,7 @@ def test_life_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: VaultS
         assert len(changes(changed)) == len(expected) and len(changed["diff"]) == len(expected)
     assert not tree(declared).changed
     for result in (planned, made, again, changed):
-        result.hides(PASSWORD, (tmp_path / "secret-id").read_text().strip())
+        result.hides(PASSWORD, generated, (tmp_path / "secret-id").read_text().strip())
 
     gone: dict[str, Any] = {"name": place, "state": "absent"}
     held = tree({"namespaces": [{"name": f"{place}/inmost", "state": "absent"}, gone]}, check=True)
@@ -201,7 +206,7 @@ def test_purge_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: Vault
         "login_mfa_methods": ["phone"],
         "transit_keys": ["orders"],
         "database_connections": ["orders"],
-        "secrets": ["app"],
+        "secrets": ["app", "generated"],
     }
     assert set(named) == data
     purge: dict[str, Any] = {part: {"purge_data": named[part]} if part in named else {} for part in able}

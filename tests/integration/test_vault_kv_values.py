@@ -101,6 +101,42 @@ def test_each_sort(kv: Run, stored: Callable[[str], dict[str, Any]], openbao: Va
     assert kv(path="app", state="absent").changed and stored("app") == {}
 
 
+def test_a_rehearsal_asks_no_password_policy(
+    kv: Run, stored: Callable[[str], dict[str, Any]], openbao: VaultServer, mount: str, unique: str
+) -> None:
+    """The policy may be about to be declared, and a password that nobody uses is not made."""
+    missing = f'password policy "{unique}" does not exist'
+    wanted: dict[str, Any] = {"path": "app", "generate": {"one": {"policy": unique}, "two": {"policy": unique}}}
+    planned = kv(check=True, **wanted)
+    assert not planned.failed, planned.msg
+    assert planned["keys"] == ["one", "two"] and planned["results"][0]["action"] == "create"
+    assert len(planned["warnings"]) == 1 and f'secret "{mount}/app": {missing} (yet)' in str(planned["warnings"])
+    refused = kv(**wanted)
+    assert refused.failed and f"{missing}; declare it first" in refused.msg
+    assert stored("app") == {}
+
+    client = openbao.client()
+    policy = 'length = 24\nrule "charset" {\n  charset = "xyz"\n}\n'
+    client.write_data(f"sys/policies/password/{unique}", data={"policy": policy})
+    assert kv(**wanted).changed
+    made = stored("app")
+    rotating = {**wanted, "generate": {**wanted["generate"], "one": {"policy": unique, "rotate": True}}}
+    rights = f'path "{mount}/*" {{ capabilities = ["create", "read", "update", "list"] }}\n'
+    look = f'path "sys/policies/password/{unique}" {{ capabilities = ["read"] }}\n'
+    ask = f'path "sys/policies/password/{unique}/generate" {{ capabilities = ["read"] }}\n'
+    for rules, may_ask in ((rights + look, False), (rights + ask, True)):
+        client.sys.create_or_update_policy(unique, rules)
+        token = client.auth.token.create(policies=[unique])["auth"]["client_token"]
+        planned = kv(check=True, token=token, **rotating)
+        assert not planned.failed and planned["keys"] == ["one"], planned.msg
+        assert "warnings" not in planned and stored("app") == made
+        planned.hides(*made.values())
+        rotated = kv(token=token, **rotating)
+        assert rotated.changed is may_ask, rotated.msg
+    assert stored("app")["one"] != made["one"] and stored("app")["two"] == made["two"]
+    client.sys.delete_policy(unique)
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [

@@ -14,6 +14,7 @@ import json
 import re
 import secrets as random
 import string
+import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from urllib.parse import quote
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
-from .client import BadRequest, Client, VaultError
+from .client import BadRequest, Client, PermissionDenied, VaultError
 from .listing import mark_absent
 from .secrets_engine import Mounted, patiently
 
@@ -114,7 +115,10 @@ def check_generate(key: str, spec: Any) -> dict[str, Any]:
 
 
 def generated(spec: Mapping[str, Any]) -> str:
-    """Return a new random value for a specification as `check_generate` gives it (not for format ``policy``)."""
+    """Return a new random value for a specification as `check_generate` gives it.
+
+    For format ``policy``, which only the server can serve, it is one that stands for the real one in check mode.
+    """
     length = spec["length"]
     if spec["format"] == "uuid":
         return str(uuid.uuid4())
@@ -155,6 +159,48 @@ def over(time: str | None) -> bool:
 def in_url(path: str) -> str:
     """Return a secret's path as a part of a URL."""
     return quote(path, safe="/-_.~@:+,=!$&'()*;")
+
+
+class Generator:
+    """Makes the values that are generated, for all the secrets of a task.
+
+    ``rehearsal``: as in check mode no password policy is asked for a password. One that is missing is a warning then,
+    as something before may be about to make it. Source: /api-docs/system/policies-password (read, generate).
+    """
+
+    def __init__(self, client: Client, rehearsal: bool = False) -> None:
+        self.client = client
+        self.rehearsal = rehearsal
+        self._lock = threading.Lock()
+        self._known: dict[str, bool] = {}
+
+    def value(self, spec: Mapping[str, Any], resource: Resource) -> str:
+        """Return a new value for a specification as `check_generate` gives it; warnings go to the resource.
+
+        Raises InvalidInput when the password policy does not exist, and is not only rehearsed.
+        """
+        if spec["format"] != "policy":
+            return generated(spec)
+        path = "sys/policies/password/%s" % quote(spec["policy"], safe="")
+        missing = 'password policy "%s" does not exist' % spec["policy"]
+        if self.rehearsal:
+            if not self._exists(path) and "%s (yet)" % missing not in resource.warnings:
+                resource.warnings.append("%s (yet)" % missing)
+            return generated(spec)
+        answer = self.client.read("%s/generate" % path)
+        if not answer or not answer.get("password"):
+            raise InvalidInput(missing, remedy="declare it first")
+        return str(answer["password"])
+
+    def _exists(self, path: str) -> bool:
+        """Tell whether a password policy exists, or the token may generate by it but not look at it."""
+        with self._lock:
+            if path not in self._known:
+                try:
+                    self._known[path] = self.client.read(path) is not None
+                except PermissionDenied:
+                    self._known[path] = True
+            return self._known[path]
 
 
 class Secret(Resource):
@@ -232,8 +278,9 @@ class Secret(Resource):
 class Present(Secret):
     """A secret with the declared keys: exactly these, or these among others."""
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any], generator: Generator) -> None:
         super().__init__(mounted, item, {})
+        self.generator = generator
         self.exact = item.get("mode") == "exact" and bool(item.get("data") is not None or item.get("generate"))
         self.data: dict[str, Any] = dict(item.get("data") or {})
         self.remove = list(item.get("remove") or [])
@@ -328,16 +375,8 @@ class Present(Secret):
                 self.after[key] = before[key]
             else:
                 if key not in self._new:
-                    self._new[key] = self._generate(spec)
+                    self._new[key] = self.generator.value(spec, self)
                 self.after[key] = self._new[key]
-
-    def _generate(self, spec: Mapping[str, Any]) -> Any:
-        if spec["format"] != "policy":
-            return generated(spec)
-        answer = self.client.read("sys/policies/password/%s/generate" % quote(spec["policy"], safe=""))
-        if not answer or not answer.get("password"):
-            raise InvalidInput('password policy "%s" does not exist' % spec["policy"], remedy="declare it first")
-        return answer["password"]
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         return changed_keys(self.before or {}, self.after) + sorted(
@@ -492,11 +531,11 @@ class Undeleted(Secret):
         self.post("undelete", {"versions": (change.current or {}).get("deleted_versions")})
 
 
-def secret(mounted: Mounted, item: Mapping[str, Any]) -> Secret:
-    """Return the resource for one declared secret."""
+def secret(mounted: Mounted, item: Mapping[str, Any], generator: Generator) -> Secret:
+    """Return the resource for one declared secret; ``generator`` is shared by all secrets of a task."""
     if item["state"] == "absent":
         return Gone(mounted, item, None)
-    return Undeleted(mounted, item) if item.get("undelete") else Present(mounted, item)
+    return Undeleted(mounted, item) if item.get("undelete") else Present(mounted, item, generator)
 
 
 # -- what is not declared ---------------------------------------------------------------------------------------------

@@ -55,7 +55,8 @@ class Secrets(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted, params = Mounted(client), given.params
-        resources = [kv.secret(mounted, item) for item in kv.at_mount(items, params.get("mount"))]
+        generator = kv.Generator(client, rehearsal=given.check_mode)
+        resources = [kv.secret(mounted, item, generator) for item in kv.at_mount(items, params.get("mount"))]
         if given.purge:
             mount = kv.purge_mount(resources, params.get("purge_mount") or params.get("mount"))
             resources += kv.surplus(mounted, resources, mount, params)
