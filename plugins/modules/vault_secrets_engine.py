@@ -75,18 +75,18 @@ options:
         type: list
         elements: str
       allowed_managed_keys:
-        description: Managed keys that the engine may use (HashiCorp Vault Enterprise).
+        description: Managed keys that the engine may use (HashiCorp Vault Enterprise). Refused for OpenBao.
         type: list
         elements: str
       delegated_auth_accessors:
-        description: Accessors of auth methods that the engine may delegate to (HashiCorp Vault).
+        description: Accessors of auth methods that the engine may delegate to (HashiCorp Vault). Refused for OpenBao.
         type: list
         elements: str
       identity_token_key:
-        description: Key that signs the engine's plugin identity tokens (HashiCorp Vault).
+        description: Key that signs the engine's plugin identity tokens (HashiCorp Vault). Refused for OpenBao.
         type: str
       plugin_version:
-        description: Version of the plugin, such as V(v1.2.3).
+        description: Version of the plugin, such as V(v1.2.3). The one that runs counts where none is pinned.
         type: str
   config: &config
     description: Configuration of a KV engine of version 2. What is not given stays as it is.

@@ -156,6 +156,10 @@ def test_nothing_is_changed_when_something_cannot_be_right(
         (("purge",), {"policies": {"protect": []}}, "protect"),
         (("inside", "team", "secretz"), [], 'configuration.inside.team: there is no kind "secretz"'),
         (("policies", 1), {"name": "own", "policy": "x"}, "declared twice"),
+        (("secrets_engines", 0, "type"), "no-such-engine", 'no secrets engine of type "no-such-engine"'),
+        (("inside", "team", "secrets_engines", 0, "type"), "no-such-engine", 'of type "no-such-engine"'),
+        (("auth_methods", 0, "type"), "no-such-method", 'no auth method of type "no-such-method"'),
+        (("inside", "team", "auth_methods"), [{"type": "no-such-method"}], 'of type "no-such-method"'),
     ):
         broken = copy.deepcopy(declared)
         place: Any = broken
@@ -175,6 +179,30 @@ def test_nothing_is_changed_when_something_cannot_be_right(
     assert "own" not in client.sys.list_policies()["data"]["policies"]
 
 
+def test_an_engine_that_the_product_lacks_stops_the_whole_tree(tree: Run, openbao: VaultServer, area: str) -> None:
+    if "aws" in openbao.client().list("sys/plugins/catalog/secret")["data"]["keys"]:
+        pytest.skip("this server has the aws engine")
+    before = set(openbao.client(namespace=area).sys.list_mounted_secrets_engines()["data"])
+    others = {
+        "auth_methods": [{"type": "approle"}],
+        "secrets_engines": [{"path": "transit", "type": "transit"}],
+        "policies": [{"name": "own", "policy": 'path "x" { capabilities = ["read"] }'}],
+    }
+    role = {"mount": "aws", "name": "deploy", "credential_type": "assumed_role", "role_arns": ["arn:aws:iam::1:role/x"]}
+    missing = 'the engine "aws" is not in the plugin catalogue of OpenBao'
+    for wrong, said in (
+        ({"secrets_engines": [*others["secrets_engines"], {"path": "aws", "type": "aws"}]}, 'of type "aws"'),
+        ({"aws_roles": [role]}, missing),
+        ({"aws_configs": [{"mount": "aws", "region": "eu-west-1"}]}, missing),
+    ):
+        refused = tree({**others, **wrong})
+        assert refused.failed and not refused.changed and said in refused.msg, refused.msg
+    client = openbao.client(namespace=area)
+    assert set(client.sys.list_mounted_secrets_engines()["data"]) == before
+    assert "own" not in client.sys.list_policies()["data"]["policies"]
+    assert "approle/" not in client.sys.list_auth_methods()["data"]
+
+
 def test_one_failure_does_not_stop_the_others_but_the_purge(
     tree: Run, declared: dict[str, Any], openbao: VaultServer, area: str
 ) -> None:
@@ -182,12 +210,16 @@ def test_one_failure_does_not_stop_the_others_but_the_purge(
     openbao.client(namespace=area).sys.create_or_update_policy("stray", 'path "x" { capabilities = ["read"] }')
     broken = {
         **declared,
-        "secrets_engines": [{"path": "broken", "type": "no-such-engine"}, *declared["secrets_engines"]],
+        "secrets_engines": [
+            # only the server knows that it has no such version
+            {"path": "broken", "type": "transit", "tune": {"plugin_version": "v9.9.9"}},
+            *declared["secrets_engines"],
+        ],
         "secrets": [{"path": "new", "data": {"key": "a-new-value"}}],
         "purge": {"policies": {}},
     }
     result = tree(broken)
     assert result.failed
-    assert "no-such-engine" in result.msg
+    assert "v9.9.9" in result.msg
     assert objects(result) == [":secrets:secret/new:create"]
     assert "stray" in openbao.client(namespace=area).sys.list_policies()["data"]["policies"]

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, secrets_engine
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
 from support.modules import Result
 from support.openbao import VaultServer
 
@@ -123,6 +127,152 @@ def test_purge_deletes_no_data_that_is_not_named_twice(run_module: Run, new_serv
     made = engines(*({"path": path, "type": "transit"} for path in ("a", "b", "c")))
     assert made["summary"]["create"] == 3
     refused = engines({"path": "a", "type": "transit"}, {"path": "new", "type": "kv"}, purge=True, purge_data=["b"])
+def test_one_that_cannot_be_stops_the_whole_list(engine: Run, openbao: VaultServer, unique: str) -> None:
+    other = f"{unique}-other"
+    assert engine(path=other, type="transit").changed
+    before = mounts(openbao)
+    for wrong, said in (
+        ({"path": f"{unique}-2", "type": "nonsense"}, 'no secrets engine of type "nonsense"'),
+        ({"path": other, "type": "pki"}, 'type "transit" is mounted there, and "pki" is declared'),
+        ({"path": f"{other}/deeper", "type": "pki"}, "is in the way"),
+        ({"path": f"{unique}-2", "type": "kv", "config": {"max_versions": 1}}, "a KV engine is of version 1 unless"),
+    ):
+        refused = engine(engines=[{"path": unique, "type": "transit"}, wrong])
+        assert refused.failed and not refused.changed and said in refused.msg, refused.msg
+        assert mounts(openbao) == before, wrong
+
+
+def test_a_catalogue_that_the_token_may_not_see_is_no_error(
+    run_module: Run, openbao: VaultServer, vault_args: dict[str, Any], unique: str
+) -> None:
+    client = openbao.client()
+    client.sys.create_or_update_policy(
+        unique,
+        'path "sys/mounts" { capabilities = ["read"] }'
+        'path "sys/mounts/*" { capabilities = ["create", "update", "sudo"] }',
+    )
+    token = client.auth.token.create(policies=[unique], ttl="5m")["auth"]["client_token"]
+
+    def engine(kind: str) -> Result:
+        return run_module("vault_secrets_engine", {**vault_args, "token": token, "path": unique, "type": kind})
+
+    refused = engine("nonsense")
+    assert refused.failed and "plugin not found in the catalog" in refused.msg, "the server's own words"
+    made = engine("transit")
+    assert made.changed and not made.failed, made.msg
+    client.sys.disable_secrets_engine(unique)
+    client.sys.delete_policy(unique)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "repeated", "second"),
+    [
+        ("default_lease_ttl", "1h", "60m", "2h"),
+        ("max_lease_ttl", "1h", 3600, "2h"),
+        ("listing_visibility", "unauth", "unauth", "hidden"),
+        *(
+            (name, ["a", "b"], ["b", "a"], ["c"])
+            for name in (
+                *("audit_non_hmac_request_keys", "audit_non_hmac_response_keys"),
+                *("passthrough_request_headers", "allowed_response_headers"),
+            )
+        ),
+    ],
+)
+def test_what_is_tuned_is_kept(
+    engine: Run, openbao: VaultServer, unique: str, name: str, first: Any, repeated: Any, second: Any
+) -> None:
+    def tuned(value: Any) -> Result:
+        return engine(path=unique, type="transit", tune={name: value})
+
+    made = tuned(first)
+    assert made["results"][0]["action"] == "create", made.msg
+    again = tuned(repeated)
+    assert not again.failed and not again.changed, again["results"]
+    changed = tuned(second)
+    assert not changed.failed and changed["results"][0]["fields"] == [f"tune.{name}"], changed.msg
+    again = tuned(second)
+    assert not again.failed and not again.changed, again["results"]
+    kept = mounts(openbao)[f"{unique}/"]["config"].get(name)
+    assert kept == {"default_lease_ttl": 7200, "max_lease_ttl": 7200, "listing_visibility": "hidden"}.get(name, ["c"])
+    openbao.client().sys.disable_secrets_engine(unique)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "empty"),
+    [
+        ("identity_token_key", "default", ""),
+        ("delegated_auth_accessors", ["auth_userpass_1"], []),
+        ("allowed_managed_keys", ["hsm"], []),
+    ],
+)
+def test_what_the_product_would_not_keep_is_refused_or_kept(
+    engine: Run, openbao: VaultServer, unique: str, name: str, value: Any, empty: Any
+) -> None:
+    def tuned(what: Any, check: bool = False) -> Result:
+        return engine(path=unique, type="transit", tune={name: what}, check=check)
+
+    client = openbao.client()
+    client.sys.enable_secrets_engine("transit", f"{unique}-probe", config={name: value})
+    has_it = mounts(openbao)[f"{unique}-probe/"]["config"].get(name) == value
+    client.sys.disable_secrets_engine(f"{unique}-probe")
+    if has_it:
+        assert tuned(value).changed
+        assert not tuned(value).changed
+    else:
+        for check in (True, False):
+            refused = tuned(value, check)
+            assert refused.failed and not refused.changed
+            assert f'{"OpenBao" if openbao.product == "openbao" else "Vault"} knows no "{name}"' in refused.msg
+        assert f"{unique}/" not in mounts(openbao)
+        assert tuned(empty).changed, "nothing is what every product has"
+        assert not tuned(empty).changed
+    client.sys.disable_secrets_engine(unique)
+
+
+def test_an_option_that_only_the_write_shows_to_be_dropped(
+    openbao: VaultServer, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with an edition or a version of which nobody has written down what it lacks."""
+    known = products.PRODUCTS[openbao.product]
+    if "identity_token_key" not in known.unknown_tune:
+        pytest.skip("this product has all options")
+    monkeypatch.setitem(products.PRODUCTS, known.name, dataclasses.replace(known, unknown_tune=frozenset()))
+    client = Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert)
+    item = {"path": unique, "type": "transit", "state": "present", "tune": {"identity_token_key": "default"}}
+    for changed in (True, False):
+        report = reconcile([secrets_engine.Engine(secrets_engine.Mounts(client), item)])
+        assert report.changed, "it was mounted, then tuned"
+        assert 'OpenBao 2.7.2 takes "tune.identity_token_key" and does not keep it'.replace(
+            "2.7.2", openbao.version
+        ) in str(report.failed[0].error)
+        assert (report.changes[0].action == "create") is changed
+    openbao.client().sys.disable_secrets_engine(unique)
+
+
+def test_the_version_of_a_plugin(engine: Run, openbao: VaultServer, unique: str) -> None:
+    running = mounts(openbao)["sys/"]["running_plugin_version"]
+
+    def pinned(version: str) -> Result:
+        return engine(path=unique, type="transit", tune={"plugin_version": version})
+
+    missing = pinned("v0.0.1")
+    assert missing.failed and "v0.0.1" in missing.msg
+    assert '"plugin_version" is empty' in pinned("").msg
+    assert f"{unique}/" not in mounts(openbao)
+    assert pinned(running).changed
+    assert mounts(openbao)[f"{unique}/"]["running_plugin_version"] == running
+    again = pinned(running)
+    assert not again.failed and not again.changed, again["results"]
+    # as it stands when it was tuned
+    openbao.client().adapter.post(f"/v1/sys/mounts/{unique}/tune", json={"plugin_version": running})
+    assert mounts(openbao)[f"{unique}/"]["plugin_version"] == running
+    assert not pinned(running).changed
+    other = pinned("v0.0.1")
+    assert other.failed and not other.changed and "v0.0.1" in other.msg
+    openbao.client().sys.disable_secrets_engine(unique)
+
+
     assert refused.failed and 'the data of "c"' in refused.msg
     assert {"a/", "b/", "c/"} <= set(mounts(server)) and "new/" not in mounts(server)
 

@@ -20,8 +20,9 @@ from typing import Any, Callable
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
-from . import products
 from .client import BadRequest, Client, PermissionDenied
+from .listing import plugins
+from .products import product_of_plugin
 
 Table = Mapping[str, normalise.Normaliser]
 #: seconds of life below which a reviewer's token is no reviewer's token
@@ -262,13 +263,8 @@ class Mounts:
 
     def product(self) -> str:
         """Return product and version as messages name them: ``OpenBao 2.7.2``. Told by the token method's plugin."""
-        running = str((self.all().get("token") or {}).get("running_plugin_version") or "")
-        version = running.lstrip("v").partition("+")[0]
-        if running.endswith("builtin.bao"):
-            return "%s %s" % (products.product(products.OPENBAO).title, version)
-        if running.endswith("builtin.vault"):
-            return "%s %s" % (products.product(products.VAULT).title, version)
-        return "the server"
+        product, version = product_of_plugin((self.all().get("token") or {}).get("running_plugin_version"))
+        return "%s %s" % (product.title, version) if product is not None else "the server"
 
     def check_type(self, name: str) -> None:
         """Refuse a type that the server's plugin catalogue does not hold. Raises InvalidInput.
@@ -277,11 +273,9 @@ class Mounts:
         """
         with self._lock:
             if self._types is None:
-                try:
-                    data = self.client.read("sys/plugins/catalog") or {}
-                    self._types = frozenset(str(item) for item in data.get("auth") or [])
-                except PermissionDenied:
-                    self._types = frozenset()
+                self._types = plugins(
+                    self.client, lambda client: (client.read("sys/plugins/catalog") or {}).get("auth") or []
+                )
             types = self._types
         if types and name not in types:
             raise self.unavailable(name)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import normalise
-from ..errors import InvalidInput, SecretopsError
+from ..errors import InvalidInput
 from ..reconcile import Change, Resource
-from .auth_method import Mounts as AuthMounts
 from .auth_method import default
-from .client import Client
+from .client import Client, VaultError
+from .kind import Given
 from .listing import mark_absent
 from .secrets_engine import Mounted
 from .secrets_engine import Mounts as Engines
@@ -67,8 +67,8 @@ class Engine:
             return True
         if self.engines.missing_plugin("aws"):
             try:
-                product = AuthMounts(self.client).product()
-            except SecretopsError:
+                product = self.engines.server()
+            except VaultError:
                 product = "this server"
             raise InvalidInput(
                 'the engine "aws" is not in the plugin catalogue of %s' % product,
@@ -94,6 +94,12 @@ class Inside(Resource):
         for name, function in self.fields.items():
             if function is normalise.duration and name in (self.desired or {}):
                 normalise.seconds((self.desired or {})[name])
+        if self.desired is not None:
+            try:
+                self.engine.stands(self.mount)
+            except VaultError:
+                # what the server does not let the token see is for `read` to say
+                return
 
     def need_mount(self) -> None:
         """Refuse to write where nothing is mounted. Raises InvalidInput."""
@@ -264,14 +270,8 @@ def placed(items: Iterable[Mapping[str, Any]], mount: str | None) -> list[dict[s
     return [{**item, "mount": item.get("mount") or mount or "aws"} for item in items]
 
 
-def roles(
-    client: Client,
-    items: Iterable[Mapping[str, Any]],
-    mount: str | None = None,
-    purge: bool = False,
-    protected: Iterable[str] = (),
-) -> list[Role]:
-    """Return the resources of declared roles; with ``purge`` also of the others in their mounts, to be deleted."""
+def roles(client: Client, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
+    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted."""
     engine = Engine(client)
     resources = [Role(engine, item) for item in placed(items, mount)]
     if not purge:

@@ -19,7 +19,9 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_method import check_kept, default, misplaced
-from .client import BadRequest, Client, PermissionDenied, VaultError
+from .client import BadRequest, Client, PermissionDenied
+from .kind import Given
+from .listing import plugins
 from .secrets_engine import Mounted
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
@@ -73,16 +75,13 @@ class Catalog:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self._names: set[str] | None = None
+        self._names: frozenset[str] | None = None
 
     def require(self, name: str) -> None:
         """Refuse a plugin that the server does not have, as far as the token lets us know. Raises InvalidInput."""
         if self._names is None:
-            try:
-                self._names = set(self.client.list("sys/plugins/catalog/database"))
-            except VaultError:
-                # the server's own refusal will tell
-                self._names = set()
+            # where they cannot be had, the server's own refusal will tell
+            self._names = plugins(self.client, lambda client: client.list("sys/plugins/catalog/database"))
         if self._names and name not in self._names:
             raise InvalidInput(
                 'this server has no database plugin "%s"' % name,

@@ -6,12 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Callable
 
-from .client import Client
+from .client import Client, VaultError
 
 #: from so many objects of one folder on, a LIST is worth its request
 MANY = 50
+
+
+def plugins(client: Client, ask: Callable[[Client], Iterable[str]]) -> frozenset[str]:
+    """Return the names of the plugins that the server has; none when it does not let the token see.
+
+    ``ask`` reads them through a client. A namespace that does not exist yet has what its parent has.
+    """
+    while True:
+        try:
+            names = frozenset(ask(client))
+        except VaultError:
+            return frozenset()
+        if names or not client.namespace:
+            return names
+        client = client.within(client.namespace.rpartition("/")[0])
 
 
 def mark_absent(client: Client, places: Iterable[tuple[str, str, Any]]) -> None:

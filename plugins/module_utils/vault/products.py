@@ -104,6 +104,8 @@ class Product:
     storage_environment: dict[str, dict[str, str]]
     features: frozenset[str] = field(default_factory=frozenset)
     config_remedies: dict[str, str] = field(default_factory=dict)
+    #: what the other product lets be tuned of a secrets engine, and this one drops without a word
+    unknown_tune: frozenset[str] = frozenset()
 
     def describe(self, version: str = "") -> dict[str, Any]:
         """Return what the product in this version is and can do, in plain types for templates."""
@@ -279,6 +281,7 @@ _OPENBAO = Product(
         "disable_sentinel_trace": "OpenBao has no Sentinel: leave vault_server_disable_sentinel_trace unset",
         "disable_performance_standby": "use disable_standby_reads",
     },
+    unknown_tune=_words("allowed_managed_keys delegated_auth_accessors identity_token_key"),
 )
 
 _VAULT = Product(
@@ -373,6 +376,13 @@ def product(name: str) -> Product:
         return PRODUCTS[name]
     except KeyError:
         raise ValueError("product: %r is unknown; use one of %s" % (name, ", ".join(NAMES))) from None
+
+
+def product_of_plugin(version: Any) -> tuple[Product | None, str]:
+    """Return product and version that a built-in plugin's version tells, such as C(v2.7.2+builtin.bao)."""
+    number, _plus, build = str(version or "").partition("+")
+    name = {"builtin.bao": OPENBAO, "builtin.vault": VAULT}.get(build)
+    return (PRODUCTS[name], number.lstrip("v")) if name else (None, "")
 
 
 def detect(version_output: str) -> tuple[str, str]:

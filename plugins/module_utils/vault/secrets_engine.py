@@ -18,7 +18,8 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
-from .products import PRODUCTS
+from .listing import plugins
+from .products import PRODUCTS, Product, product_of_plugin
 
 Answer = TypeVar("Answer")
 
@@ -55,6 +56,11 @@ TUNE: dict[str, normalise.Normaliser] = {
     "identity_token_key": normalise.scalar,
     "plugin_version": normalise.scalar,
 }
+#: what not every product, edition and version has; the others drop it without a word
+UNSURE = frozenset(
+    "tune." + name
+    for name in ("allowed_managed_keys", "delegated_auth_accessors", "identity_token_key", "plugin_version")
+)
 CONFIG: dict[str, normalise.Normaliser] = {
     "max_versions": lambda value: normalise.integer(value or 0),
     "cas_required": normalise.boolean,
@@ -96,7 +102,7 @@ class Mounts:
         self.client = client
         self._lock = threading.Lock()
         self._entries: dict[str, dict[str, Any]] | None = None
-        self._catalog: set[str] | None = None
+        self._catalog: frozenset[str] | None = None
 
     def entries(self) -> dict[str, dict[str, Any]]:
         """Return the mounts by their path without slashes at its ends."""
@@ -113,11 +119,26 @@ class Mounts:
         """Tell whether the server says that it has no such engine; False when it does not let the token see."""
         with self._lock:
             if self._catalog is None:
-                try:
-                    self._catalog = set(self.client.list("sys/plugins/catalog/secret"))
-                except VaultError:
-                    self._catalog = set()
+                self._catalog = plugins(self.client, lambda client: client.list("sys/plugins/catalog/secret"))
             return bool(self._catalog) and name not in self._catalog and name not in UNLISTED
+
+    def product(self) -> tuple[Product | None, str]:
+        """Return product and version as the server's own mounts tell them; None and '' when they do not."""
+        for entry in self.entries().values():
+            product, version = product_of_plugin(entry.get("running_plugin_version"))
+            if product is not None:
+                return product, version
+        return None, ""
+
+    def server(self) -> str:
+        """Return product and version as messages name them: ``OpenBao 2.7.2``."""
+        product, version = self.product()
+        return "%s %s" % (product.title, version) if product is not None else "the server"
+
+    def forget(self) -> None:
+        """Read again at the next question."""
+        with self._lock:
+            self._entries = None
 
     def protected(self, path: str) -> bool:
         """Tell whether the mount belongs to the server itself."""
@@ -209,6 +230,13 @@ def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = Non
     }
 
 
+def settings(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of one mount as ``sys/mounts`` tells them, in the form of `flatten`."""
+    # where the built-in version is chosen at the mount the server notes no choice
+    version = entry.get("plugin_version") or entry.get("running_plugin_version")
+    return flatten({**entry, "tune": {**(entry.get("config") or {}), "plugin_version": version}, "config": None})
+
+
 class Engine(Resource):
     """One secrets engine with its mount options, tuning and, for KV version 2, configuration."""
 
@@ -236,12 +264,19 @@ class Engine(Resource):
             )
         if self.name in PROTECTED or self.name.split("/")[0] in PROTECTED:
             raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
-        if self.desired is None:
+        if self.desired is not None:
+            self._check_declared(self.desired)
+        try:
+            self._check_mount()
+        except VaultError:
+            # what the server does not let the token see is for `read` to say
             return
-        if not self.desired["type"]:
+
+    def _check_declared(self, desired: Mapping[str, Any]) -> None:
+        if not desired["type"]:
             raise InvalidInput('"type" is missing', remedy="say which engine is to be mounted, such as kv or pki")
         kind, version = split_type(self.item.get("type"))
-        given = self.desired.get("options.version")
+        given = desired.get("options.version")
         if kind == "kv" and given not in (None, "1", "2"):
             raise InvalidInput('KV has no version "%s"' % given, remedy="use 1 or 2")
         if version and given != version:
@@ -249,27 +284,40 @@ class Engine(Resource):
                 'type "%s" and version "%s" contradict each other' % (self.item["type"], given),
                 remedy="give one of the two",
             )
-        if part(self.desired, "config") and (kind != "kv" or given == "1"):
+        if part(desired, "config") and (kind != "kv" or given == "1"):
             raise InvalidInput('"config" is for KV version 2 only', remedy='remove it, or use type "kv-v2"')
-        for name, value in self.desired.items():
+        for name, value in desired.items():
             if name in self.fields:
                 self.fields[name](value)
-        default, longest = ttl(self.desired.get("tune.default_lease_ttl")), ttl(self.desired.get("tune.max_lease_ttl"))
+        if desired.get("tune.plugin_version") == "":
+            raise InvalidInput('"plugin_version" is empty', remedy='remove it from "tune", or give a version')
+        default, longest = ttl(desired.get("tune.default_lease_ttl")), ttl(desired.get("tune.max_lease_ttl"))
         if default and longest and default > longest:
             raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
 
-    def read(self) -> Mapping[str, Any] | None:
+    def _check_mount(self) -> None:
+        """Compare with what stands there and with what the server has, before anything changes. Raises InvalidInput."""
         entries = self.mounts.entries()
         entry = entries.get(self.name)
+        if entry is not None:
+            self._check_type(settings(entry))
+        elif self.desired is not None:
+            self._check_place(entries)
+        if self.desired is None:
+            return
+        product, _version = self.mounts.product()
+        for name, value in sorted(part(self.desired, "tune").items()):
+            if product is not None and name in product.unknown_tune and TUNE[name](value):
+                raise InvalidInput('%s knows no "%s"' % (product.title, name), remedy='remove it from "tune"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        entry = self.mounts.entries().get(self.name)
         self.info["path"] = self.name
         if entry is None:
-            if self.desired is not None:
-                self._check_place(entries)
             return None
         self.info.update(accessor=entry.get("accessor"), uuid=entry.get("uuid"))
-        current = flatten({**entry, "tune": entry.get("config"), "config": None})
+        current = settings(entry)
         self.info["type"] = current["type"]
-        self._check_type(current)
         if self.desired is not None and part(self.desired, "config") and current.get("options.version") == "2":
             path = "%s/config" % self.name
             current.update(
@@ -341,6 +389,7 @@ class Engine(Resource):
             body.update(options=part(desired, "options"), config=part(desired, "tune"))
             # never repeated: the second answer to a mount that succeeded is "path is already in use"
             self.client.write(path, body, idempotent=False)
+            change.touched = True
             self.info["type"] = desired["type"]
         else:
             tune = part(desired, "tune", change.fields)
@@ -350,12 +399,28 @@ class Engine(Resource):
                 tune["options"] = part(desired, "options")
             if tune:
                 self.client.write(path + "/tune", tune)
+                change.touched = True
+        self._check_kept(change)
         config = part(desired, "config", change.fields)
         if config:
             patiently(lambda: self.client.write("%s/config" % self.name, config))
         elif desired.get("options.version") == "2" and desired["type"] == "kv":
             # those who come next shall not meet an engine that is still being prepared
             self._wait_ready()
+
+    def _check_kept(self, change: Change) -> None:
+        """Refuse to call it a success when the server dropped an option that its product may not have."""
+        wanted = {name: value for name, value in (self.desired or {}).items() if name in UNSURE & set(change.fields)}
+        if not wanted:
+            return
+        self.mounts.forget()
+        dropped = normalise.differing(settings(self.mounts.entries().get(self.name, {})), wanted, self.fields)
+        if dropped:
+            raise VaultError(
+                "%s takes %s and does not keep it" % (self.mounts.server(), ", ".join('"%s"' % one for one in dropped)),
+                "sys/mounts/%s" % self.name,
+                'remove it from "tune": it is of another product, edition or version',
+            )
 
     def _wait_ready(self) -> None:
         try:
