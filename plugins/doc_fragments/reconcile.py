@@ -46,3 +46,15 @@ options:
     choices: [on_create, always]
     default: on_create
 """
+
+    MOUNTS = r"""
+options:
+  purge_mounts:
+    description:
+      - Mounts that O(purge) looks into as well, whatever is declared in them.
+      - Without it these are O(mount) and the mounts of the declared objects; in a tree (M(secretops.vault_eso.vault_configuration))
+        also the mounts of the fitting type that the tree declares.
+    type: list
+    elements: str
+    default: []
+"""

@@ -37,6 +37,8 @@ class Resource:
     holds_data: ClassVar[bool] = False
     #: lower ones are written first and deleted last
     rank: int = 0
+    #: names of those of the same kind without which it cannot be written; None: all of lower rank
+    needs: frozenset[str] | None = None
     #: where it stands among others, for its result: ``part`` and ``namespace`` of a tree
     place: Mapping[str, str] = {}
 
@@ -294,7 +296,8 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
 def apply(changes: Sequence[Change], workers: int = 4) -> None:
     """Execute a plan: creations and updates by rising rank, then deletions by falling rank.
 
-    An object that fails is marked; the others of its rank go on; those of later ranks are not reached.
+    An object that fails is marked. Not reached are those that need it, and, as it may still need what is to be deleted,
+    all deletions. When a deletion fails those of lower rank are not reached.
     """
     pending = [change for change in changes if change.error is None and change.action != NONE]
 
@@ -305,20 +308,37 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
         else:
             change.resource.write(change)
 
-    writes = [change for change in pending if change.action != DELETE]
-    deletes = [change for change in pending if change.action == DELETE]
-    batches = [
-        [change for change in writes if change.resource.rank == rank]
-        for rank in sorted({change.resource.rank for change in writes})
-    ]
-    batches += [
-        [change for change in deletes if change.resource.rank == rank]
-        for rank in sorted({change.resource.rank for change in deletes}, reverse=True)
-    ]
-    for batch in batches:
+    # what could not be read is as good as failed for those that name it
+    lost = {(change.resource.kind, change.resource.name) for change in changes if change.error is not None}
+    failed = False
+    for batch in _ranked([change for change in pending if change.action != DELETE]):
+        ready = [change for change in batch if not _waits(change.resource, lost, failed)]
+        _each(act, ready, workers)
+        failed = failed or any(change.error is not None for change in ready)
+        lost |= {(one.resource.kind, one.resource.name) for one in batch if one.error is not None or not one.reached}
+    if unfinished(changes):
+        return
+    for batch in reversed(_ranked([change for change in pending if change.action == DELETE])):
         _each(act, batch, workers)
         if any(change.error is not None for change in batch):
             return
+
+
+def unfinished(changes: Iterable[Change]) -> bool:
+    """Tell whether something that is declared could not be read or written: then nothing is deleted."""
+    return any(change.error is not None and change.resource.desired is not None for change in changes)
+
+
+def _ranked(changes: Sequence[Change]) -> list[list[Change]]:
+    """Return the changes of each rank, the lowest first."""
+    ranks = sorted({change.resource.rank for change in changes})
+    return [[change for change in changes if change.resource.rank == rank] for rank in ranks]
+
+
+def _waits(resource: Resource, lost: set[tuple[str, str]], failed: bool) -> bool:
+    if resource.needs is None:
+        return failed
+    return any((resource.kind, name) in lost for name in resource.needs)
 
 
 def unmanaged(existing: Iterable[str], declared: Iterable[str], protected: Iterable[str]) -> list[str]:

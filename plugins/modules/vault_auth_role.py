@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.mounts
   - secretops.vault_eso.reconcile.update_secrets
 options:
   mount: &mount
@@ -133,7 +134,7 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the roles that are not declared, in O(mount) and in the mounts that O(roles) names.
+    description: Delete the roles that are not declared, in the mounts that O(roles) names and in O(mount). See O(purge_mounts).
     type: bool
     default: false
   protected:

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.mounts
 options:
   mount: &mount
     description:
@@ -98,7 +99,7 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the roles that are not declared, in the mounts of O(roles), or in O(mount) when there are none.
+    description: Delete the roles that are not declared, in the mounts that O(roles) names and in O(mount). See O(purge_mounts).
     type: bool
     default: false
   protected:

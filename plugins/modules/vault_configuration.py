@@ -14,7 +14,7 @@ description:
     order in which they need each other, over one login and one pool of connections.
   - One task takes as long as one module does, where a task for each kind would take that time for each.
   - Everything declared is checked before the first object is changed.
-  - An object that fails is named, the others go on, and the task fails. After a failure nothing is purged any more.
+  - An object that fails is named, the others go on, and the task fails. When anything failed, nothing is deleted.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault

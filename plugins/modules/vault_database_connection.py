@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.mounts
   - secretops.vault_eso.reconcile.update_secrets
 options:
   mount: &mount
@@ -123,7 +124,7 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the connections that are not declared, in every mount that an entry of O(connections) names; with an empty list in O(mount).
+    description: Delete the connections that are not declared, in the mounts that O(connections) names and in O(mount). See O(purge_mounts).
     type: bool
     default: false
   protected:

@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.mounts
 options:
   mount: &mount
     description:
@@ -110,7 +111,7 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the roles of both types that are not declared, in every mount that an entry of O(roles) names; with an empty list in O(mount).
+    description: Delete the roles of both types that are not declared, in the mounts that O(roles) names and in O(mount). See O(purge_mounts).
     type: bool
     default: false
   protected:

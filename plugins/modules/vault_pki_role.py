@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.mounts
 options:
   mount: &mount
     description: Path at which the PKI engine is mounted. For an entry of O(roles) by default the module's O(mount), and V(pki) without either.
@@ -211,7 +212,7 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the roles that are not declared, in every mount that an entry of O(roles) names; with an empty list in O(mount).
+    description: Delete the roles that are not declared, in the mounts that O(roles) names and in O(mount). See O(purge_mounts).
     type: bool
     default: false
   protected:

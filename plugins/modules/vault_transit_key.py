@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.reconcile
+  - secretops.vault_eso.reconcile.mounts
 options:
   mount: &mount
     description: Path at which the transit engine is mounted. For an entry of O(keys) by default the module's O(mount), and V(transit) without either.
@@ -84,7 +85,7 @@ options:
         type: str
         choices: [present, absent]
   purge:
-    description: Delete the keys that are not declared, in every mount that an entry of O(keys) names; with an empty list in O(mount).
+    description: Delete the keys that are not declared, in the mounts that O(keys) names and in O(mount). See O(purge_mounts).
     type: bool
     default: false
   protected:

@@ -31,6 +31,7 @@ from .auth_method import (
     sent,
 )
 from .client import Client, PermissionDenied, VaultError
+from .kind import Given
 from .listing import mark_absent
 
 Table = Mapping[str, normalise.Normaliser]
@@ -230,7 +231,7 @@ class AuthRole(Resource):
 
     # -- what it is ---------------------------------------------------------------------------------------------------
 
-    def _know_type(self) -> None:
+    def know_type(self) -> None:
         """Take the type from the mount, or compare it with the mount's. Raises InvalidInput, PermissionDenied."""
         try:
             mount = self.mounts.get(self.mount)
@@ -295,7 +296,7 @@ class AuthRole(Resource):
 
     def _settle(self) -> None:
         """Fit the declaration to the type, once that is known. Raises InvalidInput."""
-        self._know_type()
+        self.know_type()
         if self.type and self.type not in TYPES:
             raise InvalidInput(
                 'roles of type "%s" are not known' % self.type, remedy="use one of %s" % ", ".join(sorted(TYPES))
@@ -361,7 +362,7 @@ class AuthRole(Resource):
         places = []
         for resource in resources:
             try:
-                resource._know_type()
+                resource.know_type()
             except SecretopsError:
                 # its read will say so
                 break
@@ -425,35 +426,36 @@ def entry(item: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
 def existing(client: Client, mounts: Mounts, mount: str, kind: str = "", subject: str = "") -> list[str]:
     """Return the names of a mount's roles (for LDAP: groups or users). Raises PermissionDenied."""
     probe = AuthRole(client, mounts, Policies(client), {"mount": mount, "type": kind, "name": "-", "subject": subject})
-    probe._know_type()
+    probe.know_type()
     return client.list("auth/%s/%s" % (probe.mount, probe._folder)) if probe.type else []
 
 
 def purge(
-    client: Client,
-    mounts: Mounts,
-    policies: Policies,
-    declared: Iterable[AuthRole],
-    mount: str | None,
-    protected: Iterable[str],
+    client: Client, mounts: Mounts, policies: Policies, declared: Iterable[AuthRole], given: Given
 ) -> list[AuthRole]:
-    """Return what removes the roles that are not declared, in the given mount and in those of the declared roles.
+    """Return what removes the roles that are not declared, in the mounts that the task names and of the declared roles.
 
-    ``protected`` holds names, or ``<mount>/<name>``. Raises PermissionDenied.
+    In a tree also in the methods that it declares, users and groups alike. Raises InvalidInput, PermissionDenied.
     """
     declared = list(declared)
+    for resource in declared:
+        resource.know_type()
     # most methods keep names in lower case, so two names that differ in case alone may be one
-    keep = {normalise.path(name).lower() for name in protected} | {resource.name.lower() for resource in declared}
-    places = {
-        (resource.mount, resource.item.get("type") or "", resource.item.get("subject") or "") for resource in declared
-    }
-    if mount and normalise.path(mount) not in {place[0] for place in places}:
-        places.add((normalise.path(mount), "", ""))
+    protected = {normalise.path(name).lower() for name in given.protected}
+    keep = {resource.path.lower() for resource in declared}
+    places = {(resource.mount, resource.type, str(resource.item.get("subject") or "")) for resource in declared}
+    looked_into = {place[0] for place in places}
+    places |= {(mount, "", "") for mount in given.named_mounts() if mount not in looked_into}
+    for mount, kind in given.mounts:
+        if kind in TYPES:
+            places |= {(mount, kind, subject) for subject in ("", *SUBJECTS.get(kind, ()))}
     found: dict[str, AuthRole] = {}
     for path, kind, subject in sorted(places):
         for role in existing(client, mounts, path, kind, subject):
             item = {"mount": path, "type": kind, "subject": subject, "name": role, "state": "absent"}
             resource = AuthRole(client, mounts, policies, item)
-            if resource.name.lower() not in keep and role.lower() not in keep:
-                found[resource.name] = resource
+            resource.know_type()
+            # a default subject is the same as if it were named
+            if resource.path.lower() not in keep and not protected & {resource.name.lower(), role.lower()}:
+                found.setdefault(resource.path, resource)
     return list(found.values())

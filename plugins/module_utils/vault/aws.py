@@ -273,12 +273,12 @@ def placed(items: Iterable[Mapping[str, Any]], mount: str | None) -> list[dict[s
 def roles(client: Client, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
     """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted."""
     engine = Engine(client)
-    resources = [Role(engine, item) for item in placed(items, mount)]
-    if not purge:
-        return resources
-    keep = {resource.name for resource in resources} | set(protected)
-    for place in sorted({resource.mount for resource in resources} or {normalise.path(mount or "aws")}):
-        for name in client.list("%s/roles" % place) if engine.stands(place) else ():
-            if name not in keep and "%s/%s" % (place, name) not in keep:
-                resources.append(Role(engine, {"mount": place, "name": name, "state": "absent"}))
+    resources = [Role(engine, item) for item in placed(items, given.params.get("mount"))]
+    if given.purge:
+
+        def existing(place: str) -> Iterable[str]:
+            return client.list("%s/roles" % place) if engine.stands(place) else ()
+
+        for place, name in given.undeclared(resources, "aws", existing):
+            resources.append(Role(engine, {"mount": place, "name": name, "state": "absent"}))
     return resources

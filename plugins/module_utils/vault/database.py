@@ -13,10 +13,11 @@ import difflib
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from .. import normalise
-from ..errors import InvalidInput
+from .. import normalise, redact
+from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
 from .auth_method import check_kept, default, misplaced
 from .client import BadRequest, Client, PermissionDenied
@@ -39,9 +40,6 @@ DETAILS = (
     *("insecure_tls", "hosts", "host", "port", "connect_timeout", "protocol_version", "keyspace", "consistency"),
 )
 PLACEHOLDER = re.compile(r"(?<!\{)\{(name|username|password|expiration)\}(?!\})")
-PASSWORD = re.compile(
-    r"(?:(?:^|//)[^/@\s:]*:(?P<url>(?!//)[^@\s]*)@|\bpassword\s*=\s*(?P<pair>[^\s&;]+))", re.IGNORECASE
-)
 
 
 def template(value: Any) -> str:
@@ -57,8 +55,7 @@ def statements(value: Any) -> list[str]:
 
 def url_passwords(value: Any) -> list[str]:
     """Return the passwords that stand in a connection's address instead of a placeholder."""
-    found = [match.group("url") or match.group("pair") for match in PASSWORD.finditer(normalise.scalar(value))]
-    return [text for text in found if text and not re.fullmatch(r"\{+\s*password\s*\}+", text)]
+    return redact.address_passwords(normalise.scalar(value))
 
 
 def secrets_of(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -68,6 +65,17 @@ def secrets_of(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         for name, value in (item.get("options") or {}).items():
             if name in SECRETS and value:
                 yield str(value)
+
+
+def scrubbed(error: SecretopsError, current: Mapping[str, Any] | None) -> SecretopsError:
+    """Take what a connection holds as secrets out of a message: a driver may quote the address that it cannot use."""
+    held: set[str] = set()
+    for name, value in (current or {}).items():
+        if isinstance(value, str):
+            held |= {value} if name in SECRETS or redact.SECRET_NAME.search(name) else set(url_passwords(value))
+    error.what = redact.scrub(error.what, held)
+    error.args = (error.sentence(),)
+    return error
 
 
 class Catalog:
@@ -255,7 +263,24 @@ class Connection(Inside):
             names |= {"root_password", "root_rotated"} & set(desired)
         return sorted(names)
 
+    def hidden(self) -> set[str]:
+        # also what was written by hand, and which no declaration names
+        return super().hidden() | {*SECRETS, "root_password"}
+
+    def show(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        plain = {*OUTSIDE, "root_rotation_statements", "root_username", "username_template"}
+        return {
+            name: redact.address(value) if isinstance(value, str) and name not in plain else value
+            for name, value in fields.items()
+        }
+
     def write(self, change: Change) -> None:
+        try:
+            self._write(change)
+        except SecretopsError as error:
+            raise scrubbed(error, change.current) from None
+
+    def _write(self, change: Change) -> None:
         self.need_mount()
         desired = self.desired or {}
         names = set(change.fields) - {"root_rotated"}
@@ -553,67 +578,36 @@ def placed(items: Sequence[Mapping[str, Any]], mount: str | None) -> Iterator[di
         yield {**item, "mount": item.get("mount") or mount or "database"}
 
 
-def mounts_of(resources: Iterable[Inside], mount: str | None) -> list[str]:
-    """Return the mounts that a purge looks into: those of the declared objects, else the module's."""
-    return sorted({resource.mount for resource in resources} or {normalise.path(mount or "database")})
-
-
-def connections(
-    mounted: Mounted,
-    items: Sequence[Mapping[str, Any]],
-    mount: str | None = None,
-    purge: bool = False,
-    protected: Iterable[str] = (),
-    purge_data: Iterable[str] = (),
-) -> list[Connection]:
-    """Return the resources of declared connections; with ``purge`` also of the others in their mounts, to be deleted.
+def connections(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Connection]:
+    """Return the resources of declared connections; with a purge also of the others in their mounts, to be deleted.
 
     Raises InvalidInput for one to be purged that is not named in ``purge_data`` as well.
     """
     catalog = Catalog(mounted.client)
-    resources = [Connection(mounted, catalog, item) for item in placed(items, mount)]
-    if not purge:
-        return resources
-    declared = {resource.name for resource in resources}
-    kept, named = set(protected), set(purge_data)
-    extra = []
-    for place in mounts_of(resources, mount):
-        for name in sorted(mounted.client.list("%s/config" % place) if mounted.require(place, "database") else []):
-            if "%s/%s" % (place, name) not in declared and not kept & {name, "%s/%s" % (place, name)}:
-                extra.append((place, name))
-    refused = ["%s/%s" % one for one in extra if not named & {one[1], "%s/%s" % one}]
-    if refused:
-        raise InvalidInput(
-            "purge would delete %s, with root credentials that nobody else may know"
-            % ", ".join('"%s"' % name for name in refused),
-            "database connections",
-            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
-        )
-    for place, name in extra:
-        resources.append(Connection(mounted, catalog, {"mount": place, "name": name, "state": "absent"}))
+    resources = [Connection(mounted, catalog, item) for item in placed(items, given.params.get("mount"))]
+    if given.purge:
+        extra = given.undeclared(resources, "database", lambda place: _existing(mounted, place, "config"))
+        given.named_again(extra, "with root credentials that nobody else may know", "database connections")
+        for place, name in extra:
+            resources.append(Connection(mounted, catalog, {"mount": place, "name": name, "state": "absent"}))
     return resources
 
 
-def roles(
-    mounted: Mounted,
-    items: Sequence[Mapping[str, Any]],
-    mount: str | None = None,
-    purge: bool = False,
-    protected: Iterable[str] = (),
-) -> list[Role]:
-    """Return the resources of declared roles; with ``purge`` also of the others, of both types, in their mounts."""
+def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
+    """Return the resources of declared roles; with a purge also of the others, of both types, in their mounts."""
     known = Connections(mounted.client)
-    resources = [TYPES[item.get("type") or "dynamic"](mounted, known, item) for item in placed(items, mount)]
-    if not purge:
-        return resources
-    declared = {(resource.kind, resource.name) for resource in resources}
-    kept = set(protected)
-    for place in mounts_of(resources, mount):
-        if mounted.require(place, "database") is None:
-            continue
-        for kind in TYPES.values():
-            for name in sorted(mounted.client.list("%s/%s" % (place, kind.folder))):
-                full = "%s/%s" % (place, name)
-                if (kind.kind, full) not in declared and not kept & {name, full}:
-                    resources.append(kind(mounted, known, {"mount": place, "name": name, "state": "absent"}))
-    return resources
+    declared = placed(items, given.params.get("mount"))
+    resources = [TYPES[item.get("type") or "dynamic"](mounted, known, item) for item in declared]
+    extra: list[Role] = []
+    for kind in TYPES.values() if given.purge else ():
+        # a role of the other type may have the same name, and must go
+        alike = [resource for resource in resources if resource.kind == kind.kind]
+        others = [(resource.mount, "") for resource in resources]
+        places = Given(given.params, given.check_mode, [*given.mounts, *others])
+        for place, name in places.undeclared(alike, "database", partial(_existing, mounted, folder=kind.folder)):
+            extra.append(kind(mounted, known, {"mount": place, "name": name, "state": "absent"}))
+    return resources + extra
+
+
+def _existing(mounted: Mounted, place: str, folder: str) -> Iterable[str]:
+    return mounted.client.list("%s/%s" % (place, folder)) if mounted.require(place, "database") else ()

@@ -404,6 +404,7 @@ def arrange(groups: Sequence[Group]) -> Sequence[Group]:
     present = frozenset(name for name, group in by_name.items() if group.desired is not None)
     for group in groups:
         group.rank = rank(group.name.lower(), ())
+        group.needs = frozenset(by_name[name].name for name in members[group.name.lower()])
         group.declared_names = present
     return groups
 

@@ -9,8 +9,10 @@ One module serves one kind (`vault.module.converge`); `vault_configuration` serv
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
+from .. import normalise
+from ..errors import InvalidInput
 from .client import Client
 
 PURGE: dict[str, Any] = {
@@ -21,18 +23,65 @@ PURGE: dict[str, Any] = {
 PURGE_DATA: dict[str, Any] = {**PURGE, "purge_data": {"type": "list", "elements": "str", "default": []}}
 
 
-class Given:
-    """What holds for a whole list of declarations: the task's other options, and whether it is a rehearsal."""
+#: of kinds whose objects are inside mounts
+MOUNTS: dict[str, Any] = {"purge_mounts": {"type": "list", "elements": "str", "default": []}}
 
-    def __init__(self, params: Mapping[str, Any], check_mode: bool = False) -> None:
+
+class Given:
+    """What holds for a whole list of declarations: the task's other options, and whether it is a rehearsal.
+
+    ``mounts``: in a tree, the mounts (path and type) that it declares and that hold objects of this kind.
+    """
+
+    def __init__(
+        self, params: Mapping[str, Any], check_mode: bool = False, mounts: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.params = params
         self.check_mode = check_mode
+        #: check mode without the rehearsals of a run that changes things: what is missing may be another task's
+        self.check_only = check_mode
+        self.mounts = mounts
         #: whether what is not declared goes
         self.purge = bool(params.get("purge"))
         #: what a purge leaves alone
         self.protected: list[str] = list(params.get("protected") or [])
         #: what a purge may delete although it holds data
         self.purge_data: list[str] = list(params.get("purge_data") or [])
+
+    def named_mounts(self) -> list[str]:
+        """Return the mounts that a purge is told to look into, whatever is declared in them."""
+        named = [self.params.get("mount"), *(self.params.get("purge_mounts") or [])]
+        return sorted({normalise.path(mount) for mount in named if mount})
+
+    def undeclared(
+        self, resources: Iterable[Any], otherwise: str, existing: Callable[[str], Iterable[str]]
+    ) -> list[tuple[str, str]]:
+        """Return mount and name of what exists inside the mounts of a kind, and is neither declared nor protected.
+
+        ``resources``: the declared ones, named ``<mount>/<name>``; a purge looks into their mounts, into those of the
+        tree and those that are named; without any, into ``otherwise``. ``existing`` returns the names in a mount.
+        """
+        declared = list(resources)
+        keep = {resource.name for resource in declared} | set(self.protected)
+        places = {resource.mount for resource in declared} | {path for path, _type in self.mounts}
+        places.update(self.named_mounts())
+        return [
+            (place, name)
+            for place in sorted(places or {otherwise})
+            for name in sorted(existing(place))
+            if not keep & {name, "%s/%s" % (place, name)}
+        ]
+
+    def named_again(self, extra: Iterable[tuple[str, str]], loss: str, what: str) -> None:
+        """Refuse to purge what holds data and is not in ``purge_data``. Raises InvalidInput."""
+        named = set(self.purge_data)
+        refused = ["%s/%s" % one for one in extra if not named & {one[1], "%s/%s" % one}]
+        if refused:
+            raise InvalidInput(
+                "purge would delete %s, %s" % (", ".join('"%s"' % name for name in refused), loss),
+                what,
+                'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
+            )
 
 
 class Kind:
@@ -48,6 +97,8 @@ class Kind:
     options: ClassVar[Mapping[str, Any]] = {}
     #: options that every entry must have
     required: ClassVar[Sequence[str]] = ("name",)
+    #: for objects inside mounts: the kind of the mounts, and their type ("": each that can hold some)
+    within: ClassVar[tuple[str, str] | None] = None
     #: whether it has fields that the server never returns
     update_secrets: ClassVar[bool] = False
     mutually_exclusive: ClassVar[Sequence[Sequence[str]]] = ()

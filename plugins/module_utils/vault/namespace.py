@@ -63,6 +63,8 @@ class Namespace(Resource):
         self.doomed: frozenset[str] = frozenset()
         #: a namespace is there before those in it, and goes after them
         self.rank = self.name.count("/")
+        parts = self.name.split("/")
+        self.needs = frozenset("/".join(parts[:depth]) for depth in range(1, len(parts)))
 
     @property
     def _parent(self) -> Client:

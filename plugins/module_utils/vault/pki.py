@@ -17,6 +17,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .client import Client, VaultError, data_of
+from .kind import Given
 from .listing import mark_absent
 from .secrets_engine import Mounted
 
@@ -657,6 +658,7 @@ def authorities(mounted: Mounted, items: Iterable[Mapping[str, Any]]) -> list[Au
     resources = [Authority(mounted, item) for item in items]
     by_mount = {resource.mount: resource for resource in resources}
     for resource in resources:
+        resource.needs = frozenset()
         # one that names itself is refused by its own check
         above = by_mount.get(resource.issuer_mount) if resource.issuer_mount != resource.mount else None
         seen = {resource.mount}
@@ -665,6 +667,7 @@ def authorities(mounted: Mounted, items: Iterable[Mapping[str, Any]]) -> list[Au
                 raise InvalidInput("signs itself in a circle with others", resource.label, 'correct "issuer_mount"')
             seen.add(above.mount)
             resource.rank += 1
+            resource.needs |= {above.name}
             above = by_mount.get(above.issuer_mount)
     return resources
 
@@ -820,26 +823,18 @@ class Role(Inside):
         self.client.delete(self._path())
 
 
-def roles(
-    mounted: Mounted,
-    items: Sequence[Mapping[str, Any]],
-    mount: str | None = None,
-    purge: bool = False,
-    protected: Iterable[str] = (),
-) -> list[Role]:
-    """Return the resources of declared roles; with ``purge`` also of the others in their mounts, to be deleted.
+def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
+    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
 
-    ``mount`` is where roles are that name no mount of their own (``pki`` without it), and is purged even without items.
+    The task's ``mount`` is where roles are that name no mount of their own (``pki`` without it).
     """
+    mount = given.params.get("mount")
     resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}) for item in items]
-    if not purge:
-        return resources
-    declared = {(resource.mount, resource.role) for resource in resources}
-    kept = set(protected)
-    for place in sorted({resource.mount for resource in resources} or {normalise.path(mount or "pki")}):
-        if mounted.require(place, "pki") is None:
-            continue
-        for name in sorted(mounted.client.list("%s/roles" % place)):
-            if (place, name) not in declared and not kept & {name, "%s/%s" % (place, name)}:
-                resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
+    if given.purge:
+
+        def existing(place: str) -> Iterable[str]:
+            return mounted.client.list("%s/roles" % place) if mounted.require(place, "pki") else ()
+
+        for place, name in given.undeclared(resources, "pki", existing):
+            resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
     return resources

@@ -17,6 +17,7 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_method import check_kept, default
 from .client import BadRequest, Client
+from .kind import Given
 from .listing import mark_absent
 from .secrets_engine import Mounted
 
@@ -290,23 +291,18 @@ class Role(Inside):
         self.client.delete(self.path)
 
 
-def roles(
-    mounted: Mounted,
-    items: Iterable[Mapping[str, Any]],
-    mount: str | None = None,
-    purge: bool = False,
-    protected: Iterable[str] = (),
-) -> list[Role]:
-    """Return the resources of declared roles; with ``purge`` also of the others in their mounts, to be deleted.
+def roles(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
+    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
 
-    ``mount`` is where roles are that name no mount of their own (``ssh`` without it), and is purged even without items.
+    The task's ``mount`` is where roles are that name no mount of their own (``ssh`` without it).
     """
+    mount = given.params.get("mount")
     resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "ssh"}) for item in items]
-    if not purge:
-        return resources
-    keep = {resource.name for resource in resources} | set(protected)
-    for place in sorted({resource.mount for resource in resources} or {normalise.path(mount or "ssh")}):
-        for name in sorted(mounted.client.list("%s/roles" % place) if mounted.require(place, "ssh") else []):
-            if name not in keep and "%s/%s" % (place, name) not in keep:
-                resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
+    if given.purge:
+
+        def existing(place: str) -> Iterable[str]:
+            return mounted.client.list("%s/roles" % place) if mounted.require(place, "ssh") else ()
+
+        for place, name in given.undeclared(resources, "ssh", existing):
+            resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
     return resources

@@ -16,6 +16,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from .client import Client
+from .kind import Given
 from .listing import mark_absent
 from .secrets_engine import Mounted
 
@@ -196,36 +197,20 @@ class Key(Resource):
         self.client.delete(self.path)
 
 
-def keys(
-    mounted: Mounted,
-    items: Iterable[Mapping[str, Any]],
-    mount: str | None = None,
-    purge: bool = False,
-    protected: Iterable[str] = (),
-    purge_data: Iterable[str] = (),
-) -> list[Key]:
-    """Return the resources of declared keys; with ``purge`` also of the others in their mounts, to be deleted.
+def keys(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> list[Key]:
+    """Return the resources of declared keys; with a purge also of the others in their mounts, to be deleted.
 
-    ``mount`` is where keys are that name no mount of their own (``transit`` without it), and is purged even without
-    items. Raises InvalidInput for one to be purged that is not named in ``purge_data`` as well.
+    The task's ``mount`` is where keys are that name no mount of their own (``transit`` without it). Raises InvalidInput
+    for one to be purged that is not named in ``purge_data`` as well.
     """
+    mount = given.params.get("mount")
     resources = [Key(mounted, {**item, "mount": item.get("mount") or mount or "transit"}) for item in items]
-    if not purge:
+    if not given.purge:
         return resources
-    declared = {resource.name for resource in resources}
-    kept, named = set(protected), set(purge_data)
-    extra = []
-    for place in sorted({resource.mount for resource in resources} or {normalise.path(mount or "transit")}):
-        for name in sorted(mounted.client.list("%s/keys" % place) if mounted.require(place, "transit") else []):
-            full = "%s/%s" % (place, name)
-            if full not in declared and not kept & {name, full}:
-                extra.append((place, name))
-    refused = ["%s/%s" % one for one in extra if not named & {one[1], "%s/%s" % one}]
-    if refused:
-        raise InvalidInput(
-            "purge would delete %s, and nobody could decrypt what was encrypted by them"
-            % ", ".join('"%s"' % name for name in refused),
-            "transit keys",
-            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
-        )
+
+    def existing(place: str) -> Iterable[str]:
+        return mounted.client.list("%s/keys" % place) if mounted.require(place, "transit") else ()
+
+    extra = given.undeclared(resources, "transit", existing)
+    given.named_again(extra, "and nobody could decrypt what was encrypted by them", "transit keys")
     return resources + [Key(mounted, {"mount": place, "name": name, "state": "absent"}) for place, name in extra]

@@ -11,10 +11,10 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from .. import redact
+from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
 from ..module import bulk_spec
-from ..reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, plan
+from ..reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, plan, unfinished
 from .client import Client, VaultError
 from .kind import Given, Kind
 from .kinds.approle_secret_ids import ApproleSecretIds
@@ -82,7 +82,7 @@ class _Whole(Resource):
     """All objects of a kind, for an error that is not one object's."""
 
     def __init__(self, title: str) -> None:
-        super().__init__(title, None)
+        super().__init__(title, {})
 
     @property
     def label(self) -> str:
@@ -106,7 +106,8 @@ class Stage:
     def resources(self, client: Client, purge: bool = True, rehearsal: bool = False) -> list[Resource]:
         """Return its resources, for a ``rehearsal`` as in check mode. Raises SecretopsError."""
         params = self.given.params if purge else {**self.given.params, "purge": False}
-        given = Given(params, self.given.check_mode or rehearsal)
+        given = Given(params, self.given.check_mode or rehearsal, self.given.mounts)
+        given.check_only = self.given.check_mode
         found: list[Resource] = self.kind.resources(client, self.items, given)
         for resource in found:
             resource.place = self.place
@@ -167,7 +168,8 @@ class Tree:
         for title, kind in KINDS.items():
             declared = tree.get(title) or []
             if (declared or title in purge) and title in self.only:
-                self._add(title, kind, namespace, declared, purge.get(title, False), where)
+                mounts = _mounts(tree, kind)
+                self._add(title, kind, namespace, declared, purge.get(title, False), where, mounts)
         inside = tree.get(INSIDE) or {}
         if not isinstance(inside, Mapping):
             problems.append("%s.inside is no mapping of namespaces" % where)
@@ -176,7 +178,16 @@ class Tree:
             path = "/".join(part for part in (namespace, str(name).strip("/")) if part)
             self._grow(branch or {}, "%s.inside.%s" % (where, name), path)
 
-    def _add(self, title: str, kind: Kind, namespace: str, declared: Any, purge: Any, where: str) -> None:
+    def _add(
+        self,
+        title: str,
+        kind: Kind,
+        namespace: str,
+        declared: Any,
+        purge: Any,
+        where: str,
+        mounts: Sequence[tuple[str, str]],
+    ) -> None:
         place = "%s.%s" % (where, title)
         if not isinstance(declared, (list, tuple)) or not all(isinstance(item, Mapping) for item in declared):
             self.problems.append("%s is no list of mappings" % place)
@@ -194,7 +205,7 @@ class Tree:
         if found.error_messages or settled.error_messages:
             self._secret |= secret | redact.echo({title: declared}, {title: entry})[1]
             return
-        given = Given(settled.validated_parameters, self.check_mode)
+        given = Given(settled.validated_parameters, self.check_mode, mounts)
         items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
         self._secret |= secret
         self._public.update(kind.public(items, given))
@@ -224,8 +235,8 @@ class Tree:
     def converge(self, client: Client, update_secrets: str, workers: int) -> Report:
         """Write stage by stage, delete in the opposite order, and return one report.
 
-        An object that fails does not stop the others. After a failure nothing more is purged: what looks undeclared may
-        only be what could not be read.
+        An object that fails does not stop the others, but then nothing is deleted: what looks undeclared may only be
+        what could not be read, and what could not be written may still need what is to go.
         """
         changes: list[Change] = []
         deletions: list[list[Change]] = []
@@ -244,9 +255,25 @@ class Tree:
                 apply([change for change in found if change.action != DELETE], workers)
                 deletions.append([change for change in found if change.action == DELETE])
             changes += found
-        for found in reversed(deletions):
-            apply(found, workers)
+        if not unfinished(changes):
+            for found in reversed(deletions):
+                apply(found, workers)
+                if any(change.error is not None for change in found):
+                    break
         return Report(changes, self.check_mode)
+
+
+def _mounts(tree: Mapping[str, Any], kind: Kind) -> list[tuple[str, str]]:
+    """Return path and type of the declared mounts that hold objects of a kind."""
+    if kind.within is None:
+        return []
+    title, wanted = kind.within
+    mounts = tree.get(title) or []
+    return [
+        (normalise.path(item.get("path") or item.get("type")), str(item.get("type") or ""))
+        for item in (mounts if isinstance(mounts, (list, tuple)) else [])
+        if isinstance(item, Mapping) and item.get("state") != "absent" and wanted in ("", item.get("type"))
+    ]
 
 
 def _within(client: Client, namespace: str) -> Client:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import auth_method, auth_role
 from ..client import Client
-from ..kind import PURGE, Given, Kind
+from ..kind import MOUNTS, PURGE, Given, Kind
 
 ITEM: dict[str, Any] = {
     "mount": {"type": "str"},
@@ -47,7 +47,8 @@ class AuthRoles(Kind):
     module = "vault_auth_role"
     plural = "roles"
     item = ITEM
-    options = PURGE
+    options = {**PURGE, **MOUNTS}
+    within = ("auth_methods", "")
     update_secrets = True
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
@@ -60,5 +61,5 @@ class AuthRoles(Kind):
         common = {"mount": params.get("mount"), "type": params.get("type")}
         resources = [auth_role.AuthRole(client, mounts, policies, auth_role.entry(item, common)) for item in items]
         if given.purge:
-            resources += auth_role.purge(client, mounts, policies, resources, params.get("mount"), given.protected)
+            resources += auth_role.purge(client, mounts, policies, resources, given)
         return resources

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import aws
 from ..client import Client
-from ..kind import PURGE, Given, Kind
+from ..kind import MOUNTS, PURGE, Given, Kind
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
 ITEM: dict[str, Any] = {
@@ -38,7 +38,8 @@ class AwsRoles(Kind):
     module = "vault_aws_role"
     plural = "roles"
     item = ITEM
-    options = PURGE
+    options = {**PURGE, **MOUNTS}
+    within = ("secrets_engines", "aws")
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return list(aws.roles(client, items, given.params.get("mount"), given.purge, given.protected))
+        return list(aws.roles(client, items, given))

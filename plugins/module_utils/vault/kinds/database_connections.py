@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import auth_method, database
 from ..client import Client
-from ..kind import PURGE_DATA, Given, Kind
+from ..kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -41,7 +41,8 @@ class DatabaseConnections(Kind):
     module = "vault_database_connection"
     plural = "connections"
     item = ITEM
-    options = PURGE_DATA
+    options = {**PURGE_DATA, **MOUNTS}
+    within = ("secrets_engines", "database")
     update_secrets = True
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
@@ -49,5 +50,4 @@ class DatabaseConnections(Kind):
         yield from database.secrets_of(declared)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mount = given.params.get("mount")
-        return database.connections(Mounted(client), items, mount, given.purge, given.protected, given.purge_data)
+        return database.connections(Mounted(client), items, given)

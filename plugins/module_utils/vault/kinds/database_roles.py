@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ... import redact
 from .. import database
 from ..client import Client
-from ..kind import PURGE, Given, Kind
+from ..kind import MOUNTS, PURGE, Given, Kind
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -41,7 +42,12 @@ class DatabaseRoles(Kind):
     module = "vault_database_role"
     plural = "roles"
     item = ITEM
-    options = PURGE
+    options = {**PURGE, **MOUNTS}
+    within = ("secrets_engines", "database")
+
+    def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+        # the server wants the key of an authority among what is no secret
+        return redact.apparent([item.get("credential_config") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return database.roles(Mounted(client), items, given.params.get("mount"), given.purge, given.protected)
+        return database.roles(Mounted(client), items, given)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import pki
 from ..client import Client
-from ..kind import PURGE, Given, Kind
+from ..kind import MOUNTS, PURGE, Given, Kind
 from ..secrets_engine import Mounted
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -65,7 +65,8 @@ class PkiRoles(Kind):
     module = "vault_pki_role"
     plural = "roles"
     item = ITEM
-    options = PURGE
+    options = {**PURGE, **MOUNTS}
+    within = ("secrets_engines", "pki")
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return pki.roles(Mounted(client), items, given.params.get("mount"), given.purge, given.protected)
+        return pki.roles(Mounted(client), items, given)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import ssh
 from ..client import Client
-from ..kind import PURGE, Given, Kind
+from ..kind import MOUNTS, PURGE, Given, Kind
 from ..secrets_engine import Mounted
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -54,7 +54,8 @@ class SshRoles(Kind):
     module = "vault_ssh_role"
     plural = "roles"
     item = ITEM
-    options = PURGE
+    options = {**PURGE, **MOUNTS}
+    within = ("secrets_engines", "ssh")
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return ssh.roles(Mounted(client), items, given.params.get("mount"), given.purge, given.protected)
+        return ssh.roles(Mounted(client), items, given)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import transit
 from ..client import Client
-from ..kind import PURGE_DATA, Given, Kind
+from ..kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -35,8 +35,8 @@ class TransitKeys(Kind):
     module = "vault_transit_key"
     plural = "keys"
     item = ITEM
-    options = PURGE_DATA
+    options = {**PURGE_DATA, **MOUNTS}
+    within = ("secrets_engines", "transit")
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mount = given.params.get("mount")
-        return transit.keys(Mounted(client), items, mount, given.purge, given.protected, given.purge_data)
+        return transit.keys(Mounted(client), items, given)

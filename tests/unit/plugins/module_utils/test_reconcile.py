@@ -44,9 +44,16 @@ class Thing(Resource):
     write_only_fields = frozenset(("password",))
 
     def __init__(
-        self, world: World, name: str, desired: Mapping[str, Any] | None, rank: int = 0, broken: str = ""
+        self,
+        world: World,
+        name: str,
+        desired: Mapping[str, Any] | None,
+        rank: int = 0,
+        broken: str = "",
+        needs: str | None = None,
     ) -> None:
         super().__init__(name, desired)
+        self.needs = None if needs is None else frozenset(needs.split())
         self.world = world
         self.rank = rank
         self.broken = broken
@@ -212,6 +219,33 @@ def test_what_was_not_reached_is_not_changed() -> None:
     assert world.objects == {"old": {}}
     assert [entry["changed"] for entry in report.as_result()["results"]] == [False, False, False]
     assert report.as_result()["diff"] == []
+
+
+def test_what_does_not_need_the_failed_one_is_reached() -> None:
+    """What needs it is not, nor what needs that; what could not be read counts as failed."""
+    world = World(old={})
+    report = reconcile(
+        [
+            Thing(world, "bad", {}, broken="write", needs=""),
+            Thing(world, "unread", {}, broken="read", needs=""),
+            Thing(world, "good", {}, needs=""),
+            Thing(world, "on bad", {}, rank=1, needs="good bad"),
+            Thing(world, "on unread", {}, rank=1, needs="unread"),
+            Thing(world, "on good", {}, rank=1, needs="good"),
+            Thing(world, "on on bad", {}, rank=2, needs="bad"),
+            Thing(world, "on all", {}, rank=3),
+            Thing(world, "old", None),
+        ]
+    )
+    assert set(world.objects) == {"old", "good", "on good"}
+    assert report.summary() == {"create": 2, "update": 0, "delete": 0, "none": 0, "failed": 2, "not_reached": 5}
+
+
+def test_what_could_not_be_deleted_keeps_no_other_of_its_rank() -> None:
+    world = World(a={}, b={}, parent={})
+    absent = [Thing(world, "a", None, broken="read"), Thing(world, "b", None), Thing(world, "parent", None, rank=-1)]
+    assert reconcile(absent).summary()["delete"] == 2
+    assert set(world.objects) == {"a"}
 
 
 def test_ranks_order_writes_and_reverse_deletes() -> None:
