@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable
 
 import pytest
+import requests
 
 from support.modules import Result
 from support.openbao import VaultServer
@@ -144,6 +148,87 @@ def test_merges_at_the_same_time_lose_nothing(kv: Run, stored: Callable[..., Any
         thread.join()
     assert [result.msg for result in results if result.failed] == []
     assert stored("race") == {f"k{number}": f"v-k{number}" for number in range(4)}
+
+
+@contextmanager
+def meddling(openbao: VaultServer, path: str, foreign: list[dict[str, Any]]) -> Iterator[str]:
+    """Give the URL of a relay to the server that writes the next foreign data before each write to the path."""
+
+    class Relay(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args: Any) -> None:
+            """Keep the output of the tests clean."""
+
+        def relay(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.command in ("POST", "PUT") and self.path == f"/v1/{path}" and foreign:
+                openbao.client().write_data(path, data={"data": foreign.pop(0)})
+            headers = {name: value for name, value in self.headers.items() if name.startswith("X-Vault-")}
+            answer = requests.request(
+                self.command, openbao.url + self.path, data=body, headers=headers, verify=openbao.ca_cert, timeout=30
+            )
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+    for method in ("GET", "LIST", "POST", "PUT"):
+        setattr(Relay, f"do_{method}", Relay.relay)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Relay)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("options", [{"mode": "exact"}, {"cas": 1}, {"mode": "exact", "cas": 1}])
+def test_what_somebody_writes_in_between_is_not_lost(
+    kv: Run, stored: Callable[..., Any], openbao: VaultServer, mount: str, options: dict[str, Any]
+) -> None:
+    """Where the declaration says what the whole secret is, or which version it is based on, a person has to look."""
+    assert kv(path="between", data={"mine": OLD}).changed
+    foreign = [{"theirs": "foreign-value-5b"}]
+    with meddling(openbao, f"{mount}/data/between", foreign) as url:
+        refused = kv(url=[url], path="between", data={"mine": NEW}, **options)
+    assert foreign == [], "nobody wrote in between"
+    assert refused.failed and not refused.changed
+    assert refused.msg == (
+        f'secret "{mount}/between": somebody else wrote version 2 since it was read; '
+        "run again, after a look at what was written"
+    )
+    assert stored("between") == {"theirs": "foreign-value-5b"} and stored("between", "metadata")["version"] == 2
+    refused.hides(OLD, NEW, "foreign-value-5b")
+
+
+def test_what_somebody_creates_in_between_is_not_lost(
+    kv: Run, stored: Callable[..., Any], openbao: VaultServer, mount: str
+) -> None:
+    for path, options in (("new/cas", {"cas": 0}), ("new/exact", {"mode": "exact"})):
+        with meddling(openbao, f"{mount}/data/{path}", [{"theirs": "1"}]) as url:
+            refused = kv(url=[url], path=path, data={"mine": NEW}, **options)
+        assert refused.failed and "somebody else wrote version 1 since it was read" in refused.msg, refused.msg
+        assert stored(path) == {"theirs": "1"}
+
+
+def test_a_merge_is_done_again_but_not_for_ever(
+    kv: Run, stored: Callable[..., Any], openbao: VaultServer, mount: str
+) -> None:
+    assert kv(path="between", data={"mine": OLD, "kept": "1"}).changed
+    with meddling(openbao, f"{mount}/data/between", [{"theirs": number} for number in range(2)]) as url:
+        merged = kv(url=[url], path="between", data={"mine": NEW}, diff=True)
+    assert merged.changed and (merged["version_before"], merged["version"]) == (3, 4), merged.msg
+    assert stored("between") == {"theirs": 1, "mine": NEW}, "what they removed stays removed"
+    with meddling(openbao, f"{mount}/data/between", [{"theirs": number} for number in range(9)]) as url:
+        refused = kv(url=[url], path="between", data={"mine": OLD})
+    assert refused.failed and not refused.changed
+    assert "somebody else wrote version 9 since it was read" in refused.msg
+    assert stored("between") == {"theirs": 4}, "five attempts"
+    merged.hides(OLD, NEW)
 
 
 def test_versions_are_brought_back_and_destroyed(
