@@ -83,9 +83,19 @@ def test_kv_is_upgraded_only_when_that_is_said(engine: Run, openbao: VaultServer
     refused = engine(check=True, **wanted)
     assert refused.failed and '"upgrade: true"' in refused.msg and unique in refused.msg
 
-    upgraded = engine(upgrade=True, **wanted)
+    planned = engine(check=True, diff=True, upgrade=True, **wanted)
+    assert not planned.failed and planned.changed, planned.msg
+    assert planned["results"][0]["fields"] == ["config.max_versions", "options.version"]
+    assert planned["diff"][0]["after"] == "config.max_versions: 4\noptions.version: 2\n"
+    assert (mounts(openbao)[unique + "/"]["options"] or {}).get("version", "1") == "1", "check mode upgraded it"
+    unversioned = openbao.client().secrets.kv.v1.read_secret("app", mount_point=unique)
+    assert unversioned["data"] == {"key": "kept"}
+
+    upgraded = engine(diff=True, upgrade=True, **wanted)
     assert not upgraded.failed, upgraded.msg
-    assert upgraded["results"][0]["fields"] == ["config.max_versions", "options.version"]
+    assert upgraded["results"][0]["fields"] == planned["results"][0]["fields"]
+    assert upgraded["diff"] == planned["diff"]
+    assert mounts(openbao)[unique + "/"]["options"]["version"] == "2"
     found = openbao.client().secrets.kv.v2.read_secret_version("app", mount_point=unique, raise_on_deleted_version=True)
     assert found["data"]["data"] == {"key": "kept"}
     assert not engine(upgrade=True, **wanted).changed
