@@ -14,7 +14,7 @@ description:
   - Each secret is read at most once, and metadata only where O(metadata) is declared. What is already as declared is not written, so that no version is wasted.
   - With version 2 every write names the version it is based on (check-and-set), so that nobody's change is lost.
   - Values are never shown; the names of keys are.
-  - Secrets that are not declared can be removed with O(purge), in one mount or below one of its folders.
+  - Secrets that are not declared can be removed with O(purge), in some mounts or below a folder of them.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
@@ -109,16 +109,21 @@ options:
         choices: [present, absent]
   purge:
     description:
-      - Delete the secrets of one mount that are not declared in O(secrets), except those in O(protected).
+      - Delete the secrets of the mounts in O(purge_mount) that are not declared in O(secrets), except those in O(protected).
       - Secrets hold data, so each must be named again in O(purge_data); otherwise nothing at all is done, and the error names them.
       - Needs the right to list all folders; each is listed once.
     type: bool
     default: false
   purge_mount:
-    description: The mount that O(purge) looks into, by default O(mount), and without that the one mount of all O(secrets).
-    type: str
+    description:
+      - The mounts that O(purge) looks into, by default O(mount), and without that the mounts of all O(secrets).
+      - A mount that is named here or in O(mount) must be there and be a KV engine, else nothing is changed. In check mode a
+        missing one is a warning, as another task may be about to mount it.
+      - O(purge_below), O(protected) and O(purge_data) hold for each of them.
+    type: list
+    elements: str
   purge_below:
-    description: Folder in that mount; O(purge) sees nothing outside of it.
+    description: Folder in those mounts; O(purge) sees nothing outside of it.
     type: str
   purge_delete:
     description: How O(purge) deletes, as O(delete) does it. Secrets that are softly deleted already are left as they are by V(soft).
@@ -127,14 +132,14 @@ options:
     default: soft
   protected:
     description:
-      - Paths inside the mount that O(purge) never deletes. C(*) stands for anything within one part of a path, C(**) for any number of parts.
+      - Paths inside a mount that O(purge) never deletes. C(*) stands for anything within one part of a path, C(**) for any number of parts.
       - A folder protects everything in it.
     type: list
     elements: str
     default: []
   purge_data:
     description:
-      - Paths inside the mount that O(purge) may delete, with the same C(*) and C(**).
+      - Paths inside a mount that O(purge) may delete, with the same C(*) and C(**).
       - A pattern must match the whole path, and its first part must be a name without C(*), so that none is about everything.
     type: list
     elements: str

@@ -106,10 +106,8 @@ def test_a_whole_mount(kv: Run, left: Callable[[], list[str]], mount: str, run_m
     alone = run_module("vault_kv", {**vault_args, "mount": mount, "path": "top", "data": {"k": VALUE}, "purge": True})
     assert "purge without a list would delete everything else" in alone.msg
     unclear = run_module("vault_kv", {**vault_args, "secrets": [], "purge": True})
-    assert "a purge looks into one mount, and no secret is declared" in unclear.msg
-    several = [{"mount": name, "path": "x", "data": {"k": VALUE}} for name in (mount, f"{mount}-2")]
-    unclear = run_module("vault_kv", {**vault_args, "secrets": several, "purge": True})
-    assert f'secrets of {mount}, {mount}-2 are declared; name the mount in "purge_mount"' in unclear.msg
+    assert "a purge looks into the mounts of the declared secrets, and no secret is declared" in unclear.msg
+    assert 'name the mounts in "purge_mount"' in unclear.msg
 
     keep = {"secrets": [{"path": "top", "data": {"k": VALUE}}, {"path": "old", "state": "absent"}]}
     purged = kv(**keep, protected=["apps/shop"], purge_data=["apps/other"])
@@ -123,7 +121,94 @@ def test_a_whole_mount(kv: Run, left: Callable[[], list[str]], mount: str, run_m
     assert everything["summary"]["delete"] == 5
     assert left() == []
     assert not kv(secrets=[]).changed
-    assert not run_module("vault_kv", {**vault_args, "mount": f"{mount}-no", "secrets": [], "purge": True}).changed
+
+
+def test_several_mounts(
+    run_module: Run,
+    vault_args: dict[str, Any],
+    openbao: VaultServer,
+    mount: str,
+    version: int,
+    left: Callable[[], list[str]],
+) -> None:
+    other = f"{mount}-2"
+    run_module("vault_secrets_engine", {**vault_args, "path": other, "type": "kv-v1"}, must_succeed=True)
+    write(openbao, other, 1, "old", "more/old", "stays")
+    secrets = [{"mount": name, "path": "top", "data": {"k": VALUE}} for name in (mount, other)]
+
+    def kv(check: bool = False, **options: Any) -> Result:
+        given = {**vault_args, "secrets": secrets, "purge": True, "protected": ["apps", "stays"], **options}
+        return run_module("vault_kv", given, check=check, diff=True)
+
+    for check in (True, False):
+        refused = kv(check=check, purge_data=["more/old"])
+        assert refused.failed and not refused.changed
+        expected = f'purge would delete the data of "old" in mount "{mount}"; "old" in mount "{other}"; declare them'
+        assert expected in refused.msg
+    for named in ([mount], mount):
+        alone = kv(check=True, purge_mount=named, purge_data=["old"])
+        assert [one["name"] for one in alone["results"] if one["action"] == "delete"] == [f"{mount}/old"]
+    both = {"purge_data": ["old", "more/*"]}
+    expected_names = [f"{mount}/old", f"{other}/more/old", f"{other}/old"]
+    for options in (both, {**both, "purge_mount": [other, mount]}):
+        planned = kv(check=True, **options)
+        assert [one["name"] for one in planned["results"] if one["action"] == "delete"] == expected_names, planned.msg
+    assert "old" in left() and openbao.client().read(f"{other}/old") is not None
+    purged = kv(**both)
+    assert [one["name"] for one in purged["results"] if one["action"] == "delete"] == expected_names, purged.msg
+    assert purged["summary"]["delete"] == 3 and "old" not in left() and "apps/shop/db" in left()
+    assert openbao.client().list(other)["data"]["keys"] == ["stays", "top"]
+    assert not kv(**both).changed and not kv().changed
+    for result in (refused, planned, purged):
+        result.hides(VALUE)
+
+
+def test_a_named_mount_must_be_there(
+    run_module: Run, vault_args: dict[str, Any], mount: str, left: Callable[[], list[str]]
+) -> None:
+    nowhere = f"{mount}-no"
+    secrets = [{"mount": mount, "path": "new", "data": {"k": VALUE}}]
+
+    def kv(check: bool = False, **options: Any) -> Result:
+        given = {**vault_args, "secrets": secrets, "purge": True, "purge_data": ["old"], **options}
+        return run_module("vault_kv", given, check=check)
+
+    missing = f'mount "{nowhere}": nothing is mounted there, and a purge is to look into it; correct "purge_mount"'
+    for options in ({"purge_mount": [mount, nowhere]}, {"purge_mount": nowhere}, {"mount": nowhere}):
+        refused = kv(**options)
+        assert refused.failed and not refused.changed and missing in refused.msg, refused.msg
+    warned = kv(check=True, purge_mount=[mount, nowhere], protected=["apps", "top"])
+    assert not warned.failed, warned.msg
+    assert f'KV engine "{nowhere}": nothing is mounted there (yet)' in str(warned["warnings"])
+    assert warned["summary"]["create"] == 1 and warned["summary"]["delete"] == 1
+    for check in (True, False):
+        other = kv(check=check, purge_mount=["sys"])
+        assert 'a secrets engine of type "system" is mounted there, not "kv"' in other.msg
+    assert left() == sorted(PATHS)
+
+
+def test_a_named_mount_of_the_same_tree(run_module: Run, vault_args: dict[str, Any], unique: str) -> None:
+    """What the tree is about to mount is not missed; what it is not is, before anything is changed."""
+
+    def tree(check: bool = False, **parts: Any) -> Result:
+        return run_module("vault_configuration", {**vault_args, "configuration": parts}, check=check)
+
+    engines = [{"path": f"{unique}-a", "type": "kv-v2"}, {"path": f"{unique}-b", "type": "kv"}]
+    purge = {"secrets": {"purge_mount": [f"{unique}-a", f"{unique}-b"], "purge_data": ["old"]}}
+    secrets = [{"mount": f"{unique}-a", "path": "app", "data": {"k": VALUE}}]
+    refused = tree(secrets_engines=engines[:1], secrets=secrets, purge=purge)
+    assert refused.failed and f'mount "{unique}-b": nothing is mounted there' in refused.msg
+    planned = tree(check=True, secrets_engines=engines, secrets=secrets, purge=purge)
+    assert not planned.failed and "warnings" not in planned, planned.msg
+    assert planned["summary"]["create"] == 3, "the refused run made nothing"
+    made = tree(secrets_engines=engines, secrets=secrets, purge=purge)
+    assert not made.failed and made["summary"]["create"] == 3, made.msg
+    again = tree(secrets_engines=engines, secrets=secrets, purge=purge)
+    assert not again.failed and not again.changed, again.msg
+    extra = tree(secrets=[{"mount": f"{unique}-b", "path": "old", "data": {"k": VALUE}}])
+    assert extra["summary"]["create"] == 1
+    purged = tree(secrets_engines=engines, secrets=secrets, purge=purge)
+    assert [one["name"] for one in purged["results"] if one["changed"]] == [f"{unique}-b/old"]
 
 
 def test_how_it_deletes(kv: Run, openbao: VaultServer, left: Callable[[], list[str]], mount: str, version: int) -> None:

@@ -595,51 +595,97 @@ def tree(client: Client, mount: str, version: int, below: str, spared: Patterns,
     return sorted(path for path in found if not spared.cover(path))
 
 
-def purge_mount(declared: Iterable[Secret], mount: str | None) -> str:
-    """Return the one mount that a purge looks into. Raises InvalidInput when it is not clear which."""
-    if mount:
-        return normalise.path(mount)
-    mounts = sorted({one.mount for one in declared})
-    if len(mounts) != 1:
-        raise InvalidInput(
-            "a purge looks into one mount, and %s"
-            % ("secrets of %s are declared" % ", ".join(mounts) if mounts else "no secret is declared"),
-            'option "purge"',
-            'name the mount in "purge_mount"',
-        )
-    return mounts[0]
+class Unmounted(Resource):
+    """An engine that a purge is to look into, in check mode, and that is not there: it warns, and does nothing."""
+
+    kind = "KV engine"
+
+    def __init__(self, mount: str) -> None:
+        super().__init__(mount, None)
+        self.warnings.append("nothing is mounted there (yet) for the purge to look into")
+
+    def read(self) -> Mapping[str, Any] | None:
+        return None
 
 
-def surplus(mounted: Mounted, declared: Sequence[Secret], mount: str, options: Mapping[str, Any]) -> list[Secret]:
-    """Return what deletes the secrets of a mount that are not declared.
+def purge_mounts(
+    mounted: Mounted, declared: Iterable[Secret], named: Iterable[str], planned: Iterable[str], lenient: bool
+) -> tuple[list[str], list[Resource]]:
+    """Return the mounts that a purge looks into, and what warns of those that are missing.
 
-    ``options``: ``purge_below``, ``protected``, ``purge_data``, ``purge_delete``, ``workers`` as the module has them.
-    Raises InvalidInput for a secret with data that is not named again in ``purge_data``, before anything is deleted.
+    They are the ``named`` ones, else those of the declared secrets. A named one must be there, unless it is
+    ``planned``: declared in the same tree; ``lenient``: in check mode a missing one is a warning.
+    Raises InvalidInput when no mount is known, or one is missing or no KV engine.
     """
-    below, how = normalise.path(options.get("purge_below")), options.get("purge_delete") or "soft"
-    spared, named = Patterns(options.get("protected") or ()), Patterns(options.get("purge_data") or ())
+    names = sorted({normalise.path(name) for name in named if normalise.path(name)})
+    if not names:
+        places = sorted({one.mount for one in declared})
+        if places:
+            return places, []
+        raise InvalidInput(
+            "a purge looks into the mounts of the declared secrets, and no secret is declared",
+            'option "purge"',
+            'name the mounts in "purge_mount"',
+        )
+    awaited = {normalise.path(path) for path in planned}
+    warnings: list[Resource] = []
+    for name in names:
+        if mounted.require(name, "kv") is not None or name in awaited:
+            continue
+        if not lenient:
+            raise InvalidInput(
+                "nothing is mounted there, and a purge is to look into it",
+                'mount "%s"' % name,
+                'correct "purge_mount" or "mount", or mount a KV engine first (module vault_secrets_engine)',
+            )
+        warnings.append(Unmounted(name))
+    return names, warnings
+
+
+def surplus(
+    mounted: Mounted, declared: Sequence[Secret], mounts: Sequence[str], options: Mapping[str, Any]
+) -> list[Secret]:
+    """Return what deletes the secrets of some mounts that are not declared.
+
+    ``options``: ``purge_below``, ``protected``, ``purge_data``, ``purge_delete``, ``workers`` as the module has them,
+    for each of the mounts. A mount that does not exist holds nothing.
+    Raises InvalidInput for secrets with data that are not named again in ``purge_data``, before anything is deleted.
+    """
+    named = Patterns(options.get("purge_data") or ())
     named.check_bounded("purge_data")
+    extra = [one for mount in mounts for one in _undeclared(mounted, declared, mount, options)]
+    # what was deleted softly is listed still, and holds nothing that another soft deletion could take
+    unnamed: dict[str, list[str]] = {}
+    for one in extra:
+        if not named.match(one.path) and one.read() is not None:
+            unnamed.setdefault(one.mount, []).append(one.path)
+    if unnamed:
+        places = []
+        for mount, paths in unnamed.items():
+            more = " and %d more" % (len(paths) - 10) if len(paths) > 10 else ""
+            places.append('%s%s in mount "%s"' % (", ".join('"%s"' % path for path in paths[:10]), more, mount))
+        raise InvalidInput(
+            "purge would delete the data of %s" % "; ".join(places),
+            "secrets",
+            'declare them, or name them in "protected" to keep them or in "purge_data" to delete them',
+        )
+    return [one for one in extra if named.match(one.path)]
+
+
+def _undeclared(mounted: Mounted, declared: Sequence[Secret], mount: str, options: Mapping[str, Any]) -> list[Secret]:
+    """Return what deletes each secret of one mount that is neither declared nor protected, with data or without."""
+    below, how = normalise.path(options.get("purge_below")), options.get("purge_delete") or "soft"
+    spared = Patterns(options.get("protected") or ())
     probe = Secret(mounted, {"mount": mount, "path": "-"}, None)
     if not probe.find():
         return []
     keep = {one.path for one in declared if one.mount == mount}
     paths = tree(mounted.client, mount, probe.version, below, spared, options.get("workers") or 4)
-    extra = [
+    return [
         Gone(mounted, {"mount": mount, "path": path, "state": "absent", "delete": how}, None)
         for path in paths
         if path not in keep
     ]
-    # what was deleted softly is listed still, and holds nothing that another soft deletion could take
-    unnamed = [one.path for one in extra if not named.match(one.path) and one.read() is not None]
-    if unnamed:
-        shown = ", ".join('"%s"' % path for path in unnamed[:10])
-        more = " and %d more" % (len(unnamed) - 10) if len(unnamed) > 10 else ""
-        raise InvalidInput(
-            'purge would delete the data of %s%s in mount "%s"' % (shown, more, mount),
-            "secrets",
-            'declare them, or name them in "protected" to keep them or in "purge_data" to delete them',
-        )
-    return [one for one in extra if named.match(one.path)]
 
 
 def at_mount(items: Iterable[Mapping[str, Any]], mount: str | None) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from .. import kv
 from ..client import Client
 from ..kind import PURGE_DATA, Given, Kind
-from ..secrets_engine import Mounted
+from ..secrets_engine import Mounted, split_type
 
 METADATA: dict[str, Any] = {
     "max_versions": {"type": "int"},
@@ -34,7 +34,7 @@ ITEM: dict[str, Any] = {
 }
 OPTIONS: dict[str, Any] = {
     **PURGE_DATA,
-    "purge_mount": {"type": "str"},
+    "purge_mount": {"type": "list", "elements": "str"},
     "purge_below": {"type": "str"},
     "purge_delete": {"type": "str", "choices": ["soft", "destroy", "all"], "default": "soft"},
 }
@@ -49,6 +49,7 @@ class Secrets(Kind):
     options = OPTIONS
     required = ("path",)
     concealed = "data"
+    within = ("secrets_engines", "")
 
     def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
         return kv.public_names(kv.at_mount(items, given.params.get("mount")))
@@ -56,8 +57,10 @@ class Secrets(Kind):
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted, params = Mounted(client), given.params
         generator = kv.Generator(client, rehearsal=given.check_mode)
-        resources = [kv.secret(mounted, item, generator) for item in kv.at_mount(items, params.get("mount"))]
-        if given.purge:
-            mount = kv.purge_mount(resources, params.get("purge_mount") or params.get("mount"))
-            resources += kv.surplus(mounted, resources, mount, params)
-        return resources
+        declared = [kv.secret(mounted, item, generator) for item in kv.at_mount(items, params.get("mount"))]
+        if not given.purge:
+            return declared
+        named = params.get("purge_mount") or [params.get("mount") or ""]
+        planned = [path for path, kind in given.mounts if split_type(kind)[0] == "kv"]
+        mounts, warnings = kv.purge_mounts(mounted, declared, named, planned, lenient=given.check_only)
+        return [*declared, *warnings, *kv.surplus(mounted, declared, mounts, params)]
