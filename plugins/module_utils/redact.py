@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Callable
+from urllib.parse import unquote
 
 HIDDEN = "(hidden)"
 HIDDEN_OLD = "(hidden, other value)"
@@ -17,6 +18,157 @@ HIDDEN_NEW = "(hidden, new value)"
 NO_LOG = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 # Ansible's message about a list within a list, which holds all that was given
 MISPLACED = re.compile(r"Value '.*' in the sub parameter field", re.DOTALL)
+#: names under which servers return what somebody wrote there by hand, and which is a secret by that name
+SECRET_NAME = re.compile(
+    r"(?:^|[._-])(?:password|password_hash|passwd|passphrase|bindpass|pwd|secret|token|credentials|authorization|cookie"
+    r"|(?:secret|private|api|certificate|tls)[_-]key|secret[_-]access[_-]key|(?:reviewer|account)[_-]jwt"
+    r"|service[_-]account|service[_-]account[_-]json)$",
+    re.IGNORECASE,
+)
+#: names of addresses in the many forms that drivers of databases know
+ADDRESS_NAME = re.compile(r"(?:^|[._-])(?:connection[_-](?:url|uri|string)|dsn)$", re.IGNORECASE)
+PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL)
+URL_PASSWORD = re.compile(r"(://[^\s/?#:@\"'<>]*:)([^\s/?#\"'<>]+)(?=@)")
+# what stands for a value that is filled in later, and what servers themselves put in place of a secret
+_OPEN = re.compile(r"\{\s*(?:name|username|password|expiration)\s*\}|\{\{\s*[\w.]+\s*\}\}|x{5}|\*+")
+_TEMPLATE = re.compile(r"\{\{.*\}\}", re.DOTALL)
+_KEY = re.compile(
+    r"(?<![\w.-])(?:[\w.-]*(?:password|passwd|passphrase|secret|token)|pwd|pass|(?:api|access|account)[ _-]?key)"
+    r"\s*=\s*",
+    re.IGNORECASE,
+)
+_QUOTED = {"'": r"'(?:[^'\\]|\\.|'')*'", '"': r'"(?:[^"]|"")*"', "{": r"\{(?:[^}]|\}\})*\}"}
+# where a value without quotes ends: at the next setting that drivers know, as blanks, ";" and "&" may be part of it
+_NEXT = (
+    r"(?:host|hostaddr|port|dbname|database|db|user|username|user id|userid|uid|server|data source|datasource|address"
+    r"|addr|network address|initial catalog|encrypt|trustservercertificate|hostnameincertificate|certificate|timeout"
+    r"|(?:connection|connect|dial|read|write)[ _]?timeout|keepalive|keep alive|log|app(?:lication)?[ _]name"
+    r"|fallback_application_name|workstation id|failover ?partner|failoverport|packet size|serverspn|ssl\w*"
+    r"|target_session_attrs|options|client_encoding|(?:integrated|persist) security(?: info)?|trusted_connection"
+    r"|multisubnetfailover|applicationintent|protocol|driver|charset|collation|parsetime|loc|tls\w*|search_path"
+    r"|timezone|\w*password|passwd|pwd)\s*="
+)
+_UNQUOTED = re.compile(r".*?(?=[\s;&]+%s|[\s;]*\Z)" % _NEXT, re.IGNORECASE | re.DOTALL)
+
+
+def _userinfo(text: str) -> tuple[int, int] | None:
+    """Return where the password before an ``@`` stands: of a URL, ``user:x@tcp(host)/db`` or ``user/x@//host/db``."""
+    scheme = re.search(r"://", text)
+    start = scheme.end() if scheme else 0
+    if scheme:
+        end = start + len(re.split(r"[/?#\s]", text[start:], maxsplit=1)[0])
+        at = text.rfind("@", start, end)
+        if at < 0:
+            # an unescaped password may hold what else would end it; hosts with ports are no password
+            query = text.find("?", start)
+            hosts = re.fullmatch(r"(?:[^:@,]*|\[[^\]]*\])(?::\d*)?(?:,[^:@,]*(?::\d*)?)*", text[start:end])
+            at = text.rfind("@", start, query if hosts and query >= 0 else len(text))
+        separator = text.find(":", start, max(at, start))
+    else:
+        at = text.rfind("@", 0, max(text.rfind("/"), 0))
+        at = text.rfind("@") if at < 0 else at
+        found = re.search(r"[:/]", text[: max(at, 0)])
+        separator = found.start() if found else -1
+        if separator >= 0 and (re.search(r"[=\s;]", text[:separator]) or text[:separator].lower() == "odbc"):
+            # the settings of the other form
+            return None
+    return (separator + 1, at) if separator >= 0 else None
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Return where passwords stand in an address, without those that are placeholders; sorted, none within another."""
+    userinfo = _userinfo(text)
+    found = [userinfo] if userinfo else []
+    query = text.find("?", text.find("://")) if "://" in text else -1
+    for match in _KEY.finditer(text):
+        start = end = match.end()
+        rest = text[start:]
+        quoted = re.match(_QUOTED[rest[0]], rest, re.DOTALL) if rest[:1] in _QUOTED else None
+        open_one = _OPEN.match(rest)
+        if open_one and re.match(r"[\s;&]|\Z", rest[open_one.end() :]):
+            continue
+        if quoted and re.match(r"[\s;&]|\Z", rest[quoted.end() :]):
+            end += quoted.end()
+            found.append((start, end) if rest[0] == "{" else (start + 1, end - 1))
+            continue
+        if 0 <= query < start:
+            end += len(rest.split("&", 1)[0])
+        elif not re.match(_NEXT, rest, re.IGNORECASE):
+            until = _UNQUOTED.match(rest)
+            end += until.end() if until else len(rest)
+        found.append((start, end))
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(one for one in found if one[0] < one[1] and not _OPEN.fullmatch(text[one[0] : one[1]])):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _plain(text: str) -> str:
+    """Return an address without the escapes that servers add to one that is no URL."""
+    return text if "://" in text else unquote(text)
+
+
+def address_passwords(text: str) -> list[str]:
+    """Return the passwords in a database's address, as they stand there and without escapes; not its placeholders.
+
+    Knows URLs, ``user:password@tcp(host)/name``, ``user/password@//host/name`` and settings such as ``password=x`` in a
+    query, parted by blanks (with the quotes of libpq) or by semicolons (with those of ADO and ODBC).
+    """
+    found = [one[start:end] for one in dict.fromkeys((text, _plain(text))) for start, end in _spans(one)]
+    return list(dict.fromkeys(found))
+
+
+def address(text: str, label: str = HIDDEN) -> str:
+    """Return a database's address with its passwords replaced, and nothing else; see `address_passwords`."""
+    if not address_passwords(text):
+        return text
+    text = _plain(text)
+    for start, end in reversed(_spans(text)):
+        text = text[:start] + label + text[end:]
+    return text
+
+
+def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
+    """Return a value with what is a secret by its looks replaced by the label.
+
+    That is: text under a name such as ``client_secret``, however deep, a private key, and the password in a URL. For
+    what a server returns in clear although nobody declared it as a secret. Text that is a template stays.
+    """
+    if isinstance(value, Mapping):
+        return {key: masked(item, label, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(item, label, name) for item in value]
+    if not isinstance(value, str) or not value:
+        return value
+    if SECRET_NAME.search(name) and not _TEMPLATE.search(value) and not _OPEN.fullmatch(value):
+        return label
+    if value.lstrip()[:1] in ("{", "["):
+        # a document within a text, such as the headers of an audit device
+        try:
+            inner = json.loads(value)
+        except ValueError:
+            inner = None
+        hidden = masked(inner, label)
+        if hidden != inner:
+            return json.dumps(hidden)
+    if ADDRESS_NAME.search(name):
+        value = address(value, label)
+    value = PRIVATE_KEY.sub(lambda _found: label, value)
+    return URL_PASSWORD.sub(lambda found: found[0] if _OPEN.fullmatch(found[2]) else found[1] + label, value)
+
+
+def apparent(value: Any, name: str = "") -> set[str]:
+    """Return the texts in a value, private keys among them, that stand under a secret's name; see `masked`."""
+    if isinstance(value, Mapping):
+        return {text for key, item in value.items() for text in apparent(item, str(key))}
+    if isinstance(value, (list, tuple)):
+        return {text for item in value for text in apparent(item, name)}
+    if not isinstance(value, str) or masked(value, name=name) == value:
+        return set()
+    return {value} if SECRET_NAME.search(name) else {found[0] for found in PRIVATE_KEY.finditer(value)}
 
 
 def pair(
@@ -28,16 +180,25 @@ def pair(
     """Return copies of two states with the values of secret fields replaced.
 
     A secret field that differs stays visible as a difference: both sides get other placeholders. ``"*"`` in ``secret``
-    makes every field secret.
+    makes every field secret. What is a secret by its looks is replaced in the others too; see `masked`.
     """
+    sides = (before or {}), (after or {})
+    plain = [{name: masked(value, HIDDEN, name) for name, value in side.items()} for side in sides]
 
-    def one(side: Mapping[str, Any] | None, changed: str) -> dict[str, Any]:
-        return {
-            name: (changed if name in differing else HIDDEN) if ("*" in secret or name in secret) else value
-            for name, value in (side or {}).items()
-        }
+    def one(number: int, changed: str) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        for name, value in plain[number].items():
+            label = changed if name in differing else HIDDEN
+            if "*" in secret or name in secret:
+                shown[name] = label
+            elif value != sides[number][name] and plain[1 - number].get(name) == value:
+                # only what is hidden differs
+                shown[name] = masked(sides[number][name], label, name)
+            else:
+                shown[name] = value
+        return shown
 
-    return one(before, HIDDEN_OLD), one(after, HIDDEN_NEW)
+    return one(0, HIDDEN_OLD), one(1, HIDDEN_NEW)
 
 
 def leaves(value: Any) -> set[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from .. import redact
 from . import operator, raft
 from .client import Client, Unreachable, VaultError
 
@@ -64,7 +65,7 @@ def node(client: Client, url: str) -> dict[str, Any]:
 
 def _mounts(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        path: {name: mount.get(name) for name in _MOUNT}
+        path: {name: redact.masked(mount.get(name)) for name in _MOUNT}
         for path, mount in sorted(data.items())
         if isinstance(mount, dict) and "type" in mount
     }

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from ansible_collections.secretops.vault_eso.plugins.module_utils import redact
 
 
@@ -98,3 +102,111 @@ def test_echo_hides_what_has_another_shape_than_the_spec_says() -> None:
         set(),
     )
     assert redact.echo({"entries": None, "data": None}, SPEC) == ({"entries": None, "data": None}, set())
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("root:one@tcp(db:3306)/x?tls=skip-verify", "root:(hidden)@tcp(db:3306)/x?tls=skip-verify"),
+        ("root:o@n/e:x@tcp(db:3306)/", "root:(hidden)@tcp(db:3306)/"),
+        ("root:o%20e@unix(/run/x.sock)/", "root:(hidden)@unix(/run/x.sock)/"),
+        ("me/o@ne@//db:1521/svc", "me/(hidden)@//db:1521/svc"),
+        ("me/one@db", "me/(hidden)@db"),
+        ("host=db password=one user=me", "host=db password=(hidden) user=me"),
+        ("host=db password=o;n&e\\ x user=me", "host=db password=(hidden) user=me"),
+        ("host=db password = 'o n\\'e' user=me", "host=db password = '(hidden)' user=me"),
+        ("host=db password='it''s one' sslpassword=two", "host=db password='(hidden)' sslpassword=(hidden)"),
+        ("host=db password='never closed", "host=db password=(hidden)"),
+        # as the server gives it back
+        ("host=db%20password=%27o%20e%27%20user=me", "host=db password='(hidden)' user=me"),
+        ("server=db;user id=sa;Pwd=o n e;database=x", "server=db;user id=sa;Pwd=(hidden);database=x"),
+        ('server=db;password="o;n""e";encrypt=true', 'server=db;password="(hidden)";encrypt=true'),
+        ("odbc:server=db;password={o}}n;e@};user id=sa", "odbc:server=db;password=(hidden);user id=sa"),
+        ("server=db;password={one};user id=sa", "server=db;password=(hidden);user id=sa"),
+        (
+            "postgresql://me:one@db/x?password=two&sslmode=on",
+            "postgresql://me:(hidden)@db/x?password=(hidden)&sslmode=on",
+        ),
+        ("postgresql://me:o/n:e@db/x", "postgresql://me:(hidden)@db/x"),
+        ("postgresql://me:o?n#e@db/x", "postgresql://me:(hidden)@db/x"),
+        ("mongodb://me:one@a:1,b:2/admin?w=1", "mongodb://me:(hidden)@a:1,b:2/admin?w=1"),
+        *(
+            (text, text)
+            for text in (
+                "",
+                "db:5432",
+                "/run/x.sock",
+                "me@tcp(db:3306)/x",
+                "password= user=me",
+                "postgresql://me:xxxxx@db/x",
+                "postgresql://[::1]:5432/x?mail=a@b",
+                "mongodb://a:1,b:2/admin?mail=a@b",
+                "{{username}}:{{ password }}@tcp(db:3306)/x?loc=US%2FEastern",
+                "{username}/{password}@//db:1521/svc",
+                "host=db password='{{password}}' user={{username}}",
+                "odbc:server=db;password={{password}};user id=sa",
+            )
+        ),
+    ],
+)
+def test_address_shows_everything_but_passwords(address: str, shown: str) -> None:
+    assert redact.address(address) == shown
+    assert bool(redact.address_passwords(address)) == (address != shown)
+
+
+def test_address_passwords_are_found_as_they_are_sent_and_as_they_are_meant() -> None:
+    assert redact.address_passwords("host=db%20password=a%20b%20user=me") == ["a%20b%20user=me", "a b"]
+    assert redact.address_passwords("server=db;password={o}}ne};user id=sa") == ["{o}}ne}"]
+
+
+KEY = "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----"
+
+
+def test_masked_hides_what_looks_like_a_secret_and_shows_the_rest() -> None:
+    value = {
+        "provider_config": {"provider": "azure", "client_secret": "one", "nested": [{"api-key": "two", "api": "x"}]},
+        "headers": json.dumps({"Authorization": ["Bearer three"], "Accept": ["x"]}),
+        "uri": "https://me:four@host:1/x and https://you:five@host",
+        "certificate": "-----BEGIN CERTIFICATE-----\n%s\n" % KEY,
+        "template": {"password": "{{ .password }}", "secret": {"name": "x", "key": "y"}, "token": ""},
+        "connection_url": "host=db password=six",
+        "plain": {
+            "secretKey": "x",
+            "token_ttl": "1h",
+            "password_policy": "x",
+            "url": "https://{{username}}:{{password}}@h",
+        },
+        "count": 1,
+        "text": '{"no JSON',
+    }
+    shown = redact.masked(value)
+    assert shown["provider_config"] == {
+        "provider": "azure",
+        "client_secret": redact.HIDDEN,
+        "nested": [{"api-key": redact.HIDDEN, "api": "x"}],
+    }
+    assert json.loads(shown["headers"]) == {"Authorization": [redact.HIDDEN], "Accept": ["x"]}
+    assert shown["uri"] == "https://me:(hidden)@host:1/x and https://you:(hidden)@host"
+    assert shown["certificate"] == "-----BEGIN CERTIFICATE-----\n(hidden)\n"
+    assert shown["connection_url"] == "host=db password=(hidden)"
+    assert {name: shown[name] for name in ("template", "plain", "count", "text")} == {
+        name: value[name] for name in ("template", "plain", "count", "text")
+    }
+    assert redact.masked("cut -----BEGIN PRIVATE KEY-----\nabc") == "cut (hidden)"
+    assert redact.apparent(value) == {"one", "two", KEY}
+
+
+def test_pair_shows_that_only_what_is_hidden_differs() -> None:
+    before, after = redact.pair(
+        {"host": "https://me:one@a/", "other": "https://me:one@a/", "config": {"password": "one"}},
+        {"host": "https://me:two@a/", "other": "https://me:one@b/", "config": {"password": "one"}},
+        (),
+        ["host", "other", "config"],
+    )
+    assert before == {
+        "host": "https://me:%s@a/" % redact.HIDDEN_OLD,
+        "other": "https://me:(hidden)@a/",
+        "config": {"password": redact.HIDDEN_OLD},
+    }
+    assert after["host"] == "https://me:%s@a/" % redact.HIDDEN_NEW
+    assert after["other"] == "https://me:(hidden)@b/"
