@@ -14,6 +14,7 @@ description:
   - The server cannot change a device. One that differs from its declaration is an error, or with O(replace) is disabled and enabled anew.
   - OpenBao from 2.3.2 on takes devices from its configuration only, unless that allows C(unsafe_allow_api_audit_creation);
     the module then compares, and says what to declare in C(vault_server_audit) of the role P(secretops.vault_eso.vault_server#role).
+  - Devices are kept in the root namespace; in another one the module refuses them before anything is changed.
   - Have two devices at least. A server whose only device cannot write refuses every request.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:

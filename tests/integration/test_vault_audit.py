@@ -45,6 +45,11 @@ def stored(server: VaultServer) -> dict[str, Any]:
     return {path.rstrip("/"): entry for path, entry in server.client().sys.list_enabled_audit_devices()["data"].items()}
 
 
+def shown(result: Result) -> list[tuple[str, str, str]]:
+    """What the diff says of each device: its header, and what was and will be."""
+    return [(one["after_header"], one["before"], one["after"]) for one in result["diff"]]
+
+
 def device(folder: Path, name: str, **options: Any) -> dict[str, Any]:
     return {"path": name, "type": "file", "options": {"file_path": str(folder / f"{name}.log"), **options}}
 
@@ -52,13 +57,21 @@ def device(folder: Path, name: str, **options: Any) -> dict[str, Any]:
 def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
     wanted = [device(tmp_path, "one", mode="0600"), device(tmp_path, "team/two", log_raw=False)]
     wanted[1]["options"]["file_path"] = str(tmp_path / "two.log")
-    assert audit(check=True, devices=wanted)["summary"]["create"] == 2
+    planned = audit(check=True, devices=wanted)
+    assert planned["summary"]["create"] == 2
     assert "one" not in stored(audited)
     created = audit(devices=wanted)
     assert created["summary"]["create"] == 2, created.msg
+    for result in (planned, created):
+        assert [one[:2] for one in shown(result)] == [
+            ('audit device "one" (create)', ""),
+            ('audit device "team/two" (create)', ""),
+        ]
+        assert "type: file\n" in shown(result)[0][2] and str(tmp_path / "one.log") in shown(result)[0][2]
     assert (tmp_path / "one.log").stat().st_size > 0
     again = audit(devices=[wanted[0], device(tmp_path, "team/two") | {"options": {"path": str(tmp_path / "two.log")}}])
     assert not again.changed, again["results"]
+    assert again["diff"] == []
 
     raw = {**wanted[0], "options": {**wanted[0]["options"], "log_raw": True}}
     refused = audit(**raw)
@@ -68,6 +81,10 @@ def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
     assert "log_raw" not in stored(audited)["one"]["options"]
     replaced = audit(replace=True, **raw)
     assert replaced["results"][0]["action"] == "update"
+    for result in (planned, replaced):
+        header, before, after = shown(result)[0]
+        assert header == 'audit device "one" (update)'
+        assert "log_raw" not in before and '"log_raw": true' in after and "file_path" in before
     assert stored(audited)["one"]["options"]["log_raw"] == "true"
     assert not audit(replace=True, **raw).changed
 
@@ -77,10 +94,19 @@ def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
     assert not failed.changed
     assert stored(audited)["one"]["options"]["log_raw"] == "true", "what was there is there again"
 
-    purged = audit(devices=[{**raw}], purge=True)
-    assert [one["name"] for one in purged["results"] if one["changed"]] == ["team/two"]
-    assert audit(path="one", state="absent", remove_last=True).changed
-    assert not audit(path="one", state="absent").changed
+    for check in (True, False):
+        purged = audit(check=check, devices=[{**raw}], purge=True)
+        assert [one["name"] for one in purged["results"] if one["changed"]] == ["team/two"]
+        assert ("team/two" in stored(audited)) is check
+    for check in (True, False):
+        gone = audit(check=check, path="one", state="absent", remove_last=True)
+        assert gone.changed and gone["results"][0]["action"] == "delete"
+        assert ("one" in stored(audited)) is check
+        header, before, after = shown(gone)[0]
+        assert (header, after) == ('audit device "one" (delete)', "") and str(tmp_path / "one.log") in before
+    for check in (True, False):
+        again = audit(check=check, path="one", state="absent")
+        assert not again.changed and again["diff"] == []
 
 
 def test_the_last_device_stays(run_module: Run, new_server: Callable[..., VaultServer], tmp_path: Path) -> None:
@@ -95,7 +121,10 @@ def test_the_last_device_stays(run_module: Run, new_server: Callable[..., VaultS
     assert "it leaves requests unaudited" in kept.msg
     assert 'set "remove_last: true"' in kept.msg
     assert "it leaves requests unaudited" in audit(replace=True, description="x", **device(tmp_path, "only")).msg
-    assert "it leaves requests unaudited" in audit(devices=[], purge=True).msg
+    for check in (True, False):
+        for options in ({"path": "only", "state": "absent"}, {"devices": [], "purge": True}):
+            refused = run_module("vault_audit", {**args, **options}, check=check)
+            assert "it leaves requests unaudited" in refused.msg and "only" in stored(server), options
     # with another one declared in the same task nothing goes unaudited
     both = audit(devices=[{**device(tmp_path, "only"), "description": "x", "replace": True}, device(tmp_path, "new")])
     assert both["summary"] == {"create": 1, "update": 1, "delete": 0, "none": 0, "failed": 0, "not_reached": 0}
@@ -135,6 +164,18 @@ def test_a_server_that_takes_none_by_api(
     token = client.auth.token.create(policies=["audit-only"])["auth"]["client_token"]
     refused = run_module("vault_audit", {**vault_args, "token": token, **device(tmp_path, "file")})
     assert "takes audit devices from its configuration only" in refused.msg
+
+
+def test_inside_a_namespace_there_are_none(audit: Run, audited: VaultServer, unique: str, tmp_path: Path) -> None:
+    if audited.product != "openbao":
+        pytest.skip("namespaces need OpenBao or HashiCorp Vault Enterprise")
+    audited.client().adapter.post(f"/v1/sys/namespaces/an-{unique}")
+    for check in (True, False):
+        for namespace in (f"an-{unique}", f"none-{unique}"):
+            said = f'audit devices are kept in the root namespace, and this is "{namespace}"; leave "namespace" (in a'
+            for options in (device(tmp_path, "x"), {"path": "x", "state": "absent"}, {"devices": [], "purge": True}):
+                refused = audit(check=check, namespace=namespace, **options)
+                assert refused.failed and not refused.changed and said in refused.msg, refused.msg
 
 
 def test_bad_input(audit: Run) -> None:

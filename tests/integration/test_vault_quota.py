@@ -40,20 +40,34 @@ def stored(openbao: VaultServer, name: str) -> dict[str, Any] | None:
     return answer and answer["data"]
 
 
+def shown(result: Result) -> list[tuple[str, str, str]]:
+    """What the diff says of each object: its header, and what was and will be."""
+    return [(one["after_header"], one["before"], one["after"]) for one in result["diff"]]
+
+
 def test_life(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None:
     name = f"q-{unique}"
     wanted = {"name": name, "path": mount, "rate": 500.5, "interval": "1m", "block_interval": "2m"}
-    assert quota(check=True, **wanted).changed
+    title = f'rate-limit quota "{name}"'
+    fields = f"block_interval: 2m\ninterval: 1m\npath: {mount}\nrate: 500.5\n"
+    planned = quota(check=True, **wanted)
+    assert planned.changed and shown(planned) == [(f"{title} (create)", "", fields)]
     assert stored(openbao, name) is None
     created = quota(**wanted)
     assert created.changed, created.msg
+    assert shown(created) == shown(planned)
     found = stored(openbao, name) or {}
     assert (found["rate"], found["interval"], found["block_interval"]) == (500.5, 60, 120)
     again = quota(**{**wanted, "interval": "60", "block_interval": "0h2m", "path": f"/{mount}/"})
     assert not again.changed, again["results"]
+    assert again["diff"] == []
 
+    planned = quota(check=True, name=name, rate=600)
+    assert (stored(openbao, name) or {})["rate"] == 500.5
     changed = quota(name=name, rate=600)
-    assert changed["results"][0]["fields"] == ["rate"]
+    for result in (planned, changed):
+        assert result["results"][0]["fields"] == ["rate"]
+        assert shown(result) == [(f"{title} (update)", "rate: 500.5\n", "rate: 600.0\n")]
     found = stored(openbao, name) or {}
     assert (found["rate"], found["interval"], found["path"]) == (600, 60, f"{mount}/"), "the rest stays"
     moved = quota(name=name, rate=600, path=f"auth/{mount}", role="build")
@@ -63,8 +77,19 @@ def test_life(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None
     broken = quota(name=name, rate=600, path="no/such", role="other")
     assert "not a valid auth method" in broken.msg or "invalid mount path" in broken.msg
     assert (stored(openbao, name) or {})["role"] == "build", "what was there is there again"
-    assert quota(name=name, state="absent").changed
-    assert stored(openbao, name) is None
+    before = stored(openbao, name)
+    planned = quota(check=True, name=name, state="absent")
+    assert planned.changed and planned["results"][0]["action"] == "delete"
+    assert stored(openbao, name) == before
+    gone = quota(name=name, state="absent")
+    assert gone.changed and stored(openbao, name) is None
+    for result in (planned, gone):
+        header, was, will = shown(result)[0]
+        assert (header, will) == (f"{title} (delete)", "")
+        assert "rate: 600" in was and "role: build\n" in was and f"path: auth/{mount}" in was
+    for check in (True, False):
+        again = quota(check=check, name=name, state="absent")
+        assert not again.changed and again["diff"] == []
 
 
 def test_bad_input(quota: Run, openbao: VaultServer, unique: str) -> None:
@@ -89,8 +114,12 @@ def test_what_the_product_lacks(
             refused.msg
         )
     run_module("vault_namespace", {**vault_args, "name": f"qn-{unique}"}, must_succeed=True)
-    inside = quota(namespace=f"qn-{unique}", name="x", rate=1)
-    assert "quotas are kept in the root namespace" in inside.msg
+    for check in (True, False):
+        for namespace in (f"qn-{unique}", f"qn-{unique}/none", f"none-{unique}"):
+            inside = quota(check=check, namespace=namespace, name="x", rate=1)
+            said = f'quotas are kept in the root namespace, and this is "{namespace}"; leave "namespace" (in a tree'
+            assert said in inside.msg and inside.failed and not inside.changed, inside.msg
+            assert said in quota(check=check, namespace=namespace, quotas=[], purge=True).msg
     run_module("vault_namespace", {**vault_args, "name": f"qn-{unique}", "state": "absent"}, must_succeed=True)
 
 

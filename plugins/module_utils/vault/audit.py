@@ -13,7 +13,8 @@ from typing import Any
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import UPDATE, Change, Resource
-from .client import BadRequest, Client, VaultError
+from . import rooted
+from .client import BadRequest, Client, VaultError, data_of
 
 #: what each type cannot do without
 NEEDED = {"file": ("file_path",), "socket": ("address",), "syslog": ()}
@@ -25,6 +26,7 @@ DEFAULTS: Mapping[str, Any] = {
     "format": "json",
     "prefix": "",
 }
+AT_ROOT = 'leave "namespace" (in a tree "inside") out'
 IN_CONFIGURATION = 'declare it in "vault_server_audit" of the role vault_server'
 
 
@@ -55,12 +57,13 @@ class Devices:
         self._absent: frozenset[str] = frozenset()
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """Return the devices by path without slashes at its ends."""
+        """Return the devices by path without slashes at its ends. Raises InvalidInput in a namespace without any."""
         with self._lock:
             if self._entries is None:
+                answer = rooted.ask(self.client, "GET", "sys/audit", "audit devices", AT_ROOT)
                 self._entries = {
                     normalise.path(path): entry
-                    for path, entry in (self.client.read("sys/audit") or {}).items()
+                    for path, entry in data_of(answer).items()
                     if isinstance(entry, dict) and "type" in entry
                 }
             return self._entries
@@ -130,6 +133,8 @@ class Device(Resource):
     def check(self) -> None:
         if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
             raise InvalidInput("the path is empty or holds white space or an empty part", remedy="write it like file")
+        if self.client.namespace:
+            self.devices.all()
         if self.desired is None:
             return
         kind = self.desired.get("type")

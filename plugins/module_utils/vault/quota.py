@@ -12,7 +12,10 @@ from typing import Any
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import UPDATE, Change, Resource
-from .client import BadRequest, Client, VaultError, data_of
+from . import rooted
+from .client import Client, VaultError, data_of
+
+AT_ROOT = 'leave "namespace" (in a tree "inside") out, and put it before the mount in "path"'
 
 
 def number(value: Any) -> Any:
@@ -27,14 +30,7 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
     """
     kind = path.split("/")[2]
     try:
-        return data_of(client.request(method, path) or {})
-    except BadRequest as error:
-        if "root namespace" in error.what:
-            raise InvalidInput(
-                'quotas are kept in the root namespace, and this is "%s"' % client.namespace,
-                remedy='leave "namespace" out, and put it before the mount in "path"',
-            ) from error
-        raise
+        return data_of(rooted.ask(client, method, path, "quotas", AT_ROOT))
     except VaultError as error:
         if error.status != 404:
             raise
@@ -74,6 +70,9 @@ class Quota(Resource):
     def check(self) -> None:
         if not re.fullmatch(r"[^\s/]+", self.name):
             raise InvalidInput("the name is empty or holds white space or a slash", remedy="use letters, digits, - _ .")
+        if self.client.namespace:
+            # only the server knows whether it has quotas there; what it has is read later
+            ask(self.client, "GET", self._path)
         if self.desired is None:
             return
         others = {"rate", "interval", "block_interval", "max_leases"} - set(self.names)
