@@ -42,6 +42,8 @@ ADDRESSES: dict[str, tuple[str, str, list[str]]] = {
     "libpq-quoted": (POSTGRESQL, r"host=127.0.0.1 password='a b\'%' user=me", ["host=127.0.0.1", "user=me"]),
     "query": (POSTGRESQL, "postgresql://127.0.0.1:1/shop?password=%&sslmode=disable", [":1/shop?", "&sslmode=disable"]),
     "broken": (POSTGRESQL, "postgresql://me:a/%@127.0.0.1:1/shop", ["postgresql://me:", "@127.0.0.1:1/shop"]),
+    # the driver takes the password for a port, and says so
+    "broken-port": (POSTGRESQL, "postgresql://me:%/a@127.0.0.1:1/shop", ["postgresql://me:", "@127.0.0.1:1/shop"]),
     "ado": (POSTGRESQL, "server=127.0.0.1;user id=sa;password=a b %;database=shop", ["server=", "database=shop"]),
     "odbc": (POSTGRESQL, "odbc:server=127.0.0.1;password={a;b}}%};user id=sa", ["odbc:server=", "user id=sa"]),
 }

@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, check_new
 from .auth_method import check_kept, default, misplaced
 from .client import BadRequest, Client, PermissionDenied
 from .kind import Given
@@ -73,6 +73,8 @@ def scrubbed(error: SecretopsError, current: Mapping[str, Any] | None) -> Secret
     for name, value in (current or {}).items():
         if isinstance(value, str):
             held |= {value} if name in SECRETS or redact.SECRET_NAME.search(name) else set(url_passwords(value))
+    # of an address that is no URL, what it takes for a port or a host
+    held |= {part for text in held for part in re.split(r"[/?#@:]", text)}
     error.what = redact.scrub(error.what, held)
     error.args = (error.sentence(),)
     return error
@@ -218,11 +220,11 @@ class Connection(Inside):
         normalise.seconds(self.desired.get("max_connection_lifetime"))
         if self.desired.get("plugin_name"):
             self.catalog.require(self.desired["plugin_name"])
+        check_new(self._check_new, lambda: self.find() and self.client.read(self._path) is not None)
 
     def read(self) -> Mapping[str, Any] | None:
         answer = self.client.read(self._path) if self.find() else None
         if answer is None:
-            self._check_new()
             return None
         details = dict(answer.get("connection_details") or {})
         rotated = details.pop(RECORD, None)
