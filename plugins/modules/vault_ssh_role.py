@@ -189,6 +189,9 @@ EXAMPLES = r"""
     mount: ssh-client
     roles:
       - name: operators
+        key_type: ca
+        allow_user_certificates: true
+        allowed_users: [admin]
         ttl: 1h
       - name: hosts
         key_type: ca
