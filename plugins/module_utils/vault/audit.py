@@ -191,7 +191,9 @@ class Device(Resource):
     def write(self, change: Change) -> None:
         desired = dict(self.desired or {})
         if change.action != UPDATE:
-            self._enable(desired)
+            # while one is set up, HashiCorp Vault answers 500 to whatever would be written to it
+            with self.devices.one_at_a_time:
+                self._enable(desired)
             return
         before = dict(change.current or {})
         with self.devices.one_at_a_time:
