@@ -88,6 +88,45 @@ class Resource:
         return fields
 
 
+def check_completed(
+    check: Callable[[Mapping[str, Any]], None],
+    desired: Mapping[str, Any],
+    read: Callable[[], Mapping[str, Any] | None],
+) -> None:
+    """Check what is declared, completed by what stands only where it will not do by itself. Raises InvalidInput.
+
+    What cannot be read is left to the resource's own `read`.
+    """
+    try:
+        check(desired)
+    except InvalidInput:
+        try:
+            current = read()
+        except InvalidInput:
+            raise
+        except SecretopsError:
+            return
+        check({**(current or {}), **desired})
+
+
+def check_new(check: Callable[[], None], exists: Callable[[], bool]) -> None:
+    """Check what only an object needs that does not exist yet; what stands is asked for only where something is amiss.
+
+    Raises InvalidInput. What cannot be read is left to the resource's own `read`.
+    """
+    try:
+        check()
+    except InvalidInput:
+        try:
+            found = exists()
+        except InvalidInput:
+            raise
+        except SecretopsError:
+            return
+        if not found:
+            raise
+
+
 class Change:
     """What a plan wants for one resource: ``action``, the differing ``fields``, and what was read (``current``)."""
 
