@@ -138,6 +138,30 @@ def test_purge_keeps_what_is_declared_or_protected(tree: Run, server: VaultServe
     assert set(devices(server)) == {"main"} and set(quotas(server)) == {"all", "emergency"}
 
 
+def test_a_quota_of_a_mount_inside_a_namespace_of_the_same_tree(tree: Run, server: VaultServer) -> None:
+    if server.product != "openbao":
+        pytest.skip("namespaces need OpenBao or HashiCorp Vault Enterprise")
+    inside = {"team": {"secrets_engines": [{"path": "secret", "type": "kv"}]}}
+    wanted = {
+        "namespaces": [{"name": "team"}],
+        "quotas": [{"name": "team", "path": "team", "rate": 90}, {"name": "secret", "path": "team/secret", "rate": 10}],
+        "inside": inside,
+    }
+    made: Changes = [
+        ("namespaces", "team", "create"),
+        ("secrets_engines", "secret", "create"),
+        ("quotas", "team", "create"),
+        ("quotas", "secret", "create"),
+    ]
+    rehearsed(tree, server, wanted, made)
+    assert quotas(server)["secret"]["path"] == "team/secret/" and quotas(server)["team"]["path"] == "team/"
+    inside["team"]["secrets_engines"][0]["state"] = "absent"
+    wanted["quotas"] = [{"name": "secret", "state": "absent"}]
+    gone = tree(wanted)
+    assert changes(gone) == [("secrets_engines", "secret", "delete"), ("quotas", "secret", "delete")]
+    assert set(quotas(server)) == {"team"}
+
+
 def test_inside_a_namespace_they_are_refused_before_it_is_made(tree: Run, server: VaultServer, tmp_path: Path) -> None:
     if server.product != "openbao":
         pytest.skip("namespaces need OpenBao or HashiCorp Vault Enterprise")

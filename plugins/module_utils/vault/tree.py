@@ -72,6 +72,8 @@ KINDS: Mapping[str, Kind] = {
     # last, as it asks more of logins
     "login_mfa_enforcements": LoginMfaEnforcements(),
 }
+#: what names mounts inside namespaces: after all that is declared there
+LAST = frozenset(("quotas",))
 #: options that are or become part of an object's name
 NAMES = ("name", "path", "mount", "role", "dest", "cert_dest")
 #: what a tree holds beside the kinds
@@ -132,6 +134,7 @@ class Tree:
         for name in sorted(self.only - set(KINDS)):
             self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
         self._grow(configuration, "configuration", "")
+        self.stages.sort(key=lambda stage: stage.title in LAST)
 
     def validate(self) -> None:
         """Refuse what no module would take. Raises InvalidInput."""
