@@ -164,12 +164,42 @@ def test_in_the_browser(module: Run, openbao: VaultServer, path: str, provider: 
     assert module("vault_auth_role", **role)["results"][0]["fields"] == ["bound_claims"]
     assert browse(openbao, path)["client_token"]
 
-    changed = module("vault_auth", **{**method, "config": {**method["config"], "default_role": "other"}})
-    assert "config.default_role" in changed["results"][0]["fields"]
+    other = {**method, "config": {**method["config"], "default_role": "other"}}
+    changed = rehearsed(module, openbao, path, "vault_auth", other)
+    assert changed["results"][0]["fields"][0] == "config.default_role"
+    assert (
+        "default_role: staff" in changed["diff"][0]["before"] and "default_role: other" in changed["diff"][0]["after"]
+    )
+    changed.hides(provider["secret"])
     assert browse(openbao, path)["client_token"], "the secret goes along with what is changed"
-    for name, options in (("vault_auth_role", {"mount": path, "name": "staff"}), ("vault_auth", {"path": path})):
-        assert module(name, check=True, **options, state="absent").changed
-        assert module(name, **options, state="absent").changed
+    changed = rehearsed(module, openbao, path, "vault_auth_role", {**role, "token_ttl": "20m"})
+    assert "token_ttl: 900" in changed["diff"][0]["before"] and "token_ttl: 20m" in changed["diff"][0]["after"]
+    assert browse(openbao, path)["lease_duration"] == 1200
+    for name, options, words in (
+        ("vault_auth_role", {"mount": path, "name": "staff"}, "token_ttl: 1200"),
+        ("vault_auth", {"path": path}, "type: oidc"),
+    ):
+        gone = rehearsed(module, openbao, path, name, {**options, "state": "absent"})
+        assert words in gone["diff"][0]["before"] and not gone["diff"][0]["after"]
+        gone.hides(provider["secret"])
+
+
+def rehearsed(module: Run, openbao: VaultServer, path: str, name: str, options: dict[str, Any]) -> Result:
+    """Run a module in check mode, which changes nothing, and for real, which shows the same."""
+
+    def state() -> list[Any]:
+        client = openbao.client()
+        answers = [client.read(place) for place in (f"auth/{path}/config", f"auth/{path}/role/staff")]
+        mounted = client.read("sys/auth")["data"].get(f"{path}/")
+        return [mounted, *((answer or {}).get("data") for answer in answers)]
+
+    before = state()
+    planned = module(name, check=True, **options)
+    assert planned.changed and not planned.failed and state() == before, planned.msg
+    done = module(name, **options)
+    assert done.changed and not done.failed and state() != before, done.msg
+    assert done["diff"] == planned["diff"] and done["results"] == planned["results"]
+    return done
 
 
 def browse(openbao: VaultServer, path: str) -> dict[str, Any]:

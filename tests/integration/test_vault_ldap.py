@@ -85,6 +85,41 @@ def login(run_module: Run, server: VaultServer, mount: str, user: str, password:
     return run_module("vault_login", {**options, "username": user, "password": password, "dest": str(file)})
 
 
+def rehearsed(
+    run_module: Run, server: VaultServer, mount: str, module: str, options: dict[str, Any], shown: tuple[str, str]
+) -> Result:
+    """Run a module in check mode and for real: the first changes nothing and shows the same as the second.
+
+    ``shown`` is what the difference has before and after.
+    """
+
+    def state() -> list[Any]:
+        client = server.client()
+        found = [client.read("sys/auth")["data"].get(f"{mount}/"), client.read(f"auth/{mount}/config")]
+        for folder in ("groups", "users"):
+            names = (client.list(f"auth/{mount}/{folder}") or {"data": {"keys": []}})["data"]["keys"]
+            found += [(name, client.read(f"auth/{mount}/{folder}/{name}")["data"]) for name in names]
+        for answer in found:
+            if isinstance(answer, dict):
+                answer.pop("request_id", None)
+        return found
+
+    before = state()
+    planned = run_module(module, options, check=True, diff=True, must_succeed=True)
+    assert planned.changed and state() == before, "the rehearsal did it"
+    done = run_module(module, options, diff=True, must_succeed=True)
+    assert done.changed and state() != before
+    assert done["diff"] == planned["diff"] and done["summary"] == planned["summary"]
+    for side, words in zip(("before", "after"), shown):
+        text, other = (
+            "".join(one[which] for one in planned["diff"]) for which in (side, *({"before", "after"} - {side}))
+        )
+        assert words in text and words not in other if words else not text, planned["diff"]
+    for result in (planned, done):
+        result.hides(ADMIN)
+    return done
+
+
 def test_people_log_in(
     run_module: Run, args: dict[str, Any], server: VaultServer, declared: dict[str, Any], unique: str, tmp_path: Path
 ) -> None:
@@ -102,8 +137,9 @@ def test_people_log_in(
 
     groups = [{"name": "operators", "token_policies": ["ops"]}, {"name": "readers", "token_policies": ["Read", "list"]}]
     users = [{"name": "bob", "subject": "user", "token_policies": ["night"], "options": {"groups": ["Extra", "more"]}}]
-    made = run_module("vault_auth_role", {**role, "roles": [*groups, *users]})
-    assert made["summary"]["create"] == 3, made.msg
+    both = {**role, "roles": [*groups, *users]}
+    made = rehearsed(run_module, server, unique, "vault_auth_role", both, ("", '"night"'))
+    assert made["summary"]["create"] == 3
     groups[1]["token_policies"] = ["list", "read"]
     users[0]["options"] = {"groups": "more,extra"}
     again = run_module("vault_auth_role", {**role, "roles": [*groups, *users]})
@@ -124,22 +160,29 @@ def test_people_log_in(
     refused.hides(BOB)
 
     # one field of a user changes, and the server does not forget the other
-    changed = run_module("vault_auth_role", {**role, "name": "bob", "subject": "user", "token_policies": ["day"]})
+    day = {**role, "name": "bob", "subject": "user", "token_policies": ["day"]}
+    changed = rehearsed(run_module, server, unique, "vault_auth_role", day, ('"night"', '"day"'))
     assert changed["results"][0]["fields"] == ["policies"]
     kept = client.read(f"auth/{unique}/users/bob")["data"]
     assert kept == {"policies": ["day"], "groups": "extra,more"}
-    gone = run_module("vault_auth_role", {**role, "roles": groups[:1], "purge": True})
+    group = {**role, "name": "operators", "token_policies": ["on-call"]}
+    rehearsed(run_module, server, unique, "vault_auth_role", group, ('"ops"', '"on-call"'))
+    assert client.read(f"auth/{unique}/groups/operators")["data"]["policies"] == ["on-call"]
+    only = {**role, "roles": [{"name": "operators"}], "purge": True}
+    gone = rehearsed(run_module, server, unique, "vault_auth_role", only, ('"list"', ""))
     assert gone["summary"]["delete"] == 1
     assert client.list(f"auth/{unique}/groups")["data"]["keys"] == ["operators"]
-    assert run_module("vault_auth_role", {**role, "name": "bob", "subject": "user", "state": "absent"}).changed
+    absent = {**role, "name": "bob", "subject": "user", "state": "absent"}
+    rehearsed(run_module, server, unique, "vault_auth_role", absent, ('"day"', ""))
     assert client.list(f"auth/{unique}/users") is None
 
     # one setting changes, and the credential that is not sent again still serves
     method["config"] = {**method["config"], "token_ttl": "20m"}
-    changed = run_module("vault_auth", method, diff=True)
+    changed = rehearsed(run_module, server, unique, "vault_auth", method, ("token_ttl: 1800", "token_ttl: 20m"))
     assert changed["results"][0]["fields"] == ["config.token_ttl"]
     assert not login(run_module, server, unique, "alice", ALICE, tmp_path / "again.token").failed
-    assert run_module("vault_auth", {**args, "type": "ldap", "path": unique, "state": "absent"}).changed
+    gone = {**args, "type": "ldap", "path": unique, "state": "absent"}
+    rehearsed(run_module, server, unique, "vault_auth", gone, ("type: ldap", ""))
     assert f"{unique}/" not in client.read("sys/auth")["data"]
 
 
