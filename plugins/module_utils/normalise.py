@@ -23,32 +23,39 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
 
-def seconds(value: Any) -> int | float | None:
+def seconds(value: Any, signed: bool = False) -> int | float | None:
     """Return a duration in seconds: ``3600``, ``"3600"``, ``"1h"``, ``"1h0m0s"``, ``"7d"``; empty is 0, None is None.
 
+    ``signed``: for the few fields in which a negative one such as ``-1`` or ``"-1s"`` has a meaning.
     Raises InvalidInput for anything else. Source: duration strings of the Vault API, and Go's time.ParseDuration.
     """
     if value is None:
         return None
-    if isinstance(value, bool):
-        raise InvalidInput("%r is not a duration" % value, remedy='write seconds, or a string like "1h30m"')
-    if isinstance(value, (int, float)):
-        return value
-    text = str(value).strip()
-    if not text:
-        return 0
-    if re.fullmatch(r"-?\d+", text):
-        return int(text)
-    if not _WHOLE.fullmatch(text):
-        raise InvalidInput('"%s" is not a duration' % text, remedy='write seconds, or a string like "1h30m"')
-    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-    return int(total) if total == int(total) else total
+    total: int | float
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        total = value
+    else:
+        text = scalar(value).strip()
+        if not text:
+            return 0
+        bare = text[1:] if text.startswith("-") else text
+        if re.fullmatch(r"\d+", bare):
+            total = int(bare)
+        elif _WHOLE.fullmatch(bare):
+            total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(bare))
+            total = int(total) if total == int(total) else total
+        else:
+            raise InvalidInput('"%s" is not a duration' % text, remedy='write seconds, or a string like "1h30m"')
+        total = total if bare == text else -total
+    if total < 0 and not signed:
+        raise InvalidInput('"%s" is negative' % value, remedy='write seconds, or a string like "1h30m"')
+    return total
 
 
 def duration(value: Any) -> Any:
     """Return a duration in seconds for a comparison: none at all is 0, what is no duration stays what it is."""
     try:
-        return seconds(value) or 0
+        return seconds(value, signed=True) or 0
     except InvalidInput:
         return scalar(value)
 
@@ -154,7 +161,7 @@ def guess(value: Any, other: Any) -> tuple[Any, Any]:
         return plain(as_json(value)), plain(as_json(other))
     if isinstance(value, (int, float)) != isinstance(other, (int, float)):
         try:
-            return seconds(value), seconds(other)
+            return seconds(value, signed=True), seconds(other, signed=True)
         except InvalidInput:
             return scalar(value), scalar(other)
     if isinstance(value, str) and isinstance(other, str):
@@ -164,14 +171,29 @@ def guess(value: Any, other: Any) -> tuple[Any, Any]:
     return value, other
 
 
+def _alike(value: Any, other: Any) -> bool:
+    """Tell whether lists or mappings that are equal hold booleans in the same places: for Python 1 equals True."""
+    if isinstance(value, (list, tuple)):
+        pairs = zip(value, other)
+    elif isinstance(value, Mapping):
+        pairs = zip(value.values(), (other[key] for key in value))
+    else:
+        return True
+    for one, another in pairs:
+        if type(one) is str:
+            continue
+        if isinstance(one, bool) != isinstance(another, bool) or not _alike(one, another):
+            return False
+    return True
+
+
 def same(value: Any, other: Any, normaliser: Normaliser | None = None) -> bool:
     """Tell whether two values mean the same, by the field's own normaliser or by `guess`."""
-    if type(value) is type(other) and value == other:
+    kind = type(value)
+    if kind is type(other) and value == other and (kind is str or _alike(value, other)):
         return True
-    if normaliser is not None:
-        return normaliser(value) == normaliser(other)
-    left, right = guess(value, other)
-    return left == right
+    left, right = guess(value, other) if normaliser is None else (normaliser(value), normaliser(other))
+    return bool(left == right) and _alike(left, right)
 
 
 def differing(

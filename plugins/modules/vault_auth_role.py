@@ -86,7 +86,9 @@ options:
     description: For kubernetes, label selector of these namespaces, as JSON or YAML text.
     type: str
   audience: &audience
-    description: For kubernetes, audience that a service account's token must have.
+    description:
+      - For kubernetes, audience that a service account's token must have.
+      - A role without one is warned of, once for all roles of a task.
     type: str
   alias_name_source: &alias_name_source
     description: For kubernetes, what names the identity of who logs in.

@@ -99,7 +99,7 @@ options:
         description: Refuse writes that do not name the version they are based on.
         type: bool
       delete_version_after:
-        description: How long a version lives, a duration; V(0) for ever.
+        description: How long a version lives, a duration; V(0) for ever, V(-1s) for ever whatever a secret's own metadata say.
         type: str
   engines:
     description: Many engines. Excludes O(path).

@@ -152,8 +152,6 @@ def test_many_over_several_mounts_and_one_bad(
 ) -> None:
     approle, kubernetes = mounted("approle"), mounted("kubernetes")
     roles: list[dict[str, Any]] = [{"name": f"r{number}", "token_ttl": "1h"} for number in range(20)]
-    roles.append({"name": "bad", "options": {"secret_id_tll": "1h"}})
-    roles.append({"mount": kubernetes, "name": "wrong", "type": "approle"})
     roles.append(
         {
             "mount": kubernetes,
@@ -162,11 +160,24 @@ def test_many_over_several_mounts_and_one_bad(
             "bound_service_account_namespaces": ["b"],
         }
     )
+    for wrong, said in (
+        ({"options": {"secret_id_tll": "1h"}}, 'unknown option "secret_id_tll"; did you mean "secret_id_ttl"?'),
+        ({"options": {"secret_id_ttl": "soon"}}, '"soon" is not a duration'),
+        ({"options": {"secret_id_ttl": "-1s"}}, '"-1s" is negative'),
+        ({"token_period": "-5"}, '"-5" is negative'),
+        ({"mount": kubernetes, "type": "approle"}, f'"{kubernetes}" is of type kubernetes, not approle'),
+        ({"audience": "vault"}, '"audience" is for type kubernetes, not approle'),
+    ):
+        refused = role(mount=approle, roles=[*roles, {"name": "bad", **wrong}])
+        assert refused.failed and not refused.changed and said in refused.msg, refused.msg
+        assert openbao.client().list(f"auth/{approle}/role") is None, "known before anything changes"
+
+    # only the server knows that the two do not go together
+    roles.append({"name": "bad", "token_type": "batch", "token_num_uses": 1})
     result = role(mount=approle, roles=roles)
     assert result.failed
-    assert result["summary"] == {"create": 21, "update": 0, "delete": 0, "none": 0, "failed": 2, "not_reached": 0}
-    assert 'unknown option "secret_id_tll"; did you mean "secret_id_ttl"?' in result.msg
-    assert f'the auth method "{kubernetes}" is of type kubernetes, not approle' in result.msg
+    assert result["summary"] == {"create": 21, "update": 0, "delete": 0, "none": 0, "failed": 1, "not_reached": 0}
+    assert f'auth role "{approle}/bad"' in result.msg
     assert len(openbao.client().list(f"auth/{approle}/role")["data"]["keys"]) == 20
 
 
@@ -187,6 +198,34 @@ def test_purge_within_a_mount(role: Callable[..., Result], mounted: Callable[[st
     assert openbao.client().list(f"auth/{other}/users")["data"]["keys"] == ["alice"]
     assert role(mount=approle, roles=[], purge=True)["summary"]["delete"] == 2
     assert not role(mount=approle, roles=[], purge=True).changed
+
+
+def test_a_kubernetes_role_for_any_audience_is_a_warning(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    kubernetes = mounted("kubernetes")
+    bound = {"bound_service_account_names": ["a"], "bound_service_account_namespaces": ["b"]}
+    plain = [{"name": f"any-{number}", **bound} for number in range(3)]
+    result = role(mount=kubernetes, roles=[*plain, {"name": "one", "audience": "vault", **bound}])
+    assert not result.failed, result.msg
+    said = [text for text in result["warnings"] if '"audience"' in str(text)]
+    assert len(said) == 1 and f"{kubernetes}/any-" in str(said), "once for all of them"
+    # what the server has counts as well
+    openbao.client().write(f"auth/{kubernetes}/role/any-0", audience="vault")
+    known = role(mount=kubernetes, name="any-0", token_ttl="1h")
+    assert not known.failed and known.changed and not known.data.get("warnings"), known.data.get("warnings")
+
+
+def test_leeways_may_be_negative(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    jwt = mounted("jwt")
+    options = {"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["x"], "clock_skew_leeway": "-1s"}
+    made = role(mount=jwt, name="strict", options=options)
+    assert made.changed and not made.failed, made.msg
+    assert openbao.client().read(f"auth/{jwt}/role/strict")["data"]["clock_skew_leeway"] == -1
+    assert not role(mount=jwt, name="strict", options={**options, "clock_skew_leeway": -1}).changed
+    assert '"-1s" is negative' in role(mount=jwt, name="strict", options={**options, "max_age": "-1s"}).msg
 
 
 def test_a_missing_policy_is_a_warning(role: Callable[..., Result], mounted: Callable[[str], str]) -> None:

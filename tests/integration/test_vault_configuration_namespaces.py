@@ -253,6 +253,29 @@ def test_purge_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: Vault
         ("secrets", {"metadata": {"delete_version_after": "soon"}}, '"soon" is not a duration'),
         ("login_mfa_methods", {"period": "soon"}, '"soon" is not a duration'),
         ("approle_secret_ids", {"ttl": "soon"}, '"soon" is not a duration'),
+        ("secrets_engines", {"type": "no-such-engine", "path": "x"}, 'no secrets engine of type "no-such-engine"'),
+        ("secrets_engines", {"tune": {"max_lease_ttl": "-1"}}, "max_lease_ttl is negative"),
+        ("auth_methods", {"type": "no-such-method", "path": "x"}, 'no auth method of type "no-such-method"'),
+        ("auth_methods", {"max_lease_ttl": "-1h"}, '"-1h" is negative'),
+        # the type is that of the method in the same tree
+        ("auth_roles", {"options": {"secret_id_ttl": "soon"}}, '"soon" is not a duration'),
+        ("auth_roles", {"options": {"secret_id_tll": "1h"}}, 'did you mean "secret_id_ttl"?'),
+        ("auth_roles", {"token_ttl": "-5"}, '"-5" is negative'),
+        ("transit_keys", {"type": "hmac"}, 'a key of type hmac needs a "key_size"'),
+        ("transit_keys", {"convergent_encryption": True}, '"convergent_encryption" is for derived keys'),
+        (
+            "transit_keys",
+            {"min_decryption_version": 3, "min_encryption_version": 2},
+            "min_encryption_version is below min_decryption_version",
+        ),
+        ("ssh_roles", {"key_type": "otp", "allow_user_certificates": None, "ttl": None}, '"default_user" is missing'),
+        ("ssh_roles", {"allow_user_certificates": None}, "it allows neither certificates of users nor of hosts"),
+        ("database_connections", {"plugin_name": None}, '"plugin_name" is missing'),
+        ("database_connections", {"rotate_root": "once", "root_password": None}, '"rotate_root: once" without'),
+        ("pki_cas", {"tidy": {"enabled": True}}, '"tidy" is enabled, and nothing is to be cleared up'),
+        ("login_mfa_methods", {"issuer": None}, 'a new method needs "issuer"'),
+        ("login_mfa_enforcements", {"mfa_methods": []}, "no method is given"),
+        ("login_mfa_enforcements", {"auth_method_types": None}, "it says of no login"),
     ],
 )
 def test_what_cannot_be_right_stops_the_whole_tree(
@@ -265,6 +288,27 @@ def test_what_cannot_be_right_stops_the_whole_tree(
     assert refused.failed and not refused.changed and said in refused.msg, refused.msg
     refused.hides(PASSWORD)
     assert top + "/" not in ((openbao.client().list("sys/namespaces") or {}).get("data") or {}).get("keys", [])
+
+
+def test_a_part_of_what_stands_is_enough(tree: Run, top: str, tmp_path: Path, openbao: VaultServer) -> None:
+    """What a new object would need is not asked for again."""
+    wanted = everything(tmp_path)
+    wanted["transit_keys"].append({"name": "mac", "type": "hmac", "key_size": 32})
+    made = tree(within(top, wanted))
+    assert not made.failed, made.msg
+    parts: dict[str, Any] = {
+        "transit_keys": [{"name": "mac", "type": "hmac", "deletion_allowed": True}],
+        "ssh_roles": [{"name": "people", "ttl": "20m"}],
+        "database_connections": [{"name": "orders", "allowed_roles": ["ro"], "verify_connection": False}],
+        "pki_cas": [{"mount": "pki", "common_name": "Inside"}],
+        "login_mfa_methods": [{"name": "phone", "type": "totp", "issuer": "own"}],
+        "login_mfa_enforcements": [{"name": "all", "auth_method_types": ["approle", "userpass"]}],
+    }
+    changed = tree(within(top, parts))
+    assert not changed.failed, changed.msg
+    assert {part for _where, part, _name, _action in changes(changed)} == set(parts) - {"pki_cas", "login_mfa_methods"}
+    assert {action for *_where, action in changes(changed)} == {"update"}
+    assert not tree(within(top, parts)).changed
 
 
 def test_a_role_that_names_a_missing_policy_is_a_warning(tree: Run, top: str, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_bad_methods(method: Run, openbao: VaultServer, unique: str) -> None:
     )
     assert one_bad.failed
     assert f'"{name}-2"' in one_bad.msg
-    assert methods(openbao)[name]["issuer"] == "y", "the rest is done"
+    assert methods(openbao)[name]["issuer"] == "x", "nothing is done when one cannot be right"
     method(name=name, state="absent")
 
 

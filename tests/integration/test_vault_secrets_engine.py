@@ -127,16 +127,6 @@ def test_what_is_in_the_way_is_told_before_anything_changes(engine: Run, openbao
     assert mounts(openbao) == before
 
 
-def test_purge_deletes_no_data_that_is_not_named_twice(run_module: Run, new_server: Callable[..., VaultServer]) -> None:
-    server = new_server()
-    connection = {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token}
-
-    def engines(*declared: dict[str, Any], **options: Any) -> Result:
-        return run_module("vault_secrets_engine", {**connection, "engines": list(declared), **options})
-
-    made = engines(*({"path": path, "type": "transit"} for path in ("a", "b", "c")))
-    assert made["summary"]["create"] == 3
-    refused = engines({"path": "a", "type": "transit"}, {"path": "new", "type": "kv"}, purge=True, purge_data=["b"])
 def test_one_that_cannot_be_stops_the_whole_list(engine: Run, openbao: VaultServer, unique: str) -> None:
     other = f"{unique}-other"
     assert engine(path=other, type="transit").changed
@@ -240,6 +230,20 @@ def test_what_the_product_would_not_keep_is_refused_or_kept(
     client.sys.disable_secrets_engine(unique)
 
 
+def test_versions_that_live_for_ever_whatever_they_say(engine: Run, openbao: VaultServer, unique: str) -> None:
+    def lives(value: Any) -> Result:
+        return engine(path=unique, type="kv-v2", config={"delete_version_after": value})
+
+    assert lives("-1s").changed
+    config = openbao.client().read(f"{unique}/config")["data"]
+    assert config["delete_version_after"] == "-1s"
+    for same in ("-1s", -1, "-5"):
+        again = lives(same)
+        assert not again.failed and not again.changed, again.msg
+    assert lives("1h").changed
+    openbao.client().sys.disable_secrets_engine(unique)
+
+
 def test_an_option_that_only_the_write_shows_to_be_dropped(
     openbao: VaultServer, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +287,16 @@ def test_the_version_of_a_plugin(engine: Run, openbao: VaultServer, unique: str)
     openbao.client().sys.disable_secrets_engine(unique)
 
 
+def test_purge_deletes_no_data_that_is_not_named_twice(run_module: Run, new_server: Callable[..., VaultServer]) -> None:
+    server = new_server()
+    connection = {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token}
+
+    def engines(*declared: dict[str, Any], **options: Any) -> Result:
+        return run_module("vault_secrets_engine", {**connection, "engines": list(declared), **options})
+
+    made = engines(*({"path": path, "type": "transit"} for path in ("a", "b", "c")))
+    assert made["summary"]["create"] == 3
+    refused = engines({"path": "a", "type": "transit"}, {"path": "new", "type": "kv"}, purge=True, purge_data=["b"])
     assert refused.failed and 'the data of "c"' in refused.msg
     assert {"a/", "b/", "c/"} <= set(mounts(server)) and "new/" not in mounts(server)
 

@@ -52,6 +52,8 @@ KUBERNETES: Table = {
     "audience": normalise.scalar,
     "alias_name_source": default("serviceaccount_uid"),
 }
+#: -1 stands for none at all, 0 for the server's own
+LEEWAYS = ("clock_skew_leeway", "expiration_leeway", "not_before_leeway")
 _JWT: Table = {
     "role_type": default("oidc"),
     "bound_audiences": normalise.string_set,
@@ -62,9 +64,7 @@ _JWT: Table = {
     "user_claim_json_pointer": normalise.boolean,
     "groups_claim": normalise.scalar,
     "claim_mappings": normalise.string_map,
-    "clock_skew_leeway": normalise.duration,
-    "expiration_leeway": normalise.duration,
-    "not_before_leeway": normalise.duration,
+    **dict.fromkeys(LEEWAYS, normalise.duration),
     "max_age": normalise.duration,
     "oidc_scopes": normalise.string_set,
     "allowed_redirect_uris": normalise.string_set,
@@ -179,6 +179,13 @@ SUBJECTS: dict[str, dict[str, tuple[str, Table | None]]] = {
 TYPED = (*TOKEN, *KUBERNETES)
 
 
+#: HashiCorp Vault 1.21 warns as well, and a later one is to refuse it
+NO_AUDIENCE = (
+    'it has no "audience", so that a token which a service account got for anybody else will do as well, and versions '
+    "to come refuse that; give the audience of the tokens that log in (said once for all roles of the task)"
+)
+
+
 class Policies:
     """The names of the policies, read once; None when the token may not list them."""
 
@@ -220,6 +227,7 @@ class AuthRole(Resource):
         self.type = str(item.get("type") or "")
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
         self.absent = False
+        self._settled = False
         self._desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             self._desired = {name: item.get(name) for name in TYPED}
@@ -293,9 +301,16 @@ class AuthRole(Resource):
                 raise InvalidInput(
                     'token_bound_cidrs: "%s" is no address block' % cidr, remedy="write 10.0.0.0/8"
                 ) from None
+        try:
+            self._settle()
+        except VaultError:
+            # what the server does not let the token see is for `read` to say
+            return
 
     def _settle(self) -> None:
-        """Fit the declaration to the type, once that is known. Raises InvalidInput."""
+        """Fit the declaration to the type, once that is known. Raises InvalidInput, PermissionDenied."""
+        if self._settled:
+            return
         self.know_type()
         if self.type and self.type not in TYPES:
             raise InvalidInput(
@@ -350,10 +365,17 @@ class AuthRole(Resource):
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
         for name, function in kind.fields.items():
             if function is normalise.duration and name in self.desired:
-                normalise.seconds(self.desired[name])
-        missing = self.policies.missing(item for name in kind.policies for item in lower_set(self.desired.get(name)))
+                normalise.seconds(self.desired[name], signed=name in LEEWAYS)
+        self._settled = True
+
+    def _warn(self, current: Mapping[str, Any]) -> None:
+        desired = self.desired or {}
+        named = TYPES[self.type].policies
+        missing = self.policies.missing(item for name in named for item in lower_set(desired.get(name)))
         if missing:
             self.warnings.append("no policy has the name %s" % ", ".join('"%s"' % name for name in missing))
+        if self.type == "kubernetes" and not {**current, **desired}.get("audience") and self.client.once(NO_AUDIENCE):
+            self.warnings.append(NO_AUDIENCE)
 
     # -- what the engine asks -----------------------------------------------------------------------------------------
 
@@ -372,9 +394,11 @@ class AuthRole(Resource):
 
     def read(self) -> Mapping[str, Any] | None:
         self._settle()
-        if not self.type or self.absent:
+        if not self.type:
             return None
-        current = self.client.read(self.path)
+        current = None if self.absent else self.client.read(self.path)
+        if self.desired is not None:
+            self._warn(current or {})
         if current is None or self.desired is None:
             return current
         for name, none in TYPES[self.type].fixed.items():

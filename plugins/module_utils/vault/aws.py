@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, check_completed
 from .auth_method import default
 from .client import Client, VaultError
 from .kind import Given
@@ -139,6 +139,15 @@ class Config(Inside):
         usual, longest = (normalise.seconds(desired.get(name)) for name in LEASE)
         if usual and longest and usual > longest:
             raise InvalidInput("lease is longer than lease_max", remedy="correct one of the two")
+        check_completed(self._check_lease, desired, self._lease)
+
+    def _lease(self) -> dict[str, Any]:
+        return (self.client.read("%s/config/lease" % self.mount) if self.engine.stands(self.mount) else None) or {}
+
+    @staticmethod
+    def _check_lease(after: Mapping[str, Any]) -> None:
+        if len(set(LEASE) & set(after)) == 1:
+            raise InvalidInput('"lease" and "lease_max" go together', remedy="give both")
 
     def read(self) -> Mapping[str, Any] | None:
         if not self.engine.stands(self.mount):
@@ -146,9 +155,8 @@ class Config(Inside):
         root = self.client.read("%s/config/root" % self.mount)
         self.known = root is not None
         desired = set(self.desired or {})
-        lease = (self.client.read("%s/config/lease" % self.mount) or {}) if desired & set(LEASE) else {}
-        if desired & set(LEASE) and not set(LEASE) <= desired | set(lease):
-            raise InvalidInput('"lease" and "lease_max" go together', remedy="give both")
+        lease = self._lease() if desired & set(LEASE) else {}
+        self._check_lease({**lease, **(self.desired or {})})
         return {**(root or {}), **lease} or None
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
@@ -226,6 +234,19 @@ class Role(Inside):
         for name in TYPES[wanted][1]:
             if self.desired.get(name):
                 raise InvalidInput('a role of type %s has no "%s"' % (wanted, name), remedy="remove it")
+        check_completed(self._check_rights, self.desired, self._current)
+
+    def _check_rights(self, after: Mapping[str, Any]) -> None:
+        wanted = after["credential_type"]
+        needed = TYPES[wanted][0]
+        if needed and not any(after.get(name) for name in needed):
+            raise InvalidInput(
+                "a role of type %s without %s gives nobody any right" % (wanted, " or ".join(needed)),
+                remedy="give one" if len(needed) > 1 else "give it",
+            )
+
+    def _current(self) -> dict[str, Any] | None:
+        return self.client.read(self.path) if self.engine.stands(self.mount) and not self.absent else None
 
     @classmethod
     def prepare(cls, resources: Sequence[Any]) -> None:
@@ -233,8 +254,7 @@ class Role(Inside):
         mark_absent(client, (("%s/roles" % one.mount, one.own, one) for one in resources))
 
     def read(self) -> Mapping[str, Any] | None:
-        stands = self.engine.stands(self.mount)
-        current = self.client.read(self.path) if stands and not self.absent else None
+        current = self._current()
         if self.desired is None:
             return current
         wanted = self.desired["credential_type"]
@@ -243,13 +263,7 @@ class Role(Inside):
                 "it gives credentials of type %s, and %s is declared" % (current.get("credential_type"), wanted),
                 remedy='use another name, or delete the role first with "state: absent"',
             )
-        after = {**(current or {}), **self.desired}
-        needed = TYPES[wanted][0]
-        if needed and not any(after.get(name) for name in needed):
-            raise InvalidInput(
-                "a role of type %s without %s gives nobody any right" % (wanted, " or ".join(needed)),
-                remedy="give one" if len(needed) > 1 else "give it",
-            )
+        self._check_rights({**(current or {}), **self.desired})
         return current
 
     def write(self, change: Change) -> None:

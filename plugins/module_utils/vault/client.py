@@ -170,6 +170,8 @@ class Client:
         self._token_state: str | None = None
         #: how many requests were sent; shared by the clients made of this one
         self.requests = {"total": 0}
+        #: what was said once for all objects of the task; shared in the same way
+        self._said: set[str] = set()
         self._counting = threading.Lock()
         self.session = Session(tls_server_name)
         self._calls = _Calls(self.session)
@@ -185,6 +187,13 @@ class Client:
             self.session.cert = (client_cert, client_key) if client_key else client_cert
         if not validate_certs:
             requests.packages.urllib3.disable_warnings()  # type: ignore[attr-defined]
+
+    def once(self, text: str) -> bool:
+        """Tell whether this is the first time that the task asks for a text, in whatever namespace."""
+        with self._counting:
+            first = text not in self._said
+            self._said.add(text)
+            return first
 
     # -- transport ----------------------------------------------------------------------------------------------------
 

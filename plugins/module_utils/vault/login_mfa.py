@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, check_completed, check_new
 from .auth_method import default
 from .client import VaultError, data_of
 from .identity import Directory, Names, lower_set, mount_path, segment
@@ -163,6 +163,10 @@ class Method(Resource):
         if self.desired.get("settings_file_base64"):
             # so that a change of the file is seen, although the server keeps the file itself
             self.desired.update(settings(self.desired["settings_file_base64"]))
+        check_new(
+            lambda: self._check_complete(self.desired or {}, "a new method"),
+            lambda: self.methods.find(self.name, own=True) is not None,
+        )
         if self.desired.get("username_format"):
             self.desired["username_format"] = fill_accessors(self.desired["username_format"], self._accessor)
 
@@ -177,8 +181,6 @@ class Method(Resource):
     def read(self) -> Mapping[str, Any] | None:
         found = self.methods.find(self.name, own=True)
         if found is None:
-            if self.desired is not None:
-                self._check_complete(self.desired, "a new method")
             return None
         self.info["method_id"] = found["id"]
         if self.desired is None:
@@ -318,10 +320,12 @@ class Enforcement(Resource):
                         'create it first, or correct "%s"' % option,
                     )
 
-    def read(self) -> Mapping[str, Any] | None:
+        if self.desired is not None:
+            check_completed(self._check_complete, self.desired, self._read)
+
+    def _read(self) -> dict[str, Any] | None:
         found = self.methods.enforcements().get(self.name)
         if found is None:
-            self._check_complete({})
             return None
         self.info["id"] = found.get("id")
         self._current = found
@@ -330,7 +334,14 @@ class Enforcement(Resource):
             values = [str(value) for value in found.get(other) or []]
             declared = self.desired is None or name in self.desired
             current[name] = sorted(self._shown(name, value) for value in values) if declared else sorted(values)
-        self._check_complete(current)
+        return current
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self._read()
+        if self.desired is not None:
+            after = {**(current or {}), **self.desired}
+            self._check_complete(after)
+            self._warn_of_own_login(after)
         return current
 
     def _shown(self, field: str, value: str) -> str:
@@ -346,10 +357,7 @@ class Enforcement(Resource):
     def _names(self, field: str) -> Names:
         return self.directory.groups if field == "identity_groups" else self.directory.entities
 
-    def _check_complete(self, current: Mapping[str, Any]) -> None:
-        if self.desired is None:
-            return
-        after = {**current, **self.desired}
+    def _check_complete(self, after: Mapping[str, Any]) -> None:
         if not after.get("mfa_methods"):
             raise InvalidInput("no method is given", remedy='name at least one in "mfa_methods"')
         if not any(after.get(name) for name in self.fields if name != "mfa_methods"):
@@ -357,7 +365,6 @@ class Enforcement(Resource):
                 "it says of no login that it is to ask for the methods",
                 remedy='give "auth_methods", "auth_method_types", "identity_groups" or "identity_entities"',
             )
-        self._warn_of_own_login(after)
 
     def _warn_of_own_login(self, after: Mapping[str, Any]) -> None:
         """Automation has no second factor: say so when its own way in is about to ask for one."""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .. import normalise
 from ..errors import InvalidInput
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, check_completed
 from .client import Client, VaultError, data_of
 from .kind import Given
 from .listing import mark_absent
@@ -345,6 +345,7 @@ class Authority(Inside):
                     '%s "%s" holds characters that the server refuses' % (option, self.desired[option]),
                     remedy="use letters, digits, - _ and .",
                 )
+        check_completed(self._check_tidy, self.desired, self._read_tidy)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -385,7 +386,6 @@ class Authority(Inside):
 
     def read(self) -> Mapping[str, Any] | None:
         if not self.find():
-            self._check_tidy({})
             return None
         issuers = self.listing("issuers")
         if self.desired is None:
@@ -396,7 +396,8 @@ class Authority(Inside):
             if any(name.startswith(group + ".") for name in self.desired):
                 found = self.client.read("%s/config/%s" % (self.mount, PLACES.get(group, group))) or {}
                 current.update({"%s.%s" % (group, name): value for name, value in found.items()})
-        self._check_tidy(current)
+        self._check_tidy({**current, **self.desired})
+        self._check_known(current)
         if chosen:
             self.issuer = self._read_issuer(chosen)
             self._tell_issuer()
@@ -473,16 +474,21 @@ class Authority(Inside):
             'there is no issuer "%s"' % ref, remedy='correct "issuers"; the names and ids are those of the mount'
         )
 
-    def _check_tidy(self, current: Mapping[str, Any]) -> None:
-        """Refuse what the server would refuse, or drop without a word, of the clearing up. Raises InvalidInput."""
-        desired = self.desired or {}
-        after = {**current, **desired}
-        if desired.get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
+    def _read_tidy(self) -> dict[str, Any]:
+        found = self.client.read("%s/config/%s" % (self.mount, PLACES["tidy"])) if self.find() else None
+        return {"tidy." + name: value for name, value in (found or {}).items()}
+
+    def _check_tidy(self, after: Mapping[str, Any]) -> None:
+        """Refuse a clearing up of nothing, as the server does. Raises InvalidInput."""
+        if (self.desired or {}).get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
             raise InvalidInput(
                 '"tidy" is enabled, and nothing is to be cleared up', remedy="set one of %s" % ", ".join(TIDY_WHAT)
             )
+
+    def _check_known(self, current: Mapping[str, Any]) -> None:
+        """Refuse what the server would drop without a word of the clearing up. Raises InvalidInput."""
         known = {name for name in current if name.startswith("tidy.")}
-        for name in sorted(desired):
+        for name in sorted(self.desired or {}):
             if name.startswith("tidy.") and known and name not in known:
                 raise InvalidInput('this server knows no "%s"' % name, remedy="remove it")
 

@@ -35,7 +35,12 @@ FIXED = ("local", "seal_wrap", "external_entropy_access")
 
 def ttl(value: Any) -> int | float | None:
     """Return a lease duration in seconds; ``system`` and nothing mean the server's own default, which is kept as 0."""
-    return 0 if value is None or value == "system" else normalise.seconds(value)
+    return 0 if value is None or value == "system" else normalise.seconds(value, signed=True)
+
+
+def life(value: Any) -> int | float:
+    """Return how long a version lives, in seconds: the server keeps every negative one, "never", as -1."""
+    return max(normalise.seconds(value or 0, signed=True) or 0, -1)
 
 
 def visibility(value: Any) -> str:
@@ -64,7 +69,7 @@ UNSURE = frozenset(
 CONFIG: dict[str, normalise.Normaliser] = {
     "max_versions": lambda value: normalise.integer(value or 0),
     "cas_required": normalise.boolean,
-    "delete_version_after": lambda value: normalise.seconds(value or 0),
+    "delete_version_after": life,
 }
 
 
@@ -291,7 +296,9 @@ class Engine(Resource):
                 self.fields[name](value)
         if desired.get("tune.plugin_version") == "":
             raise InvalidInput('"plugin_version" is empty', remedy='remove it from "tune", or give a version')
-        default, longest = ttl(desired.get("tune.default_lease_ttl")), ttl(desired.get("tune.max_lease_ttl"))
+        default, longest = (ttl(desired.get("tune." + name)) for name in ("default_lease_ttl", "max_lease_ttl"))
+        if min(default or 0, longest or 0) < 0:
+            raise InvalidInput("default_lease_ttl or max_lease_ttl is negative", remedy="give a duration, such as 1h")
         if default and longest and default > longest:
             raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
 

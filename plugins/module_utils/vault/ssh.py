@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, check_completed
 from .auth_method import check_kept, default
 from .client import BadRequest, Client
 from .kind import Given
@@ -235,20 +235,25 @@ class Role(Inside):
                     ) from None
                 if "/" not in text:
                     raise InvalidInput('%s: "%s" is no network' % (name, text), remedy='write "%s/32"' % text)
+        if self.desired is not None:
+            check_completed(self._check_whole, self.desired, self._current)
 
     @classmethod
     def prepare(cls, resources: Sequence[Any]) -> None:
         client = resources[0].client
         mark_absent(client, (("%s/roles" % one.mount, one.own, one) for one in resources))
 
+    def _current(self) -> dict[str, Any] | None:
+        return self.client.read(self.path) if self.find() and not self.absent else None
+
     def read(self) -> Mapping[str, Any] | None:
-        current = self.client.read(self.path) if self.find() and not self.absent else None
+        current = self._current()
         if self.desired is not None:
             self._check_whole({**(current or {}), **self.desired})
         return current
 
     def _check_whole(self, after: Mapping[str, Any]) -> None:
-        """Refuse what the server would, now that it is known what stands. Raises InvalidInput."""
+        """Refuse what the server would refuse of a declaration and what stands of it. Raises InvalidInput."""
         kind = after.get("key_type")
         if not kind:
             raise InvalidInput('"key_type" is missing', remedy="give ca to sign keys, or otp for one-time passwords")

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput
-from ..reconcile import CREATE, Change, Resource
+from ..reconcile import CREATE, Change, Resource, check_new
 from .client import Client
 from .kind import Given
 from .listing import mark_absent
@@ -90,6 +90,8 @@ class Key(Resource):
         for name in VERSIONS:
             if (desired.get(name) or 0) < 0:
                 raise InvalidInput('"%s" is negative' % name, remedy="give the number of a version")
+        self._check_order(desired)
+        check_new(lambda: self._check_new(desired), lambda: self._current() is not None)
 
     def find(self) -> bool:
         """Make sure that the mount is a transit engine; False when it does not exist (yet). Raises InvalidInput."""
@@ -100,17 +102,18 @@ class Key(Resource):
         client = resources[0].client
         mark_absent(client, (("%s/keys" % one.mount, one.own, one) for one in resources))
 
+    def _current(self) -> dict[str, Any] | None:
+        return self.client.read(self.path) if self.find() and not self.absent else None
+
     def read(self) -> Mapping[str, Any] | None:
-        current = self.client.read(self.path) if self.find() and not self.absent else None
+        current = self._current()
         if current is not None:
             self.info.update(type=current.get("type"), latest_version=current.get("latest_version"))
         if self.desired is None:
             if current is not None:
                 self._check_deletion(current)
             return current
-        if current is None:
-            self._check_new(self.desired)
-        else:
+        if current is not None:
             self._check_change(current, self.desired)
         self._check_versions({**(current or {"latest_version": 1}), **self.desired})
         return current
@@ -154,8 +157,7 @@ class Key(Resource):
                     remedy="correct the declaration, or declare a key of another name",
                 )
 
-    @staticmethod
-    def _check_versions(after: Mapping[str, Any]) -> None:
+    def _check_versions(self, after: Mapping[str, Any]) -> None:
         latest = after.get("latest_version") or 1
         for name in VERSIONS:
             if (after.get(name) or 0) > latest:
@@ -163,6 +165,10 @@ class Key(Resource):
                     "%s is %d, and the newest version is %d" % (name, after[name], latest),
                     remedy="rotate the key first, or correct the number",
                 )
+        self._check_order(after)
+
+    @staticmethod
+    def _check_order(after: Mapping[str, Any]) -> None:
         encrypting, decrypting = (after.get(name) or 0 for name in reversed(VERSIONS))
         if encrypting and encrypting < decrypting:
             raise InvalidInput(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ... import normalise
 from .. import auth_method, auth_role
 from ..client import Client
 from ..kind import MOUNTS, PURGE, Given, Kind
@@ -59,7 +60,12 @@ class AuthRoles(Kind):
         policies = auth_role.Policies(client)
         params = given.params
         common = {"mount": params.get("mount"), "type": params.get("type")}
-        resources = [auth_role.AuthRole(client, mounts, policies, auth_role.entry(item, common)) for item in items]
+        entries = [auth_role.entry(item, common) for item in items]
+        # of a method that the same tree makes the type is known before it is there
+        known = dict(given.mounts)
+        for one in entries:
+            one["type"] = one["type"] or known.get(normalise.path(one["mount"])) or None
+        resources = [auth_role.AuthRole(client, mounts, policies, one) for one in entries]
         if given.purge:
             resources += auth_role.purge(client, mounts, policies, resources, given)
         return resources

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -26,7 +27,6 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import 
         ("2w", 1209600),
         ("500ms", 0.5),
         ("", 0),
-        ("-1", -1),
         (None, None),
     ],
 )
@@ -38,6 +38,20 @@ def test_seconds(value: Any, expected: Any) -> None:
 def test_seconds_refuses_what_is_no_duration(value: Any) -> None:
     with pytest.raises(InvalidInput, match="is not a duration; write seconds"):
         normalise.seconds(value)
+
+
+@pytest.mark.parametrize("value", [-1, -0.5, "-1", "-5s", " -1h "])
+def test_seconds_refuses_a_negative_one_unless_it_may_mean_something(value: Any) -> None:
+    with pytest.raises(InvalidInput, match='" is negative; write seconds'):
+        normalise.seconds(value)
+    expected = {"-1": -1, "-5s": -5, " -1h ": -3600}.get(str(value), value)
+    assert normalise.seconds(value, signed=True) == normalise.duration(value) == expected
+
+
+@pytest.mark.parametrize("value", ["-", "--1", "-1x", "1-1"])
+def test_a_sign_alone_is_no_duration(value: str) -> None:
+    with pytest.raises(InvalidInput, match="is not a duration"):
+        normalise.seconds(value, signed=True)
 
 
 def test_duration_takes_a_missing_one_for_zero() -> None:
@@ -126,3 +140,22 @@ def test_differing_names_declared_fields_only() -> None:
     desired = {"ttl": "1h", "policies": "a,b", "host": "y", "new": True}
     assert normalise.differing(current, desired) == ["host", "new"]
     assert normalise.differing({"host": "X"}, {"host": "x"}, {"host": lambda value: value.lower()}) == []
+
+
+@pytest.mark.parametrize("normaliser", [None, normalise.plain, normalise.as_json])
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        ([1], [True]),
+        ([0, "a"], [False, "a"]),
+        ({"a": 1}, {"a": True}),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [True, 2]}}),
+        ([{"a": 0}], [{"a": False}]),
+    ],
+)
+def test_a_boolean_inside_is_no_number(value: Any, other: Any, normaliser: normalise.Normaliser | None) -> None:
+    assert value == other, "for Python they are equal"
+    assert not normalise.same(value, other, normaliser)
+    assert not normalise.same(other, value, normaliser)
+    for one in (value, other):
+        assert normalise.same(one, copy.deepcopy(one), normaliser)
