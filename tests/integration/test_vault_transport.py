@@ -205,6 +205,18 @@ def test_a_redirect_is_followed_or_named() -> None:
             Client([told.url], token="s.any", follow_redirects=False).read("moved")
 
 
+def test_a_percent_sign_is_quoted_where_it_quotes_nothing(openbao: VaultServer, unique: str) -> None:
+    openbao.client().sys.enable_secrets_engine("kv", unique, options={"version": "1"})
+    client = Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert)
+    for path, name in (("100%", "100%"), ("5%zz", "5%zz"), ("%", "%"), ("a%20b%2", "a b%2"), ("50%25", "50%")):
+        client.write(f"{unique}/{path}", {"key": name})
+        assert client.list(unique) == [name]
+        assert client.read(f"{unique}/{path}") == {"key": name}
+        client.delete(f"{unique}/{path}")
+        assert client.list(unique) == []
+    openbao.client().sys.disable_secrets_engine(unique)
+
+
 def test_no_answer_in_time() -> None:
     with small_server() as told, pytest.raises(Unreachable, match="no answer within 1 seconds"):
         Client([told.url], token="s.any", timeout=1, retries=0).read("slow")

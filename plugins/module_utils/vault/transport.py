@@ -14,6 +14,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -34,8 +35,10 @@ except ImportError:
 
 #: connections that the session of requests keeps, where the short way is none
 POOL = 16
-#: what may stand in a request target as it is; a percent sign begins what is quoted already
+#: what may stand in a request target as it is; a percent sign where it begins what is quoted already
 TARGET = "/%:@!$&'()*+,;=~"
+#: a percent sign that begins nothing
+LONE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 __all__ = ["HVAC_ERROR", "RawAdapter", "Session"]
 
@@ -197,7 +200,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
                 body = json.dumps(kwargs["json"], allow_nan=False).encode()
                 if not any(name.lower() == "content-type" for name in headers):
                     headers["Content-Type"] = "application/json"
-            target = quote(parts.path, safe=TARGET)
+            target = quote(LONE.sub("%25", parts.path), safe=TARGET)
             query = [parts.query] if parts.query else []
             if kwargs.get("params"):
                 query.append(urlencode(kwargs["params"], doseq=True))
