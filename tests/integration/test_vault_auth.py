@@ -136,6 +136,43 @@ def test_tune(auth: Callable[..., Result], kubernetes: dict[str, Any], openbao: 
     assert auth(**tuned)["results"][0]["fields"] == ["default_lease_ttl"]
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "repeated", "second"),
+    [
+        ("description", "one", "one", "two"),
+        ("default_lease_ttl", "1h", "60m", "2h"),
+        ("max_lease_ttl", "1h", "3600", "2h"),
+        ("listing_visibility", "unauth", "unauth", "hidden"),
+        ("token_type", "batch", "batch", "default-service"),
+        ("token_type", "default-batch", "default-batch", "service"),
+        *(
+            (name, ["a", "b"], ["b", "a"], ["c"])
+            for name in (
+                *("audit_non_hmac_request_keys", "audit_non_hmac_response_keys"),
+                *("passthrough_request_headers", "allowed_response_headers"),
+            )
+        ),
+    ],
+)
+def test_what_is_tuned_is_kept(
+    auth: Callable[..., Result], path: str, openbao: VaultServer, name: str, first: Any, repeated: Any, second: Any
+) -> None:
+    def tuned(value: Any) -> Result:
+        return auth(path=path, type="approle", **{name: value})
+
+    made = tuned(first)
+    assert made["results"][0]["action"] == "create", made.msg
+    again = tuned(repeated)
+    assert not again.failed and not again.changed, again["results"]
+    changed = tuned(second)
+    assert not changed.failed and changed["results"][0]["fields"] == [name], changed.msg
+    again = tuned(second)
+    assert not again.failed and not again.changed, again["results"]
+    entry = mount(openbao, path) or {}
+    kept = entry["config"].get(name, entry.get(name))
+    assert kept == {"default_lease_ttl": 7200, "max_lease_ttl": 7200}.get(name, second)
+
+
 def test_a_run_cut_off_between_mount_and_configuration(
     auth: Callable[..., Result], kubernetes: dict[str, Any], openbao: VaultServer
 ) -> None:
