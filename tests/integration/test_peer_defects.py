@@ -57,9 +57,10 @@ import pytest
 import yaml
 from kubernetes.dynamic import DynamicClient
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import tree as whole
 from support import openbao as servers
 from support.kubernetes_api import KubeApi
-from support.local import free_ports
+from support.local import free_ports, write_private
 from support.modules import Result
 from support.openbao import VaultServer
 from support.specs import argument_specs
@@ -147,14 +148,27 @@ KINDS: dict[str, dict[str, Any]] = {
     "vault_transit_key": {"mount": "transit", "name": "peers", "type": "ed25519"},
 }
 #: kinds whose life is tried elsewhere, because they need more than one object or write files
-ELSEWHERE = {"vault_approle_secret_id", "vault_audit", "vault_pki_certificate", "vault_configuration"}
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "vault_approle_secret_id": {"mount": "approle", "role": "peers", "dest": "peers.secret-id"},
+    "vault_audit": {"path": "peers", "type": "file", "options": {"file_path": "stdout"}},
+    "vault_configuration": {"configuration": {"policies": [{"name": "peers", "policy": POLICY}]}},
+    "vault_pki_certificate": {
+        "mount": "pki",
+        "role": "peers",
+        "common_name": "peers",
+        "cert_dest": "peers.crt",
+        "key_dest": "peers.key",
+    },
+}
+#: what goes with its mount only
+STAYS = {"vault_aws_config", "vault_pki_ca"}
 #: what the community edition or the newest server lacks, or what needs another object first
 REFUSED_BY_SOME = {"vault_aws_config", "vault_aws_role", "vault_login_mfa_enforcement"}
 
 
 def test_every_kind_is_among_the_tried() -> None:
     declared = {name for name, spec in argument_specs().items() if name.startswith("vault_") and "workers" in spec}
-    assert declared - set(KINDS) - ELSEWHERE == set(), "add these to KINDS"
+    assert declared - set(KINDS) - set(ELSEWHERE) == set(), "add these to KINDS"
 
 
 @pytest.mark.parametrize("module", sorted(set(KINDS) - REFUSED_BY_SOME))
@@ -168,6 +182,17 @@ def test_every_kind_rehearses_and_shows_it(module: str, run_module: Run, args: d
         assert planned["results"][0]["action"] == "create"
 
 
+def absent(module: str) -> dict[str, Any]:
+    """Options that remove the object of a kind."""
+    needed = {"mount", "name", "path", "type"} - (
+        {"type"} if module in ("vault_auth", "vault_secrets_engine") else set()
+    )
+    return {**{name: value for name, value in KINDS[module].items() if name in needed}, "state": "absent"}
+
+
+LACKING = r'lack: path "[^"]+" \{ capabilities = \[("\w+"(, )?)+\] \}'
+
+
 @pytest.mark.parametrize("state", ["present", "absent"])
 @pytest.mark.parametrize("module", sorted(KINDS))
 def test_a_refusal_names_the_missing_line(
@@ -178,15 +203,66 @@ def test_a_refusal_names_the_missing_line(
     token = audited.client().auth.token.create(policies=["default"], ttl="5m")["auth"]["client_token"]
     options = {**args, **KINDS[module], "token": token}
     if state == "absent":
-        if module in ("vault_aws_config", "vault_pki_ca"):
+        if module in STAYS:
             pytest.skip("it goes with its mount")
-        needed = {"mount", "name", "path", "type"} & set(options)
-        options = {**args, **{name: options[name] for name in needed}, "token": token, "state": "absent"}
-        if module == "vault_auth" or module == "vault_secrets_engine":
-            options.pop("type")
+        options = {**args, **absent(module), "token": token}
     refused = run_module(module, options)
     assert refused.failed and not refused.changed, "what could not be read was taken for absent"
-    assert re.search(r'lack: path "[^"]+" \{ capabilities = \[("\w+"(, )?)+\] \}', refused.msg), refused.msg
+    assert re.search(LACKING, refused.msg), refused.msg
+    refused.hides(token)
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("module", sorted(ELSEWHERE))
+def test_a_refusal_names_the_missing_line_elsewhere(
+    module: str,
+    state: str,
+    check: bool,
+    run_module: Run,
+    args: dict[str, Any],
+    audited: VaultServer,
+    tmp_path: Path,
+) -> None:
+    token = audited.client().auth.token.create(policies=["default"], ttl="5m")["auth"]["client_token"]
+    options = {**args, "token": token, **ELSEWHERE[module]}
+    for name in [name for name in options if name.endswith("dest")]:
+        options[name] = str(tmp_path / options[name])
+    if module == "vault_approle_secret_id":
+        # without a file there is nothing to ask the server for
+        write_private(tmp_path / "peers.secret-id", b"0f0e7a9c-4d3b-4a52-9a53-0c6d7b6e2f11")
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    if module == "vault_configuration" and state == "absent":
+        options["configuration"] = {"policies": [{"name": "peers", "state": "absent"}]}
+    elif state == "absent":
+        options["state"] = "absent"
+    refused = run_module(module, options, check=check)
+    if module == "vault_approle_secret_id" and state == "absent" and check:
+        # the file alone says that there is something to remove
+        assert refused.changed
+    else:
+        assert refused.failed and not refused.changed, "what could not be read was taken for absent"
+        assert re.search(LACKING, refused.msg), refused.msg
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+    refused.hides(token)
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_no_part_of_a_configuration_takes_a_refusal_for_absence(
+    state: str, check: bool, run_module: Run, args: dict[str, Any], audited: VaultServer
+) -> None:
+    token = audited.client().auth.token.create(policies=["default"], ttl="5m")["auth"]["client_token"]
+    tree: dict[str, list[dict[str, Any]]] = {}
+    for title, kind in whole.KINDS.items():
+        if kind.module in KINDS and not (state == "absent" and kind.module in STAYS):
+            tree[title] = [KINDS[kind.module] if state == "present" else absent(kind.module)]
+    assert len(tree) > 18
+    refused = run_module("vault_configuration", {**args, "token": token, "configuration": tree}, check=check)
+    assert refused.failed and not refused.changed and refused["summary"]["failed"] == len(tree)
+    assert {one["part"] for one in refused["results"]} == set(tree)
+    for one in refused["results"]:
+        assert one["action"] == "none" and re.search(LACKING, one["error"]), one
     refused.hides(token)
 
 
@@ -397,25 +473,32 @@ def test_07_another_spelling_is_no_change(run_module: Run, args: dict[str, Any])
     )
 
 
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Connection options of a server that is sealed."""
+    server = VaultServer(tmp_path_factory.mktemp("sealed"))
+    try:
+        server.restart()
+        yield {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token}
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("state", ["present", "absent"])
 @pytest.mark.parametrize("trouble", ["outage", "sealed"])
+@pytest.mark.parametrize("module", sorted(KINDS))
 def test_08_what_cannot_be_read_is_not_absent(
-    trouble: str, state: str, run_module: Run, args: dict[str, Any], new_server: Callable[..., VaultServer]
+    module: str, trouble: str, state: str, run_module: Run, args: dict[str, Any], sealed: dict[str, Any]
 ) -> None:
-    options = {**args, "url": [f"https://127.0.0.1:{free_ports(1)[0]}"]}
-    if trouble == "sealed":
-        server = new_server()
-        server.restart()
-        options.update(url=[server.url], ca_cert=server.ca_cert, token=server.token)
-    for module, declared in (
-        ("vault_policy", {"name": "x", **({"policy": POLICY} if state == "present" else {})}),
-        ("vault_kv", {"mount": "secret", "path": "x", **({"data": {"a": "b"}} if state == "present" else {})}),
-        ("vault_auth_role", {"mount": "approle", "name": "x"}),
-    ):
-        for check in (True, False):
-            result = run_module(module, {**options, **declared, "state": state}, check=check)
-            assert result.failed and not result.changed, (module, check)
-            assert ("connection refused" if trouble == "outage" else "sealed") in result.msg
+    if state == "absent" and module in STAYS:
+        pytest.skip("it goes with its mount")
+    options = {**args, "url": [f"https://127.0.0.1:{free_ports(1)[0]}"], **(sealed if trouble == "sealed" else {})}
+    declared = KINDS[module] if state == "present" else absent(module)
+    # what a rehearsal says matters most where nothing would be created
+    for check in (True, False) if module in ("vault_policy", "vault_kv", "vault_auth_role") else (state == "present",):
+        result = run_module(module, {**options, **declared}, check=check)
+        assert result.failed and not result.changed, (module, check)
+        assert ("connection refused" if trouble == "outage" else "sealed") in result.msg
 
 
 def approle(audited: VaultServer, args: dict[str, Any], *paths: str) -> dict[str, Any]:
