@@ -6,7 +6,8 @@
 Each secret is a value of its own that is looked for in all of that, in plain, in base64 and in hexadecimal digits;
 escapes of JSON, URLs and shells do not touch its core. Which options are secret is asked of the modules themselves:
 a new ``no_log`` option without a case in `vault_cases` or `kubernetes_cases` fails by name, and so does a new module
-without its least options in `LEAST`.
+without its least options in `LEAST`. A tree of declarations is one option of its module, so its kinds are asked for
+theirs: one without an entry in `tree_of` fails by name too.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
 from support import eso_operator, openbao, ssh
 from support.canaries import Canaries, filled, misshapen
 from support.kubernetes_api import KubeApi
 from support.local import free_ports, write_private
 from support.modules import run_module
 from support.openbao import VaultServer
-from support.specs import argument_specs, secret_options
+from support.specs import argument_specs, secret_options, walk
 from support.system import BIN, ROOT
 
 #: options of a login: every Vault module has them, at the top or in its option "vault"
@@ -101,6 +103,8 @@ LEAST: dict[str, dict[str, Any]] = {
 NO_LOGIN = {"eso_manifests", "eso_restore", "vault_init", "vault_root_token", "vault_unseal"}
 #: modules for what no server here has: their secrets are refused by it, and cannot be written
 NOT_HERE = {"vault_aws_config"}
+#: the same for kinds of a tree
+KINDS_NOT_HERE = {"aws_configs"}
 #: keeps what modules hand to the system log, whether or not there is one where the test runs
 RECORDER = """
 import os, syslog
@@ -338,6 +342,163 @@ def uncovered(kubernetes: bool, cases: list[Case]) -> list[str]:
         for option in sorted(secret_options(module))
         if option.split(".")[-1] not in LOGIN | {KUBERNETES_LOGIN} and option not in done.get(module, set())
     ]
+
+
+def tree_secrets() -> dict[str, Mapping[str, Any]]:
+    """Return the ``no_log`` options of all kinds of a tree by their dotted paths, the kind first."""
+    return {
+        ".".join((title, *path)): option
+        for title, kind in KINDS.items()
+        for path, option in walk(kind.item)
+        if option.get("no_log")
+    }
+
+
+def tree_uncovered(trees: list[Mapping[str, Any]]) -> list[str]:
+    """Return the secret options of kinds that none of the trees gives."""
+    covered = {path for tree in trees for path in given(tree)}
+    return sorted(set(tree_secrets()) - covered)
+
+
+@dataclass
+class Grove:
+    """Makes trees with every secret option of every kind; ``name`` is in the names of all their objects."""
+
+    server: VaultServer
+    canaries: Canaries
+    name: str
+
+    def __post_init__(self) -> None:
+        # a mount's own key stays what it is
+        self.public, self.private = ssh.key_pair()
+        for line in ssh.body(self.private):
+            self.canaries.add(f"private key of SSH in {self.name}: {line[:5]}", line.lower())
+
+    def tree(self, part: str) -> dict[str, list[dict[str, Any]]]:
+        """Return a tree with secrets of its own that the server takes."""
+        name, ca = self.name, self.server.authority.ca.read_text()
+
+        def new(option: str, odd: bool = True) -> str:
+            return self.canaries.new(f"{option} of {name} {part}", odd=odd)
+
+        oidc = {
+            "oidc_discovery_url": f"{self.server.url}/v1/identity/oidc",
+            "oidc_discovery_ca_pem": ca,
+            "oidc_client_id": "vault",
+        }
+        api = {"kubernetes_host": "https://10.0.0.1", "kubernetes_ca_cert": ca}
+        duo = {"secret_key": new("secret_key"), "integration_key": new("integration_key")}
+        postgresql = "postgresql://{username}:{password}@127.0.0.1:1/x?sslmode=disable"
+        return {
+            "auth_methods": [
+                {
+                    "path": name,
+                    "type": "oidc",
+                    "config": oidc,
+                    "secret_config": {"oidc_client_secret": new("oidc_client_secret")},
+                },
+                {
+                    "path": f"{name}-kubernetes",
+                    "type": "kubernetes",
+                    "config": api,
+                    "secret_config": {"token_reviewer_jwt": new("token_reviewer_jwt")},
+                },
+            ],
+            "auth_roles": [
+                {
+                    "mount": "userpass",
+                    "type": "userpass",
+                    "name": name,
+                    "token_ttl": "1h",
+                    "secret_options": {"password": new("password")},
+                }
+            ],
+            "login_mfa_methods": [
+                {"name": f"{name}-duo", "type": "duo", "api_hostname": "api.example.com", **duo},
+                {"name": f"{name}-okta", "type": "okta", "org_name": "x", "api_token": new("api_token")},
+                {
+                    "name": f"{name}-pingid",
+                    "type": "pingid",
+                    "settings_file_base64": pingid(new("settings_file_base64", odd=False)),
+                },
+            ],
+            "ssh_cas": [{"mount": f"ssh-{name}", "public_key": self.public, "private_key": self.private}],
+            "database_connections": [
+                {
+                    "mount": "database",
+                    "plugin_name": "postgresql-database-plugin",
+                    "root_username": "vault",
+                    "connection_url": postgresql,
+                    "name": name,
+                    "verify_connection": False,
+                    "root_password": new("root_password"),
+                    "secret_options": {"private_key": new("private_key of a database")},
+                }
+            ],
+            "secrets": [
+                {
+                    "mount": "secret",
+                    "path": f"{name}/app",
+                    "mode": "exact",
+                    "data": {"password": new("kv"), "user": new("kv, too")},
+                }
+            ],
+            "endpoints": [
+                {
+                    "path": f"auth/userpass/users/{name}2",
+                    "data": {"token_ttl": "1h"},
+                    "secret_data": {"password": new("secret_data")},
+                }
+            ],
+        }
+
+    def refused(self, part: str) -> dict[str, list[dict[str, Any]]]:
+        """Return entries that look right and that a server refuses, or that are refused as they would be."""
+        name = self.name
+
+        def new(option: str, odd: bool = True) -> str:
+            return self.canaries.new(f"refused {option} of {name} {part}", odd=odd)
+
+        whole = self.tree(f"{part}, refused")
+        oidc = {**whole["auth_methods"][0], "path": f"{name}-refused"}
+        oidc["config"] = {**oidc["config"], "oidc_discovery_url": "https://127.0.0.1:1"}
+        database = {**whole["database_connections"][0], "name": f"{name}-refused", "verify_connection": True}
+        bad = {"public_key": self.public, "private_key": new("private_key")}
+        return {
+            "auth_methods": [oidc],
+            "auth_roles": [{**whole["auth_roles"][0], "mount": "nowhere"}],
+            # each is of another type already
+            "login_mfa_methods": [
+                {**one, "name": f"{name}-{other}"}
+                for one, other in zip(whole["login_mfa_methods"], ("okta", "pingid", "duo"))
+            ],
+            "ssh_cas": [{"mount": f"ssh-{name}-refused", **bad}],
+            "database_connections": [database],
+            "aws_configs": [{"mount": "aws", "access_key": "x", "secret_key": new("secret_key")}],
+            "secrets": [{**whole["secrets"][0], "mount": "nowhere"}],
+            "endpoints": [{"path": "nowhere/config", "secret_data": {"password": new("secret_data")}}],
+        }
+
+    def wrong(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield trees with every secret option, each with another mistake in every entry, and what it is."""
+        trees: dict[str, dict[str, list[Any]]] = {}
+        for path, option in tree_secrets().items():
+            title, name = path.split(".")
+            least = {"name": "x", "path": "x", "mount": "x"}
+            entry = {key: value for key, value in least.items() if key in KINDS[title].item}
+
+            def new(words: str, path: str = path) -> str:
+                return self.canaries.new(f"{path}, {words}")
+
+            beside = {"pasword": new("a misspelt key beside it")}
+            for words, bad in {
+                "beside a misspelt key": {**entry, name: filled(option, new("beside a misspelt key")), **beside},
+                "of a wrong type": {**entry, name: misshapen(option, new("of a wrong type")), "workers": []},
+                "as a list in a list": [{**entry, name: filled(option, new("as a list in a list"))}],
+                "misspelt": {**entry, f"{name}s": filled(option, new("misspelt"))},
+            }.items():
+                trees.setdefault(words, {}).setdefault(title, []).append(bad)
+        yield from trees.items()
 
 
 def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case]:
@@ -641,75 +802,6 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
             secret_key=new("secret_key in the wrong place"),
         )
 
-    tree = {
-        "auth_methods": [
-            {"path": "tree", **oidc, "secret_config": {"oidc_client_secret": new("oidc_client_secret in a tree")}}
-        ],
-        "auth_roles": [
-            {
-                "mount": "userpass",
-                "type": "userpass",
-                "name": "tree",
-                "secret_options": {"password": new("password in a tree")},
-            }
-        ],
-        "secrets": [{"mount": "secret", "path": "tree", "data": {"password": new("kv in a tree")}}],
-        "database_connections": [
-            {**database, "name": "tree", "verify_connection": False, "root_password": new("root_password in a tree")}
-        ],
-        "endpoints": [{"path": "auth/userpass/users/leaf", "secret_data": {"password": new("secret_data in a tree")}}],
-    }
-    if "vault_configuration" in argument_specs():
-        case("tree", "vault_configuration", configuration=tree)
-        for number, (words, part) in enumerate(
-            {
-                "misspelt key": {
-                    "secrets": [{"mount": "secret", "path": "x", "dta": {"password": new("a misspelt key in a tree")}}]
-                },
-                "misspelt kind": {
-                    "screts": [{"mount": "secret", "path": "x", "data": {"password": new("a misspelt kind in a tree")}}]
-                },
-                "mapping for a list": {
-                    "secrets": {"mount": "secret", "path": "x", "data": {"password": new("no list in a tree")}}
-                },
-                "list in a list": {
-                    "secrets": [[{"mount": "secret", "path": "x", "data": {"password": new("lists in a tree")}}]]
-                },
-                "text for a mapping": {"secrets": [{"mount": "secret", "path": "x", "data": new("text in a tree")}]},
-                "text for a list": {"secrets": new("text for a list in a tree")},
-                "misspelt secret": {
-                    "auth_methods": [
-                        {
-                            "type": "oidc",
-                            "path": "l",
-                            "config": {
-                                **oidc["config"],
-                                "oidc_client_secret": new("oidc_client_secret in config of a tree"),
-                            },
-                        }
-                    ]
-                },
-                "wrong type": {
-                    "secrets": [
-                        {
-                            "mount": "secret",
-                            "path": "x",
-                            "data": {"password": new("beside a wrong type in a tree")},
-                            "cas": "many",
-                        }
-                    ]
-                },
-            }.items()
-        ):
-            case(f"{words} {number}", "vault_configuration", " ", configuration=part)
-        case(
-            "inside a namespace that is not there",
-            "vault_configuration",
-            " ",
-            True,
-            configuration={"inside": {"nowhere": tree}},
-        )
-
     login = {"url": [server.url], "ca_cert": server.ca_cert, "dest": str(folder / "login" / "token")}
     for method, options in {
         "approle": {"role_id": new("role_id", odd=False), "secret_id": new("secret_id")},
@@ -769,6 +861,72 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
     return made
 
 
+def tree_cases(server: VaultServer, canaries: Canaries) -> list[Case]:
+    """Return trees that write every secret option of every kind to a server, and such as are refused."""
+    new = canaries.new
+    made: list[Case] = []
+
+    def case(name: str, fails: str = "", late: bool = False, /, **options: Any) -> None:
+        made.append(Case(name, "vault_configuration", {**reached(server), **options}, fails, late))
+
+    grove = Grove(server, canaries, "tree")
+    tree = grove.tree("at first")
+    case("tree", configuration=tree)
+    again = grove.tree("anew")
+    case("tree anew", update_secrets="always", configuration=again)
+    for title, entries in grove.refused("alone").items():
+        # what the server itself says is said when it is asked to write
+        late = title != "aws_configs"
+        case(f"refused {title}", " ", late, configuration={title: entries})
+    for words, part in grove.wrong():
+        case(words, " ", configuration=part)
+    for number, (words, part) in enumerate(
+        {
+            "misspelt key": {
+                "secrets": [{"mount": "secret", "path": "x", "dta": {"password": new("a misspelt key in a tree")}}]
+            },
+            "misspelt kind": {
+                "screts": [{"mount": "secret", "path": "x", "data": {"password": new("a misspelt kind in a tree")}}]
+            },
+            "mapping for a list": {
+                "secrets": {"mount": "secret", "path": "x", "data": {"password": new("no list in a tree")}}
+            },
+            "text for a mapping": {"secrets": [{"mount": "secret", "path": "x", "data": new("text in a tree")}]},
+            "text for a list": {"secrets": new("text for a list in a tree")},
+            "misspelt secret": {
+                "auth_methods": [
+                    {
+                        "type": "oidc",
+                        "path": "l",
+                        "config": {
+                            **tree["auth_methods"][0]["config"],
+                            "oidc_client_secret": new("oidc_client_secret in config of a tree"),
+                        },
+                    }
+                ]
+            },
+            "wrong type": {
+                "secrets": [
+                    {
+                        "mount": "secret",
+                        "path": "x",
+                        "data": {"password": new("beside a wrong type in a tree")},
+                        "cas": "many",
+                    }
+                ]
+            },
+        }.items()
+    ):
+        case(f"{words} {number}", " ", configuration=part)
+    case(
+        "inside a namespace that is not there",
+        " ",
+        True,
+        configuration={"inside": {"nowhere": grove.tree("nowhere")}},
+    )
+    return made
+
+
 def pingid(key: str) -> str:
     """Return a settings file of PingID."""
     lines = [f"use_base64_key={base64.b64encode(key.encode()).decode()}", "use_signature=true", f"token={key}"]
@@ -807,6 +965,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         found.sealed.restart()
         engines = [{"path": "secret", "type": "kv-v2"}, {"path": "database", "type": "database"}]
         engines += [{"path": f"ssh{number}", "type": "ssh"} for number in range(3)]
+        engines += [
+            {"path": f"ssh-{name}{end}", "type": "ssh"} for name in ("tree", "role") for end in ("", "-refused")
+        ]
         engines.append({"path": "pki", "type": "pki", "tune": {"max_lease_ttl": "8760h"}})
         methods = [{"path": name, "type": name} for name in ("userpass", "approle")]
         role = {"mount": "approle", "name": "ci", "token_policies": ["default"]}
@@ -832,9 +993,32 @@ def vault(servers: Servers, stage: Stage) -> list[Case]:
     return vault_cases(servers, stage.folder, stage.canaries)
 
 
-def test_every_secret_option_of_vault_has_a_case(vault: list[Case]) -> None:
-    missing = uncovered(False, vault)
+@pytest.fixture
+def trees(servers: Servers, stage: Stage) -> list[Case]:
+    return tree_cases(servers.open, stage.canaries)
+
+
+def test_every_secret_option_of_vault_has_a_case(vault: list[Case], trees: list[Case]) -> None:
+    missing = uncovered(False, vault + trees)
     assert not missing, f"no task of vault_cases gives these and succeeds: {', '.join(missing)}"
+
+
+def test_every_secret_option_of_a_tree_has_a_case(trees: list[Case]) -> None:
+    taken: list[Mapping[str, Any]] = [case.options["configuration"] for case in trees if not case.fails]
+    refused = [case.options["configuration"] for case in trees if case.name.startswith("refused ")]
+    not_here = [{title: part[title] for title in KINDS_NOT_HERE if title in part} for part in refused]
+    missing = tree_uncovered(taken + not_here)
+    assert not missing, f"no tree gives these and succeeds; add them to Grove.tree: {', '.join(missing)}"
+    missing = tree_uncovered(refused)
+    assert not missing, f"no server refuses these; add them to Grove.refused: {', '.join(missing)}"
+
+
+def test_trees(servers: Servers, stage: Stage, trees: list[Case]) -> None:
+    for check in (True, False):
+        cases = trees if not check else [case for case in trees if not case.late]
+        places = stage.run(cases, check)
+        stage.as_expected(cases)
+        stage.canaries.absent(places)
 
 
 def test_modules_for_vault(servers: Servers, stage: Stage, vault: list[Case]) -> None:
