@@ -16,7 +16,7 @@ import pytest
 
 from support.system import Lab, Play
 
-SITE, CONFIGURE = "playbooks/site.yml", "playbooks/configure.yml"
+SITE, CONFIGURE, ROTATE = "playbooks/site.yml", "playbooks/configure.yml", "playbooks/rotate.yml"
 CENTRAL, REGIONAL = "inventories/fleet/central.yml", "inventories/fleet/regional.yml"
 LAB = os.environ.get("VAULT_ESO_LAB") or "fleet"
 OPERATOR = "/api/v1/namespaces/external-secrets/serviceaccounts/external-secrets/token"
@@ -135,6 +135,20 @@ def test_one_api_server_down_stops_nothing_of_the_other_and_is_named_at_the_end(
     # what is the other's stays in Vault as it was
     assert "kubernetes-us/" in json.loads(eu.bao("auth", "list", "-format=json"))
     assert "cluster-kubernetes-us" in eu.bao("policy", "list")
+
+
+@pytest.mark.usefixtures("us_down")
+def test_a_rotation_reaches_the_other_and_names_the_one_that_is_down(eu: Lab) -> None:
+    before = eu.secret("production", "web-app")
+    run = eu.play(ROTATE)
+    assert run.rc != 0
+    assert failed(run) == ["kubernetes-us"]
+    words = last_words(run)
+    assert "kubernetes-us did not converge." in words and "connection refused" in words
+    assert "Not concerned, and converged: kubernetes-eu, vault-eu." in words
+    after = eu.secret("production", "web-app")
+    assert after != before
+    assert after == {key: value for key, value in eu.kv("applications/web-app").items() if key in after}
 
 
 @pytest.mark.usefixtures("us_down")
