@@ -1060,6 +1060,32 @@ def test_a_directorys_password(tmp_path_factory: pytest.TempPathFactory, stage: 
             "key that is none", " ", **{**ldap, "path": "key"}, secret_config={"client_tls_key": new("client_tls_key")}
         ),
         case("open", " ", **{**ldap, "config": {**config, "bindpass": new("bindpass in config")}}),
+        *(
+            case(
+                f"tree {words or 'that is taken'}",
+                words,
+                module="vault_configuration",
+                update_secrets="always",
+                configuration={
+                    "auth_methods": [{**ldap, **more, "secret_config": {"bindpass": new(f"bindpass {words}")}}]
+                },
+            )
+            for words, more in (
+                ("", {}),
+                ("is a secret", {"config": {**config, "bindpass": new("bindpass in config of a tree")}}),
+                ("Supported parameters", {"pasword": new("beside a bindpass in a tree")}),
+            )
+        ),
+        case(
+            "tree with a key that is none",
+            " ",
+            module="vault_configuration",
+            configuration={
+                "auth_methods": [
+                    {**ldap, "path": "key", "secret_config": {"client_tls_key": new("client_tls_key in a tree")}}
+                ]
+            },
+        ),
         case(
             "no directory",
             " ",
@@ -1186,52 +1212,10 @@ def test_the_roles_and_the_drift_report(servers: Servers, stage: Stage) -> None:
     token = stage.folder / "token"
     write_private(token, server.token.encode())
     stage.canaries.add("the administrator's token", server.token)
-    oidc = {
-        "oidc_discovery_url": f"{server.url}/v1/identity/oidc",
-        "oidc_discovery_ca_pem": server.authority.ca.read_text(),
-        "oidc_client_id": "vault",
-    }
-    database = {"mount": "database", "plugin_name": "postgresql-database-plugin", "root_username": "vault"}
-    database["connection_url"] = "postgresql://{username}:{password}@127.0.0.1:1/x?sslmode=disable"
+    grove = Grove(server, stage.canaries, "role")
 
     def declared(part: str) -> dict[str, Any]:
-        return {
-            "vault_config_auth_methods": [
-                {
-                    "path": "role",
-                    "type": "oidc",
-                    "config": oidc,
-                    "secret_config": {"oidc_client_secret": new(f"oidc_client_secret {part}")},
-                }
-            ],
-            "vault_config_auth_roles": [
-                {
-                    "mount": "userpass",
-                    "type": "userpass",
-                    "name": "role",
-                    "token_ttl": "1h",
-                    "secret_options": {"password": new(f"password {part}")},
-                }
-            ],
-            "vault_config_database_connections": [
-                {**database, "name": "role", "verify_connection": False, "root_password": new(f"root_password {part}")}
-            ],
-            "vault_config_secrets": [
-                {
-                    "mount": "secret",
-                    "path": "role/app",
-                    "mode": "exact",
-                    "data": {"password": new(f"kv {part}"), "user": new(f"kv of old {part}")},
-                }
-            ],
-            "vault_config_endpoints": [
-                {
-                    "path": "auth/userpass/users/role2",
-                    "data": {"token_ttl": "1h"},
-                    "secret_data": {"password": new(f"secret_data {part}")},
-                }
-            ],
-        }
+        return {f"vault_config_{title}": entries for title, entries in grove.tree(part).items()}
 
     def write(variables: dict[str, Any]) -> None:
         host = {
@@ -1259,28 +1243,69 @@ def test_the_roles_and_the_drift_report(servers: Servers, stage: Stage) -> None:
         return done.returncode
 
     first = declared("at first")
+    tree = {name[len("vault_config_") :]: entries for name, entries in first.items()}
+    missing = [path for path in tree_uncovered([tree]) if path.split(".")[0] not in KINDS_NOT_HERE]
+    assert not missing, missing
     write(first)
     assert play("configure") == 0, stage.said[-4000:]
     assert read_kv(server, "role/app") == first["vault_config_secrets"][0]["data"]
 
-    write(declared("later"))
+    later = declared("later")
     client = server.client()
     client.secrets.kv.v2.create_or_update_secret("role/app", {"password": new("kv by hand")}, mount_point="secret")
     client.write("auth/userpass/users/role", token_ttl="2h")
+    # what is declared otherwise or no longer, with secrets of which no declaration knows
+    key = ssh.key_pair()[1]
+    for line in ssh.body(key):
+        stage.canaries.add(f"a private key by hand: {line[:5]}", line.lower())
+    for name in ("role", "gone", "purged"):
+        password = new(f"password by hand in {name}", odd=False)
+        client.write_data(
+            f"database/config/{name}",
+            data={
+                "plugin_name": "mysql-database-plugin" if name == "gone" else "postgresql-database-plugin",
+                "connection_url": f"me:{password}@tcp(127.0.0.1:1)/x"
+                if name == "gone"
+                else f"host=127.0.0.1 port=1 password='a {password}' user=me",
+                "some_key_file": key,
+                "own_password": new(f"own_password by hand in {name}"),
+                "verify_connection": False,
+            },
+        )
+        assert password in json.dumps(client.read(f"database/config/{name}")), "the server does not return it"
+    later["vault_config_database_connections"].append({"mount": "database", "name": "gone", "state": "absent"})
+    others = client.list("database/config")["data"]["keys"]
+    purge = {"database_connections": {"purge_data": ["purged"], "protected": sorted({*others} - {"purged"})}}
+    later["vault_config_purge"] = purge
+    write(later)
     assert play("drift", "-e", "drift_fail=true", "-e", "vault_config_update_secrets=always") != 0
     report = json.loads((reports / "drift.json").read_text())
     assert report["status"] == "drift", report
-    names = {change["name"] for part in report["hosts"][0]["parts"] for change in part["changes"]}
-    assert {"secret/role/app", "userpass/role"} <= names
+    found = {change["name"]: change for part in report["hosts"][0]["parts"] for change in part["changes"]}
+    assert {"secret/role/app", "userpass/role", "role-duo", "role-okta", "role-pingid"} <= set(found)
+    for name, shown in {
+        "role": "host=127.0.0.1 port=1 password='(hidden)' user=me",
+        "gone": "me:(hidden)@tcp(127.0.0.1:1)/x",
+        "purged": "host=127.0.0.1 port=1 password='(hidden)' user=me",
+    }.items():
+        diff = "\n".join(found[f"database/{name}"]["diff"])
+        assert shown in diff, diff
     assert (reports / "drift.html").exists()
     assert play("configure", "--check", "-e", "vault_config_update_secrets=always") == 0, stage.said[-4000:]
 
     bad = declared("in bad declarations")
     bad["vault_config_secrets"][0]["dta"] = {"password": new("a misspelt key of the role")}
-    bad["vault_config_auth_methods"][0]["config"] = {**oidc, "oidc_client_secret": new("oidc_client_secret in config")}
+    bad["vault_config_auth_methods"][0]["config"]["oidc_client_secret"] = new("oidc_client_secret in config")
     bad["vault_config_endpoints"] = [[{"path": "x", "secret_data": {"password": new("a list in a list of the role")}}]]
     write(bad)
     assert play("configure") != 0
+    for title, entries in grove.refused("by the role").items():
+        bad[f"vault_config_{title}"] = [] if title == "aws_configs" else entries
+    write(bad)
+    assert play("configure") != 0
+    write({**declared("beside aws"), "vault_config_aws_configs": grove.refused("by the report")["aws_configs"]})
+    assert play("drift") != 0
+    assert json.loads((reports / "drift.json").read_text())["status"] == "failed"
     write({**declared("for nobody"), "vault_connection": {"url": ["https://127.0.0.1:1"], "retries": 0}})
     assert play("drift") != 0
     assert json.loads((reports / "drift.json").read_text())["status"] == "failed"
