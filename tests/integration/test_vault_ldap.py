@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import listing
 from support import openbao as servers
 from support import packages
 from support.ldap import Directory
@@ -184,6 +185,27 @@ def test_people_log_in(
     gone = {**args, "type": "ldap", "path": unique, "state": "absent"}
     rehearsed(run_module, server, unique, "vault_auth", gone, ("type: ldap", ""))
     assert f"{unique}/" not in client.read("sys/auth")["data"]
+
+
+def test_names_with_a_slash_are_known_among_many(
+    run_module: Run, args: dict[str, Any], server: VaultServer, unique: str
+) -> None:
+    client = server.client()
+    client.sys.enable_auth_method("ldap", path=unique)
+    names = [*(f"team-{number}" for number in range(listing.MANY)), "Emea/readers", "emea/writers/night"]
+    groups = [{"name": name, "token_policies": ["default"]} for name in names]
+    options = {**args, "mount": unique, "roles": groups}
+    assert run_module("vault_auth_role", options, must_succeed=True)["summary"]["create"] == len(names)
+    assert client.read(f"auth/{unique}/groups/emea/writers/night")["data"]["policies"] == ["default"]
+    again = run_module("vault_auth_role", {**options, "report": "changes"}, must_succeed=True)
+    assert not again.changed, again["results"]
+    again = run_module("vault_auth_role", {**options, "purge": True, "report": "changes"}, must_succeed=True)
+    assert not again.changed, again["results"]
+    fewer = {**options, "roles": groups[:-1], "purge": True, "report": "changes"}
+    gone = rehearsed(run_module, server, unique, "vault_auth_role", fewer, ("default", ""))
+    assert [one["name"] for one in gone["results"]] == [f"{unique}/emea/writers/night"]
+    assert client.read(f"auth/{unique}/groups/emea/writers/night") is None
+    assert client.read(f"auth/{unique}/groups/emea/readers")
 
 
 def test_a_credential_goes_with_its_account(

@@ -33,6 +33,7 @@ def mark_absent(client: Client, places: Iterable[tuple[str, str, Any]]) -> None:
     """Set ``absent`` of every resource that its folder does not list.
 
     ``places`` are folder, name and resource. Nothing is marked where the token may not list, or in a folder of few.
+    Of a name with slashes some APIs list the whole, and some the first part only, as a folder: then it is to be read.
     """
     folders: dict[str, list[tuple[str, Any]]] = {}
     for folder, name, resource in places:
@@ -45,4 +46,5 @@ def mark_absent(client: Client, places: Iterable[tuple[str, str, Any]]) -> None:
         # most engines keep names in lower case: to be sure, what differs in case alone is read
         names = {str(name).lower() for name in found.get("keys") or []}
         for name, resource in members:
-            resource.absent = name.lower() not in names
+            wanted = name.lower()
+            resource.absent = wanted not in names and wanted.partition("/")[0] + "/" not in names
