@@ -41,7 +41,7 @@ options:
       - Address of the database, with C({username}) and C({password}) in the places of the credential.
       - They are turned into the server's own C({{username}}) and C({{password}}), which Jinja would take for variables; under C(!unsafe) these
         can be written as well.
-      - An address that holds a password is refused, because it would be shown.
+      - An address that holds a password is refused, because it would be shown. One that somebody gave the server by hand is shown without it.
     type: str
   root_username: &root_username
     description: User as whom the server works in the database, C(username) in the API. O(username) is that of the module's own login.

@@ -61,7 +61,9 @@ options:
     type: str
     choices: [password, rsa_private_key, client_certificate]
   credential_config: &credential_config
-    description: Settings of the O(credential_type), such as C(password_policy) or C(key_bits). What is not named is not compared.
+    description:
+      - Settings of the O(credential_type), such as C(password_policy) or C(key_bits). What is not named is not compared.
+      - A private key among them, as C(ca_private_key), is not printed.
     type: dict
   db_username: &db_username
     description: For a static role, the user in the database, C(username) in the API. It cannot be changed.
