@@ -32,6 +32,7 @@ PATH = "/apis/external-secrets.io/v1/clusterexternalsecrets"
 @pytest.fixture
 def declared(kube_api: KubeApi, kube_args: dict[str, Any], namespace: str) -> Iterator[dict[str, Any]]:
     """Options of a ClusterExternalSecret for one namespace, named like it."""
+    eso_operator.name_namespace(kube_api, namespace)
     yield {
         **kube_args,
         "name": namespace,
@@ -196,6 +197,33 @@ def test_waiting_ends_when_every_namespace_is_synced_and_a_sync_can_be_forced(
     synced.hides("first-value", "second-value")
     # the annotation is nobody's drift
     assert not run_module("eso_clusterexternalsecret", waiting, must_succeed=True).changed
+
+
+def test_waiting_after_a_change_is_for_the_namespaces_that_are_selected_now(
+    kube_api: KubeApi, namespace: str, store: str, declared: dict[str, Any], run_module: Run
+) -> None:
+    waiting = {**declared, "wait": True, "wait_timeout": 40}
+    run_module("eso_clusterexternalsecret", waiting, must_succeed=True)
+    other = kube_api.namespace(f"{namespace}-other")
+    eso_operator.name_namespace(kube_api, other)
+    for kind, name in (("secrets", "token"), ("secretstores", "vault")):
+        api = "/api/v1" if kind == "secrets" else "/apis/external-secrets.io/v1"
+        found = kube_api.call("GET", f"{api}/namespaces/{namespace}/{kind}/{name}")
+        copy = {key: found[key] for key in ("apiVersion", "kind", "data", "spec") if key in found}
+        kube_api.call("POST", f"{api}/namespaces/{other}/{kind}", {**copy, "metadata": {"name": name}})
+
+    names = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [namespace, other]}
+    both = {**waiting, "namespace_selectors": [{"matchExpressions": [names]}]}
+    assert run_module("eso_clusterexternalsecret", both, must_succeed=True)["namespaces"] == [namespace, other]
+    fewer = run_module("eso_clusterexternalsecret", waiting, must_succeed=True)
+    assert fewer["namespaces"] == [namespace]
+    finalizer = f"externalsecrets.external-secrets.io/ces-{namespace}"
+    assert f'leaves its finalizer "{finalizer}" on the namespace "{other}"' in str(fewer["warnings"])
+    nobody = {**waiting, "namespace_selectors": [{"matchLabels": {"team": f"nobody-{namespace}"}}]}
+    none = run_module("eso_clusterexternalsecret", nobody, must_succeed=True)
+    assert none["namespaces"] == []
+    assert "no namespace has the labels that it selects" in str(none["warnings"])
+    kube_api.forget_namespace(other)
 
 
 def test_waiting_names_the_namespace_that_failed_and_why(

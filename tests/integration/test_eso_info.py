@@ -29,6 +29,7 @@ def scene(
     unique: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
+    eso_operator.name_namespace(kube_api, namespace)
     made = Scene(kube_api, openbao, run_module, namespace, unique)
     made.raise_up()
     rules = '{ capabilities = ["create", "read", "update"] }'

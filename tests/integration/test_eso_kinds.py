@@ -85,6 +85,7 @@ def operator(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def at(world: World) -> Iterator[str]:
     """A fresh namespace of the world's cluster."""
     name = world.api.namespace(f"vault-eso-test-{uuid.uuid4().hex[:8]}")
+    eso_operator.name_namespace(world.api, name)
     try:
         yield name
     finally:

@@ -196,6 +196,16 @@ def test_waiting_ends_when_the_value_is_in_vault(
     assert f'PushSecret "{namespace}/denied": is not ready: Errored' in failed.msg
     failed.hides("pushed-value")
 
+    # the operator writes the finalizer with the whole object, which is no drift and no conflict
+    assert not run_module("eso_pushsecret", waiting, must_succeed=True).changed
+    run_module("eso_pushsecret", {**waiting, "refresh_interval": "2h"}, must_succeed=True)
+    store_gone = {**kube_args, "name": "vault", "namespace": namespace, "state": "absent", "wait": True}
+    held = run_module("eso_secretstore", {**store_gone, "wait_timeout": 3})
+    assert "delete first the PushSecrets with the deletion policy Delete that push to it" in held.msg
+
+    denied_gone = {**kube_args, "name": "denied", "namespace": namespace, "state": "absent", "wait": True}
+    run_module("eso_pushsecret", {**denied_gone, "wait_timeout": 40}, must_succeed=True)
     gone = {**kube_args, "name": "backup", "namespace": namespace, "state": "absent", "wait": True, "wait_timeout": 40}
     run_module("eso_pushsecret", gone, must_succeed=True)
     assert openbao.client().list(f"{store}/metadata/backups") is None
+    run_module("eso_secretstore", {**store_gone, "wait_timeout": 20}, must_succeed=True)

@@ -18,13 +18,29 @@ from .local import stop
 
 EMULATED = Path(__file__).resolve().parents[2] / "molecule" / "lab" / "eso_controller" / "eso_controller.py"
 REAL_OPERATOR_RUNS = 3
+GROUP = "external-secrets.io"
+
+
+def serves(kube_api: KubeApi, version: str) -> bool:
+    """Whether a cluster has a version of the operator's API."""
+    groups = kube_api.call("GET", "/apis")["groups"]
+    return any(one["version"] == version for group in groups if group["name"] == GROUP for one in group["versions"])
+
+
+def name_namespace(kube_api: KubeApi, namespace: str) -> None:
+    """Give a namespace the label that an API server since 1.21 gives it, by which an operator finds it."""
+    labels = {"metadata": {"labels": {"kubernetes.io/metadata.name": namespace}}}
+    kube_api.call("PATCH", f"/api/v1/namespaces/{namespace}", labels, "application/merge-patch+json")
 
 
 @contextmanager
 def running(kube_api: KubeApi, folder: Path) -> Iterator[None]:
-    """Run an operator while the block runs; its output goes to ``operator.log`` in the folder."""
+    """Run an operator while the block runs; its output goes to ``operator.log`` in the folder.
+
+    What ESO_CONTROLLER names is taken for one of today, which knows v1 only: a cluster of before has the emulated one.
+    """
     log = folder / "operator.log"
-    named = os.environ.get("ESO_CONTROLLER")
+    named = os.environ.get("ESO_CONTROLLER") if serves(kube_api, "v1") else None
     command = [named] if named else [sys.executable, str(EMULATED), "--kubeconfig", kube_api.kubeconfig]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -9,11 +9,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from eso_kube import NAME, ApiError, Kube, Object, Recorder, core, log
+from eso_kube import NAME, ApiError, Kube, Object, Recorder, core, log, set_finalizer
 from eso_policy import selector_matches
-from eso_values import seconds
+from eso_values import go_duration, seconds
 
 FORCE_SYNC = "external-secrets.io/force-sync"
+FINALIZER = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup"
+NAMESPACE_FINALIZER = "externalsecrets.external-secrets.io/ces-"
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def selected(ces: Object, namespaces: list[Object]) -> list[str]:
@@ -26,8 +29,9 @@ def selected(ces: Object, namespaces: list[Object]) -> list[str]:
     chosen = []
     for namespace in namespaces:
         meta = namespace["metadata"]
-        labels = {"kubernetes.io/metadata.name": meta["name"], **(meta.get("labels") or {})}
-        wanted = meta["name"] in (spec.get("namespaces") or [])
+        labels = meta.get("labels") or {}
+        # those that are named are found by a label too, which an API server before 1.21 does not set by itself
+        wanted = labels.get(NAME_LABEL) in (spec.get("namespaces") or [])
         wanted = wanted or any(selector_matches(selector, labels) for selector in selectors)
         if wanted and not meta.get("deletionTimestamp"):
             chosen.append(meta["name"])
@@ -56,11 +60,14 @@ def wanted_external_secret(ces: Object, namespace: str, name: str) -> Object:
             "blockOwnerDeletion": True,
         }
     ]
+    spec = copy.deepcopy(ces["spec"]["externalSecretSpec"])
+    if spec.get("refreshInterval"):
+        spec["refreshInterval"] = go_duration(spec["refreshInterval"])
     return {
         "apiVersion": ces["apiVersion"],
         "kind": "ExternalSecret",
         "metadata": meta,
-        "spec": copy.deepcopy(ces["spec"]["externalSecretSpec"]),
+        "spec": spec,
     }
 
 
@@ -73,7 +80,7 @@ def owned(es: Object, name: str) -> bool:
 
 
 class ClusterExternalSecretReconciler:
-    """Creates, updates and removes ExternalSecrets; deletion of the whole is left to garbage collection."""
+    """Creates, updates and removes ExternalSecrets; finalizers see to it that none is left."""
 
     def __init__(self, kube: Kube, discovery: Any, recorder: Recorder) -> None:
         self.kube, self.discovery, self.recorder = kube, discovery, recorder
@@ -82,8 +89,13 @@ class ClusterExternalSecretReconciler:
         """One pass. Return the seconds until the next."""
         path = self.discovery.path("ClusterExternalSecret", "", name)
         ces = self.kube.find(path)
-        if ces is None or ces["metadata"].get("deletionTimestamp"):
+        if ces is None:
             return None
+        if ces["metadata"].get("deletionTimestamp"):
+            self.delete(ces, path)
+            return None
+        if set_finalizer(self.kube, path, ces, FINALIZER, True):
+            ces = self.kube.call("GET", path)
         before = copy.deepcopy(ces.get("status") or {})
         status = ces.setdefault("status", {})
         es_name = ces["spec"].get("externalSecretName") or name
@@ -98,6 +110,7 @@ class ClusterExternalSecretReconciler:
         for namespace in provisioned:
             if previous != es_name or namespace not in chosen:
                 self.remove(namespace, previous, name, failed)
+        self.release_terminating(name)
         done = [namespace for namespace in chosen if self.provide(ces, namespace, es_name, failed)]
         status["externalSecretName"] = es_name
         status["provisionedNamespaces"] = done
@@ -122,6 +135,8 @@ class ClusterExternalSecretReconciler:
         path = self.discovery.path("ExternalSecret", namespace, name)
         query = {"fieldManager": NAME}
         try:
+            # it stays there when the namespace is selected no longer, as with the operator
+            self.hold(namespace, ces["metadata"]["name"], True)
             existing = self.kube.find(path)
             if existing is None:
                 self.kube.call("POST", self.discovery.path("ExternalSecret", namespace), query, wanted)
@@ -147,6 +162,32 @@ class ClusterExternalSecretReconciler:
         except ApiError as error:
             failed[namespace] = f"could not create or update ExternalSecret: {error}"
             return False
+
+    def hold(self, namespace: str, name: str, on: bool) -> None:
+        """Put the finalizer of a ClusterExternalSecret on a namespace, or take it off. Raise ApiError."""
+        path = core("namespaces", "", namespace)
+        found = self.kube.find(path)
+        if found is not None:
+            set_finalizer(self.kube, path, found, NAMESPACE_FINALIZER + name, on)
+
+    def release_terminating(self, name: str) -> None:
+        """Let namespaces go that are being deleted. Raise ApiError."""
+        for namespace in self.kube.call("GET", core("namespaces"))["items"]:
+            if namespace["metadata"].get("deletionTimestamp"):
+                path = core("namespaces", "", namespace["metadata"]["name"])
+                set_finalizer(self.kube, path, namespace, NAMESPACE_FINALIZER + name, False)
+
+    def delete(self, ces: Object, path: str) -> None:
+        """The whole goes: its ExternalSecrets first. Raise ApiError."""
+        name, status = ces["metadata"]["name"], ces.get("status") or {}
+        failed: dict[str, str] = {}
+        for namespace in status.get("provisionedNamespaces") or []:
+            self.hold(namespace, name, False)
+            self.remove(namespace, status.get("externalSecretName") or name, name, failed)
+        if failed:
+            raise ApiError(500, "InternalError", "; ".join(failed[key] for key in sorted(failed)))
+        set_finalizer(self.kube, path, ces, FINALIZER, False)
+        log(f"ClusterExternalSecret {name}:", "deleted")
 
     def remove(self, namespace: str, name: str, owner: str, failed: dict[str, str]) -> None:
         """Delete an ExternalSecret that is no longer wanted, when it is ours."""

@@ -151,6 +151,12 @@ class Controller:
                 return
         if event != "DELETED":
             self.queue.add(key_of(kind, item))
+        if kind == "PushSecret" and any(one and one["spec"].get("deletionPolicy") == "Delete" for one in (item, old)):
+            # its stores are kept as long as it has to remove something from them
+            for store in ("SecretStore", "ClusterSecretStore"):
+                for one in self.informers[store].all():
+                    if one["metadata"].get("namespace", meta["namespace"]) == meta["namespace"]:
+                        self.queue.add(key_of(store, one))
         if kind == "ExternalSecret":
             for owner in meta.get("ownerReferences") or []:
                 if owner["kind"] == "ClusterExternalSecret":
@@ -159,6 +165,8 @@ class Controller:
     def secret_changed(self, kind: str, event: str, item: Object, old: Object | None) -> None:
         """Queue the ExternalSecrets that write a managed Secret which changed or went away."""
         meta = item["metadata"]
+        if event == "DELETED" and self.kube.find(core("secrets", meta["namespace"], meta["name"])) is not None:
+            return  # it has only lost its label: the operator, too, sees it no longer until the next refresh
         for es in self.informers["ExternalSecret"].all():
             if es["metadata"]["namespace"] == meta["namespace"] and target_name(es) == meta["name"]:
                 self.queue.add(key_of("ExternalSecret", es))

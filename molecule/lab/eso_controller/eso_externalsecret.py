@@ -68,6 +68,7 @@ class ExternalSecretReconciler:
             return None
         finally:
             if (es.get("status") or {}) != status_before:
+                es["status"].setdefault("binding", {"name": ""})
                 self.kube.call("PUT", path + "/status", {"fieldManager": "emulated-external-secrets"}, es)
 
     def sync(self, es: Object) -> float | None:

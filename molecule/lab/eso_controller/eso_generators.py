@@ -19,6 +19,10 @@ GENERATORS = {"VaultDynamicSecret": "vaultdynamicsecrets", "Password": "password
 SYMBOLS = '~!@#$%^&*()_+`-={}|[]\\:"<>?,./'
 
 
+#: what the operator leaves out of a raw answer when it is empty
+ABSENT = ("auth", "wrap_info")
+
+
 def password(spec: Object) -> str:
     """One password by a Password generator's spec. Raise ValueError when its numbers do not fit."""
     length = int(spec.get("length") or 24)
@@ -68,20 +72,26 @@ def generate(kube: Kube, reference: Object, namespace: str) -> dict[str, bytes]:
     version = reference.get("apiVersion") or "generators.external-secrets.io/v1alpha1"
     item = kube.find(path_of(version, GENERATORS[kind], namespace, name))
     if item is None:
-        raise VaultError(f'unable to get generator: {kind} "{name}" not found in namespace "{namespace}"')
+        raise VaultError(f'unable to get generator: {kind}.generators.external-secrets.io "{name}" not found')
     spec = item.get("spec") or {}
     if kind == "UUID":
         return {"uuid": str(uuid.uuid4()).encode()}
     if kind == "Password":
         keys = spec.get("secretKeys") or ["password"]
         return {key: encode(password(spec), spec.get("encoding")) for key in keys}
-    return dynamic(kube, spec, namespace)
+    try:
+        return dynamic(kube, spec, namespace)
+    except VaultError as error:
+        raise VaultError(f"error using generator: {error}", error.status) from None
 
 
 def dynamic(kube: Kube, spec: Object, namespace: str) -> dict[str, bytes]:
     """A VaultDynamicSecret. Where a lease hangs on the token, revoking it would take the credentials along."""
     session = VaultSession(kube, spec["provider"], False, namespace, spec.get("retrySettings"))
-    session.login()
+    try:
+        session.login()
+    except VaultError as error:
+        raise VaultError(f"unable to setup Vault client: {error}", error.status) from None
     answer = None
     try:
         answer = ask(session, spec)
@@ -94,7 +104,7 @@ def dynamic(kube: Kube, spec: Object, namespace: str) -> dict[str, bytes]:
         raise VaultError("unable to get dynamic secret: empty response from Vault")
     kind = spec.get("resultType") or "Data"
     data = answer.get("auth") if kind == "Auth" else answer if kind == "Raw" else answer.get("data")
-    return {key: to_bytes(value) for key, value in (data or {}).items()}
+    return {key: to_bytes(value) for key, value in (data or {}).items() if value is not None or key not in ABSENT}
 
 
 def ask(session: VaultSession, spec: Object) -> Object | None:

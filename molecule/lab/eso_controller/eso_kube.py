@@ -148,6 +148,17 @@ def core(plural: str, namespace: str = "", name: str = "", subresource: str = ""
     return path_of("v1", plural, namespace, name, subresource)
 
 
+def set_finalizer(kube: Kube, path: str, item: Object, finalizer: str, on: bool) -> bool:
+    """Add a finalizer to an object, or take it off; whether that was a change. Raise ApiError."""
+    held = item["metadata"].get("finalizers") or []
+    if (finalizer in held) == on:
+        return False
+    wanted = [*held, finalizer] if on else [name for name in held if name != finalizer]
+    version = item["metadata"]["resourceVersion"]
+    kube.merge_patch(path, {"metadata": {"finalizers": wanted or None, "resourceVersion": version}})
+    return True
+
+
 def key_of(kind: str, item: Object) -> Key:
     """The queue key of an object."""
     return (kind, item["metadata"].get("namespace", ""), item["metadata"]["name"])

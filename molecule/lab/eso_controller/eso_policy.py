@@ -210,7 +210,7 @@ def namespace_allowed(store: Object, namespace: Object) -> bool:
     """Whether a ClusterSecretStore's spec.conditions let a namespace use it."""
     conditions = store["spec"].get("conditions") or []
     name = namespace["metadata"]["name"]
-    labels = {"kubernetes.io/metadata.name": name, **(namespace["metadata"].get("labels") or {})}
+    labels = namespace["metadata"].get("labels") or {}
     for condition in conditions:
         if condition.get("namespaceSelector") is not None and selector_matches(condition["namespaceSelector"], labels):
             return True
@@ -315,7 +315,7 @@ def apply_ownership(es: Object, secret: Object) -> None:
     if controller is not None and is_es and controller["name"] != es["metadata"]["name"]:
         raise Refused(
             "target is owned by another ExternalSecret",
-            f"secret is owned by another ExternalSecret: {controller['name']}",
+            f"unable to mutate secret {meta['name']}: secret is owned by another ExternalSecret: {controller['name']}",
         )
     mine = {
         "apiVersion": es["apiVersion"],
@@ -329,7 +329,7 @@ def apply_ownership(es: Object, secret: Object) -> None:
         if controller is not None and not is_es:
             raise Refused(
                 "failed to take ownership of target secret",
-                "could not set controller reference on secret: Object "
+                f"unable to mutate secret {meta['name']}: could not set controller reference on secret: Object "
                 f"{meta.get('namespace')}/{meta['name']} is already owned by another {controller['kind']} "
                 f"controller {controller['name']}",
             )

@@ -15,7 +15,15 @@ import urllib3
 from eso_fetch import Stores
 from eso_kube import ApiError, Kube, Object, Recorder, core, now
 from eso_policy import data_of, selector_matches, set_condition
-from eso_values import dump_json, kv_metadata_path, kv_path, load_json, seconds, synced_resource_version
+from eso_values import (
+    dump_json,
+    go_duration,
+    kv_metadata_path,
+    kv_path,
+    load_json,
+    seconds,
+    synced_resource_version,
+)
 from eso_vault import NoSecret, VaultError, VaultSession
 
 FINALIZER = "pushsecret.externalsecrets.io/finalizer"
@@ -49,7 +57,10 @@ def payload(data: dict[str, bytes], entry: Object, current: Object | None) -> Ob
     whole = dump_json({item: value.decode("utf-8", "replace") for item, value in data.items()})
     value = data[key].decode("utf-8", "replace") if key else whole
     if not name:
-        wanted = load_json(value)
+        try:
+            wanted = load_json(value)
+        except ValueError:
+            wanted = None
         if not isinstance(wanted, dict):
             raise VaultError("error unmarshalling vault secret: invalid JSON format")
         return None if wanted == current else wanted
@@ -57,6 +68,19 @@ def payload(data: dict[str, bytes], entry: Object, current: Object | None) -> Ob
     if old is not None and type(old) is not str:  # a number or a document
         raise VaultError(f"error converting {name} to string")
     return None if old == value else {**(current or {}), name: value}
+
+
+class PushError(Exception):
+    """What the operator's condition says of a push that failed."""
+
+
+class NoSource(Exception):
+    """The Secret that is to be pushed is not there."""
+
+
+def merged(new: Object, old: Object | None) -> Object:
+    """status.syncedPushSecrets after a failure: what was pushed now, and before."""
+    return {place: {**(new.get(place) or {}), **((old or {}).get(place) or {})} for place in {**new, **(old or {})}}
 
 
 class PushSecretReconciler:
@@ -78,7 +102,11 @@ class PushSecretReconciler:
             return None
         if not deleting and delete != (FINALIZER in finalizers):
             wanted = [*finalizers, FINALIZER] if delete else [item for item in finalizers if item != FINALIZER]
-            push = self.kube.merge_patch(path, {"metadata": {"finalizers": wanted or None}})
+            patch: Object = {"metadata": {"finalizers": wanted or None}}
+            if push["spec"].get("refreshInterval"):
+                # the operator updates the whole object: its way of writing durations becomes a new generation
+                patch["spec"] = {"refreshInterval": go_duration(push["spec"]["refreshInterval"])}
+            push = self.kube.merge_patch(path, patch)
         every = seconds(str(push["spec"].get("refreshInterval") or "1h0m0s"))
         status = push.get("status") or {}
         if not deleting and status.get("syncedResourceVersion") == synced_resource_version(push["metadata"]):
@@ -90,9 +118,16 @@ class PushSecretReconciler:
         stores = Stores(self.kube, self.discovery.path, namespace, self.controller_class, floodgate=False)
         try:
             self.sync(push, stores, bool(deleting), delete)
-        except (VaultError, ValueError, NoSecret, ApiError, urllib3.exceptions.HTTPError) as error:
-            set_condition(push.setdefault("status", {}), False, "Errored", f"set secret failed: {error}")
-            self.recorder.event(push, "Warning", "Errored", f"set secret failed: {error}")
+        except NoSource:
+            if self.source_gone(push, stores, delete):
+                return None
+            raise VaultError("could not get source secret") from None
+        except (PushError, VaultError, ValueError, NoSecret, ApiError, urllib3.exceptions.HTTPError) as error:
+            message = str(error) if isinstance(error, PushError) else f"set secret failed: {error}"
+            set_condition(push.setdefault("status", {}), False, "Errored", message)
+            self.recorder.event(push, "Warning", "Errored", message)
+            if isinstance(error, PushError):
+                raise VaultError(message) from None
             raise
         finally:
             stores.close()
@@ -108,6 +143,30 @@ class PushSecretReconciler:
             return None
         return every or None
 
+    def source_gone(self, push: Object, stores: Stores, delete: bool) -> bool:
+        """Tell that there is nothing to push; whether what was pushed before was removed, as the policy wants."""
+        status = push.setdefault("status", {})
+        if not delete or not status.get("syncedPushSecrets"):
+            set_condition(status, False, "Errored", "could not get source secret")
+            self.recorder.event(push, "Warning", "Errored", "could not get source secret")
+            return False
+        self.clean_up(push, stores, {})
+        status.pop("syncedPushSecrets")
+        message = "source secret deleted; provider secrets cleaned up"
+        set_condition(status, False, "SourceDeleted", message)
+        self.recorder.event(push, "Normal", "SourceDeleted", message)
+        return True
+
+    def clean_up(self, push: Object, stores: Stores, synced: Object) -> None:
+        """Remove what was pushed before and is not in ``synced``. Raise VaultError."""
+        for place, entries in (push["status"].get("syncedPushSecrets") or {}).items():
+            kind, _, name = place.partition("/")
+            gone = {key: entry for key, entry in entries.items() if key not in (synced.get(place) or {})}
+            if gone:
+                session = self.session(stores, {"kind": kind, "name": name})
+                for entry in gone.values():
+                    self.remove(session, entry["match"]["remoteRef"])
+
     def sync(self, push: Object, stores: Stores, deleting: bool, delete: bool) -> None:
         """Push every entry to every store; then remove what was pushed before and is no longer declared."""
         problem = push_problem(push["spec"])
@@ -118,20 +177,16 @@ class PushSecretReconciler:
         if not deleting:
             for data in self.sources(push):
                 for reference in self.store_references(push):
-                    session = self.session(stores, reference)
                     target = synced.setdefault(f"{reference['kind']}/{reference['name']}", {})
-                    for entry in push["spec"].get("data") or []:
-                        self.push(session, data, entry, push["spec"].get("updatePolicy") or "Replace")
-                        target[entry_id(entry)] = entry
+                    try:
+                        self.push_all(push, stores, data, reference, target)
+                    except PushError:
+                        known = push.setdefault("status", {})
+                        known["syncedPushSecrets"] = merged(synced, known.get("syncedPushSecrets"))
+                        raise
         status = push.setdefault("status", {})
         if delete:
-            for place, entries in (status.get("syncedPushSecrets") or {}).items():
-                kind, _, name = place.partition("/")
-                gone = {key: entry for key, entry in entries.items() if key not in (synced.get(place) or {})}
-                if gone:
-                    session = self.session(stores, {"kind": kind, "name": name})
-                    for entry in gone.values():
-                        self.remove(session, entry["match"]["remoteRef"])
+            self.clean_up(push, stores, synced)
         status["syncedPushSecrets"] = synced
         status["refreshTime"] = start
         status["syncedResourceVersion"] = synced_resource_version(push["metadata"])
@@ -141,13 +196,34 @@ class PushSecretReconciler:
         set_condition(status, True, "Synced", message)
         self.recorder.event(push, "Normal", "Synced", message)
 
+    def push_all(
+        self, push: Object, stores: Stores, data: dict[str, bytes], reference: Object, done: dict[str, Object]
+    ) -> None:
+        """Push every entry of one Secret to one store, noting what is done. Raise PushError."""
+        name = reference["name"]
+        try:
+            session = self.session(stores, reference)
+        except (VaultError, ApiError, urllib3.exceptions.HTTPError) as error:
+            raise PushError(f"set secret failed: could not get secrets client for store {name}: {error}") from None
+        for entry in push["spec"].get("data") or []:
+            key = entry["match"].get("secretKey") or ""
+            if key and key not in data:
+                raise PushError(f"set secret failed: secret key {key} does not exist")
+            try:
+                self.push(session, data, entry, push["spec"].get("updatePolicy") or "Replace")
+            except (VaultError, ValueError, NoSecret, urllib3.exceptions.HTTPError) as error:
+                raise PushError(
+                    f"set secret failed: could not write remote ref {key} to target secretstore {name}: {error}"
+                ) from None
+            done[entry_id(entry)] = entry
+
     def sources(self, push: Object) -> list[dict[str, bytes]]:
-        """The data of the selected Secrets. Raise VaultError when the named one is missing."""
+        """The data of the selected Secrets. Raise NoSource when the named one is missing."""
         chosen, namespace = push["spec"]["selector"]["secret"], push["metadata"]["namespace"]
         if chosen.get("name"):
             secret = self.kube.find(core("secrets", namespace, chosen["name"]))
             if secret is None:
-                raise VaultError(f'could not get source secret: secrets "{chosen["name"]}" not found')
+                raise NoSource
             return [data_of(secret)]
         found = self.kube.call("GET", core("secrets", namespace))["items"]
         return [
@@ -157,11 +233,17 @@ class PushSecretReconciler:
         ]
 
     def store_references(self, push: Object) -> list[Object]:
-        """The stores by name or by label."""
+        """The stores by name or by label. Raise PushError for a name that does not exist."""
         references = []
         for reference in push["spec"]["secretStoreRefs"]:
             kind = reference.get("kind") or "SecretStore"
             if reference.get("labelSelector") is None:
+                name, space = (
+                    reference.get("name", ""),
+                    "" if kind == "ClusterSecretStore" else push["metadata"]["namespace"],
+                )
+                if self.kube.find(self.discovery.path(kind, space, name)) is None:
+                    raise PushError(f'could not get {kind} "{name}", {kind}.external-secrets.io "{name}" not found')
                 references.append({"kind": kind, "name": reference.get("name", "")})
                 continue
             namespace = "" if kind == "ClusterSecretStore" else push["metadata"]["namespace"]

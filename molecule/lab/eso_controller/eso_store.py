@@ -10,11 +10,31 @@ import copy
 from typing import Any
 
 import urllib3
-from eso_kube import ApiError, Kube, Object, Recorder
-from eso_policy import set_condition
+from eso_kube import ApiError, Kube, Object, Recorder, set_finalizer
+from eso_policy import selector_matches, set_condition
 from eso_vault import VaultError, VaultSession, is_referent, store_problem
 
+#: keeps a store while PushSecrets have to remove by it what they pushed
+FINALIZER = "secretstore.externalsecrets.io/finalizer"
 REQUEUE = 300.0  # seconds, the operator's default store-requeue-interval
+
+
+def pushes_to(push: Object, store: Object) -> bool:
+    """Whether a PushSecret has to remove something from a store when it goes."""
+    if push["spec"].get("deletionPolicy") != "Delete":
+        return False
+    kind, meta = store["kind"], store["metadata"]
+    if f"{kind}/{meta['name']}" in ((push.get("status") or {}).get("syncedPushSecrets") or {}):
+        return True
+    return any(
+        (reference.get("kind") or "SecretStore") == kind
+        and (
+            reference.get("name") == meta["name"]
+            if reference.get("labelSelector") is None
+            else selector_matches(reference["labelSelector"], meta.get("labels") or {})
+        )
+        for reference in push["spec"].get("secretStoreRefs") or []
+    )
 
 
 class StoreReconciler:
@@ -28,9 +48,15 @@ class StoreReconciler:
         """Validate one store; raise VaultError when it is not usable, so that it is tried again."""
         path = self.discovery.path(kind, namespace, name)
         store = self.kube.find(path)
-        if store is None or store["metadata"].get("deletionTimestamp"):
+        if store is None:
             return None
         if store["spec"].get("controller") not in (None, "", self.controller_class):
+            return None
+        pushed = any(pushes_to(push, store) for push in self.pushes(kind, namespace))
+        deleting = store["metadata"].get("deletionTimestamp")
+        if not (deleting and pushed):
+            set_finalizer(self.kube, path, store, FINALIZER, pushed)
+        if deleting:
             return None
         try:
             self.validate(store)
@@ -43,6 +69,13 @@ class StoreReconciler:
         self.write(store, path, True, "Valid", "store validated")
         self.recorder.event(store, "Normal", "Valid", "store validated")
         return float(store["spec"].get("refreshInterval") or 0) or REQUEUE
+
+    def pushes(self, kind: str, namespace: str) -> list[Object]:
+        """The PushSecrets that may push to a store. Raise ApiError."""
+        if not self.discovery.serves("PushSecret"):
+            return []
+        space = "" if kind == "ClusterSecretStore" else namespace
+        return list(self.kube.call("GET", self.discovery.path("PushSecret", space))["items"])
 
     def validate(self, store: Object) -> None:
         """Raise VaultError, ApiError or urllib3's errors when the store cannot be used."""
@@ -58,8 +91,7 @@ class StoreReconciler:
             return  # whose credentials are used is known only per ExternalSecret: never validated
         try:
             session.login()
-            if vault.get("auth") is not None:
-                session.check()
+            session.check()
         finally:
             session.close()
 

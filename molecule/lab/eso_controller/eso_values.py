@@ -210,6 +210,18 @@ def _go_replacement(target: str) -> str:
     )
 
 
+def _replace_all(pattern: re.Pattern[str], replacement: str, text: str) -> str:
+    """Replace as Go does: an empty match right behind another match is none."""
+    end = -1
+
+    def put(match: re.Match[str]) -> str:
+        nonlocal end
+        behind, end = match.start() == match.end() == end, match.end()
+        return "" if behind else match.expand(replacement)
+
+    return pattern.sub(put, text)
+
+
 def rewrite(operations: list[dict[str, Any]], data: dict[str, bytes]) -> dict[str, bytes]:
     """Apply dataFrom[].rewrite; only regexp is emulated, the others raise ValueError."""
     out = data
@@ -219,7 +231,7 @@ def rewrite(operations: list[dict[str, Any]], data: dict[str, bytes]) -> dict[st
         try:
             pattern = re.compile(re.sub(r"\(\?<(?=\w)", "(?P<", operation["regexp"]["source"]))
             replacement = _go_replacement(operation["regexp"]["target"])
-            out = {pattern.sub(replacement, key): value for key, value in out.items()}
+            out = {_replace_all(pattern, replacement, key): value for key, value in out.items()}
         except (re.error, IndexError) as error:
             raise ValueError(f"failed rewrite operation[{index}]: {error}") from None
     return out
@@ -289,6 +301,16 @@ def synced_resource_version(metadata: dict[str, Any]) -> str:
 
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def go_duration(text: str) -> str:
+    """A duration as Go writes it: `1h` becomes `1h0m0s`; what is no whole number of seconds stays as it is."""
+    total = seconds(text)
+    if total < 1 or total != int(total):
+        return "0s" if total == 0 else text
+    hours, rest = divmod(int(total), 3600)
+    minutes, left = divmod(rest, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{left}s"
 
 
 def seconds(duration: str) -> float:

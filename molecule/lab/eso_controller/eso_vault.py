@@ -25,6 +25,13 @@ from eso_values import dump_json, kv_metadata_path, kv_path, load_json, seconds
 
 AUTH_ORDER = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
 NOT_EMULATED = ("cert", "iam", "gcp")
+#: how the operator begins to tell of a refused login
+LOGIN_ERRORS = {
+    "appRole": "unable to log in to auth method: unable to log in with app role auth: ",
+    "kubernetes": "unable to log in to auth method: unable to log in with Kubernetes auth: ",
+    "ldap": "unable to log in to auth method: unable to log in with LDAP auth: ",
+    "userPass": "unable to log in to auth method: unable to log in with userpass auth: ",
+}
 REDIRECTS = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=2)
 
 
@@ -268,7 +275,7 @@ class VaultSession:
         try:
             answer = self.call("PUT", path, body, namespace=auth.get("namespace"))
         except VaultError as error:
-            raise VaultError(f"unable to log in to auth method {method}: {error}", error.status) from None
+            raise VaultError(f"{LOGIN_ERRORS.get(method, '')}{error}", error.status) from None
         token = ((answer or {}).get("auth") or {}).get("client_token")
         if not token:
             raise VaultError(f"unable to log in to auth method {method}: no token in the answer of {path}")
@@ -327,8 +334,10 @@ class VaultSession:
                 {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
             )
         except ApiError as error:
+            missing = f'cannot get Kubernetes service account "{reference["name"]}": '
+            cause = f'{missing}ServiceAccount "{reference["name"]}" not found' if error.status == 404 else str(error)
             raise VaultError(
-                f'cannot request Kubernetes service account token for service account "{reference["name"]}": {error}'
+                f'cannot request Kubernetes service account token for service account "{reference["name"]}": {cause}'
             ) from None
         return str(answer["status"]["token"])
 

@@ -28,9 +28,11 @@ KINDS = {
     "Password",
     "UUID",
     "ClusterGenerator",
+    # without it the operator fills no Secret, whether anything is generated or not
+    "GeneratorState",
 }
 #: came after 0.9
-LATER = {"UUID", "ClusterGenerator", "ClusterPushSecret"}
+LATER = {"UUID", "ClusterGenerator", "ClusterPushSecret", "GeneratorState"}
 #: name, origin, whose it is, and the kinds that are kept
 PRODUCTS: dict[str, tuple[str, str, str, set[str]]] = {
     "external-secrets": (

@@ -9,12 +9,12 @@ nothing of whether the ExternalSecrets were synced, so that these are looked at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InvalidInput
 from .apply import KubeObject, condition, matches, prune
-from .client import Client, Object
+from .client import Client, Forbidden, Kind, Object
 from .external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
@@ -29,6 +29,11 @@ from .external_secrets import (
 )
 from .waiting import Expectation
 
+NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
+#: begins the finalizer that the operator puts on each namespace; the name of the ClusterExternalSecret ends it
+FINALIZER = "externalsecrets.external-secrets.io/ces-"
+#: the label that an API server gives each namespace since 1.21, by which the operator finds those that are named
+NAME_LABEL = "kubernetes.io/metadata.name"
 OPTIONS = ("external_secret_name", "external_secret_metadata", "namespace_selectors", "namespaces", "refresh_time")
 
 
@@ -92,6 +97,7 @@ class Children:
         self.version = client.version_of(EXTERNAL_SECRET)
         self._asked: set[str] = set()
         self._found: list[Object] = []
+        self._blind = False
 
     def of(self, current: Mapping[str, Any]) -> list[Object]:
         """Return those of one ClusterExternalSecret; the second time that it asks, they are read again."""
@@ -106,9 +112,44 @@ class Children:
             if any(owner.get("uid") == uid for owner in one["metadata"].get("ownerReferences") or [])
         ]
 
+    def selected(self, spec: Mapping[str, Any]) -> set[str] | None:
+        """Return the names of the namespaces that a spec selects, None where they may not be listed."""
+        selectors = [{"matchLabels": {NAME_LABEL: name}} for name in spec.get("namespaces") or []]
+        if spec.get("namespaceSelector") is not None:
+            selectors.append(spec["namespaceSelector"])
+        found: set[str] = set()
+        for selector in [*selectors, *(spec.get("namespaceSelectors") or [])]:
+            if self._blind:
+                return None
+            try:
+                spaces = self.client.list_objects(NAMESPACE.path("v1"), {"labelSelector": terms(selector)})
+            except Forbidden:
+                self._blind = True
+                return None
+            # the operator passes over those that are being deleted
+            found |= {one["metadata"]["name"] for one in spaces if not one["metadata"].get("deletionTimestamp")}
+        return found
+
+    def left_behind(self, name: str, namespaces: Iterable[str]) -> list[str]:
+        """Return a warning for each namespace that is selected no longer and cannot be deleted for all that."""
+        finalizer = FINALIZER + name
+        warnings = []
+        for namespace in sorted(namespaces):
+            try:
+                current = self.client.get(NAMESPACE.path("v1", None, namespace))
+            except Forbidden:
+                break
+            if current is not None and finalizer in (current["metadata"].get("finalizers") or []):
+                warnings.append(
+                    'the operator leaves its finalizer "%s" on the namespace "%s", which is selected no longer; '
+                    "remove it there before you delete that namespace" % (finalizer, namespace)
+                )
+        return warnings
+
     def expect(self, resource: ClusterExternalSecret, changed: bool) -> Expectation:
         """Return what to wait for: every selected namespace has the ExternalSecret as declared, and it is synced."""
         wanted = (resource.spec or {}).get("externalSecretSpec") or {}
+        before = set(provisioned(resource.live))
         seen: dict[str, Object | None] = {"lacking": None}
 
         def look(current: Object | None) -> str:
@@ -116,7 +157,11 @@ class Children:
             lacking = provided(current)
             if lacking or current is None:
                 return lacking
-            namespaces = sorted((current.get("status") or {}).get("provisionedNamespaces") or [])
+            selected = self.selected(current.get("spec") or {})
+            lacking = astray(current, selected)
+            if lacking:
+                return lacking
+            namespaces = provisioned(current)
             found = {one["metadata"]["namespace"]: one for one in self.of(current)}
             for namespace in namespaces:
                 one = found.get(namespace)
@@ -126,12 +171,52 @@ class Children:
                     seen["lacking"] = one
                     return 'in the namespace "%s" %s' % (namespace, synced(one))
             resource.info["namespaces"] = namespaces
+            if not namespaces:
+                resource.warnings.append("no namespace has the labels that it selects")
+            resource.warnings += self.left_behind(resource.object_name, before - set(namespaces))
             return ""
 
         def explain(current: Object | None) -> str:
             return cause(resource.client, EXTERNAL_SECRET.name, seen["lacking"])
 
         return Expectation(resource.api, resource.version, None, resource.object_name, look, explain)
+
+
+def terms(selector: Mapping[str, Any]) -> str:
+    """Return a label selector as a request writes it; the server refuses what is wrong with it.
+
+    Source: Kubernetes documentation, Labels and Selectors, API.
+    """
+    found = ["%s=%s" % pair for pair in (selector.get("matchLabels") or {}).items()]
+    for rule in selector.get("matchExpressions") or []:
+        values = "(%s)" % ",".join(str(value) for value in rule.get("values") or [])
+        found.append(
+            {
+                "In": "%s in %s" % (rule.get("key"), values),
+                "NotIn": "%s notin %s" % (rule.get("key"), values),
+                "DoesNotExist": "!%s" % rule.get("key"),
+            }.get(str(rule.get("operator")), str(rule.get("key")))
+        )
+    return ",".join(found)
+
+
+def provisioned(current: Mapping[str, Any] | None) -> list[str]:
+    """Return the sorted names of the namespaces that have it, as the status tells."""
+    return sorted(((current or {}).get("status") or {}).get("provisionedNamespaces") or [])
+
+
+def astray(current: Mapping[str, Any], selected: set[str] | None) -> str:
+    """Return "" when the namespaces of the status are the selected ones (or None: not known), else which is not.
+
+    The status does not say which spec it is about: right after a change it is Ready with the namespaces from before.
+    """
+    if selected is None:
+        return ""
+    for namespace in sorted(selected - set(provisioned(current))):
+        return 'has not reached the namespace "%s" yet' % namespace
+    for namespace in sorted(set(provisioned(current)) - selected):
+        return 'has not left the namespace "%s" yet' % namespace
+    return ""
 
 
 def failures(current: Mapping[str, Any]) -> str:

@@ -14,9 +14,11 @@ from ..errors import InvalidInput, SecretopsError
 from ..module import Module
 from ..reconcile import DELETE, Change, Report, Resource, apply, plan
 from .apply import Action, KubeObject, applied_by_us, rehearse
-from .client import KUBERNETES_ERROR, Client, Kind, connect
+from .client import KUBERNETES_ERROR, Client, Kind, Object, connect
 from .waiting import Expectation, wait_for
 
+#: the operator's, on a store that it needs to remove what PushSecrets pushed
+STORE_FINALIZER = "secretstore.externalsecrets.io/finalizer"
 CONNECTION_SPEC: dict[str, Any] = {
     "kubeconfig": {"type": "path"},
     "context": {"type": "str"},
@@ -108,7 +110,7 @@ class KubernetesModule(Module):
                                 resource.version,
                                 resource.namespace,
                                 resource.object_name,
-                                lambda current: "" if current is None else "still exists",
+                                still_there,
                             )
                         ] = change
             for expectation in wait_for(client, list(waiting), self.params["wait_timeout"]):
@@ -145,6 +147,21 @@ class KubernetesModule(Module):
                 if (space, name) not in known and applied_by_us(current):
                     found.append({"kind": kind.name, "name": name, "namespace": space, "state": "absent"})
         return found
+
+
+def still_there(current: Object | None) -> str:
+    """Return "" when an object is gone, else who has yet to let it go."""
+    if current is None:
+        return ""
+    finalizers = current["metadata"].get("finalizers") or []
+    if not finalizers:
+        return "still exists"
+    held = "still exists, held by the finalizer %s" % " and ".join('"%s"' % name for name in finalizers)
+    return held + (
+        ": delete first the PushSecrets with the deletion policy Delete that push to it"
+        if STORE_FINALIZER in finalizers
+        else ""
+    )
 
 
 class ActionModule(KubernetesModule):

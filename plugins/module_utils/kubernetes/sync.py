@@ -23,7 +23,7 @@ from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
 from .apply import Action, condition
 from .client import SECRET, Client, Forbidden, Kind, Missing, Object
-from .cluster_external_secret import Children, provided
+from .cluster_external_secret import Children, astray, provided, provisioned
 from .external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
@@ -372,11 +372,11 @@ class ClusterSync(Forced):
     def _look(self, current: Object | None) -> str:
         current = self.refuse_foreign(current)
         self.late = None
-        lacking = provided(current)
+        lacking = provided(current) or astray(current, self.children.selected(current.get("spec") or {}))
         if lacking:
             return lacking
         found = {one["metadata"]["namespace"]: one for one in self.children.of(current)}
-        namespaces = sorted((current.get("status") or {}).get("provisionedNamespaces") or [])
+        namespaces = provisioned(current)
         for namespace in namespaces:
             one = found.get(namespace)
             if one is None or (one["metadata"].get("annotations") or {}).get(self.annotation) != self.value:

@@ -292,6 +292,7 @@ def test_a_reference_without_namespace_depends_on_the_external_secret() -> None:
 def test_namespaces_of_a_cluster_external_secret() -> None:
     namespaces = [{"metadata": {"name": name, "labels": {"team": team}}} for name, team in (("a", "x"), ("b", "y"))]
     namespaces.append({"metadata": {"name": "c", "labels": {"team": "x"}, "deletionTimestamp": "now"}})
+    namespaces[1]["metadata"]["labels"][cluster.NAME_LABEL] = "b"
     selectors = [{"matchLabels": {"team": "x"}}]
     assert cluster.selected({"spec": {"namespaceSelectors": selectors}}, namespaces) == ["a"]
     assert cluster.selected({"spec": {"namespaces": ["b"], "namespaceSelectors": selectors}}, namespaces) == ["a", "b"]
