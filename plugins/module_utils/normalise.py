@@ -180,7 +180,7 @@ def _alike(value: Any, other: Any) -> bool:
     else:
         return True
     for one, another in pairs:
-        if type(one) is str:
+        if isinstance(one, str):
             continue
         if isinstance(one, bool) != isinstance(another, bool) or not _alike(one, another):
             return False

@@ -11,7 +11,8 @@ short_description: Manage quotas of Vault or OpenBao
 version_added: 0.1.0
 description:
   - Creates, updates and deletes rate-limit and lease-count quotas, one or many in one task over one login.
-  - Quotas are kept in the root namespace; in another one the module refuses them before anything is changed. Lease-count quotas need HashiCorp Vault Enterprise; elsewhere the module says so.
+  - Quotas are kept in the root namespace; in another one the module refuses them before anything is changed.
+  - Lease-count quotas need HashiCorp Vault Enterprise; elsewhere the module says so.
   - A write replaces a quota as a whole on the server; the module sends what is not declared along, so that it stays.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
