@@ -140,8 +140,8 @@ def connections(scene: Scene) -> list[str]:
     scene.by_hand(
         "database/config/keys",
         "",
-        # each of its secrets, and all lines of the key
-        len(details) + len(scene.key.splitlines()) - 2,
+        # each of its secrets, and all lines of the key; HashiCorp Vault hides one of them itself
+        len(details) + len(scene.key.splitlines()) - (2 if scene.server.product == "openbao" else 3),
         plugin_name=MYSQL,
         connection_url="{{username}}:{{password}}@tcp(127.0.0.1:1)/shop",
         username="root",
@@ -316,6 +316,8 @@ METADATA: dict[str, tuple[str, str, str, str, dict[str, Any], dict[str, Any]]] =
 def test_metadata(scene: Scene, name: str) -> None:
     path, read, option, names, body, item = METADATA[name]
     module, plural, part = names.split(":")
+    if name == "namespace" and scene.server.product != "openbao":
+        pytest.skip("namespaces need OpenBao or HashiCorp Vault Enterprise")
     noted = {"password": scene.secret("password"), "api_key": scene.secret("api_key"), "note": scene.key, "team": "old"}
     scene.by_hand(path, read, len(scene.key.splitlines()), **body, **{option: noted})
     for text in scene.diffs(module, plural, part, [{**item, option: {"team": "new"}}]):
@@ -361,6 +363,8 @@ class _Collector(http.server.BaseHTTPRequestHandler):
 
 def test_options_of_audit_devices(scene: Scene) -> None:
     """A device that sends to a collector: the credential for that stands in its options."""
+    if scene.server.product != "openbao":
+        pytest.skip("only OpenBao has audit devices of type http")
     collector = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Collector)
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     try:

@@ -266,7 +266,7 @@ def test_lists_and_purge(connection: Run, role: Run, openbao: VaultServer, mount
 def test_bad_connections(connection: Run, openbao: VaultServer, mount: str, root: dict[str, Any]) -> None:
     url = "postgresql://me:in-clear-text-0815@127.0.0.1/x"
     for options, message in (
-        ({**root, "plugin_name": "hana-database-plugin"}, 'this server has no database plugin "hana-database-plugin"'),
+        ({**root, "plugin_name": "nonesuch-plugin"}, 'this server has no database plugin "nonesuch-plugin"'),
         ({**root, "plugin_name": None}, '"plugin_name" is missing'),
         ({**root, "connection_url": url}, "the connection_url holds a password"),
         ({**root, "root_password": None, "rotate_root": "once"}, 'without a "root_password"'),
