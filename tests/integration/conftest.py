@@ -111,3 +111,24 @@ def _no_stray_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("VAULT_", "BAO_")) and name not in ("VAULT_BINARY", "VAULT_ESO_LAB"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def area(openbao: VaultServer, unique: str) -> str:
+    """The path of a new namespace, for one test."""
+    name = f"tree-{unique}"
+    openbao.client().adapter.post(f"/v1/sys/namespaces/{name}")
+    return name
+
+
+@pytest.fixture
+def tree(
+    run_module: Callable[..., modules.Result], vault_args: dict[str, Any], area: str
+) -> Callable[..., modules.Result]:
+    """A function that converges a tree of declarations inside the test's namespace."""
+
+    def run(configuration: Any, check: bool = False, **options: Any) -> modules.Result:
+        given = {**vault_args, "namespace": area, "configuration": configuration, **options}
+        return run_module("vault_configuration", given, check=check, diff=True)
+
+    return run

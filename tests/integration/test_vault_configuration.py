@@ -18,23 +18,6 @@ PASSWORD = "pass-w0rd-of-a-tree"
 
 
 @pytest.fixture
-def area(openbao: VaultServer, unique: str) -> str:
-    """A namespace for one test."""
-    name = f"tree-{unique}"
-    openbao.client().adapter.post(f"/v1/sys/namespaces/{name}")
-    return name
-
-
-@pytest.fixture
-def tree(run_module: Run, vault_args: dict[str, Any], area: str) -> Run:
-    def run(configuration: Any, check: bool = False, **options: Any) -> Result:
-        given = {**vault_args, "namespace": area, "configuration": configuration, **options}
-        return run_module("vault_configuration", given, check=check, diff=True)
-
-    return run
-
-
-@pytest.fixture
 def declared() -> dict[str, Any]:
     """Kinds that need each other: a policy names an auth method by its path, a role a policy, a secret a mount."""
     return {

@@ -46,23 +46,6 @@ INSIDE: dict[str, tuple[str, str, dict[str, Any], str]] = {
 
 
 @pytest.fixture
-def area(openbao: VaultServer, unique: str) -> str:
-    """A namespace for one test."""
-    name = f"purge-{unique}"
-    openbao.client().adapter.post(f"/v1/sys/namespaces/{name}")
-    return name
-
-
-@pytest.fixture
-def tree(run_module: Run, vault_args: dict[str, Any], area: str) -> Run:
-    def run(configuration: Any, check: bool = False, **options: Any) -> Result:
-        given = {**vault_args, "namespace": area, "configuration": configuration, **options}
-        return run_module("vault_configuration", given, check=check, diff=True)
-
-    return run
-
-
-@pytest.fixture
 def listed(openbao: VaultServer, area: str) -> Callable[[str], list[str]]:
     """The names that the server lists at a path."""
     return lambda path: list(((openbao.client(namespace=area).list(path) or {}).get("data") or {}).get("keys", []))
