@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .. import normalise
@@ -94,6 +95,16 @@ class Type:
     policies: tuple[str, ...] = ("token_policies",)
     #: fields that cannot be changed, each with the value that stands for none
     fixed: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def table(self) -> Table:
+        """How all fields of a role compare."""
+        return {**TOKEN, **self.fields}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """All options of a role."""
+        return frozenset((*self.table, *self.secrets, "role_id"))
 
 
 TYPES: dict[str, Type] = {
@@ -284,14 +295,14 @@ class AuthRole(Resource):
             return
         options = self.item.get("options") or {}
         misplaced(options, "options", "secret_options")
-        for name in set(options) & set(TYPED):
-            if self.item.get(name) is not None:
+        for name in TYPED if options else ():
+            if name in options and self.item.get(name) is not None:
                 raise InvalidInput('"%s" is given twice' % name, remedy='remove it from "options"')
         for name in set(options) & set(self.item.get("secret_options") or {}):
             raise InvalidInput('"%s" is given twice' % name, remedy='remove it from "options"')
         values = self.desired or {}
-        times = {name: normalise.seconds(values.get(name)) for name in TOKEN if TOKEN[name] is normalise.duration}
-        ttl, longest = times["token_ttl"], times["token_max_ttl"]
+        times = {name: normalise.seconds(values[name]) for name in values if TOKEN.get(name) is normalise.duration}
+        ttl, longest = times.get("token_ttl"), times.get("token_max_ttl")
         if ttl and longest and ttl > longest:
             raise InvalidInput("token_ttl is longer than token_max_ttl", remedy="correct one of the two")
         for cidr in normalise.strings(values.get("token_bound_cidrs")):
@@ -322,7 +333,7 @@ class AuthRole(Resource):
             raise InvalidInput('subject "%s" is for type %s, not %s' % (subject, owner, self.type), remedy="remove it")
         kind = TYPES.get(self.type, Type())
         bare = self._bare()
-        self.fields = {**TOKEN, **kind.fields} if bare is None else bare
+        self.fields = kind.table if bare is None else bare
         if self.desired is None:
             return
         self.write_only_fields = kind.secrets & set(self.desired)
@@ -358,13 +369,12 @@ class AuthRole(Resource):
                     '"%s" is no field of a %s' % (extra[0], (subject or "").replace("_", " ")),
                     remedy="use %s" % ", ".join(sorted(bare)),
                 )
-        known = [*TOKEN, *kind.fields, *kind.secrets, "role_id"]
-        for name in sorted(set(self.desired) - set(known)):
-            near = difflib.get_close_matches(name, known, 1, 0.8)
+        for name in sorted(self.desired.keys() - kind.known):
+            near = difflib.get_close_matches(name, sorted(kind.known), 1, 0.8)
             if near:
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
-        for name, function in kind.fields.items():
-            if function is normalise.duration and name in self.desired:
+        for name in self.desired:
+            if kind.fields.get(name) is normalise.duration:
                 normalise.seconds(self.desired[name], signed=name in LEEWAYS)
         self._settled = True
 
@@ -374,7 +384,8 @@ class AuthRole(Resource):
         missing = self.policies.missing(item for name in named for item in lower_set(desired.get(name)))
         if missing:
             self.warnings.append("no policy has the name %s" % ", ".join('"%s"' % name for name in missing))
-        if self.type == "kubernetes" and not {**current, **desired}.get("audience") and self.client.once(NO_AUDIENCE):
+        audience = desired.get("audience", current.get("audience"))
+        if self.type == "kubernetes" and not audience and self.client.once(NO_AUDIENCE):
             self.warnings.append(NO_AUDIENCE)
 
     # -- what the engine asks -----------------------------------------------------------------------------------------
@@ -433,8 +444,7 @@ class AuthRole(Resource):
         if "role_id" in names and self.type == "approle":
             self.client.write(self.path + "/role-id", {"role_id": desired["role_id"]})
             change.touched = True
-        unknown = names - set(TOKEN) - set(kind.fields) - kind.secrets - {"role_id"}
-        check_kept(self.client, self.path, unknown, self.type)
+        check_kept(self.client, self.path, names - kind.known, self.type)
 
     def delete(self, change: Change) -> None:
         self.client.delete(self.path)

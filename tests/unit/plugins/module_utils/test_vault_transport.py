@@ -1,0 +1,87 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The head of an answer, read without email.parser: it means what http.client would make of it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+
+import pytest
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import transport
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\nX-Step: 1\r\n\r\n"
+#: what follows on the same connection, and is no part of the answer
+NEXT = b"HTTP/1.1 200 OK\r\n"
+
+ANSWERS = {
+    "with a length": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" + NEXT,
+    "in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\n{ \n\r\n1;x=y\r\n}\r\n0\r\nA: b\r\n\r\n"
+    + NEXT,
+    "in chunks, with a length that does not count": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + NEXT,
+    "without content": b"HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\n" + NEXT,
+    "not modified": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 20\r\n\r\n" + NEXT,
+    "until the end": b"HTTP/1.1 200 OK\r\n\r\nall that comes",
+    "closed by the server": b"HTTP/1.1 500 Oh\r\nconnection: Close\r\nContent-Length: 4\r\n\r\nfour",
+    "of an old server": b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nfour",
+    "of an old server that goes on": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nfour"
+    + NEXT,
+    "after others that are none yet": CONTINUE * 2
+    + b"HTTP/1.1 429 Slow  down \r\nRetry-After:  7 \r\nContent-Length:0\r\n\r\n",
+    "with a field twice": b"HTTP/1.1 200 OK\r\nX-A: one\r\nx-a: two\r\nContent-Length: 0\r\n\r\n",
+    "without a reason": b"HTTP/1.1 472\r\nContent-Length: 0\r\n\r\n",
+    "with bare line ends": b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+    "with a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nall that comes",
+    "with a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nall that comes",
+}
+BROKEN = {
+    "nothing": b"",
+    "no HTTP": b"220 mail.test ESMTP\r\n",
+    "no status": b"HTTP/1.1 OK\r\n\r\n",
+    "another version": b"HTTP/2.0 200 OK\r\n\r\n",
+    "a line without end": b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 70000 + b"\r\n\r\n",
+    "too many fields": b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 101 + b"\r\n",
+    "less than its length": b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nfour",
+}
+
+
+def answer_of(kind: type[http.client.HTTPResponse], said: bytes) -> http.client.HTTPResponse:
+    """Return the answer that a response class makes of what a server says, up to its body."""
+    server, ours = socket.socketpair()
+    server.sendall(said)
+    server.close()
+    response = kind(ours, method="GET")
+    ours.close()
+    response.begin()
+    return response
+
+
+@pytest.mark.parametrize("said", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_means_what_http_client_makes_of_it(said: bytes) -> None:
+    wanted, found = (answer_of(kind, said) for kind in (http.client.HTTPResponse, transport._Response))
+    assert (found.status, found.code, found.reason) == (wanted.status, wanted.code, wanted.reason)
+    assert (found.version, found.chunked, found.length) == (wanted.version, wanted.chunked, wanted.length)
+    assert bool(found.will_close) == bool(wanted.will_close)
+    for name in ("Retry-After", "Content-Type", "x-a", "X-Step", "Content-Length"):
+        # http.client leaves blanks at the end, which are no part of a value (RFC 9112, 5.1)
+        value = wanted.headers.get(name)
+        assert found.headers.get(name) == (value and value.rstrip()), name
+    assert found.read() == wanted.read()
+
+
+@pytest.mark.parametrize("said", BROKEN.values(), ids=BROKEN)
+def test_a_broken_answer_is_the_error_of_http_client(said: bytes) -> None:
+    errors = []
+    for kind in (http.client.HTTPResponse, transport._Response):
+        with pytest.raises((http.client.HTTPException, OSError)) as failure:
+            answer_of(kind, said).read()
+        errors.append(failure.type)
+    assert errors[0] is errors[1]
+
+
+def test_the_connections_to_a_server_answer_with_it() -> None:
+    assert transport._Connection.response_class is transport._Response
+    assert issubclass(transport._TLSConnection, transport._Connection)
