@@ -74,7 +74,7 @@ class _Response(http.client.HTTPResponse):
         """Read the head. Raises HTTPException. Source: RFC 9112, and what `http.client.HTTPResponse.read` goes by."""
         status = http.client.CONTINUE
         while status == http.client.CONTINUE:
-            version, status, reason = self._read_status()
+            version, status, reason = self._read_status()  # type: ignore[attr-defined]
             fields = self._fields()
         if not version.startswith("HTTP/1."):
             raise http.client.UnknownProtocol(version)
@@ -86,12 +86,13 @@ class _Response(http.client.HTTPResponse):
         self.chunk_left = None
         length = fields.get("content-length") or ""
         self.length = int(length) if length.isdecimal() and not self.chunked else None
-        if status in (http.client.NO_CONTENT, http.client.NOT_MODIFIED) or self._method == "HEAD":
+        if status in (http.client.NO_CONTENT, http.client.NOT_MODIFIED):
             self.length = 0
         # without a length the answer ends with the connection
-        self.will_close = self._check_close() or (self.length is None and not self.chunked)
+        closes = self._check_close()  # type: ignore[attr-defined]
+        self.will_close = closes or (self.length is None and not self.chunked)
 
-    def _fields(self) -> _Headers:
+    def _fields(self) -> Any:
         fields = _Headers()
         for _field in range(MOST_FIELDS):
             line = self.fp.readline(LONGEST_LINE + 1)
