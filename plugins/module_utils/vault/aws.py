@@ -293,6 +293,6 @@ def roles(client: Client, items: Iterable[Mapping[str, Any]], given: Given) -> l
         def existing(place: str) -> Iterable[str]:
             return client.list("%s/roles" % place) if engine.stands(place) else ()
 
-        for place, name in given.undeclared(resources, "aws", existing):
+        for place, name in given.undeclared(resources, given.places(resources, "aws"), existing):
             resources.append(Role(engine, {"mount": place, "name": name, "state": "absent"}))
     return resources

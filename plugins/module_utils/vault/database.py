@@ -588,7 +588,8 @@ def connections(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Giv
     catalog = Catalog(mounted.client)
     resources = [Connection(mounted, catalog, item) for item in placed(items, given.params.get("mount"))]
     if given.purge:
-        extra = given.undeclared(resources, "database", lambda place: _existing(mounted, place, "config"))
+        places = given.places(resources, "database")
+        extra = given.undeclared(resources, places, partial(_existing, mounted, folder="config"))
         given.named_again(extra, "with root credentials that nobody else may know", "database connections")
         for place, name in extra:
             resources.append(Connection(mounted, catalog, {"mount": place, "name": name, "state": "absent"}))
@@ -604,9 +605,8 @@ def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) ->
     for kind in TYPES.values() if given.purge else ():
         # a role of the other type may have the same name, and must go
         alike = [resource for resource in resources if resource.kind == kind.kind]
-        others = [(resource.mount, "") for resource in resources]
-        places = Given(given.params, given.check_mode, [*given.mounts, *others])
-        for place, name in places.undeclared(alike, "database", partial(_existing, mounted, folder=kind.folder)):
+        places = given.places(resources, "database")
+        for place, name in given.undeclared(alike, places, partial(_existing, mounted, folder=kind.folder)):
             extra.append(kind(mounted, known, {"mount": place, "name": name, "state": "absent"}))
     return resources + extra
 

@@ -28,18 +28,23 @@ MOUNTS: dict[str, Any] = {"purge_mounts": {"type": "list", "elements": "str", "d
 
 
 class Given:
-    """What holds for a whole list of declarations: the task's other options, and whether it is a rehearsal.
+    """What holds for a whole list of declarations: the task's other options, and what kind of run it is.
 
+    ``check_mode``: nothing is changed, and what is missing may be another task's. ``rehearsal``: nothing is yet,
+    and what is missing may come earlier in the same run; so in check mode, and before a tree is converged.
     ``mounts``: in a tree, the mounts (path and type) that it declares and that hold objects of this kind.
     """
 
     def __init__(
-        self, params: Mapping[str, Any], check_mode: bool = False, mounts: Sequence[tuple[str, str]] = ()
+        self,
+        params: Mapping[str, Any],
+        check_mode: bool = False,
+        mounts: Sequence[tuple[str, str]] = (),
+        rehearsal: bool = False,
     ) -> None:
         self.params = params
         self.check_mode = check_mode
-        #: check mode without the rehearsals of a run that changes things: what is missing may be another task's
-        self.check_only = check_mode
+        self.rehearsal = check_mode or rehearsal
         self.mounts = mounts
         #: whether what is not declared goes
         self.purge = bool(params.get("purge"))
@@ -53,21 +58,25 @@ class Given:
         named = [self.params.get("mount"), *(self.params.get("purge_mounts") or [])]
         return sorted({normalise.path(mount) for mount in named if mount})
 
-    def undeclared(
-        self, resources: Iterable[Any], otherwise: str, existing: Callable[[str], Iterable[str]]
-    ) -> list[tuple[str, str]]:
-        """Return mount and name of what exists inside the mounts of a kind, and is neither declared nor protected.
+    def places(self, resources: Iterable[Any], otherwise: str) -> list[str]:
+        """Return the mounts that a purge looks into: those of the declared resources, of the tree, and the named ones.
 
-        ``resources``: the declared ones, named ``<mount>/<name>``; a purge looks into their mounts, into those of the
-        tree and those that are named; without any, into ``otherwise``. ``existing`` returns the names in a mount.
+        Without any it is ``otherwise``.
         """
-        declared = list(resources)
-        keep = {resource.name for resource in declared} | set(self.protected)
-        places = {resource.mount for resource in declared} | {path for path, _type in self.mounts}
-        places.update(self.named_mounts())
+        found = {resource.mount for resource in resources} | {path for path, _type in self.mounts}
+        return sorted(found.union(self.named_mounts()) or {otherwise})
+
+    def undeclared(
+        self, resources: Iterable[Any], places: Iterable[str], existing: Callable[[str], Iterable[str]]
+    ) -> list[tuple[str, str]]:
+        """Return mount and name of what exists at some places, and is neither declared nor protected.
+
+        ``resources``: the declared ones, named ``<mount>/<name>``. ``existing`` returns the names in a mount.
+        """
+        keep = {resource.name for resource in resources} | set(self.protected)
         return [
             (place, name)
-            for place in sorted(places or {otherwise})
+            for place in places
             for name in sorted(existing(place))
             if not keep & {name, "%s/%s" % (place, name)}
         ]

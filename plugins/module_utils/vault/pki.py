@@ -841,6 +841,6 @@ def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) ->
         def existing(place: str) -> Iterable[str]:
             return mounted.client.list("%s/roles" % place) if mounted.require(place, "pki") else ()
 
-        for place, name in given.undeclared(resources, "pki", existing):
+        for place, name in given.undeclared(resources, given.places(resources, "pki"), existing):
             resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
     return resources

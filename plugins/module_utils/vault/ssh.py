@@ -308,6 +308,6 @@ def roles(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) ->
         def existing(place: str) -> Iterable[str]:
             return mounted.client.list("%s/roles" % place) if mounted.require(place, "ssh") else ()
 
-        for place, name in given.undeclared(resources, "ssh", existing):
+        for place, name in given.undeclared(resources, given.places(resources, "ssh"), existing):
             resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
     return resources

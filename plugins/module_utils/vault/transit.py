@@ -217,6 +217,6 @@ def keys(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> 
     def existing(place: str) -> Iterable[str]:
         return mounted.client.list("%s/keys" % place) if mounted.require(place, "transit") else ()
 
-    extra = given.undeclared(resources, "transit", existing)
+    extra = given.undeclared(resources, given.places(resources, "transit"), existing)
     given.named_again(extra, "and nobody could decrypt what was encrypted by them", "transit keys")
     return resources + [Key(mounted, {"mount": place, "name": name, "state": "absent"}) for place, name in extra]

@@ -108,8 +108,7 @@ class Stage:
     def resources(self, client: Client, purge: bool = True, rehearsal: bool = False) -> list[Resource]:
         """Return its resources, for a ``rehearsal`` as in check mode. Raises SecretopsError."""
         params = self.given.params if purge else {**self.given.params, "purge": False}
-        given = Given(params, self.given.check_mode or rehearsal, self.given.mounts)
-        given.check_only = self.given.check_mode
+        given = Given(params, self.given.check_mode, self.given.mounts, rehearsal)
         found: list[Resource] = self.kind.resources(client, self.items, given)
         for resource in found:
             resource.place = self.place

@@ -48,7 +48,7 @@ class LoginMfaMethods(Kind):
     update_secrets = True
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        methods = login_mfa.Methods(Directory(client, lenient=given.check_mode))
+        methods = login_mfa.Methods(Directory(client, lenient=given.rehearsal))
         resources = [login_mfa.Method(methods, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

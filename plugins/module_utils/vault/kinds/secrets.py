@@ -56,11 +56,11 @@ class Secrets(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted, params = Mounted(client), given.params
-        generator = kv.Generator(client, rehearsal=given.check_mode)
+        generator = kv.Generator(client, rehearsal=given.rehearsal)
         declared = [kv.secret(mounted, item, generator) for item in kv.at_mount(items, params.get("mount"))]
         if not given.purge:
             return declared
         named = params.get("purge_mount") or [params.get("mount") or ""]
         planned = [path for path, kind in given.mounts if split_type(kind)[0] == "kv"]
-        mounts, warnings = kv.purge_mounts(mounted, declared, named, planned, lenient=given.check_only)
+        mounts, warnings = kv.purge_mounts(mounted, declared, named, planned, lenient=given.check_mode)
         return [*declared, *warnings, *kv.surplus(mounted, declared, mounts, params)]
