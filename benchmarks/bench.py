@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
 import shlex
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,7 +42,7 @@ CACHE = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / 
 COUNTERS = re.compile(r"^vault_core_handle(?:_login)?_request_count (\d+)", re.MULTILINE)
 #: of unchanged runs to one first run, with the largest number of objects: as processes, and as tasks of one playbook
 ROUNDS = 5
-TASK_ROUNDS = 8
+TASK_ROUNDS = 16
 #: options of the modules that hold the objects
 PLURALS = ("policies", "secrets", "roles")
 PING = "ansible.builtin.ping"
@@ -352,13 +354,29 @@ class Contender:
         """Return the smallest of the runs' figures: whatever else a machine does only adds to them."""
         return float(min(found[key] for found in self.runs[phase])) if phase in self.runs else 0.0
 
+    def above(self) -> tuple[float, float, float]:
+        """Return what the rounds tell: seconds above the fixed cost with their standard error, and the handover.
+
+        Each round gives one value, of four tasks that followed each other; of all the median.
+        """
+        steps = [self.seconds[step] for step in ("unchanged", "one", "idle", "idle one")]
+        works = [unchanged - one - (idle - idle_one) for unchanged, one, idle, idle_one in zip(*steps)]
+        middle = statistics.median(works)
+        # of a median, by the median deviation, which a few disturbed rounds do not change. Source: the asymptotic
+        # standard error of the median of a normal distribution
+        deviation = 1.4826 * statistics.median(abs(work - middle) for work in works)
+        handover = statistics.median(idle - idle_one for idle, idle_one in zip(*steps[2:]))
+        return middle, 1.2533 * deviation / math.sqrt(len(works)), handover
+
     def row(self, phase: str, size: int) -> dict[str, Any]:
-        """Return the least of the first runs or of the unchanged, what is fixed taken off."""
+        """Return the least of the first runs or of the unchanged, what is fixed taken off; of rounds their median."""
         used = {step: self.least(step, "work") for step in ("one", "idle one", "idle", phase)}
-        if phase == "unchanged" and self.seconds:
-            used = {step: min(seconds) for step, seconds in self.seconds.items()}
         handover = max(0.0, used["idle"] - used["idle one"])
-        fixed = used["one"] + handover
+        fixed, error = used["one"] + handover, 0.0
+        work = used[phase] - fixed
+        if phase == "unchanged" and self.seconds:
+            work, error, handover = self.above()
+            fixed = statistics.median(self.seconds["one"]) + handover
         processor = self.least("one", "processor")
         processor += max(0.0, self.least("idle", "processor") - self.least("idle one", "processor"))
         return {
@@ -369,8 +387,9 @@ class Contender:
             "seconds": self.least(phase, "seconds"),
             "fixed": fixed,
             "handover": handover,
-            "work": used[phase] - fixed,
-            "each_ms": (used[phase] - fixed) / self.count * 1000,
+            "work": work,
+            "error": error,
+            "each_ms": work / self.count * 1000,
             "processor": self.least(phase, "processor") - processor,
             "requests_each": self.least(phase, "requests") / self.count,
             "memory_mb": self.least(phase, "memory"),

@@ -58,7 +58,8 @@ def summary(results: dict[str, Any]) -> str:
             (ours,) = find(rows, contender=OURS, phase=phase, size=size)
             (pooled,) = find(rows, contender=POOLED, phase=phase, size=size)
             # what is told apart from the fixed cost may come out below nothing where both are small
-            cells.append(number(max(ours["work"], 0) / pooled["work"]))
+            error = f" ± {number(ours['error'] / pooled['work'])}" if ours["error"] else ""
+            cells.append(number(max(ours["work"], 0) / pooled["work"]) + error)
             (alone,) = find(rows, contender=ALONE, phase=phase, size=size)
             cells.append(number(max(alone["work"], 0) / pooled["work"]))
         (unchanged,) = find(rows, contender=OURS, phase="unchanged", size=size)
@@ -130,7 +131,8 @@ def page(results: dict[str, Any]) -> str:
         "## Ratios\n\n"
         "The least of several runs, in turns, without the fixed cost of one task: what the same task takes for one "
         "object, and what Ansible itself takes to hand that many objects to a module with the same options that does "
-        "nothing. `module alone` is the same of the module's process without ansible-playbook. The tasks say "
+        "nothing. Of unchanged tasks it is the median of rounds of these four, with its standard error. "
+        "`module alone` is the same of the module's process without ansible-playbook. The tasks say "
         "`report: changes`. The pooled client is written for these objects alone: four threads, kept-alive "
         "connections, the fewest requests. Against the peers' loops all counts that grows with the objects, what "
         "Ansible takes to hand them over too; the start of ansible-playbook is in no number.\n\n"
