@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from .errors import InvalidInput
@@ -50,6 +50,26 @@ def seconds(value: Any, signed: bool = False) -> int | float | None:
     if total < 0 and not signed:
         raise InvalidInput('"%s" is negative' % value, remedy='write seconds, or a string like "1h30m"')
     return total
+
+
+def whole_seconds(value: Any) -> int | None:
+    """Return a duration where the server drops what is below a second without a word. Raises InvalidInput for such."""
+    total = seconds(value)
+    if total is not None and total != int(total):
+        raise InvalidInput('"%s" holds a fraction of a second, which the server drops' % value, remedy="round it")
+    return None if total is None else int(total)
+
+
+def span(value: Any) -> Any:
+    """Return a duration as servers take it: of weeks, or days beside hours, in seconds; anything else as it is."""
+    text = scalar(value).strip()
+    return "%ss" % seconds(text, signed=True) if re.search(r"[dw]", text) and _WHOLE.fullmatch(text) else value
+
+
+def spans(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return values of which these are durations, as servers take them."""
+    chosen = set(names)
+    return {name: span(value) if name in chosen else value for name, value in values.items()}
 
 
 def duration(value: Any) -> Any:

@@ -275,6 +275,7 @@ def test_bad_connections(connection: Run, openbao: VaultServer, mount: str, root
         ({**root, "options": {"disable_escapping": True}}, 'did you mean "disable_escaping"?'),
         ({**root, "max_connection_lifetime": "soon"}, "is not a duration"),
         ({**root, "mount": "secret/data"}, "nothing is mounted there"),
+        ({**root, "mount": f"{mount}?x"}, 'the mount holds "?"'),
     ):
         refused = connection(name="bad", **options)
         assert refused.failed and message in refused.msg, (message, refused.msg)
@@ -304,8 +305,11 @@ def test_bad_roles(role: Run, run_module: Run, vault_args: dict[str, Any], openb
         ({**static, "rotation_period": "2s"}, "below 5 seconds"),
         ({**static, "rotation_period": "1h", "default_ttl": "1h"}, 'a static database role has no "default_ttl"'),
         ({"type": "static", "db_name": "x", "rotation_period": "1h"}, '"db_username" is missing'),
+        ({"name": "ä", "db_name": "x"}, "characters that the server refuses"),
+        ({"db_name": "x", "max_ttl": "500ms"}, "holds a fraction of a second"),
+        ({**static, "rotation_period": "3600.5s"}, "holds a fraction of a second"),
     ):
-        refused = role(name="bad", **options)
+        refused = role(**{"name": "bad", **options})
         assert refused.failed and message in refused.msg, (message, refused.msg)
     assert openbao.client().list(f"{mount}/roles") is None
     other = f"{mount}-kv"
@@ -313,3 +317,16 @@ def test_bad_roles(role: Run, run_module: Run, vault_args: dict[str, Any], openb
     refused = role(name="bad", db_name="x", mount=other)
     assert refused.failed and 'of type "kv" is mounted there, not "database"' in refused.msg
     assert role(name="fine", db_name="x", mount=f"{mount}-later", check=True).changed
+
+
+def test_how_credentials_are_made(role: Run, openbao: VaultServer, mount: str) -> None:
+    wanted = {"name": "app", "db_name": "x", "creation_statements": CREATE}
+    assert role(**wanted, credential_config={"password_policy": ""}).changed
+    assert not role(**wanted, credential_config={"password_policy": ""}).changed
+    for _run in range(2):
+        odd = role(**wanted, credential_config={"pasword_policy": "long"})
+        assert odd.failed and 'the server ignores "pasword_policy" of "credential_config"' in odd.msg, odd.msg
+    assert role(**wanted, credential_config={"password_policy": "long"}).changed
+    kept = openbao.client().read(f"{mount}/roles/app")["data"]["credential_config"]
+    assert kept == {"password_policy": "long"}
+    assert not role(**wanted, credential_config={"password_policy": "long"}).changed

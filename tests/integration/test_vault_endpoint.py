@@ -141,11 +141,26 @@ def test_bad_input(endpoint: Run) -> None:
     assert '"compare" knows no "fuzzy"' in endpoint(path="a/b", data={"x": 1}, compare={"x": "fuzzy"}).msg
     assert '"compare" names "y"' in endpoint(path="a/b", data={"x": 1}, compare={"y": "set"}).msg
     assert '"soon" is not a duration' in endpoint(path="a/b", data={"x": "soon"}, compare={"x": "duration"}).msg
+    assert '"x" is to be compared as a map' in endpoint(path="a/b", data={"x": "y"}, compare={"x": "map"}).msg
+    assert '"compare" knows no "[' in endpoint(path="a/b", data={"x": "y"}, compare={"x": ["set"]}).msg
+    assert "leads elsewhere" in endpoint(path="a/../b", data={"x": 1}).msg
+    assert "leads elsewhere" in endpoint(path="a/b", read_path="a/.", data={"x": 1}).msg
     both = endpoint(path="a/b", data={"x": 1}, secret_data={"x": "secret-number-two"})
     assert '"x" in both "data" and "secret_data"' in both.msg
     # nothing is mounted: a plan is possible, a write is an error
     assert endpoint(check=True, path="no/such", data={"x": 1}).changed
     assert "does not exist" in endpoint(path="no/such", data={"x": 1}).msg
+
+
+def test_a_path_does_not_lead_to_another_object(endpoint: Run, openbao: VaultServer, unique: str) -> None:
+    good = f"auth/token/roles/g-{unique}"
+    assert endpoint(path=good, data={"orphan": True}).changed
+    for path, sign in ((f"{good}?old", "%3F"), (f"{good}#old", "%23")):
+        for state in ("present", "absent"):
+            refused = endpoint(path=path, data={"orphan": False}, state=state)
+            assert refused.failed and sign in refused.msg, refused.msg
+    assert stored(openbao, good)["orphan"] is True
+    assert endpoint(path=good, state="absent").changed
 
 
 def test_one_bad_path_of_many(endpoint: Run, openbao: VaultServer, unique: str) -> None:

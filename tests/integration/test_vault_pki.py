@@ -290,6 +290,16 @@ def test_a_request_has_no_settings_yet(ca: Run, openbao: VaultServer, mount: str
         ({"common_name": "x", "crl": {"expiry": "soon"}}, '"soon" is not a duration'),
         ({"common_name": "x", "issuer_mount": "y"}, '"issuer_mount" is for an intermediate'),
         ({"common_name": "x", "issuer_name": "a b"}, "characters that the server refuses"),
+        ({"common_name": "x", "issuer_name": "ä"}, "characters that the server refuses"),
+        ({"common_name": "x", "key_name": "default"}, 'key_name "default" is reserved'),
+        ({"common_name": "x", "ttl": "1h", "not_after": "2036-12-31"}, "contradict each other"),
+        ({"common_name": "x", "not_after": "next year"}, '"next year" is no moment'),
+        ({"common_name": "x", "ip_sans": ["ten"]}, 'ip_sans: "ten" is no address'),
+        ({"common_name": "x", "default_issuer": "other"}, 'there is no issuer "other"; correct "default_issuer"'),
+        ({"common_name": "x", "issuers": [{"ref": "other"}]}, 'there is no issuer "other"; correct "issuers"'),
+        ({"common_name": "x", "issuer": {"manual_chain": ["self"]}}, 'there is no issuer "self"'),
+        ({"common_name": "x", "mount": "a%20b"}, 'the mount holds "%"'),
+        ({"common_name": "x", "mount": "a/../b"}, "leads elsewhere"),
         ({"common_name": "x", "type": "intermediate", "certificate": "x"}, "holds no PEM block"),
         ({"common_name": "x", "type": "intermediate", "issuer_mount": "nowhere-a"}, "it would sign itself"),
         ({"common_name": "x"}, "mount a PKI engine first"),
@@ -299,6 +309,65 @@ def test_a_request_has_no_settings_yet(ca: Run, openbao: VaultServer, mount: str
 def test_impossible_authorities_are_refused(ca: Run, options: dict[str, Any], said: str) -> None:
     result = ca(**{"mount": "nowhere-a", **options})
     assert result.failed and said in result.msg, result.msg
+
+
+def test_a_key_that_waits_for_its_certificate_is_removed(ca: Run, openbao: VaultServer, mount: str) -> None:
+    place = f"{mount}-a"
+    made = ca(mount=place, type="intermediate", common_name="Waiting", key_type="ec")
+    assert made.changed and made["csr"]
+    planned, gone = ca(check=True, diff=True, mount=place, state="absent"), ca(mount=place, state="absent")
+    assert planned.changed and made["key_id"] in planned["diff"][0]["before"] and gone.changed
+    assert openbao.client().list(f"{place}/keys") is None
+    assert not ca(mount=place, state="absent").changed
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(ca: Run, openbao: VaultServer, mount: str) -> None:
+    place, client = f"{mount}-a", openbao.client()
+    fine = {"mount": place, "common_name": "Root", "key_type": "ec", "urls": {"ocsp_servers": ["http://ocsp.example"]}}
+    for options, said in (
+        ({"default_issuer": "other"}, 'there is no issuer "other"'),
+        ({"issuer_name": "root", "issuers": [{"ref": "default", "usage": []}]}, 'there is no issuer "default"'),
+        ({"crl": {"enable_delta": True}}, '"enable_delta" is for lists that are rebuilt'),
+        ({"crl": {"auto_rebuild": True, "auto_rebuild_grace_period": "4d"}}, "is no shorter than"),
+    ):
+        for check in (True, False):
+            refused = ca(check=check, **{**fine, **options})
+            assert refused.failed and said in refused.msg and not refused.changed, refused.msg
+    assert client.list(f"{place}/issuers") is None
+    assert client.read(f"{place}/config/urls")["data"]["ocsp_servers"] == []
+    made = {**fine, "issuer_name": "root", "default_issuer": "root"}
+    assert ca(**made, check=True).changed and ca(**made).changed
+    again = ca(**{**made, "default_issuer": "other"}, check=True)
+    assert again.failed and 'there is no issuer "other"; correct "default_issuer"' in again.msg, again.msg
+
+
+@pytest.mark.parametrize("end", ["2031-01-01", "2031-01-01 00:00:00+00:00", "2031-01-01T01:00:00+01:00"])
+def test_times_as_people_and_yaml_write_them(ca: Run, openbao: VaultServer, mount: str, end: str) -> None:
+    wanted = {
+        "mount": f"{mount}-a",
+        "common_name": "Root",
+        "key_type": "ec",
+        "not_after": end,
+        "crl": {"expiry": "1w", "ocsp_expiry": "1d12h"},
+        "tidy": {"enabled": True, "tidy_cert_store": True, "interval_duration": "1w", "safety_buffer": "1d12h"},
+    }
+    planned, made = ca(**wanted, check=True), ca(**wanted)
+    assert made.changed and made["results"] != [] and planned["results"][0]["fields"] == made["results"][0]["fields"]
+    assert x509.load_pem_x509_certificate(made["certificate"].encode()).not_valid_after_utc.year == 2031
+    again = ca(**wanted)
+    assert not again.failed and not again.changed, again.get("results")
+    other = ca(mount=f"{mount}-b", common_name="Root", key_type="ec", ttl="1w")
+    assert other.changed, other.msg
+
+
+def test_a_setting_that_the_product_has_not(ca: Run, openbao: VaultServer, mount: str) -> None:
+    wanted = {"mount": f"{mount}-a", "common_name": "Root", "key_type": "ec"}
+    wanted["crl"] = {"allow_expired_cert_revocation": True}
+    result = ca(**wanted)
+    if "allow_expired_cert_revocation" in openbao.client().read(f"{mount}-a/config/crl")["data"]:
+        assert result.changed and not ca(**wanted).changed
+    else:
+        assert result.failed and 'this server knows no "crl.allow_expired_cert_revocation"' in result.msg
 
 
 def test_authorities_do_not_sign_in_a_circle(ca: Run) -> None:
@@ -369,6 +438,8 @@ def test_purge_stays_within_the_declared_mounts(role: Run, openbao: VaultServer,
     ("options", "said"),
     [
         ({"name": "a b"}, "characters that the server refuses"),
+        ({"name": "wéb"}, "characters that the server refuses"),
+        ({"ttl": "500ms"}, "holds a fraction of a second"),
         ({"ttl": "2h", "max_ttl": "1h"}, "ttl is longer than max_ttl"),
         ({"ttl": "soon"}, '"soon" is not a duration'),
         ({"key_type": "ec", "key_bits": 2048}, "no size of 2048 bits"),
@@ -380,6 +451,31 @@ def test_purge_stays_within_the_declared_mounts(role: Run, openbao: VaultServer,
 def test_impossible_roles_are_refused(role: Run, options: dict[str, Any], said: str) -> None:
     result = role(**{"mount": "nowhere", "name": "web", **options})
     assert result.failed and said in result.msg, result.msg
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ttl": "1d12h", "max_ttl": "1w", "not_before_duration": "1m"},
+        {"key_type": "rsa", "signature_bits": 0},
+        {"key_type": "ec", "key_bits": 384, "signature_bits": 0},
+        {"issuer_ref": ""},
+    ],
+)
+def test_what_the_server_keeps_in_another_form(role: Run, mount: str, options: dict[str, Any]) -> None:
+    wanted = {"mount": f"{mount}-a", "name": "web", **options}
+    made = role(**wanted)
+    assert made.changed, made.msg
+    again = role(**wanted)
+    assert not again.failed and not again.changed, again.get("results")
+
+
+def test_times_are_checked_with_those_of_the_server(role: Run, mount: str) -> None:
+    assert role(mount=f"{mount}-a", name="web", max_ttl="1h").changed
+    for check in (True, False):
+        refused = role(check=check, mount=f"{mount}-a", name="web", ttl="2h")
+        assert refused.failed and "ttl is longer than max_ttl, with what the server has" in refused.msg, refused.msg
+    assert role(mount=f"{mount}-a", name="web", ttl="2h", max_ttl="0").changed
 
 
 def test_an_option_that_the_server_does_not_know_is_told(role: Run, mount: str) -> None:

@@ -216,9 +216,15 @@ def test_list_and_bad_input(certificate: Run, openbao: VaultServer, mount: str, 
         ({"ttl": "1h", "renew_before": "2h"}, "each run would issue another"),
         ({"key_dest": "/proc/x.key"}, "cannot write to /proc"),
         ({"mount": "nowhere-at-all"}, "nothing is mounted there"),
+        ({"role": "wéb"}, "is no name of a role"),
     ):
         refused = certificate(**item("x", **options))
         assert refused.failed and message in refused.msg, (message, refused.msg)
+    # each run would write the key of the one over that of the other
+    for name in ("key_dest", "fullchain_dest"):
+        shared = {name: str(tmp_path / "shared.pem")}
+        refused = certificate(certificates=[item("x", **shared), item("y", **shared)])
+        assert refused.failed and f'{name} "{tmp_path}/shared.pem" is a file of certificate' in refused.msg, refused.msg
     assert stored(openbao, mount) == before
     assert certificate(**item("x", mount="nowhere-at-all"), check=True).changed
 

@@ -112,6 +112,10 @@ def test_what_is_in_the_way_is_told_before_anything_changes(engine: Run, openbao
         ({"path": unique + "-x", "type": "nonsense"}, 'no secrets engine of type "nonsense"'),
         ({"path": "sys", "type": "kv"}, "server's own mount"),
         ({"path": "", "type": "kv"}, "path is empty"),
+        ({"path": unique + "/../x", "type": "kv"}, "leads elsewhere"),
+        ({"path": unique + "%2Fx", "type": "kv"}, 'holds "%"'),
+        ({"path": unique + "-x", "type": "kv-v2", "config": {"max_versions": -1}}, '"max_versions" is no number'),
+        ({"path": unique + "-x", "type": "pki", "tune": {"max_lease_ttl": "500ms"}}, "a fraction of a second"),
         ({"path": unique + "-x"}, '"type" is missing'),
         ({"path": unique + "-x", "type": "kv", "options": {"version": "3"}}, 'KV has no version "3"'),
         ({"path": unique + "-x", "type": "pki", "config": {"max_versions": 1}}, "KV version 2 only"),
@@ -125,6 +129,36 @@ def test_what_is_in_the_way_is_told_before_anything_changes(engine: Run, openbao
         result = engine(check="pki" in options.values(), **options)
         assert result.failed and said in result.msg, (options, result.msg)
     assert mounts(openbao) == before
+
+
+def test_a_path_does_not_lead_to_another_engine(engine: Run, openbao: VaultServer, unique: str) -> None:
+    client = openbao.client()
+    client.sys.enable_secrets_engine("transit", path=unique)
+    client.adapter.post(f"/v1/sys/mounts/{unique}%3Fold", json={"type": "transit"})
+    assert {f"{unique}/", f"{unique}?old/"} <= set(client.sys.list_mounted_secrets_engines()["data"])
+    for check in (True, False):
+        refused = engine(check=check, path=f"{unique}?old", state="absent")
+        assert refused.failed and 'the path holds "?"' in refused.msg, refused.msg
+    assert f"{unique}/" in client.sys.list_mounted_secrets_engines()["data"]
+    client.adapter.delete(f"/v1/sys/mounts/{unique}%3Fold")
+
+
+def test_lifetimes_as_people_write_them(engine: Run, openbao: VaultServer, unique: str) -> None:
+    wanted = {
+        "path": unique,
+        "type": "kv-v2",
+        "config": {"delete_version_after": "1w"},
+        "tune": {"default_lease_ttl": "1d12h", "max_lease_ttl": "1w"},
+    }
+    made = engine(**wanted)
+    assert made.changed and not engine(**wanted).changed, made.msg
+    for check in (True, False):
+        refused = engine(check=check, path=unique, type="kv", tune={"default_lease_ttl": "8d"})
+        assert refused.failed and "default_lease_ttl is longer than max_lease_ttl, with what" in refused.msg
+    changed = engine(path=unique, type="kv", tune={"max_lease_ttl": "2w"})
+    assert changed["results"][0]["fields"] == ["tune.max_lease_ttl"] and not changed.failed, changed.msg
+    tuned = openbao.client().read(f"sys/mounts/{unique}/tune")["data"]
+    assert (tuned["default_lease_ttl"], tuned["max_lease_ttl"]) == (129600, 1209600)
 
 
 def test_one_that_cannot_be_stops_the_whole_list(engine: Run, openbao: VaultServer, unique: str) -> None:

@@ -185,6 +185,19 @@ def test_purge(role: Run, openbao: VaultServer, mount: str) -> None:
     assert openbao.client().list(f"{mount}/roles")["data"]["keys"] == ["a", "c"]
 
 
+def test_what_the_server_keeps_in_another_form(role: Run, openbao: VaultServer, mount: str) -> None:
+    nothing = {"permit-pty": None, "permit-X11-forwarding": ""}
+    for wanted in (
+        {"name": "ca", "key_type": "ca", "allow_user_certificates": True, "default_extensions": nothing},
+        {"name": "otp", "key_type": "otp", "default_user": "ubuntu", "port": 0},
+    ):
+        assert role(**wanted).changed
+        again = role(**wanted)
+        assert not again.failed and not again.changed, again.get("results")
+    kept = openbao.client().read(f"{mount}/roles/ca")["data"]["default_extensions"]
+    assert kept == {"permit-pty": "", "permit-X11-forwarding": ""}
+
+
 def test_bad_roles_are_refused_before_anything_changes(role: Run, openbao: VaultServer, mount: str) -> None:
     user = {"key_type": "ca", "allow_user_certificates": True}
     otp = {"key_type": "otp", "default_user": "x"}
@@ -200,6 +213,9 @@ def test_bad_roles_are_refused_before_anything_changes(role: Run, openbao: Vault
         ({**otp, "cidr_list": ["everywhere"]}, 'cidr_list: "everywhere" is no network'),
         ({**otp, "cidr_list": ["10.0.0.1"]}, 'write "10.0.0.1/32"'),
         ({**user, "name": "a/b"}, "characters that the server refuses"),
+        ({**user, "name": "ä"}, "characters that the server refuses"),
+        ({**user, "ttl": "500ms"}, "holds a fraction of a second"),
+        ({**user, "mount": "a?b"}, 'the mount holds "?"'),
         ({**user, "mount": f"{mount}-no-such"}, "nothing is mounted there"),
     ):
         refused = role(**{"name": "bad", **options})

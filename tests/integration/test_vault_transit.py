@@ -111,6 +111,13 @@ def test_what_a_key_is_made_with(key: Run, openbao: VaultServer, mount: str) -> 
     assert some.failed and some["summary"]["update"] == 1 and f'transit key "{mount}/sums"' in some.msg
 
 
+def test_no_size_is_no_other_size(key: Run) -> None:
+    wanted = {"name": "plain", "type": "aes256-gcm96", "key_size": 0}
+    assert key(**wanted).changed
+    again = key(**wanted)
+    assert not again.failed and not again.changed, again.msg
+
+
 def test_a_run_cut_off_between_key_and_settings(key: Run, openbao: VaultServer, mount: str) -> None:
     openbao.client().write_data(f"{mount}/keys/half", data={})
     assert key(name="half", deletion_allowed=True)["results"][0]["fields"] == ["deletion_allowed"]
@@ -131,6 +138,9 @@ def test_bad_keys_are_refused_before_anything_changes(
         ({"min_decryption_version": -1}, "is negative"),
         ({"type": "rot13"}, "value of type must be one of"),
         ({"name": "a b"}, "characters that the server refuses"),
+        ({"name": "ä"}, "characters that the server refuses"),
+        ({"auto_rotate_period": "3600.5s"}, "holds a fraction of a second"),
+        ({"type": "ed25519", "derived": True, "convergent_encryption": True}, 'has no "convergent_encryption"'),
         ({"mount": f"{mount}-no-such"}, "nothing is mounted there"),
         ({"mount": "cubbyhole"}, 'of type "cubbyhole" is mounted there, not "transit"'),
     ):

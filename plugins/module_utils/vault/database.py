@@ -23,6 +23,7 @@ from .auth_method import check_kept, default, misplaced
 from .client import BadRequest, Client, PermissionDenied
 from .kind import Given
 from .listing import plugins
+from .naming import check_mount, check_plain
 from .secrets_engine import Mounted
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
@@ -112,12 +113,8 @@ class Inside(Resource):
         self.info.update(mount=self.mount, name=self.own)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.mount):
-            raise InvalidInput('"%s" is no mount' % self.mount, remedy='write it like "database"')
-        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.own):
-            raise InvalidInput(
-                "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
-            )
+        check_mount(self.mount, 'write it like "database"', "mount")
+        check_plain(self.own)
 
     def find(self) -> bool:
         """Make sure that the mount is a database engine; False when it does not exist (yet). Raises InvalidInput."""
@@ -418,7 +415,7 @@ class Role(Inside):
         found = normalise.string_map(current.get("credential_config"))
         wanted = normalise.string_map(desired.get("credential_config"))
         # the server fills in the rest
-        if any(found.get(name) != value for name, value in wanted.items()):
+        if any(found.get(name, "") != value for name, value in wanted.items()):
             names.append("credential_config")
         return sorted(names)
 
@@ -431,6 +428,20 @@ class Role(Inside):
         # the engine drops in silence what it does not know
         unsure = set(self.item.get("options") or {}) | {"rotation_schedule", "rotation_window"}
         check_kept(self.client, self.path, unsure & names, self.kind)
+        if "credential_config" in names:
+            self._check_config()
+
+    def _check_config(self) -> None:
+        """Refuse to call it a success when the server dropped a part of how credentials are made. Raises BadRequest."""
+        wanted = normalise.string_map((self.desired or {}).get("credential_config"))
+        kept = (self.client.read(self.path) or {}).get("credential_config") or {}
+        dropped = sorted(name for name, value in wanted.items() if value and name not in kept)
+        if dropped:
+            raise BadRequest(
+                'the server ignores "%s" of "credential_config"' % dropped[0],
+                self.path,
+                "correct the name or remove it",
+            )
 
     def body(self, names: Iterable[str]) -> dict[str, Any]:
         """Return what is sent for these fields."""
@@ -461,7 +472,7 @@ class DynamicRole(Role):
         super().check()
         if self.desired is None:
             return
-        usual, longest = (normalise.seconds(self.desired.get(name)) for name in ("default_ttl", "max_ttl"))
+        usual, longest = (normalise.whole_seconds(self.desired.get(name)) for name in ("default_ttl", "max_ttl"))
         if usual and longest and usual > longest:
             raise InvalidInput("default_ttl is longer than max_ttl", remedy="correct one of the two")
 
@@ -512,7 +523,9 @@ class StaticRole(Role):
             return
         if not self.desired.get("db_username"):
             raise InvalidInput('"db_username" is missing', remedy="name the database user that the role is for")
-        period, window = (normalise.seconds(self.desired.get(name)) for name in ("rotation_period", "rotation_window"))
+        period, window = (
+            normalise.whole_seconds(self.desired.get(name)) for name in ("rotation_period", "rotation_window")
+        )
         schedule = self.desired.get("rotation_schedule")
         if not period and not schedule:
             raise InvalidInput(

@@ -14,8 +14,16 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_method import misplaced
 from .client import Client, VaultError
+from .naming import check_name
 
 WHEN_DIFFERENT, WHEN_MISSING, ALWAYS = "when_different", "when_missing", "always"
+
+
+def texts(value: Any) -> Any:
+    """Return a mapping with every value as text; what the server has instead of one stays what it is."""
+    return normalise.string_map(value) if value is None or isinstance(value, Mapping) else value
+
+
 #: how two values of a key are compared, by the names that users write
 COMPARE: Mapping[str, normalise.Normaliser] = {
     "bool": normalise.boolean,
@@ -23,7 +31,7 @@ COMPARE: Mapping[str, normalise.Normaliser] = {
     "int": normalise.integer,
     "json": normalise.as_json,
     "list": normalise.strings,
-    "map": normalise.string_map,
+    "map": texts,
     "path": normalise.path,
     "pem": normalise.pem,
     "set": normalise.string_set,
@@ -47,7 +55,8 @@ class Endpoint(Resource):
         self.open = {key: value for key, value in (item.get("data") or {}).items() if value is not None}
         self.secret = {key: value for key, value in (item.get("secret_data") or {}).items() if value is not None}
         self.when = item.get("write") or WHEN_DIFFERENT
-        self.fields = {key: COMPARE[how] for key, how in (item.get("compare") or {}).items() if how in COMPARE}
+        self.ways = {key: normalise.scalar(how) for key, how in (item.get("compare") or {}).items()}
+        self.fields = {key: COMPARE[how] for key, how in self.ways.items() if how in COMPARE}
         self.secret_fields = frozenset(self.secret)
         # "when it is missing" is a promise for these as well
         self.write_only_fields = frozenset() if self.when == WHEN_MISSING else frozenset(self.secret)
@@ -59,8 +68,15 @@ class Endpoint(Resource):
         return normalise.path(self.item.get("read_path") or self.name)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput("the path is empty or holds white space or an empty part", remedy="write it like sys/x")
+        for path in (self.name, self._read_path):
+            check_name(path, "write it like sys/x", "path")
+            found = re.search(r"[?#]", path)
+            if found:
+                # the server would be asked for what stands before it
+                raise InvalidInput(
+                    'the path holds "%s", which ends it' % found.group(),
+                    remedy='write "%%%02X" where it is a part of a name' % ord(found.group()),
+                )
         if self.name.split("/")[0] == "v1":
             raise InvalidInput('the path begins with "v1"', remedy='leave "v1/" out')
         if self.desired is None:
@@ -69,13 +85,15 @@ class Endpoint(Resource):
         twice = set(self.open) & set(self.secret)
         if twice:
             raise InvalidInput('%s in both "data" and "secret_data"' % quoted(twice), remedy="keep one of the two")
-        for key, how in (self.item.get("compare") or {}).items():
+        for key, how in self.ways.items():
             if how not in COMPARE:
                 raise InvalidInput('"compare" knows no "%s"' % how, remedy="use %s" % ", ".join(sorted(COMPARE)))
             if key not in self.open:
                 raise InvalidInput('"compare" names "%s", which is not in "data"' % key, remedy="correct the name")
             if how == "duration":
                 normalise.seconds(self.open[key])
+            if how == "map" and not isinstance(self.open[key], Mapping):
+                raise InvalidInput('"%s" is to be compared as a map and is none' % key, remedy='correct "compare"')
 
     def _current(self) -> Mapping[str, Any] | None:
         try:

@@ -8,6 +8,8 @@ Source: /api-docs/secret/pki.
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,9 +18,11 @@ from urllib.parse import quote
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource, check_completed
+from .auth_method import default
 from .client import Client, VaultError, data_of
 from .kind import Given
 from .listing import mark_absent
+from .naming import check_mount, check_plain, plain
 from .secrets_engine import Mounted
 
 try:
@@ -88,9 +92,23 @@ TIDY: dict[str, normalise.Normaliser] = {
     **dict.fromkeys(("revoked_safety_buffer", "acme_account_safety_buffer", "pause_duration"), normalise.seconds),
     "page_size": normalise.integer,
 }
+DURATIONS = frozenset(
+    name for table in (CRL, TIDY) for name, function in table.items() if function is normalise.seconds
+) | {"ttl", "max_ttl", "not_before_duration"}
 GROUPS = {"urls": URLS, "crl": CRL, "cluster": CLUSTER, "tidy": TIDY}
 #: where a group stands below ``config``, when not under its own name
 PLACES = {"tidy": "auto-tidy"}
+
+
+def instant(value: Any) -> str:
+    """Return a moment as the server takes it; YAML has dates and times of its own. Raises InvalidInput."""
+    text = normalise.scalar(value).strip()
+    try:
+        found = datetime.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
+    except ValueError:
+        raise InvalidInput('not_after: "%s" is no moment' % text, remedy="write it like 2036-12-31T23:59:59Z") from None
+    found = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+    return found.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def issuer_usage(value: Any) -> list[str]:
@@ -239,8 +257,7 @@ class Inside(Resource):
         super().__init__(name, desired)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.mount):
-            raise InvalidInput('"%s" is no mount' % self.mount, remedy='write it like "pki"')
+        check_mount(self.mount, 'write it like "pki"', "mount")
 
     def find(self) -> bool:
         """Make sure that the mount is a PKI engine; False when it does not exist (yet). Raises InvalidInput."""
@@ -284,7 +301,7 @@ class Authority(Inside):
         #: further issuers of the mount by how they are referred to
         self.others: dict[str, dict[str, Any]] = {}
         self.fields = dict(self.fields)
-        self.key = ""
+        self.key_ref = ""
         self.csr = ""
         desired: dict[str, Any] | None = None
         if item["state"] == "present":
@@ -320,6 +337,15 @@ class Authority(Inside):
             if name in self.fields:
                 self.fields[name](value)
         normalise.seconds(self.desired.get("ttl"))
+        if self.desired.get("not_after"):
+            instant(self.desired["not_after"])
+            if self.desired.get("ttl"):
+                raise InvalidInput('"ttl" and "not_after" contradict each other', remedy="give one of the two")
+        for one in self.desired.get("ip_sans") or []:
+            try:
+                ipaddress.ip_address(one)
+            except ValueError:
+                raise InvalidInput('ip_sans: "%s" is no address' % one, remedy="write 10.0.0.1") from None
         if not self.intermediate:
             for option in ("issuer_mount", "certificate", "issuer_ref"):
                 if self.item.get(option):
@@ -340,12 +366,14 @@ class Authority(Inside):
         if len(self.others) < len(self.item.get("issuers") or []):
             raise InvalidInput('"issuers" names one twice', remedy="keep one of the two")
         for option in ("issuer_name", "key_name", *("issuers.%s.issuer_name" % ref for ref in self.others)):
-            if self.desired.get(option) and not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.desired[option]):
+            if self.desired.get(option) and not plain(self.desired[option]):
                 raise InvalidInput(
                     '%s "%s" holds characters that the server refuses' % (option, self.desired[option]),
                     remedy="use letters, digits, - _ and .",
                 )
-        check_completed(self._check_tidy, self.desired, self._read_tidy)
+            if self.desired.get(option) == "default":
+                raise InvalidInput('%s "default" is reserved by the server' % option, remedy="use another name")
+        check_completed(self._check_groups, self.desired, self._read_groups)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -386,18 +414,24 @@ class Authority(Inside):
 
     def read(self) -> Mapping[str, Any] | None:
         if not self.find():
+            self._check_references({})
             return None
         issuers = self.listing("issuers")
         if self.desired is None:
-            return {"issuers": sorted(issuers)} if issuers else None
+            if issuers:
+                return {"issuers": sorted(issuers)}
+            # one that waits for its certificate
+            waiting = sorted(self.listing("keys"))
+            return {"key_ids": waiting} if waiting else None
         chosen = self._choose_issuer(issuers)
         current: dict[str, Any] = {}
         for group in GROUPS:
             if any(name.startswith(group + ".") for name in self.desired):
                 found = self.client.read("%s/config/%s" % (self.mount, PLACES.get(group, group))) or {}
                 current.update({"%s.%s" % (group, name): value for name, value in found.items()})
-        self._check_tidy({**current, **self.desired})
+        self._check_groups({**current, **self.desired})
         self._check_known(current)
+        self._check_references(issuers, bool(chosen))
         if chosen:
             self.issuer = self._read_issuer(chosen)
             self._tell_issuer()
@@ -405,8 +439,8 @@ class Authority(Inside):
             current["issuer_name"] = self.issuer.get("issuer_name") or ""
             self._warn(current["certificate"])
         elif self.intermediate:
-            self.key = self._choose_key()
-            if self.key:
+            self.key_ref = self._choose_key()
+            if self.key_ref:
                 self._request_existing()
         name_holder = next(
             (
@@ -474,23 +508,56 @@ class Authority(Inside):
             'there is no issuer "%s"' % ref, remedy='correct "issuers"; the names and ids are those of the mount'
         )
 
-    def _read_tidy(self) -> dict[str, Any]:
-        found = self.client.read("%s/config/%s" % (self.mount, PLACES["tidy"])) if self.find() else None
-        return {"tidy." + name: value for name, value in (found or {}).items()}
+    def _check_references(self, issuers: Mapping[str, Mapping[str, Any]], stands: bool = False) -> None:
+        """Refuse to name an issuer that there is not, before anything is made. Raises InvalidInput."""
+        desired = self.desired or {}
+        known = {desired.get("issuer_name"), *issuers, *(entry.get("issuer_name") for entry in issuers.values())}
+        wanted = [("default_issuer", desired.get("default_issuer"))]
+        if not stands and not self.csr:
+            wanted += [("issuers", ref) for ref in self.others]
+            wanted += [
+                ("manual_chain", one)
+                for name, value in desired.items()
+                if name.endswith(".manual_chain")
+                for one in normalise.strings(value)
+            ]
+        for option, name in wanted:
+            if name and name not in known:
+                raise InvalidInput('there is no issuer "%s"' % name, remedy='correct "%s"' % option)
 
-    def _check_tidy(self, after: Mapping[str, Any]) -> None:
-        """Refuse a clearing up of nothing, as the server does. Raises InvalidInput."""
+    def _read_groups(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for group in ("crl", "tidy") if self.find() else ():
+            if any(name.startswith(group + ".") for name in self.desired or {}):
+                answer = self.client.read("%s/config/%s" % (self.mount, PLACES.get(group, group))) or {}
+                found.update({"%s.%s" % (group, name): value for name, value in answer.items()})
+        return found
+
+    def _check_groups(self, after: Mapping[str, Any]) -> None:
+        """Refuse what the server would refuse of the settings, declared and standing. Raises InvalidInput."""
+        if (self.desired or {}).get("crl.enable_delta") and not after.get("crl.auto_rebuild"):
+            raise InvalidInput(
+                '"enable_delta" is for lists that are rebuilt', remedy='set "auto_rebuild: true" as well'
+            )
+        grace, expiry = (
+            normalise.seconds(after.get("crl." + name)) for name in ("auto_rebuild_grace_period", "expiry")
+        )
+        if after.get("crl.auto_rebuild") and grace and expiry and grace >= expiry:
+            raise InvalidInput(
+                '"auto_rebuild_grace_period" is no shorter than "expiry"', remedy="correct one of the two"
+            )
         if (self.desired or {}).get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
             raise InvalidInput(
                 '"tidy" is enabled, and nothing is to be cleared up', remedy="set one of %s" % ", ".join(TIDY_WHAT)
             )
 
     def _check_known(self, current: Mapping[str, Any]) -> None:
-        """Refuse what the server would drop without a word of the clearing up. Raises InvalidInput."""
-        known = {name for name in current if name.startswith("tidy.")}
-        for name in sorted(self.desired or {}):
-            if name.startswith("tidy.") and known and name not in known:
-                raise InvalidInput('this server knows no "%s"' % name, remedy="remove it")
+        """Refuse what the server would drop without a word. Raises InvalidInput."""
+        for group in ("crl.", "tidy."):
+            known = {name for name in current if name.startswith(group)}
+            for name in sorted(self.desired or {}):
+                if name.startswith(group) and known and name not in known:
+                    raise InvalidInput('this server knows no "%s"' % name, remedy="remove it")
 
     def _warn(self, certificate: str) -> None:
         differences = certificate_differences(self.item, describe_certificate(certificate))
@@ -528,22 +595,24 @@ class Authority(Inside):
         if "alt_names" in body:
             # the one list that the API takes as text only
             body["alt_names"] = ",".join(body["alt_names"])
-        return body
+        if body.get("not_after"):
+            body["not_after"] = instant(body["not_after"])
+        return normalise.spans(body, DURATIONS)
 
     def _request_existing(self) -> None:
         """Ask for the CSR of the key that exists; the server makes it anew and stores nothing."""
         body = self._body(*(name for name in CERTIFICATE if name not in ("key_type", "key_bits", "ttl", "not_after")))
         answer = data_of(
-            self.client.write("%s/intermediate/generate/existing" % self.mount, {**body, "key_ref": self.key})
+            self.client.write("%s/intermediate/generate/existing" % self.mount, {**body, "key_ref": self.key_ref})
         )
         self.csr = normalise.pem(answer.get("csr"))
-        self.info.update(csr=self.csr, key_id=self.key)
+        self.info.update(csr=self.csr, key_id=self.key_ref)
 
     def _request_new(self) -> None:
         body = self._body(*(name for name in CERTIFICATE if name not in ("ttl", "not_after")), "key_name")
         answer = data_of(self.client.write("%s/intermediate/generate/internal" % self.mount, body, idempotent=False))
-        self.key, self.csr = answer.get("key_id") or "", normalise.pem(answer.get("csr"))
-        self.info.update(csr=self.csr, key_id=self.key)
+        self.key_ref, self.csr = answer.get("key_id") or "", normalise.pem(answer.get("csr"))
+        self.info.update(csr=self.csr, key_id=self.key_ref)
 
     def _sign(self) -> list[str]:
         """Have the CSR signed by another mount of the server; return the certificate and its chain."""
@@ -562,15 +631,15 @@ class Authority(Inside):
         )
         mapping = answer.get("mapping") or {}
         for issuer, key in mapping.items():
-            if key and key == self.key:
+            if key and key == self.key_ref:
                 return str(issuer)
         # imported before: the answer names new issuers only
         for issuer in self.listing("issuers"):
             found = self._read_issuer(issuer)
-            if found.get("key_id") == self.key and blocks(found.get("certificate"))[:1] == list(chain[:1]):
+            if found.get("key_id") == self.key_ref and blocks(found.get("certificate"))[:1] == list(chain[:1]):
                 return issuer
         raise VaultError(
-            "the certificate was stored, but no issuer has the key %s" % self.key,
+            "the certificate was stored, but no issuer has the key %s" % self.key_ref,
             remedy="check that the certificate was made from the returned CSR",
         )
 
@@ -584,7 +653,9 @@ class Authority(Inside):
                 if name.startswith(group + ".")
             }
             if body:
-                self.client.write("%s/config/%s" % (self.mount, PLACES.get(group, group)), body)
+                self.client.write(
+                    "%s/config/%s" % (self.mount, PLACES.get(group, group)), normalise.spans(body, DURATIONS)
+                )
                 change.touched = True
         if not self.issuer and not self.intermediate:
             answer = data_of(
@@ -688,7 +759,10 @@ def usages(value: Any) -> list[str]:
 
 ROLE: dict[str, normalise.Normaliser] = {
     **dict.fromkeys(("ttl", "max_ttl", "not_before_duration"), lambda value: normalise.seconds(value or 0)),
-    **dict.fromkeys(("key_bits", "signature_bits"), normalise.integer),
+    "issuer_ref": default("default"),
+    "key_bits": normalise.integer,
+    # the size that 0 stands for; one product keeps that, the other 0
+    "signature_bits": lambda value: normalise.integer(value) or 256,
     **dict.fromkeys(("key_usage", "ext_key_usage"), usages),
     **dict.fromkeys(
         (
@@ -765,10 +839,7 @@ class Role(Inside):
 
     def check(self) -> None:
         super().check()
-        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.role):
-            raise InvalidInput(
-                "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
-            )
+        check_plain(self.role)
         if self.desired is None:
             return
         twice = sorted(name for name in self.options if self.item.get(name) is not None)
@@ -778,9 +849,15 @@ class Role(Inside):
             if name in self.fields:
                 self.fields[name](value)
         check_key(self.desired.get("key_type"), normalise.integer(self.desired.get("key_bits")))
-        usual, longest = (normalise.seconds(self.desired.get(name)) for name in ("ttl", "max_ttl"))
+        for name in ("ttl", "max_ttl", "not_before_duration"):
+            normalise.whole_seconds(self.desired.get(name))
+        self._check_times(self.desired)
+
+    @staticmethod
+    def _check_times(after: Mapping[str, Any], more: str = "") -> None:
+        usual, longest = (normalise.duration(after.get(name)) for name in ("ttl", "max_ttl"))
         if usual and longest and usual > longest:
-            raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
+            raise InvalidInput("ttl is longer than max_ttl" + more, remedy="correct one of the two")
 
     def _path(self) -> str:
         return "%s/roles/%s" % (self.mount, self.role)
@@ -795,6 +872,8 @@ class Role(Inside):
         unknown = sorted(set(self.options) - set(current)) if current is not None and self.desired is not None else []
         if unknown:
             raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
+        if current is not None and {"ttl", "max_ttl"} & set(self.desired or {}):
+            self._check_times({**current, **(self.desired or {})}, ", with what the server has for the other")
         return current
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
@@ -813,7 +892,7 @@ class Role(Inside):
             current.pop("key_bits", None)
             current.pop("signature_bits", None)
         kept = {name: value for name, value in current.items() if value is not None}
-        answer = self.client.write(self._path(), {**kept, **(self.desired or {})})
+        answer = self.client.write(self._path(), normalise.spans({**kept, **(self.desired or {})}, DURATIONS))
         ignored = sorted(
             name
             for name in self.options

@@ -21,6 +21,7 @@ from .. import normalise, private_file
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
 from .client import BadRequest, PermissionDenied, VaultError, data_of
+from .naming import plain
 from .pki import Inside, blocks
 from .secrets_engine import Mounted
 
@@ -131,7 +132,7 @@ class Certificate(Inside):
         self.files = {name: os.path.abspath(str(item[name])) for name in FILES if item.get(name)}
         self.certificate: Any = None
         self.pem = ""
-        self.key = ""
+        self.private_key = ""
         desired: dict[str, Any] | None = None
         if item["state"] == "present":
             desired = {"role": item.get("role"), "common_name": item.get("common_name"), "state": "valid"}
@@ -158,7 +159,7 @@ class Certificate(Inside):
         for name in ("role", "common_name", "key_dest"):
             if not self.item.get(name):
                 raise InvalidInput('"%s" is missing' % name, remedy="give it, or set state: absent")
-        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", str(self.item["role"])):
+        if not plain(str(self.item["role"])):
             raise InvalidInput('"%s" is no name of a role' % self.item["role"], remedy="correct it")
         ttl, before = (normalise.seconds(self.item.get(name)) for name in ("ttl", "renew_before"))
         if before is not None and before < 0:
@@ -177,7 +178,7 @@ class Certificate(Inside):
 
     def read(self) -> Mapping[str, Any] | None:
         text = private_file.read(self.files["cert_dest"])
-        self.key = private_file.read(self.files["key_dest"]) or "" if "key_dest" in self.files else ""
+        self.private_key = private_file.read(self.files["key_dest"]) or "" if "key_dest" in self.files else ""
         mounted = self.find()
         if text is None:
             if self.desired is None and any(os.path.exists(path) for path in self.files.values()):
@@ -213,12 +214,16 @@ class Certificate(Inside):
     def _look_at_files(self) -> dict[str, Any]:
         state: dict[str, Any] = {"key": "another", "key_mode": "0600"}
         try:
-            key = serialization.load_pem_private_key(self.key.encode(), None).public_key() if self.key else None
+            key = (
+                serialization.load_pem_private_key(self.private_key.encode(), None).public_key()
+                if self.private_key
+                else None
+            )
         except (ValueError, TypeError):
             key = None
         if key is not None and public_key(key) == public_key(self.certificate.public_key()):
             state["key"] = "matching"
-        if self.key and not private_file.is_private(self.files["key_dest"]):
+        if self.private_key and not private_file.is_private(self.files["key_dest"]):
             state["key_mode"] = "open to others"
         if "fullchain_dest" in self.files:
             begin = blocks(private_file.read(self.files["fullchain_dest"]))[:1]
@@ -307,7 +312,7 @@ class Certificate(Inside):
         for name, path in self.files.items():
             private_file.prepare(path, name)
         if change.current is not None and change.fields == ["key_mode"]:
-            private_file.write(self.files["key_dest"], self.key)
+            private_file.write(self.files["key_dest"], self.private_key)
             return
         answer = self._issue()
         try:
@@ -413,5 +418,18 @@ class Certificate(Inside):
 
 
 def certificates(mounted: Mounted, items: Sequence[Mapping[str, Any]], mount: str | None = None) -> list[Certificate]:
-    """Return the resources of declared certificates, in their own mount, else the module's, else ``pki``."""
-    return [Certificate(mounted, {**item, "mount": item.get("mount") or mount or "pki"}) for item in items]
+    """Return the resources of declared certificates, in their own mount, else the module's, else ``pki``.
+
+    Raises InvalidInput when two would write one file in turn; only a chain may be that of both.
+    """
+    resources = [Certificate(mounted, {**item, "mount": item.get("mount") or mount or "pki"}) for item in items]
+    owners: dict[str, Certificate] = {}
+    for resource in resources:
+        for name, path in resource.files.items():
+            owner = owners.setdefault(path, resource)
+            both = {name, *(other for other, found in owner.files.items() if found == path)}
+            if owner.name != resource.name and both != {"chain_dest"}:
+                raise InvalidInput(
+                    '%s "%s" is a file of %s too' % (name, path, owner.label), resource.label, "name a file for each"
+                )
+    return resources

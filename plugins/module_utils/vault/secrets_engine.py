@@ -19,6 +19,7 @@ from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
 from .listing import plugins
+from .naming import check_mount
 from .products import PRODUCTS, Product, product_of_plugin
 
 Answer = TypeVar("Answer")
@@ -48,6 +49,7 @@ def visibility(value: Any) -> str:
     return normalise.scalar(value) or "hidden"
 
 
+TTLS = ("default_lease_ttl", "max_lease_ttl")
 TUNE: dict[str, normalise.Normaliser] = {
     "default_lease_ttl": ttl,
     "max_lease_ttl": ttl,
@@ -263,10 +265,7 @@ class Engine(Resource):
         super().__init__(normalise.path(item["path"]), self.declared if item["state"] == "present" else None)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput(
-                "the path is empty or holds white space or an empty part", remedy='write it like "secret" or "team/kv"'
-            )
+        check_mount(self.name, 'write it like "secret" or "team/kv"')
         if self.name in PROTECTED or self.name.split("/")[0] in PROTECTED:
             raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
         if self.desired is not None:
@@ -296,11 +295,20 @@ class Engine(Resource):
                 self.fields[name](value)
         if desired.get("tune.plugin_version") == "":
             raise InvalidInput('"plugin_version" is empty', remedy='remove it from "tune", or give a version')
-        default, longest = (ttl(desired.get("tune." + name)) for name in ("default_lease_ttl", "max_lease_ttl"))
-        if min(default or 0, longest or 0) < 0:
-            raise InvalidInput("default_lease_ttl or max_lease_ttl is negative", remedy="give a duration, such as 1h")
+        for name in TTLS:
+            value = ttl(desired.get("tune." + name)) or 0
+            if value < 0:
+                raise InvalidInput("%s is negative" % name, remedy="give a duration, such as 1h")
+            normalise.whole_seconds(value)
+        if not 0 <= (desired.get("config.max_versions") or 0) < 2**32:
+            raise InvalidInput('"max_versions" is no number of versions', remedy="give 1 or more, or 0 for the default")
+        self._check_ttls(desired)
+
+    @staticmethod
+    def _check_ttls(after: Mapping[str, Any], more: str = "") -> None:
+        default, longest = (ttl(after.get("tune." + name)) for name in TTLS)
         if default and longest and default > longest:
-            raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
+            raise InvalidInput("default_lease_ttl is longer than max_lease_ttl" + more, remedy="correct one of the two")
 
     def _check_mount(self) -> None:
         """Compare with what stands there and with what the server has, before anything changes. Raises InvalidInput."""
@@ -308,6 +316,8 @@ class Engine(Resource):
         entry = entries.get(self.name)
         if entry is not None:
             self._check_type(settings(entry))
+            if self.desired is not None and {"tune." + name for name in TTLS} & set(self.desired):
+                self._check_ttls({**settings(entry), **self.desired}, ", with what the server has for the other")
         elif self.desired is not None:
             self._check_place(entries)
         if self.desired is None:
@@ -393,13 +403,13 @@ class Engine(Resource):
         path = "sys/mounts/%s" % self.name
         if change.action == CREATE:
             body = {name: desired[name] for name in ("type", "description", *FIXED) if name in desired}
-            body.update(options=part(desired, "options"), config=part(desired, "tune"))
+            body.update(options=part(desired, "options"), config=normalise.spans(part(desired, "tune"), TTLS))
             # never repeated: the second answer to a mount that succeeded is "path is already in use"
             self.client.write(path, body, idempotent=False)
             change.touched = True
             self.info["type"] = desired["type"]
         else:
-            tune = part(desired, "tune", change.fields)
+            tune = normalise.spans(part(desired, "tune", change.fields), TTLS)
             if "description" in change.fields:
                 tune["description"] = desired["description"]
             if part(desired, "options", change.fields):
@@ -408,7 +418,7 @@ class Engine(Resource):
                 self.client.write(path + "/tune", tune)
                 change.touched = True
         self._check_kept(change)
-        config = part(desired, "config", change.fields)
+        config = normalise.spans(part(desired, "config", change.fields), ("delete_version_after",))
         if config:
             patiently(lambda: self.client.write("%s/config" % self.name, config))
         elif desired.get("options.version") == "2" and desired["type"] == "kv":

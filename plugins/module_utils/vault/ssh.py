@@ -19,6 +19,7 @@ from .auth_method import check_kept, default
 from .client import BadRequest, Client
 from .kind import Given
 from .listing import mark_absent
+from .naming import check_mount
 from .secrets_engine import Mounted
 
 #: what a key is called in a public key, by what it may be called when one is made
@@ -64,19 +65,25 @@ def lengths(value: Any) -> dict[str, list[Any]]:
     }
 
 
+def port(value: Any) -> Any:
+    """Return a port; the server keeps its usual one where none is said."""
+    return normalise.integer(value) or 22
+
+
 LISTS = ("allowed_users", "allowed_domains", "allowed_critical_options", "allowed_extensions")
+MAPS = ("default_critical_options", "default_extensions")
 NETWORKS = ("cidr_list", "exclude_cidr_list")
 TIMES = ("ttl", "max_ttl", "not_before_duration")
 #: what both types have
 SHARED = ("key_type", "default_user", "allowed_users")
 #: what roles for one-time passwords have
-OTP: dict[str, normalise.Normaliser] = {**dict.fromkeys(NETWORKS, normalise.string_set), "port": normalise.integer}
+OTP: dict[str, normalise.Normaliser] = {**dict.fromkeys(NETWORKS, normalise.string_set), "port": port}
 ROLE: dict[str, normalise.Normaliser] = {
     "key_type": normalise.scalar,
     "default_user": normalise.scalar,
     **dict.fromkeys(LISTS, normalise.string_set),
     **dict.fromkeys(TIMES, normalise.duration),
-    **dict.fromkeys(("default_critical_options", "default_extensions"), normalise.string_map),
+    **dict.fromkeys(MAPS, normalise.string_map),
     "allowed_user_key_lengths": lengths,
     "algorithm_signer": default("default"),
     "issuer_ref": default("default"),
@@ -104,8 +111,7 @@ class Inside(Resource):
         super().__init__(name, desired)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.mount):
-            raise InvalidInput('"%s" is no mount' % self.mount, remedy='write it like "ssh"')
+        check_mount(self.mount, 'write it like "ssh"', "mount")
 
     def find(self) -> bool:
         """Make sure that the mount is an SSH engine; False when it does not exist (yet). Raises InvalidInput."""
@@ -145,6 +151,14 @@ class Ca(Inside):
             )
         if "private_key" in desired and ("key_type" in desired or "key_bits" in desired):
             raise InvalidInput('"key_type" and "key_bits" are for a key that the server makes', remedy="remove them")
+        for name in ("private_key", "public_key"):
+            if name in desired and not normalise.scalar(desired[name]).strip():
+                raise InvalidInput('"%s" is empty' % name, remedy="give both keys, or none to have one made")
+        size = bits(desired.get("key_type"))
+        if size and desired.get("key_bits") and desired["key_bits"] != size:
+            raise InvalidInput(
+                "a key of type %s has %d bits" % (desired["key_type"], size), remedy='remove "key_bits", or correct it'
+            )
 
     def read(self) -> Mapping[str, Any] | None:
         if not self.find():
@@ -216,13 +230,13 @@ class Role(Inside):
 
     def check(self) -> None:
         super().check()
-        if not re.fullmatch(r"\w(?:[\w.@-]*\w)?", self.own):
+        if not re.fullmatch(r"\w(?:[\w.@-]*\w)?", self.own, re.ASCII):
             raise InvalidInput(
                 "the name is empty or holds characters that the server refuses",
                 remedy="use letters, digits, - _ . and @",
             )
         desired = self.desired or {}
-        usual, longest, _skew = (normalise.seconds(desired.get(name)) for name in TIMES)
+        usual, longest, _skew = (normalise.whole_seconds(desired.get(name)) for name in TIMES)
         if usual and longest and usual > longest:
             raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
         for name in NETWORKS:
@@ -284,6 +298,10 @@ class Role(Inside):
         for name in (*LISTS, *NETWORKS):
             if isinstance(body.get(name), (list, tuple)):
                 body[name] = ",".join(normalise.strings(body[name]))
+        for name in MAPS:
+            if name in body:
+                # YAML has nothing after "permit-pty:", which the server would drop
+                body[name] = normalise.string_map(body[name])
         for name in TIMES:
             if name in body:
                 body[name] = "%ss" % normalise.seconds(body[name])

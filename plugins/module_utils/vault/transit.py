@@ -8,7 +8,6 @@ Source: /api-docs/secret/transit.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..reconcile import CREATE, Change, Resource, check_new
 from .client import Client
 from .kind import Given
 from .listing import mark_absent
+from .naming import check_mount, check_plain
 from .secrets_engine import Mounted
 
 TYPES = (
@@ -52,7 +52,7 @@ class Key(Resource):
     fields = {
         "type": normalise.scalar,
         **dict.fromkeys(("derived", "convergent_encryption", *ONE_WAY, "deletion_allowed"), normalise.boolean),
-        "key_size": normalise.integer,
+        "key_size": lambda value: normalise.integer(value) or 0,
         "min_decryption_version": least_version,
         "min_encryption_version": normalise.integer,
         "auto_rotate_period": normalise.duration,
@@ -75,16 +75,12 @@ class Key(Resource):
         return "%s/keys/%s" % (self.mount, self.own)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.mount):
-            raise InvalidInput('"%s" is no mount' % self.mount, remedy='write it like "transit"')
-        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.own):
-            raise InvalidInput(
-                "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
-            )
+        check_mount(self.mount, 'write it like "transit"', "mount")
+        check_plain(self.own)
         desired = self.desired
         if desired is None:
             return
-        period = normalise.seconds(desired.get("auto_rotate_period"))
+        period = normalise.whole_seconds(desired.get("auto_rotate_period"))
         if period and period < LEAST_PERIOD:
             raise InvalidInput('"auto_rotate_period" is below an hour', remedy="give 1h or more, or 0 for never")
         for name in VERSIONS:
@@ -129,6 +125,8 @@ class Key(Resource):
         kind = desired.get("type") or TYPES[0]
         if desired.get("convergent_encryption") and not desired.get("derived"):
             raise InvalidInput('"convergent_encryption" is for derived keys', remedy='set "derived: true" as well')
+        if desired.get("convergent_encryption") and kind == "ed25519":
+            raise InvalidInput('a key of type ed25519 has no "convergent_encryption"', remedy="remove it")
         if desired.get("derived") and kind not in DERIVING:
             raise InvalidInput(
                 "no keys can be derived from type %s" % kind, remedy="use one of %s" % ", ".join(DERIVING)

@@ -54,6 +54,18 @@ def test_a_sign_alone_is_no_duration(value: str) -> None:
         normalise.seconds(value, signed=True)
 
 
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        *(("1w", "604800s"), ("1d12h", "129600s"), ("0.5d", "43200s"), ("7d", "604800s")),
+        *(("1h30m", "1h30m"), (3600, 3600), ("", ""), (None, None), ("system", "system"), ("-1s", "-1s")),
+    ],
+)
+def test_span_leaves_only_units_that_servers_know(value: Any, sent: Any) -> None:
+    assert normalise.span(value) == sent
+    assert normalise.spans({"ttl": value, "other": "1w"}, ["ttl"]) == {"ttl": sent, "other": "1w"}
+
+
 def test_duration_takes_a_missing_one_for_zero() -> None:
     assert normalise.same(None, "0s", normalise.duration)
     assert normalise.same(3600, "1h", normalise.duration)

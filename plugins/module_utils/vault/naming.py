@@ -1,0 +1,69 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What names and metadata may be: names are parts of the API's paths, and must not lead to another object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from .. import normalise
+from ..errors import InvalidInput
+
+#: what the server takes of metadata: pairs, and bytes of a key and of a value
+PAIRS, LONGEST_KEY, LONGEST_VALUE = 64, 128, 512
+
+
+def in_url(path: str) -> str:
+    """Return a path as a part of a URL: with ``a?b`` as it is the server would be asked for ``a``."""
+    return quote(path, safe="/-_.~@:+,=!$&'()*;")
+
+
+def check_name(name: str, remedy: str, what: str = "name", blanks: bool = False) -> None:
+    """Refuse what no name can be: an empty part, one that leads elsewhere, white space. Raises InvalidInput."""
+    parts = name.split("/")
+    if "" in parts or re.search(r"[\r\n\t]" if blanks else r"\s", name):
+        raise InvalidInput("the %s is empty or holds white space or an empty part" % what, remedy=remedy)
+    if {".", ".."} & set(parts):
+        raise InvalidInput('the %s has a part "." or "..", which leads elsewhere' % what, remedy=remedy)
+
+
+def check_mount(path: str, remedy: str, what: str = "path", blanks: bool = False) -> None:
+    """Refuse also what the path of everything inside would have to be quoted for. Raises InvalidInput."""
+    check_name(path, remedy, what, blanks)
+    found = re.search(r"[?#%]", path)
+    if found:
+        raise InvalidInput('the %s holds "%s", which has a meaning in URLs' % (what, found.group()), remedy=remedy)
+
+
+def plain(name: str) -> bool:
+    """Tell whether an engine takes a name for what is inside it: letters and digits are those of ASCII."""
+    return bool(re.fullmatch(r"\w(?:[\w.-]*\w)?", name, re.ASCII))
+
+
+def check_plain(name: str) -> None:
+    """Refuse a name that no engine takes for what is inside it. Raises InvalidInput."""
+    if not plain(name):
+        raise InvalidInput(
+            "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
+        )
+
+
+def check_metadata(metadata: Mapping[str, Any] | None, option: str, empty: bool = False) -> None:
+    """Refuse metadata that the server refuses; ``empty``: it takes empty values. Raises InvalidInput."""
+    if len(metadata or {}) > PAIRS:
+        raise InvalidInput('"%s" has %d keys' % (option, len(metadata or {})), remedy="use at most %d" % PAIRS)
+    for key, value in (metadata or {}).items():
+        if isinstance(value, (Mapping, list)):
+            raise InvalidInput('"%s" of %s is no text' % (key, option), remedy="give a text")
+        text = normalise.scalar(value)
+        if not key or not (text or empty):
+            raise InvalidInput('a key or the value of "%s" in %s is empty' % (key, option), remedy="leave it out")
+        if len(str(key).encode()) > LONGEST_KEY or len(text.encode()) > LONGEST_VALUE:
+            raise InvalidInput(
+                'a key or the value of "%s" in %s is too long' % (str(key)[:40], option),
+                remedy="use at most %d bytes for a key, and %d for a value" % (LONGEST_KEY, LONGEST_VALUE),
+            )
