@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -317,6 +318,16 @@ def test_bad_roles(role: Run, run_module: Run, vault_args: dict[str, Any], openb
     refused = role(name="bad", db_name="x", mount=other)
     assert refused.failed and 'of type "kv" is mounted there, not "database"' in refused.msg
     assert role(name="fine", db_name="x", mount=f"{mount}-later", check=True).changed
+
+
+def test_statements_that_are_documents(role: Run, openbao: VaultServer, mount: str) -> None:
+    document = {"db": "admin", "roles": [{"role": "readWrite"}]}
+    for given in (document, [document]):
+        wanted = {"name": "mongo", "db_name": "x", "creation_statements": given}
+        role(**wanted)
+        assert not role(**wanted).changed
+    (kept,) = openbao.client().read(f"{mount}/roles/mongo")["data"]["creation_statements"]
+    assert json.loads(kept) == document
 
 
 def test_how_credentials_are_made(role: Run, openbao: VaultServer, mount: str) -> None:

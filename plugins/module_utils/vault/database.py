@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,9 +50,10 @@ def template(value: Any) -> str:
 
 
 def statements(value: Any) -> list[str]:
-    """Return statements, given as a list or as one text, in the order in which they run."""
+    """Return statements, given as a list or as one, in the order in which they run; a mapping is a JSON document."""
     items = value if isinstance(value, (list, tuple)) else [value]
-    return [text for text in (template(item) for item in items) if text]
+    texts = (json.dumps(item) if isinstance(item, Mapping) else template(item) for item in items)
+    return [text for text in texts if text]
 
 
 def url_passwords(value: Any) -> list[str]:
