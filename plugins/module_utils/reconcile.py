@@ -55,6 +55,11 @@ class Resource:
         inside = self.place.get("namespace")
         return '%s "%s"' % (self.kind, self.name) + (' in namespace "%s"' % inside if inside else "")
 
+    @property
+    def key(self) -> str:
+        """The name as the server compares it: two resources of one kind and key are one object."""
+        return self.name
+
     def check(self) -> None:
         """Refuse what cannot be right; called for every resource before anything is read. Raises InvalidInput."""
 
@@ -288,9 +293,9 @@ def distinct(resources: Iterable[Resource]) -> None:
     """Refuse what cannot be right, and what is declared twice. Raises InvalidInput."""
     seen: set[tuple[str, str]] = set()
     for resource in resources:
-        if (resource.kind, resource.name) in seen:
+        if (resource.kind, resource.key) in seen:
             raise InvalidInput("is declared twice", resource.label, "keep one of the two")
-        seen.add((resource.kind, resource.name))
+        seen.add((resource.kind, resource.key))
         try:
             resource.check()
         except SecretopsError as error:

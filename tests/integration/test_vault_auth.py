@@ -290,3 +290,13 @@ def test_purge_needs_the_name_twice(
     assert mount(server, "own") is not None
     unlisted = run_module("vault_auth", {**connection, "path": "keep", "type": "userpass", "purge": True})
     assert "purge without a list would delete everything else" in unlisted.msg
+
+
+def test_a_path_that_means_something_in_urls_is_refused(
+    openbao: VaultServer, run_module: Callable[..., Result], vault_args: dict[str, Any], unique: str
+) -> None:
+    for path in (f"{unique}?x", f"{unique}#x", f"{unique}%2Fx", f"x/../{unique}"):
+        for check in (True, False):
+            result = run_module("vault_auth", {**vault_args, "path": path, "type": "approle"}, check=check)
+            assert result.failed and "the path h" in result.msg, result.msg
+    assert not any(unique in path for path in openbao.client().sys.list_auth_methods()["data"])

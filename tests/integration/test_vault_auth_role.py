@@ -267,3 +267,46 @@ def test_bad_input(
     assert result.failed
     assert message in result.msg
     result.hides(PASSWORD)
+
+
+def test_what_the_server_would_refuse_is_refused_before(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    users, approle = mounted("userpass"), mounted("approle")
+    secret = {"password": PASSWORD}
+    for mount, options, said in (
+        (users, {}, "a new user needs a password"),
+        (users, {"secret_options": {"password": ""}}, '"password" is empty or longer than 72 bytes'),
+        (users, {"secret_options": {"password": PASSWORD * 4}}, '"password" is empty or longer than 72 bytes'),
+        (users, {"secret_options": {**secret, "password_hash": PASSWORD}}, "contradict each other"),
+        (users, {"secret_options": secret, "token_num_uses": -1}, "token_num_uses is negative"),
+        (users, {"secret_options": secret, "token_ttl": "1500ms"}, "a fraction of a second"),
+        (approle, {"options": {"bind_secret_id": False}}, 'without "bind_secret_id" everybody'),
+        (approle, {"options": {"secret_id_ttl": "500ms"}}, "a fraction of a second"),
+    ):
+        for check in (True, False):
+            result = role(check=check, mount=mount, roles=[{"name": "bad", **options}])
+            assert said in result.msg and not result.changed, result.msg
+            result.hides(PASSWORD)
+    for mount in (users, approle):
+        assert "what a path cannot hold" in role(mount=mount, name="team/one", secret_options={}).msg
+        both = [{"name": name, "secret_options": secret if mount == users else {}} for name in ("bob", "Bob")]
+        assert "is declared twice" in role(mount=mount, roles=both).msg
+    assert role(mount=users, name="one", secret_options=secret).changed
+    assert role(mount=users, name="one", token_ttl="1h").changed
+    assert role(mount=approle, name="one", options={"local_secret_ids": True}).changed
+    refused = role(check=True, mount=approle, name="one", options={"local_secret_ids": False})
+    assert "local_secret_ids is true and cannot be changed" in refused.msg
+
+
+def test_a_role_id_that_is_taken_leaves_nothing_behind(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    mount = mounted("approle")
+    assert role(mount=mount, name="one", options={"role_id": "the-same"}).changed
+    taken = role(mount=mount, name="two", options={"role_id": "the-same"})
+    assert "role_id already in use" in taken.msg and not taken.changed
+    assert openbao.client().list(f"auth/{mount}/role")["data"]["keys"] == ["one"]
+    changed = role(mount=mount, name="one", options={"role_id": "another"})
+    assert changed["results"][0]["fields"] == ["role_id"]
+    assert stands(openbao, f"{mount}/role/one/role-id")["role_id"] == "another"

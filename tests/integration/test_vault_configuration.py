@@ -206,3 +206,48 @@ def test_one_failure_does_not_stop_the_others_but_the_purge(
     assert "v9.9.9" in result.msg
     assert objects(result) == [":secrets:secret/new:create"]
     assert "stray" in openbao.client(namespace=area).sys.list_policies()["data"]["policies"]
+
+
+RULES = [{"path": "x", "capabilities": ["read"]}]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        (
+            {"inside": {"a": {"policies": []}, "a/": {"purge": {"policies": {}}}}},
+            "are one namespace a: put them together",
+        ),
+        ({"inside": {"a/b": {}, "a": {"inside": {"b": {}}}}}, "are one namespace a/b: put them together"),
+        ({"inside": {"/": {"purge": {"policies": {}}}}}, "are one namespace: put them together"),
+        (
+            {"namespaces": [{"name": "a", "state": "absent"}], "inside": {"a/b": {"policies": [{"name": "p"}]}}},
+            "configuration.inside.a/b: the namespace is to be absent",
+        ),
+        (
+            {"auth_methods": [{"path": "m", "state": "absent"}], "auth_roles": [{"mount": "m/", "name": "r"}]},
+            'configuration.auth_roles: the mount "m" that it is in is to be absent',
+        ),
+        (
+            {
+                "secrets_engines": [{"path": "kv", "state": "absent"}],
+                "secrets": [{"mount": "kv", "path": "s", "data": {"a": "b"}}],
+            },
+            'configuration.secrets: the mount "kv" that it is in is to be absent',
+        ),
+        ({"purge": {"policies": "yes"}}, "configuration.purge.policies is no mapping of options"),
+        ({"purge": {"policies": ["kept"]}}, "configuration.purge.policies is no mapping of options"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(tree: Run, configuration: dict[str, Any], said: str) -> None:
+    for check in (True, False):
+        result = tree(configuration, check=check)
+        assert result.failed and not result.changed
+        assert said in result.msg, result.msg
+
+
+def test_a_purge_may_be_a_plain_true(tree: Run) -> None:
+    assert tree({"policies": [{"name": name, "rules": RULES} for name in ("mine", "stray")]}).changed
+    mine = {"policies": [{"name": "mine", "rules": RULES}]}
+    assert not tree({**mine, "purge": {"policies": False}}).changed
+    assert objects(tree({**mine, "purge": {"policies": True}})) == [":policies:stray:delete"]

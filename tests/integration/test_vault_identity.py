@@ -211,3 +211,59 @@ def test_purge_of_groups(group: Run, openbao: VaultServer, unique: str) -> None:
     result = group(groups=[{"name": names[0]}], purge=True, protected=[names[1], *others])
     assert [one["name"] for one in result["results"] if one["changed"]] == [names[2]]
     group(groups=[{"name": name} for name in names], state="absent")
+
+
+def test_an_alias_moves_to_an_entity_that_has_another(
+    entity: Run, openbao: VaultServer, unique: str, mounts: tuple[str, str]
+) -> None:
+    names, path = (f"a-{unique}", f"b-{unique}"), f"auth/{mounts[0]}/"
+
+    def wanted(*alias: str) -> list[dict[str, Any]]:
+        return [{"name": name, "aliases": [{"name": one, "mount": path}]} for name, one in zip(names, alias)]
+
+    def found() -> list[Any]:
+        return [aliases(openbao, name).get(path, ("",))[0] for name in names]
+
+    assert entity(entities=wanted("one", "two")).changed
+    swapped = wanted("two", "one")
+    planned, done = entity(check=True, entities=swapped), entity(entities=swapped)
+    assert not done.failed, done.msg
+    assert [one["action"] for one in planned["results"]] == [one["action"] for one in done["results"]]
+    assert found() == ["two", "one"]
+    assert not entity(entities=swapped).changed
+    # the other one has none any more
+    assert entity(entities=wanted("one")).changed
+    assert found() == ["one", ""]
+    entity(entities=[{"name": name} for name in names], state="absent")
+
+
+def test_what_would_be_one_object_is_declared_once(
+    entity: Run, group: Run, openbao: VaultServer, unique: str, mounts: tuple[str, str]
+) -> None:
+    one, two, alias = f"one-{unique}", f"two-{unique}", {"name": "same", "mount": mounts[0]}
+    other = {"name": "SAME", "mount": mounts[0]}
+    external: dict[str, Any] = {"type": "external", "alias": alias}
+    for check in (True, False):
+        shared = entity(check=check, entities=[{"name": one, "aliases": [alias]}, {"name": two, "aliases": [other]}])
+        assert f'is declared for "{one}" as well' in shared.msg
+        assert "is declared twice" in entity(check=check, entities=[{"name": one}, {"name": one.upper()}]).msg
+        both = group(check=check, groups=[{"name": one, **external}, {"name": two, **external, "alias": other}])
+        assert f'is declared for "{one}" as well' in both.msg
+        gone = group(check=check, groups=[{"name": one, "member_groups": [two]}, {"name": two, "state": "absent"}])
+        assert f'its member group "{two}" is declared absent' in gone.msg
+    assert stored(openbao, "entity", one) is stored(openbao, "group", one) is None
+    assert group(name=one, **external).changed
+    for check in (True, False):
+        taken = group(check=check, name=two, **external)
+        assert f'is of group "{one}"' in taken.msg and not taken.changed
+    assert stored(openbao, "group", two) is None
+    group(name=one, state="absent")
+
+
+def test_metadata_that_the_server_does_not_take(entity: Run, unique: str, mounts: tuple[str, str]) -> None:
+    for check in (True, False):
+        assert "is too long" in entity(check=check, name=unique, metadata={"key": "v" * 513}).msg
+        assert "is too long" in entity(check=check, name=unique, metadata={"k" * 129: "v"}).msg
+        assert '"metadata" has 65 keys' in entity(name=unique, metadata={str(key): "" for key in range(65)}).msg
+        nameless = entity(check=check, name=unique, aliases=[{"name": "", "mount": mounts[0]}])
+        assert 'an alias without "name"' in nameless.msg

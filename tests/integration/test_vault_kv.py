@@ -371,3 +371,50 @@ def test_least_permissions_are_enough_and_a_missing_one_is_named(
     assert deeper.failed and f'give "{mount}" as the mount' in deeper.msg
     for result in (refused, elsewhere, deeper):
         result.hides(token, NEW)
+
+
+def test_values_that_the_server_would_change_are_refused(kv: Run, stored: Callable[..., Any]) -> None:
+    large = 12345678901234567
+    for data, said in (
+        ({"good": "x", "id": large}, 'key "id" holds a number of which KV version 2 changes the last digits'),
+        ({"good": "x", "deep": [{"id": -large}]}, 'key "deep" holds a number'),
+        ({"good": "x", "ratio": float("inf")}, 'key "ratio" holds a number that is infinite or none'),
+        ({"good": "x", "ratio": float("nan")}, 'key "ratio" holds a number that is infinite or none'),
+    ):
+        for check in (True, False):
+            refused = kv(path="numbers", data=data, check=check)
+            assert refused.failed and not refused.changed
+            assert said in refused.msg, refused.msg
+            refused.hides(str(large))
+    assert stored("numbers") is None
+    data = {"id": str(large), "most": 2**53, "ratio": 0.1}
+    assert kv(path="numbers", data=data).changed
+    assert stored("numbers") == data
+    assert not kv(path="numbers", data=data).changed
+
+
+def test_metadata_that_the_server_would_change_or_refuse(kv: Run, stored: Callable[..., Any]) -> None:
+    for metadata, said in (
+        ({"max_versions": -1}, '"max_versions" is negative'),
+        ({"delete_version_after": "1500ms"}, "a fraction of a second"),
+        ({"custom_metadata": {"owner": ""}}, 'the value of "owner" in custom_metadata is empty'),
+        ({"custom_metadata": {"owner": {"team": "x"}}}, '"owner" of custom_metadata is no text'),
+        ({"custom_metadata": {"owner": "x" * 513}}, 'the value of "owner" in custom_metadata is too long'),
+        ({"custom_metadata": {f"key{number}": "x" for number in range(65)}}, '"custom_metadata" has 65 keys'),
+    ):
+        for check in (True, False):
+            refused = kv(path="about", data={"a": "b"}, metadata=metadata, check=check)
+            assert said in refused.msg and not refused.changed, refused.msg
+    assert stored("about") is None
+
+
+def test_version_1_keeps_no_secret_without_keys(openbao: VaultServer, kv: Run, unique: str) -> None:
+    path = f"{unique}-v1"
+    openbao.client().sys.enable_secrets_engine("kv", path=path)
+    assert kv(mount=path, path="one", data={"a": "b"}).changed
+    for options in ({"remove": ["a"]}, {"data": {}, "mode": "exact"}):
+        for check in (True, False):
+            refused = kv(mount=path, path="one", check=check, **options)
+            assert "no key would be left" in refused.msg and not refused.changed, refused.msg
+    assert openbao.client().read(f"{path}/one")["data"] == {"a": "b"}
+    openbao.client().sys.disable_secrets_engine(path)

@@ -298,3 +298,20 @@ def test_purge_removes_what_is_not_declared_and_keeps_what_is_protected(
     run_module("vault_policy", options, must_succeed=True)
     assert set(server.client().sys.list_acl_policies()["data"]["keys"]) == {"default", "kept", "mine", "root"}
     assert not run_module("vault_policy", options, must_succeed=True).changed
+
+
+def test_a_name_that_means_something_in_urls_leads_to_no_other_policy(
+    openbao: VaultServer, policy: Callable[..., Any], unique: str
+) -> None:
+    other = [{"path": "other/*", "capabilities": ["read"]}]
+    policy(name=unique, rules=other)
+    before = text(openbao, unique)
+    for name in (f"{unique}?x", f"{unique}#x", f"{unique}%20x"):
+        assert policy(name=name, rules=RULES)["results"][0]["action"] == "create"
+        assert not policy(name=name, rules=RULES).changed
+        assert name in openbao.client().sys.list_acl_policies()["data"]["keys"]
+        assert policy(name=name, state="absent").changed
+        assert text(openbao, unique) == before
+    for name in (f"x/../{unique}", f"./{unique}", ".."):
+        assert 'has a part "." or ".."' in policy(name=name, rules=RULES).msg
+    assert text(openbao, unique) == before

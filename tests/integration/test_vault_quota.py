@@ -131,3 +131,18 @@ def test_purge(quota: Run, openbao: VaultServer, unique: str, mount: str) -> Non
     assert [one["name"] for one in result["results"] if one["changed"]] == [names[2]]
     assert stored(openbao, names[1]) is not None
     quota(quotas=[{"name": name} for name in names], state="absent")
+
+
+def test_names_and_times_that_the_server_would_change(
+    quota: Run, openbao: VaultServer, unique: str, mount: str
+) -> None:
+    name = f"qn-{unique}"
+    quota(name=name, path=mount, rate=1000)
+    for other in (f"{name}?x", f"{name}#x", f"{name}%20", "a/b", "."):
+        for state in ("present", "absent"):
+            assert "what the server does not take" in quota(name=other, path=mount, rate=5, state=state).msg
+    assert "a fraction of a second" in quota(name=name, path=mount, rate=5, interval="1500ms").msg
+    assert "a fraction of a second" in quota(name=name, path=mount, rate=5, block_interval="500ms").msg
+    assert "not above 0" in quota(name=name, path=mount, rate="nan").msg
+    assert (stored(openbao, name) or {})["rate"] == 1000
+    quota(name=name, state="absent")

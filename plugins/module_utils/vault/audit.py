@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from ..errors import InvalidInput
 from ..reconcile import UPDATE, Change, Resource
 from . import rooted
 from .client import BadRequest, Client, VaultError, data_of
+from .naming import check_mount
 
 #: what each type cannot do without
 NEEDED = {"file": ("file_path",), "socket": ("address",), "syslog": ()}
@@ -131,8 +131,7 @@ class Device(Resource):
         return "sys/audit/%s" % self.name
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput("the path is empty or holds white space or an empty part", remedy="write it like file")
+        check_mount(self.name, "write it like file")
         if self.client.namespace:
             self.devices.all()
         if self.desired is None:

@@ -22,6 +22,7 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .client import BadRequest, Client, PermissionDenied
 from .listing import plugins
+from .naming import check_mount
 from .products import product_of_plugin
 
 Table = Mapping[str, normalise.Normaliser]
@@ -347,6 +348,7 @@ class AuthMethod(Resource):
     def check(self) -> None:
         if not self.name:
             raise InvalidInput("neither path nor type is given", remedy='give "type"')
+        check_mount(self.name, 'write it like "kubernetes" or "team/approle"', blanks=True)
         if self.name.split("/")[0] == "token" and self.desired is None:
             raise InvalidInput("the server's own method cannot be removed", remedy="leave it")
         if self.desired is None:
@@ -363,7 +365,7 @@ class AuthMethod(Resource):
             raise InvalidInput(
                 '"%s" stands in both "config" and "secret_config"' % sorted(twice)[0], remedy="keep one of the two"
             )
-        default, longest = (normalise.seconds(self.desired.get(name)) for name in DURATIONS)
+        default, longest = (normalise.whole_seconds(self.desired.get(name)) for name in DURATIONS)
         if default and longest and default > longest:
             raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
         for name, function in CONFIG.get(self.type, {}).items():

@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
-from ..reconcile import Change, Resource
+from ..reconcile import Change, Resource, check_completed, check_new
 from .auth_method import (
     TOKEN,
     Mounts,
@@ -34,6 +34,7 @@ from .auth_method import (
 from .client import Client, PermissionDenied, VaultError
 from .kind import Given
 from .listing import mark_absent
+from .naming import in_url
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -53,6 +54,10 @@ KUBERNETES: Table = {
     "audience": normalise.scalar,
     "alias_name_source": default("serviceaccount_uid"),
 }
+#: of these types two names that differ in case alone are two: of LDAP that is a matter of its configuration
+CASE_SENSITIVE = ("token", "ldap")
+#: what bcrypt takes of a password
+LONGEST_PASSWORD = 72
 #: -1 stands for none at all, 0 for the server's own
 LEEWAYS = ("clock_skew_leeway", "expiration_leeway", "not_before_leeway")
 _JWT: Table = {
@@ -117,6 +122,7 @@ TYPES: dict[str, Type] = {
             "secret_id_ttl": normalise.duration,
             "local_secret_ids": normalise.boolean,
         },
+        fixed={"local_secret_ids": "false"},
     ),
     "jwt": Type(fields=_JWT, always=("role_type",)),
     "oidc": Type(fields=_JWT, always=("role_type",)),
@@ -282,12 +288,25 @@ class AuthRole(Resource):
     @property
     def path(self) -> str:
         """The path of the entry in the API."""
-        return "auth/%s/%s/%s" % (self.mount, self._folder, self.role)
+        return "%s/%s" % (self._place, in_url(self.role))
+
+    @property
+    def _place(self) -> str:
+        return "auth/%s/%s" % (self.mount, self._folder)
+
+    @property
+    def key(self) -> str:
+        try:
+            self.know_type()
+        except SecretopsError:
+            # its check or read will say so
+            return self.name
+        return self.name if self.type in CASE_SENSITIVE else self.name.lower()
 
     def check(self) -> None:
         if not self.mount:
             raise InvalidInput("no mount is given", remedy='give "mount", or "type" when the mount has the same name')
-        if re.search(r"[\s?#%]", self.role) or any(part in ("", ".", "..") for part in self.role.split("/")):
+        if {"", ".", ".."} & set(self.role.split("/")):
             raise InvalidInput(
                 "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ . @"
             )
@@ -301,10 +320,15 @@ class AuthRole(Resource):
         for name in set(options) & set(self.item.get("secret_options") or {}):
             raise InvalidInput('"%s" is given twice' % name, remedy='remove it from "options"')
         values = self.desired or {}
-        times = {name: normalise.seconds(values[name]) for name in values if TOKEN.get(name) is normalise.duration}
+        times = {
+            name: normalise.whole_seconds(values[name]) for name in values if TOKEN.get(name) is normalise.duration
+        }
         ttl, longest = times.get("token_ttl"), times.get("token_max_ttl")
         if ttl and longest and ttl > longest:
             raise InvalidInput("token_ttl is longer than token_max_ttl", remedy="correct one of the two")
+        uses = normalise.integer(values.get("token_num_uses")) or 0
+        if uses < 0:
+            raise InvalidInput("token_num_uses is negative", remedy="give 0 for no limit")
         for cidr in normalise.strings(values.get("token_bound_cidrs")):
             try:
                 ipaddress.ip_interface(cidr)
@@ -332,6 +356,9 @@ class AuthRole(Resource):
             owner = next(name for name, subjects in SUBJECTS.items() if subject in subjects)
             raise InvalidInput('subject "%s" is for type %s, not %s' % (subject, owner, self.type), remedy="remove it")
         kind = TYPES.get(self.type, Type())
+        # names of LDAP are those of a directory, in which there are blanks
+        if self.type not in ("", "ldap") and re.search(r"[\s/?#%]", self.role):
+            raise InvalidInput("the name holds what a path cannot hold", remedy="use letters, digits, - _ .")
         bare = self._bare()
         self.fields = kind.table if bare is None else bare
         if self.desired is None:
@@ -375,8 +402,42 @@ class AuthRole(Resource):
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
         for name in self.desired:
             if kind.fields.get(name) is normalise.duration:
-                normalise.seconds(self.desired[name], signed=name in LEEWAYS)
+                if name in LEEWAYS:
+                    normalise.seconds(self.desired[name], signed=True)
+                else:
+                    normalise.whole_seconds(self.desired[name])
+        self._check_new()
         self._settled = True
+
+    def _check_new(self) -> None:
+        """Refuse what the server would refuse of a new user or role only. Raises InvalidInput."""
+        desired = self.desired or {}
+
+        def password() -> None:
+            if not desired.keys() & TYPES["userpass"].secrets:
+                raise InvalidInput("a new user needs a password", remedy='give "password" in "secret_options"')
+
+        def constraint(role: Mapping[str, Any]) -> None:
+            bound = role.get("secret_id_bound_cidrs") or role.get("token_bound_cidrs")
+            if not on_by_default(role.get("bind_secret_id")) and not bound:
+                raise InvalidInput(
+                    'without "bind_secret_id" everybody who knows the role\'s ID could log in',
+                    remedy='give "token_bound_cidrs" or "secret_id_bound_cidrs"',
+                )
+
+        if self.type == "userpass":
+            given = sorted(desired.keys() & TYPES["userpass"].secrets)
+            if len(given) > 1:
+                raise InvalidInput('"password" and "password_hash" contradict each other', remedy="give one of the two")
+            for name in given:
+                length = len(normalise.scalar(desired[name]).encode())
+                if not 0 < length <= LONGEST_PASSWORD:
+                    raise InvalidInput(
+                        '"%s" is empty or longer than %d bytes' % (name, LONGEST_PASSWORD), remedy="give another one"
+                    )
+            check_new(password, lambda: self.client.read(self.path) is not None)
+        elif self.type == "approle":
+            check_completed(constraint, desired, lambda: self.client.read(self.path))
 
     def _warn(self, current: Mapping[str, Any]) -> None:
         desired = self.desired or {}
@@ -400,7 +461,7 @@ class AuthRole(Resource):
                 # its read will say so
                 break
             if resource.type in TYPES:
-                places.append((resource.path[: -len(resource.role) - 1], resource.role, resource))
+                places.append((resource._place, resource.role, resource))
         mark_absent(resources[0].client, places)
 
     def read(self) -> Mapping[str, Any] | None:
@@ -413,8 +474,8 @@ class AuthRole(Resource):
         if current is None or self.desired is None:
             return current
         for name, none in TYPES[self.type].fixed.items():
-            now = str(current.get(name) or none)
-            if name in self.desired and self.desired[name] != now:
+            now = normalise.scalar(current.get(name) or none)
+            if name in self.desired and not normalise.same(now, self.desired[name], self.fields.get(name)):
                 raise InvalidInput(
                     "%s is %s and cannot be changed to %s" % (name, now, self.desired[name]),
                     remedy='correct it, or delete the role first with "state: absent"',
@@ -432,7 +493,7 @@ class AuthRole(Resource):
         desired = self.desired or {}
         # the server keeps what it is not told; a password is only sent when it is to change
         names = set(desired) if change.current is None else set(change.fields)
-        body = {name: desired[name] for name in names if name in desired and name != "role_id"}
+        body = {name: desired[name] for name in names if name in desired}
         kind = TYPES[self.type]
         if body and change.current is not None:
             kept = {name: desired.get(name, change.current.get(name)) for name in kind.always}
@@ -440,9 +501,6 @@ class AuthRole(Resource):
         body = {name: sent(value, self.fields.get(name)) for name, value in body.items()}
         if body or change.current is None:
             self.client.write(self.path, body)
-            change.touched = True
-        if "role_id" in names and self.type == "approle":
-            self.client.write(self.path + "/role-id", {"role_id": desired["role_id"]})
             change.touched = True
         check_kept(self.client, self.path, names - kind.known, self.type)
 

@@ -21,6 +21,7 @@ from ..reconcile import Change, Resource
 from .auth_method import Mounts
 from .auth_role import Policies
 from .client import Client, PermissionDenied, data_of
+from .naming import check_metadata
 
 #: what the server itself calls an entity that a login made
 AUTOMATIC = re.compile(r"entity_[0-9a-f]{8}(\..*)?")
@@ -40,6 +41,12 @@ def mount_path(value: Any) -> str:
 def segment(name: str) -> str:
     """Return a name as one part of a URL's path."""
     return quote(name, safe="")
+
+
+def check_alias(mount: str, name: str) -> None:
+    """Refuse an alias of nothing or without a name. Raises InvalidInput."""
+    if not mount or not name:
+        raise InvalidInput('an alias without "%s"' % ("name" if mount else "mount"), remedy="give one")
 
 
 class Names:
@@ -99,6 +106,9 @@ class Directory:
         self.policies = Policies(client)
         self.entities = Names(client, "entity")
         self.groups = Names(client, "group")
+        #: held while an alias moves from one entity to another, as what was read of the other is not true any more then
+        self.moving = threading.Lock()
+        self._claims: dict[tuple[str, str, str], str] = {}
 
     def accessor(self, mount: str) -> str | None:
         """Return the accessor of an auth method, None when it is not mounted."""
@@ -124,6 +134,26 @@ class Directory:
                 "mount it first, or correct the alias's mount",
             )
 
+    def claim(self, resource: Resource, mount: str, name: str) -> None:
+        """Refuse an alias that another resource declares too: it would move at every run. Raises InvalidInput."""
+        owner = self._claims.setdefault((resource.kind, mount, name.lower()), resource.name)
+        if owner != resource.name:
+            raise InvalidInput(
+                'the alias "%s" of auth method "%s" is declared for "%s" as well' % (name, mount, owner),
+                remedy="keep one of the two",
+            )
+
+    def owner(self, what: str, mount: str, name: str) -> Mapping[str, Any]:
+        """Return the entity or group that has an alias; nothing where there is none, or the token may not ask."""
+        accessor = self.accessor(mount)
+        if accessor is None:
+            return {}
+        try:
+            body = {"alias_name": name, "alias_mount_accessor": accessor}
+            return data_of(self.client.write("identity/lookup/%s" % what, body))
+        except PermissionDenied:
+            return {}
+
     def check_policies(self, resource: Resource, names: Iterable[str]) -> None:
         """Warn of policies that do not exist."""
         missing = self.policies.missing(list(names))
@@ -146,6 +176,10 @@ class Identity(Resource):
     def declared(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Return the desired fields."""
         raise NotImplementedError
+
+    @property
+    def key(self) -> str:
+        return self.name.lower()
 
     @property
     def path(self) -> str:
@@ -194,13 +228,17 @@ class Entity(Identity):
 
     def check(self) -> None:
         super().check()
+        check_metadata((self.desired or {}).get("metadata"), "metadata", empty=True)
         wanted = (self.desired or {}).get("aliases") or {}
         if len(wanted) < len(self.item.get("aliases") or ()):
             raise InvalidInput(
                 "two aliases of one auth method", remedy="keep one: an entity has one alias in each auth method"
             )
-        for mount in wanted:
+        for mount, alias in wanted.items():
+            check_alias(mount, alias["name"])
+            check_metadata(alias.get("custom_metadata"), "custom_metadata", empty=True)
             self.directory.check_mount(self, mount)
+            self.directory.claim(self, mount, alias["name"])
 
     def read(self) -> Mapping[str, Any] | None:
         data = self.client.read(self.path)
@@ -231,15 +269,7 @@ class Entity(Identity):
 
     def _warn_of_owner(self, mount: str, name: str) -> None:
         """An alias that is of another entity, such as one that a login made, moves to this one: say so."""
-        accessor = self.directory.accessor(mount)
-        if accessor is None:
-            return
-        try:
-            owner = data_of(
-                self.client.write("identity/lookup/entity", {"alias_name": name, "alias_mount_accessor": accessor})
-            )
-        except PermissionDenied:
-            return
+        owner = self.directory.owner("entity", mount, name)
         if owner.get("id") and owner.get("id") != self.info.get("id"):
             self.warnings.append(
                 'the alias "%s" of auth method "%s" moves here from entity "%s"' % (name, mount, owner.get("name"))
@@ -273,9 +303,35 @@ class Entity(Identity):
                 "mount_accessor": self.directory.accessor(mount),
                 "custom_metadata": declared.get("custom_metadata", (current or {}).get("custom_metadata") or {}),
             }
-            # an entity has one alias in each auth method: another name is the same alias renamed
+            if current is not None and current.get("name") != declared["name"]:
+                with self.directory.moving:
+                    self._rename(change, mount, body)
+                continue
             self.client.write("identity/entity-alias%s" % ("/id/%s" % current["id"] if current else ""), body)
             change.touched = True
+
+    def _rename(self, change: Change, mount: str, body: Mapping[str, Any]) -> None:
+        """Give the entity its alias by another name: one alias in each auth method is all that it has.
+
+        The server renames an alias, but to no name that another entity's alias has: that one moves here instead.
+        """
+        owner = self.directory.owner("entity", mount, body["name"])
+        # what this entity has now: another one that was written meanwhile may have taken it
+        now = next(
+            (
+                one
+                for one in (self.client.read(self.path) or {}).get("aliases") or []
+                if self.directory.mount(one) == mount
+            ),
+            None,
+        )
+        moves = bool(owner.get("id")) and owner["id"] != body["canonical_id"]
+        if moves and now is not None:
+            self.client.delete("identity/entity-alias/id/%s" % now["id"])
+            change.touched = True
+        here = now is not None and not moves
+        self.client.write("identity/entity-alias%s" % ("/id/%s" % now["id"] if here and now else ""), body)
+        change.touched = True
 
 
 class Group(Identity):
@@ -297,6 +353,8 @@ class Group(Identity):
         self._alias_id: str | None = None
         #: the groups that the task declares, in lower case; set by `arrange`
         self.declared_names: frozenset[str] = frozenset()
+        #: and those that it declares absent
+        self.absent_names: frozenset[str] = frozenset()
 
     def declared(self, item: Mapping[str, Any]) -> dict[str, Any]:
         desired = {name: item.get(name) for name in ("policies", "metadata", "member_entities", "member_groups")}
@@ -319,13 +377,20 @@ class Group(Identity):
         if not external and "alias" in desired:
             raise InvalidInput("only an external group has an alias", remedy='use type "external", or remove the alias')
         if "alias" in desired:
+            check_alias(desired["alias"]["mount"], desired["alias"]["name"])
             self.directory.check_mount(self, desired["alias"]["mount"])
+            self.directory.claim(self, desired["alias"]["mount"], desired["alias"]["name"])
         for names, option, also in (
             (self.directory.entities, "member_entities", frozenset()),
             (self.directory.groups, "member_groups", self.declared_names),
         ):
             wanted = lower_set(desired.get(option))
             known = names.ids(wanted) if wanted else {}
+            gone = sorted(set(wanted) & self.absent_names) if option == "member_groups" else []
+            if gone:
+                raise InvalidInput(
+                    'its member group "%s" is declared absent' % gone[0], remedy="correct one of the two"
+                )
             for name in wanted:
                 if name not in known and name not in also:
                     self.directory.missing(
@@ -334,8 +399,22 @@ class Group(Identity):
                         'create it first, or correct "%s"' % option,
                     )
 
+    def _check_owner(self, data: Mapping[str, Any]) -> None:
+        """Refuse an alias that another group has: the server does not move it. Raises InvalidInput."""
+        wanted = (self.desired or {}).get("alias")
+        if not wanted or (data.get("alias") or {}).get("name") == wanted["name"]:
+            return
+        owner = self.directory.owner("group", wanted["mount"], wanted["name"])
+        if owner.get("id") and owner["id"] != data.get("id"):
+            raise InvalidInput(
+                'the alias "%s" of auth method "%s" is of group "%s"'
+                % (wanted["name"], wanted["mount"], owner["name"]),
+                remedy="correct it, or delete that group first",
+            )
+
     def read(self) -> Mapping[str, Any] | None:
         data = self.client.read(self.path)
+        self._check_owner(data or {})
         if data is None:
             return None
         self.info["id"] = data.get("id")
@@ -402,10 +481,11 @@ def arrange(groups: Sequence[Group]) -> Sequence[Group]:
         return ranks[name]
 
     present = frozenset(name for name, group in by_name.items() if group.desired is not None)
+    absent = frozenset(by_name) - present
     for group in groups:
         group.rank = rank(group.name.lower(), ())
         group.needs = frozenset(by_name[name].name for name in members[group.name.lower()])
-        group.declared_names = present
+        group.declared_names, group.absent_names = present, absent
     return groups
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import math
 import re
 import secrets as random
 import string
@@ -19,13 +20,14 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
+from . import naming
 from .client import BadRequest, Client, PermissionDenied, VaultError
 from .listing import mark_absent
+from .naming import in_url
 from .secrets_engine import Mounted, patiently
 
 #: how often a merge is done again because somebody else wrote in between
@@ -41,6 +43,8 @@ CHARSETS = {
 }
 FORMATS = ("text", "hex", "base64", "base64url", "uuid", "policy")
 GENERATE = {"format": str, "length": int, "charset": str, "policy": str, "rotate": bool}
+#: floating point holds all whole numbers up to this one
+EXACT = 2**53
 METADATA: dict[str, normalise.Normaliser] = {
     "max_versions": lambda value: normalise.integer(value or 0),
     "cas_required": normalise.boolean,
@@ -67,6 +71,32 @@ def canonical(value: Any) -> str:
         return [plain(part) for part in item] if isinstance(item, (list, tuple)) else item
 
     return json.dumps(plain(value), sort_keys=True, ensure_ascii=False)
+
+
+def numbers(value: Any) -> Iterable[int | float]:
+    """Yield all numbers of a value, however deep."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from numbers(item)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
+
+
+def rounded(number: int | float) -> bool:
+    """Tell whether KV version 2, which keeps numbers as floating point, may give a whole one back as another."""
+    return isinstance(number, int) and abs(number) > EXACT
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that the server would refuse, or take for something else. Raises InvalidInput."""
+    for name, value in metadata.items():
+        METADATA[name](value)
+    if (metadata.get("max_versions") or 0) < 0:
+        raise InvalidInput('"max_versions" is negative', remedy="give 0 for the engine's own limit")
+    normalise.whole_seconds(metadata.get("delete_version_after"))
+    naming.check_metadata(metadata.get("custom_metadata"), "custom_metadata")
 
 
 def check_generate(key: str, spec: Any) -> dict[str, Any]:
@@ -156,11 +186,6 @@ def over(time: str | None) -> bool:
     return moment <= datetime.datetime.now(datetime.timezone.utc)
 
 
-def in_url(path: str) -> str:
-    """Return a secret's path as a part of a URL."""
-    return quote(path, safe="/-_.~@:+,=!$&'()*;")
-
-
 class Generator:
     """Makes the values that are generated, for all the secrets of a task.
 
@@ -181,7 +206,7 @@ class Generator:
         """
         if spec["format"] != "policy":
             return generated(spec)
-        path = "sys/policies/password/%s" % quote(spec["policy"], safe="")
+        path = "sys/policies/password/%s" % in_url(spec["policy"])
         missing = 'password policy "%s" does not exist' % spec["policy"]
         if self.rehearsal:
             if not self._exists(path) and "%s (yet)" % missing not in resource.warnings:
@@ -238,6 +263,8 @@ class Secret(Resource):
         for part in (*self.mount.split("/"), *self.path.split("/")):
             if part in ("", ".", "..") or part != part.strip():
                 raise InvalidInput("mount or path is empty or has an empty part", remedy='write it like "apps/shop/db"')
+        if re.search(r"[\x00-\x1f\x7f]", self.name):
+            raise InvalidInput("mount or path holds a control character, such as a line end", remedy="remove it")
         for version in self.item.get("versions") or []:
             if version < 1:
                 raise InvalidInput("%d is no version" % version, remedy="versions count from 1")
@@ -314,8 +341,24 @@ class Present(Secret):
                 raise InvalidInput('key "%s" has no value' % key, remedy='give one, or name the key in "remove"')
         if "" in {*self.data, *self.generate} or RESERVED & {*self.data, *self.generate}:
             raise InvalidInput("a key is empty or named like a field of the metadata", remedy="use another name")
-        for name, value in self.metadata.items():
-            METADATA[name](value)
+        for key, value in self.data.items():
+            if not all(math.isfinite(number) for number in numbers(value) if isinstance(number, float)):
+                raise InvalidInput('key "%s" holds a number that is infinite or none' % key, remedy="write it as text")
+        check_metadata(self.metadata)
+        try:
+            self._check_numbers()
+        except VaultError:
+            # what the server does not let the token see is for `read` to say
+            return
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers that KV version 2 would give back with other last digits. Raises InvalidInput."""
+        for key, value in self.data.items():
+            if any(map(rounded, numbers(value))) and self.find() and self.version == 2:
+                raise InvalidInput(
+                    'key "%s" holds a number of which KV version 2 changes the last digits' % key,
+                    remedy="write it as text, in quotes",
+                )
 
     def hidden(self) -> set[str]:
         return {*(self.before or {}), *self.after}
@@ -337,6 +380,8 @@ class Present(Secret):
             for option in ("cas", "metadata"):
                 if self.item.get(option) is not None:
                     self.need_version_2(option)
+            # the engine may not have been there when it was checked
+            self._check_numbers()
             if self.has_keys:
                 self.before = self._current()
             if self.metadata:
@@ -351,6 +396,11 @@ class Present(Secret):
         missing = self.has_keys and self.before is None
         # removing keys from what does not exist creates nothing
         self.writes_keys = bool(keys) or (missing and (self.exact or self.item.get("data") is not None))
+        if self.version == 1 and self.writes_keys and not self.after:
+            raise InvalidInput(
+                "no key would be left, and KV version 1 keeps no secret without one",
+                remedy='keep a key, or delete the secret with "state: absent"',
+            )
         expected = self.item.get("cas")
         if expected is not None and expected != self.current_version and self.writes_keys:
             raise Conflict(

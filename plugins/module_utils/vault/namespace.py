@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from .client import Client, VaultError, data_of
+from .naming import check_mount
 from .secrets_engine import PROTECTED_TYPES
 
 #: names that the server keeps for itself
@@ -79,8 +79,7 @@ class Namespace(Resource):
         return "sys/namespaces/%s" % self.name.rpartition("/")[2]
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput("the path is empty or holds white space or an empty part", remedy="write it like a/b")
+        check_mount(self.name, "write it like a/b")
         for part in self.name.split("/"):
             if part in RESERVED:
                 raise InvalidInput('"%s" is reserved by the server' % part, remedy="use another name")

@@ -14,6 +14,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .client import Client
+from .naming import check_name, in_url
 from .policy import check_hcl
 
 #: characters in a password that the server permits
@@ -121,8 +122,7 @@ class PasswordPolicy(Resource):
         super().__init__(normalise.path(item["name"]), desired)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput("the name holds white space or an empty part", remedy="use letters, digits, - _ . /")
+        check_name(self.name, "use letters, digits, - _ . /")
         if self.desired is None:
             return
         structured = self.item.get("length") is not None or self.item.get("rules") is not None
@@ -157,7 +157,7 @@ class PasswordPolicy(Resource):
 
     @property
     def _path(self) -> str:
-        return "sys/policies/password/%s" % self.name
+        return "sys/policies/password/%s" % in_url(self.name)
 
     def read(self) -> Mapping[str, Any] | None:
         data = self.client.read(self._path)

@@ -17,6 +17,7 @@ from . import products
 from .auth_method import Mounts
 from .client import Client
 from .listing import mark_absent
+from .naming import check_name, in_url
 
 CAPABILITIES = (
     "create",
@@ -175,8 +176,7 @@ class Policy(Resource):
         super().__init__(name, desired)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.name):
-            raise InvalidInput("the name holds white space or an empty part", remedy="use letters, digits, - _ . /")
+        check_name(self.name, "use letters, digits, - _ . /")
         if self.name == "root":
             raise InvalidInput("the server's own policy cannot be managed", remedy="use another name")
         if self.desired is None:
@@ -203,7 +203,7 @@ class Policy(Resource):
         return "(accessor of %s)" % mount
 
     def _path(self) -> str:
-        return "sys/policies/acl/%s" % self.name
+        return "sys/policies/acl/%s" % in_url(self.name)
 
     @classmethod
     def prepare(cls, resources: Sequence[Any]) -> None:

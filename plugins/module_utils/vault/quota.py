@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -68,8 +69,10 @@ class Quota(Resource):
         return "sys/quotas/%s/%s" % (self.type, self.name)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+", self.name):
-            raise InvalidInput("the name is empty or holds white space or a slash", remedy="use letters, digits, - _ .")
+        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.name, re.ASCII):
+            raise InvalidInput(
+                "the name is empty or holds what the server does not take", remedy="use letters, digits, - _ ."
+            )
         if self.client.namespace:
             # only the server knows whether it has quotas there; what it has is read later
             ask(self.client, "GET", self._path)
@@ -131,11 +134,12 @@ class RateLimit(Quota):
         if self.desired is None:
             return
         rate = self.desired.get("rate")
-        if rate is None or rate <= 0:
+        if rate is None or not 0 < rate < math.inf:
             raise InvalidInput('"rate" is missing or not above 0', remedy="give the number of requests per interval")
         if (normalise.seconds(self.desired.get("interval")) or 1) < 1:
             raise InvalidInput('"interval" is below a second', remedy="use a second or more")
-        normalise.seconds(self.desired.get("block_interval"))
+        for name in ("interval", "block_interval"):
+            normalise.whole_seconds(self.desired.get(name))
 
 
 class LeaseCount(Quota):

@@ -130,6 +130,8 @@ class Tree:
         self._secret: set[str] = set()
         self._public: set[str] = set()
         self.problems: list[str] = []
+        #: where each namespace is declared, so that none is declared twice
+        self._branches: dict[str, str] = {}
         for name in sorted(self.only - set(KINDS)):
             self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
         self._grow(configuration, "configuration", "")
@@ -157,6 +159,11 @@ class Tree:
         if not isinstance(tree, Mapping):
             problems.append("%s is no mapping of lists" % where)
             return
+        if self._branches.setdefault(namespace, where) != where:
+            # each would converge for itself, and purge what the other declares
+            twice = (self._branches[namespace], where, "namespace %s" % namespace if namespace else "namespace")
+            problems.append("%s and %s are one %s: put them together" % twice)
+            return
         unknown = sorted(str(name) for name in tree if name not in KINDS and name not in (PURGE, INSIDE))
         problems += ['%s: there is no kind "%s" (there are %s)' % (where, name, ", ".join(KINDS)) for name in unknown]
         purge = tree.get(PURGE) or {}
@@ -172,13 +179,19 @@ class Tree:
             if (declared or title in purge) and title in self.only:
                 mounts = _mounts(tree, kind)
                 self._add(title, kind, namespace, declared, purge.get(title, False), where, mounts)
+                self._check_mounts(tree, kind, declared, "%s.%s" % (where, title))
         inside = tree.get(INSIDE) or {}
         if not isinstance(inside, Mapping):
             problems.append("%s.inside is no mapping of namespaces" % where)
             inside = {}
+        gone = _gone(tree.get("namespaces"), "name")
         for name, branch in inside.items():
-            path = "/".join(part for part in (namespace, str(name).strip("/")) if part)
-            self._grow(branch or {}, "%s.inside.%s" % (where, name), path)
+            below, place = normalise.path(name), "%s.inside.%s" % (where, name)
+            if branch and any((below + "/").startswith(one + "/") for one in gone):
+                problems.append("%s: the namespace is to be absent: correct one of the two" % place)
+                continue
+            path = "/".join(part for part in (namespace, below) if part)
+            self._grow(branch or {}, place, path)
 
     def _add(
         self,
@@ -201,7 +214,11 @@ class Tree:
         # what is secret is known even when something else is wrong
         secret = {str(value) for value in found._no_log_values}
         self.problems += ["%s: %s" % (place, message) for message in found.error_messages]
-        options = {} if purge is False else {"purge": True, **(purge or {})}
+        if not isinstance(purge, (Mapping, bool, type(None))):
+            self.problems.append('%s.purge.%s is no mapping of options: write "{}" for none' % (where, title))
+            purge = False
+        # an empty mapping, nothing at all and "true" are a purge without options
+        options = {} if purge is False else {"purge": True, **(purge if isinstance(purge, Mapping) else {})}
         settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
         self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
         if found.error_messages or settled.error_messages:
@@ -213,6 +230,21 @@ class Tree:
         self._public.update(kind.public(items, given))
         self._public.update(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)
         self.stages.append(Stage(title, kind, namespace, items, given))
+
+    def _check_mounts(self, tree: Mapping[str, Any], kind: Kind, declared: Any, place: str) -> None:
+        """Note what is declared in a mount that is to be absent: it would go with it, and be missed at the next run."""
+        gone = _gone(tree.get(kind.within[0]), "path", "type") if kind.within else set()
+        if not gone or not isinstance(declared, (list, tuple)):
+            return
+        mounts = {
+            normalise.path(item.get("mount"))
+            for item in declared
+            if isinstance(item, Mapping) and item.get("state") != "absent"
+        }
+        self.problems += [
+            '%s: the mount "%s" that it is in is to be absent: correct one of the two' % (place, mount)
+            for mount in sorted(mounts & gone)
+        ]
 
     def libraries(self) -> Iterator[tuple[str, str | None]]:
         """Yield the Python libraries that the declared kinds need, with the errors of their import."""
@@ -263,6 +295,15 @@ class Tree:
                 if any(change.error is not None for change in found):
                     break
         return Report(changes, self.check_mode)
+
+
+def _gone(declared: Any, *names: str) -> set[str]:
+    """Return the paths of what a list declares absent; each is the first of some options that is given."""
+    return {
+        normalise.path(next((item[name] for name in names if item.get(name)), ""))
+        for item in (declared if isinstance(declared, (list, tuple)) else [])
+        if isinstance(item, Mapping) and item.get("state") == "absent"
+    } - {""}
 
 
 def _mounts(tree: Mapping[str, Any], kind: Kind) -> list[tuple[str, str]]:
