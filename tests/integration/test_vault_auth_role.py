@@ -216,6 +216,20 @@ def test_a_kubernetes_role_for_any_audience_is_a_warning(
     assert not known.failed and known.changed and not known.data.get("warnings"), known.data.get("warnings")
 
 
+def test_what_one_product_drops_is_no_change_at_every_run(
+    role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
+) -> None:
+    bound: dict[str, Any] = {"mount": mounted("approle"), "name": "web", "token_strictly_bind_ip": True}
+    first = role(**bound)
+    if "token_strictly_bind_ip" in stands(openbao, f"{bound['mount']}/role/web"):
+        assert first.changed
+        assert not role(**bound).changed
+    else:
+        assert first.failed
+        assert 'the server ignores "token_strictly_bind_ip"' in first.msg
+    assert not role(**{**bound, "token_strictly_bind_ip": False, "name": "open"}).failed
+
+
 def test_leeways_may_be_negative(
     role: Callable[..., Result], mounted: Callable[[str], str], openbao: VaultServer
 ) -> None:

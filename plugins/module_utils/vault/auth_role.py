@@ -58,6 +58,8 @@ KUBERNETES: Table = {
 CASE_SENSITIVE = ("token", "ldap")
 #: what bcrypt takes of a password
 LONGEST_PASSWORD = 72
+#: what HashiCorp Vault drops without a word
+OPENBAO_ONLY = frozenset(("token_strictly_bind_ip",))
 #: -1 stands for none at all, 0 for the server's own
 LEEWAYS = ("clock_skew_leeway", "expiration_leeway", "not_before_leeway")
 _JWT: Table = {
@@ -502,7 +504,8 @@ class AuthRole(Resource):
         if body or change.current is None:
             self.client.write(self.path, body)
             change.touched = True
-        check_kept(self.client, self.path, names - kind.known, self.type)
+        unsure = {name for name in names & OPENBAO_ONLY if desired[name]}
+        check_kept(self.client, self.path, (names - kind.known) | unsure, self.type)
 
     def delete(self, change: Change) -> None:
         self.client.delete(self.path)

@@ -23,6 +23,8 @@ from collections import deque
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from ..errors import InvalidInput
+
 try:
     import requests
     import urllib3
@@ -146,6 +148,14 @@ class _Answer:
         return json.loads(self.content)
 
 
+def _body(data: Any) -> bytes:
+    """Return data as JSON. Raises InvalidInput for the numbers that JSON does not have."""
+    try:
+        return json.dumps(data, allow_nan=False).encode()
+    except ValueError:
+        raise InvalidInput("a number is infinite or none", remedy="write it as text, in quotes") from None
+
+
 class _Server:
     """The kept-alive connections to one server, for many threads: each takes one, and puts it back."""
 
@@ -242,7 +252,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         return self._servers[key]
 
     def call(self, method: str, url: str, **kwargs: Any) -> Any:
-        """Send ``json`` and ``params`` and return the answer. Raises the exceptions of requests."""
+        """Send ``json`` and ``params`` and return the answer. Raises the exceptions of requests, and InvalidInput."""
         parts = urlsplit(url)
         try:
             server = self._server(parts.scheme, parts.netloc)
@@ -251,7 +261,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
             headers = {name: value for name, value in kwargs["headers"].items() if value is not None}
             body = None
             if kwargs.get("json") is not None:
-                body = json.dumps(kwargs["json"], allow_nan=False).encode()
+                body = _body(kwargs["json"])
                 if not any(name.lower() == "content-type" for name in headers):
                     headers["Content-Type"] = "application/json"
             target = quote(LONE.sub("%25", parts.path), safe=TARGET)

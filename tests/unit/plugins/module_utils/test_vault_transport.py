@@ -10,6 +10,7 @@ import socket
 
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import transport
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\nX-Step: 1\r\n\r\n"
@@ -80,6 +81,12 @@ def test_a_broken_answer_is_the_error_of_http_client(said: bytes) -> None:
             answer_of(kind, said).read()
         errors.append(failure.type)
     assert errors[0] is errors[1]
+
+
+@pytest.mark.parametrize("number", (float("inf"), float("nan")))
+def test_a_number_that_json_does_not_have_is_refused(number: float) -> None:
+    with pytest.raises(InvalidInput, match="a number is infinite or none; write it as text"):
+        transport.Session().call("POST", "http://127.0.0.1:1/v1/x", headers={}, json={"deep": [number]})
 
 
 def test_the_connections_to_a_server_answer_with_it() -> None:
