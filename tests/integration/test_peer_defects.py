@@ -406,7 +406,7 @@ def test_05_another_reviewer_token_takes_effect(
 @pytest.mark.parametrize(
     ("module", "options"),
     [
-        ("vault_auth_role", {"mount": "missing", "name": "x", "type": "userpass", "token_ttl": "1h"}),
+        ("vault_auth_role", {"mount": "missing", "name": "x", "type": "approle", "token_ttl": "1h"}),
         ("vault_auth_role", {"mount": "missing", "name": "x", "subject": "group", "type": "ldap"}),
         ("vault_endpoint", {"path": "auth/missing/config", "data": {"url": "ldaps://ldap.example.com"}}),
         ("vault_database_connection", {**KINDS["vault_database_connection"], "mount": "missing"}),
