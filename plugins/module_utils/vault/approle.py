@@ -9,7 +9,6 @@ Source: /api-docs/auth/approle.
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_role import networks
 from .client import BadRequest, Client, VaultError
+from .naming import check_blocks
 
 #: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
 _ISSUING = threading.Lock()
@@ -100,11 +100,7 @@ class SecretId(Resource):
             )
         if (self.item.get("num_uses") or 0) < 0:
             raise InvalidInput("num_uses is negative", remedy="give 0 for no limit")
-        for cidr in self.item.get("cidr_list") or []:
-            try:
-                ipaddress.ip_interface(cidr)
-            except ValueError:
-                raise InvalidInput('cidr_list: "%s" is no address block' % cidr, remedy="write 10.0.0.0/8") from None
+        check_blocks("cidr_list", self.item.get("cidr_list") or ())
         if self.wrapped and self.item.get("destroy_others"):
             raise InvalidInput(
                 '"wrap_ttl" and "destroy_others" contradict each other',

@@ -9,7 +9,6 @@ Source: /api-docs/auth/<type>; the token fields are the same for all of them.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +33,7 @@ from .auth_method import (
 from .client import Client, PermissionDenied, VaultError
 from .kind import Given
 from .listing import mark_absent
-from .naming import in_url
+from .naming import check_blocks, in_url
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -331,13 +330,7 @@ class AuthRole(Resource):
         uses = normalise.integer(values.get("token_num_uses")) or 0
         if uses < 0:
             raise InvalidInput("token_num_uses is negative", remedy="give 0 for no limit")
-        for cidr in normalise.strings(values.get("token_bound_cidrs")):
-            try:
-                ipaddress.ip_interface(cidr)
-            except ValueError:
-                raise InvalidInput(
-                    'token_bound_cidrs: "%s" is no address block' % cidr, remedy="write 10.0.0.0/8"
-                ) from None
+        check_blocks("token_bound_cidrs", normalise.strings(values.get("token_bound_cidrs")))
         try:
             self._settle()
         except VaultError:

@@ -1,12 +1,13 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What names and metadata may be: names are parts of the API's paths, and must not lead to another object."""
+"""What names, addresses and metadata may be: a name is a part of the API's paths, and must not lead elsewhere."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,24 @@ def check_plain(name: str) -> None:
         raise InvalidInput(
             "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
         )
+
+
+def check_addresses(option: str, values: Iterable[str]) -> None:
+    """Refuse what is no IP address. Raises InvalidInput."""
+    for value in values:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise InvalidInput('%s: "%s" is no address' % (option, value), remedy="write 10.0.0.1") from None
+
+
+def check_blocks(option: str, values: Iterable[str]) -> None:
+    """Refuse what is no block of IP addresses; a single address is one. Raises InvalidInput."""
+    for value in values:
+        try:
+            ipaddress.ip_interface(value)
+        except ValueError:
+            raise InvalidInput('%s: "%s" is no address block' % (option, value), remedy="write 10.0.0.0/8") from None
 
 
 def check_metadata(metadata: Mapping[str, Any] | None, option: str, empty: bool = False) -> None:

@@ -9,7 +9,6 @@ Source: /api-docs/secret/pki.
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from .auth_method import default
 from .client import Client, VaultError, data_of
 from .kind import Given
 from .listing import mark_absent
-from .naming import check_mount, check_plain, plain
+from .naming import check_addresses, check_mount, check_plain, plain
 from .secrets_engine import Mounted
 
 try:
@@ -341,11 +340,7 @@ class Authority(Inside):
             instant(self.desired["not_after"])
             if self.desired.get("ttl"):
                 raise InvalidInput('"ttl" and "not_after" contradict each other', remedy="give one of the two")
-        for one in self.desired.get("ip_sans") or []:
-            try:
-                ipaddress.ip_address(one)
-            except ValueError:
-                raise InvalidInput('ip_sans: "%s" is no address' % one, remedy="write 10.0.0.1") from None
+        check_addresses("ip_sans", self.desired.get("ip_sans") or ())
         if not self.intermediate:
             for option in ("issuer_mount", "certificate", "issuer_ref"):
                 if self.item.get(option):

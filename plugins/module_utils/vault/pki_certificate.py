@@ -21,7 +21,7 @@ from .. import normalise, private_file
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
 from .client import BadRequest, PermissionDenied, VaultError, data_of
-from .naming import plain
+from .naming import check_addresses, plain
 from .pki import Inside, blocks
 from .secrets_engine import Mounted
 
@@ -168,11 +168,7 @@ class Certificate(Inside):
             raise InvalidInput(
                 "renew_before is no shorter than ttl, so each run would issue another", remedy="correct one of the two"
             )
-        for one in self.item.get("ip_sans") or []:
-            try:
-                ipaddress.ip_address(one)
-            except ValueError:
-                raise InvalidInput('ip_sans: "%s" is no address' % one, remedy="write 10.0.0.1") from None
+        check_addresses("ip_sans", self.item.get("ip_sans") or ())
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
