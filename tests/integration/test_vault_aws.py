@@ -145,6 +145,7 @@ def test_bad_roles(module: Run, openbao: VaultServer, engine: str) -> None:
         return result.msg
 
     assert '"credential_type" is missing' in refused()
+    assert 'the mount holds "?"' in refused(mount=f"{engine}?x", credential_type="iam_user", iam_groups=["g"])
     assert "without role_arns gives nobody any right" in refused(credential_type="assumed_role")
     assert "without policy_arns or policy_document or iam_groups" in refused(credential_type="iam_user")
     user = {"credential_type": "iam_user", "iam_groups": ["g"]}

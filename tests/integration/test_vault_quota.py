@@ -140,7 +140,7 @@ def test_names_and_times_that_the_server_would_change(
     quota(name=name, path=mount, rate=1000)
     for other in (f"{name}?x", f"{name}#x", f"{name}%20", "a/b", "."):
         for state in ("present", "absent"):
-            assert "what the server does not take" in quota(name=other, path=mount, rate=5, state=state).msg
+            assert "holds characters that the server refuses" in quota(name=other, path=mount, rate=5, state=state).msg
     assert "a fraction of a second" in quota(name=name, path=mount, rate=5, interval="1500ms").msg
     assert "a fraction of a second" in quota(name=name, path=mount, rate=5, block_interval="500ms").msg
     assert "not above 0" in quota(name=name, path=mount, rate="nan").msg

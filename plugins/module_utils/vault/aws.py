@@ -17,6 +17,7 @@ from .auth_method import default
 from .client import Client, VaultError
 from .kind import Given
 from .listing import mark_absent
+from .naming import check_mount
 from .secrets_engine import Mounted
 from .secrets_engine import Mounts as Engines
 
@@ -89,8 +90,7 @@ class Inside(Resource):
         super().__init__(name, desired)
 
     def check(self) -> None:
-        if not re.fullmatch(r"[^\s/]+(/[^\s/]+)*", self.mount):
-            raise InvalidInput('"%s" is no mount' % self.mount, remedy='write it like "aws"')
+        check_mount(self.mount, 'write it like "aws"', "mount")
         for name, function in self.fields.items():
             if function is normalise.duration and name in (self.desired or {}):
                 normalise.seconds((self.desired or {})[name])
@@ -216,7 +216,7 @@ class Role(Inside):
 
     def check(self) -> None:
         super().check()
-        if not re.fullmatch(r"\w(?:[\w.@-]*\w)?", self.own):
+        if not re.fullmatch(r"\w(?:[\w.@-]*\w)?", self.own, re.ASCII):
             raise InvalidInput(
                 "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ ."
             )

@@ -22,6 +22,7 @@ from ..reconcile import Change, Resource, check_completed, check_new
 from .auth_method import default
 from .client import VaultError, data_of
 from .identity import Directory, Names, lower_set, mount_path, segment
+from .naming import check_plain
 from .policy import fill_accessors
 
 #: the fields of each type, by their names in the module
@@ -285,10 +286,7 @@ class Enforcement(Resource):
         return "identity/mfa/login-enforcement/%s" % segment(self.name)
 
     def check(self) -> None:
-        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.name):
-            raise InvalidInput(
-                "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ ."
-            )
+        check_plain(self.name)
         desired = self.desired or {}
         for name in desired.get("mfa_methods") or ():
             if self.methods.find(name) is None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..errors import InvalidInput
 from ..reconcile import UPDATE, Change, Resource
 from . import rooted
 from .client import Client, VaultError, data_of
+from .naming import check_plain
 
 AT_ROOT = 'leave "namespace" (in a tree "inside") out, and put it before the mount in "path"'
 
@@ -69,10 +69,7 @@ class Quota(Resource):
         return "sys/quotas/%s/%s" % (self.type, self.name)
 
     def check(self) -> None:
-        if not re.fullmatch(r"\w(?:[\w.-]*\w)?", self.name, re.ASCII):
-            raise InvalidInput(
-                "the name is empty or holds what the server does not take", remedy="use letters, digits, - _ ."
-            )
+        check_plain(self.name)
         if self.client.namespace:
             # only the server knows whether it has quotas there; what it has is read later
             ask(self.client, "GET", self._path)
