@@ -192,6 +192,7 @@ def test_nothing_is_issued_for_a_file_that_cannot_be_written(
         ({"ttl": "1h", "min_remaining": "1h"}, "each run would issue another"),
         ({"wrap_ttl": "5m", "destroy_others": True}, '"wrap_ttl" and "destroy_others" contradict each other'),
         ({"cidr_list": ["nowhere"]}, '"nowhere" is no address block'),
+        ({"mount": "approle?x"}, 'the mount holds "?"'),
         ({"num_uses": -1}, "num_uses is negative"),
         ({"role": "a/b"}, '"a/b" is no name of a role'),
         ({"role": "nonesuch"}, "declare the role with vault_auth_role"),

@@ -21,7 +21,7 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_role import networks
 from .client import BadRequest, Client, VaultError
-from .naming import check_blocks
+from .naming import check_blocks, check_mount
 
 #: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
 _ISSUING = threading.Lock()
@@ -84,6 +84,9 @@ class SecretId(Resource):
         return bool(self.item.get("wrap_ttl"))
 
     def check(self) -> None:
+        check_mount(
+            normalise.path(self.item.get("mount") or "approle"), 'write it like "approle"', "mount", blanks=True
+        )
         role = str(self.item["role"]).strip()
         if not role or re.search(r"[\s/?#%]", role):
             raise InvalidInput('"%s" is no name of a role' % role, remedy="correct it")

@@ -33,7 +33,7 @@ from .auth_method import (
 from .client import Client, PermissionDenied, VaultError
 from .kind import Given
 from .listing import mark_absent
-from .naming import check_blocks, in_url
+from .naming import check_blocks, check_mount, in_url
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -307,6 +307,7 @@ class AuthRole(Resource):
     def check(self) -> None:
         if not self.mount:
             raise InvalidInput("no mount is given", remedy='give "mount", or "type" when the mount has the same name')
+        check_mount(self.mount, 'write it like "kubernetes"', "mount", blanks=True)
         if {"", ".", ".."} & set(self.role.split("/")):
             raise InvalidInput(
                 "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ . @"
