@@ -329,8 +329,8 @@ class Entity(Identity):
         if moves and now is not None:
             self.client.delete("identity/entity-alias/id/%s" % now["id"])
             change.touched = True
-        here = now is not None and not moves
-        self.client.write("identity/entity-alias%s" % ("/id/%s" % now["id"] if here and now else ""), body)
+            now = None
+        self.client.write("identity/entity-alias%s" % ("/id/%s" % now["id"] if now else ""), body)
         change.touched = True
 
 
