@@ -56,3 +56,19 @@ def test_a_module_runs_as_its_own_process(
     again = run_module("vault_policy", policy, diff=True, must_succeed=True)
     assert not again.changed
     again.hides(openbao.token)
+
+
+def test_a_forked_module_gives_what_one_in_a_new_python_gives(
+    run_module: Callable[..., Result], vault_args: dict[str, Any], unique: str
+) -> None:
+    policy = {**vault_args, "name": unique, "rules": [{"path": "secret/x", "capabilities": ["read"]}]}
+    runs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("vault_policy", policy, {"check": True, "diff": True}),
+        ("vault_policy", {**policy, "token": "s.wrong", "retries": 0}, {}),
+        ("vault_policy", {**policy, "rules": [{"path": 1}], "surplus": True}, {}),
+        ("vault_info", {}, {"env": {"BAO_ADDR": vault_args["url"][0], "VAULT_CACERT": vault_args["ca_cert"]}}),
+        ("eso_info", {"kubeconfig": "/nowhere"}, {}),
+    ]
+    for name, args, how in runs:
+        forked, started = (run_module(name, args, by_process=alone, **how) for alone in (False, True))
+        assert (forked.rc, forked.data, forked.stderr) == (started.rc, started.data, started.stderr), name
