@@ -50,11 +50,32 @@ def test_life(policy: Run, openbao: VaultServer, unique: str) -> None:
     assert not policy(name=name, state="absent").changed
 
 
+def test_the_minimum_holds_in_what_the_server_makes(policy: Run, openbao: VaultServer, unique: str) -> None:
+    name = f"pwm-{unique}"
+    rules = [{"charset": "abcdefgh"}, {"charset": "0123456789", "min_chars": 15}]
+    # as an earlier version wrote it: the server took it and enforced nothing
+    openbao.client().write(
+        f"sys/policies/password/{name}",
+        policy='length = 20\nrule "charset" {\n  charset = "abcdefgh"\n}\n'
+        'rule "charset" {\n  charset = "0123456789"\n  min_chars = 15\n}\n',
+    )
+    assert policy(name=name, length=20, rules=rules).changed, "what is not enforced is another policy"
+    made = [openbao.client().read(f"sys/policies/password/{name}/generate")["data"]["password"] for _ in range(20)]
+    assert min(sum(one.isdigit() for one in password) for password in made) >= 15, made
+    assert not policy(name=name, length=20, rules=rules).changed
+    text = stored(openbao, name) or ""
+    assert not policy(name=name, policy=text).changed, "the text that the server holds is the same policy"
+    for wrong in (text.replace("min-chars", "min_chars"), '{"length": 20, "rule": {"min_chars": 3}}'):
+        refused = policy(check=True, name=name, policy=wrong)
+        assert refused.failed and 'write "min-chars"' in refused.msg
+    policy(name=name, state="absent")
+
+
 def test_hcl_with_other_spacing_is_the_same(policy: Run, openbao: VaultServer, unique: str) -> None:
     name = f"pwh-{unique}"
     openbao.client().write(
         f"sys/policies/password/{name}",
-        policy='# by hand\nlength=20\nrule "charset" { charset = "cba" min_chars = 1 }',
+        policy='# by hand\nlength=20\nrule "charset" { charset = "cba" min-chars = 1 }',
     )
     assert not policy(name=name, length=20, rules=[{"charset": "abc", "min_chars": 1}]).changed
     assert policy(name=name, length=20, rules=[{"charset": "abcd", "min_chars": 1}]).changed

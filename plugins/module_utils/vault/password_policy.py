@@ -19,6 +19,10 @@ from .policy import check_hcl
 
 #: characters in a password that the server permits
 SHORTEST, LONGEST = 4, 100
+#: a rule's number of characters, as the server calls it
+MINIMUM = "min-chars"
+#: how it is written wrongly, in HCL and in JSON
+_MISSPELT = re.compile(r'\b(min_chars|minchars|min_char|min-char)\b"?\s*[=:]', re.IGNORECASE)
 _TOKEN = re.compile(
     r'\s+|#[^\n]*|//[^\n]*|/\*.*?\*/|(?P<string>"(?:\\.|[^"\\\n])*")|(?P<number>\d+)|(?P<name>[A-Za-z_][\w-]*)'
     r"|(?P<mark>[{}=])",
@@ -37,12 +41,15 @@ def _quoted(charset: str) -> str:
 
 
 def render(length: int, rules: Iterable[Mapping[str, Any]]) -> str:
-    """Return HCL for a length and rules of ``charset`` and ``min_chars``: the same text for the same policy."""
+    """Return HCL for a length and rules of ``charset`` and ``min_chars``: the same text for the same policy.
+
+    The server's own word is ``min-chars``; it drops any other without a word.
+    """
     text = "length = %d\n" % length
     for rule in rules:
         text += '\nrule "charset" {\n  charset   = %s\n' % _quoted(str(rule["charset"]))
         if rule.get("min_chars"):
-            text += "  min_chars = %d\n" % rule["min_chars"]
+            text += "  min-chars = %d\n" % rule["min_chars"]
         text += "}\n"
     return text
 
@@ -82,7 +89,7 @@ def parse(text: str) -> dict[str, Any]:
             found["length"] = take(("name", None), ("mark", "="), ("number", None))[2]
             continue
         take(("name", "rule"), ("string", "charset"), ("mark", "{"))
-        rule: dict[str, Any] = {"charset": "", "min_chars": 0}
+        rule: dict[str, Any] = {"charset": "", MINIMUM: 0}
         while tokens and tokens[0] != ("mark", "}"):
             kind = "string" if tokens[0][1] == "charset" else "number"
             name, _equals, value = take(("name", None), ("mark", "="), (kind, None))
@@ -90,7 +97,7 @@ def parse(text: str) -> dict[str, Any]:
                 raise ValueError("not a plain password policy")
             rule[name] = value
         take(("mark", "}"))
-        found["rules"].append(rule)
+        found["rules"].append({"charset": rule["charset"], "min_chars": rule[MINIMUM]})
     return found
 
 
@@ -131,6 +138,12 @@ class PasswordPolicy(Resource):
         text = normalise.scalar(self.desired.get("policy"))
         if not text.strip():
             raise InvalidInput("no content", remedy='give "length" and "rules", or "policy"')
+        misspelt = _MISSPELT.search(text)
+        if misspelt:
+            raise InvalidInput(
+                'the server ignores "%s" in a policy, and would enforce nothing' % misspelt.group(1),
+                remedy='write "%s"' % MINIMUM,
+            )
         try:
             policy = parse(text)
         except ValueError:

@@ -48,9 +48,9 @@ def test_a_rendered_password_policy_is_read_back() -> None:
     ("text", "same"),
     [
         ('length=8 rule "charset" {charset="ba"}', True),
-        ('# x\nlength = 8 // y\n/* z\n */ rule "charset" {\n  charset = "aabb"\n  min_chars = 0\n}', True),
+        ('# x\nlength = 8 // y\n/* z\n */ rule "charset" {\n  charset = "aabb"\n  min-chars = 0\n}', True),
         ('length=9 rule "charset" {charset="ab"}', False),
-        ('length=8 rule "charset" {charset="ab" min_chars=1}', False),
+        ('length=8 rule "charset" {charset="ab" min-chars=1}', False),
         ('length=8 rule "charset" {charset="ab"} rule "charset" {charset="c"}', False),
         ('length=8 rule "other" {charset="ab"}', False),
         ('{"length": 8}', False),
