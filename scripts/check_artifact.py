@@ -24,7 +24,7 @@ ALLOWED = re.compile(
       | README\.md | LICENSE | CHANGELOG\.(rst|md) | requirements\.(txt|yml)
       | changelogs/changelog\.yaml
       | docs/[\w./-]+\.(md|rst|png|svg|puml)
-      | inventories/production/[\w./-]+(\.ya?ml|\.md|\.example|hosts)
+      | inventories/(production|existing)/[\w./-]+(\.ya?ml|\.md|\.example|hosts)
       | meta/(runtime|execution-environment)\.yml
       | playbooks/[\w-]+\.ya?ml | playbooks/(tasks|templates|vars|files)/[\w./-]+\.(ya?ml|j2|json)
       | plugins/(action|callback|doc_fragments|filter|inventory|lookup|modules|module_utils|test)/[\w/]+\.(py|ya?ml)
