@@ -341,3 +341,39 @@ def test_how_credentials_are_made(role: Run, openbao: VaultServer, mount: str) -
     kept = openbao.client().read(f"{mount}/roles/app")["data"]["credential_config"]
     assert kept == {"password_policy": "long"}
     assert not role(**wanted, credential_config={"password_policy": "long"}).changed
+
+
+def test_how_credentials_are_made_stays_when_something_else_changes(
+    role: Run, openbao: VaultServer, mount: str
+) -> None:
+    client = openbao.client()
+    config = {"key_bits": 4096, "format": "pkcs8"}
+    before = {
+        "db_name": "main",
+        "default_ttl": 3600,
+        "creation_statements": ["one"],
+        "credential_type": "rsa_private_key",
+        "credential_config": config,
+    }
+    client.write_data(f"{mount}/roles/keys", data=before)
+    assert role(name="keys", db_name="main", default_ttl="2h").changed
+    found = client.read(f"{mount}/roles/keys")["data"]
+    assert {name: found[name] for name in before} == {**before, "default_ttl": 7200}
+    assert role(name="keys", db_name="main", credential_config={"key_bits": 3072}).changed
+    assert client.read(f"{mount}/roles/keys")["data"]["credential_config"] == {"key_bits": 3072, "format": "pkcs8"}
+    assert role(name="keys", db_name="main", credential_type="password").changed
+    assert client.read(f"{mount}/roles/keys")["data"]["credential_type"] == "password"
+
+
+def test_an_address_that_is_no_url(connection: Run, openbao: VaultServer, mount: str, root: dict[str, Any]) -> None:
+    port = root["connection_url"].rsplit(":", 1)[1].split("/")[0]
+    settings = f"host=127.0.0.1 port={port} user={{username}} password={{password}} dbname=postgres sslmode=disable"
+    wanted = {**root, "name": "settings", "connection_url": settings}
+    made = connection(**wanted)
+    assert made.changed, made.msg
+    for check in (True, False):
+        again = connection(check=check, **wanted)
+        assert not again.changed, again["results"]
+    assert connection(**{**wanted, "connection_url": settings + " connect_timeout=5"}).changed
+    found = openbao.client().read(f"{mount}/config/settings")["data"]["connection_details"]["connection_url"]
+    assert "connect_timeout=5" in found

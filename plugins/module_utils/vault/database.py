@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
@@ -47,6 +48,12 @@ PLACEHOLDER = re.compile(r"(?<!\{)\{(name|username|password|expiration)\}(?!\})"
 def template(value: Any) -> str:
     """Return text with ``{name}`` as ``{{name}}``, which YAML and Jinja leave alone; so for the four placeholders."""
     return PLACEHOLDER.sub(r"{{\1}}", normalise.text(value))
+
+
+def connection_address(value: Any) -> str:
+    """Return an address for a comparison: of one that is no URL the server gives back a form with escapes."""
+    text = template(value)
+    return text if "://" in text else template(unquote(text))
 
 
 def statements(value: Any) -> list[str]:
@@ -165,7 +172,7 @@ class Connection(Inside):
         "allowed_roles": normalise.string_set,
         "root_rotation_statements": statements,
         "password_policy": normalise.scalar,
-        "connection_url": template,
+        "connection_url": connection_address,
         "root_username": normalise.scalar,
         "max_open_connections": normalise.integer,
         "max_idle_connections": normalise.integer,
@@ -423,9 +430,8 @@ class Role(Inside):
 
     def write(self, change: Change) -> None:
         self.need_mount()
-        desired = self.desired or {}
-        names = set(desired) if change.current is None else set(change.fields)
-        self.client.write(self.path, self.body(names))
+        names = set(self.desired or {}) if change.current is None else set(change.fields)
+        self.client.write(self.path, self.body(change.current or {}))
         change.touched = True
         # the engine drops in silence what it does not know
         unsure = set(self.item.get("options") or {}) | {"rotation_schedule", "rotation_window"}
@@ -445,10 +451,18 @@ class Role(Inside):
                 "correct the name or remove it",
             )
 
-    def body(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return what is sent for these fields."""
-        desired = self.desired or {}
-        return {name: desired[name] for name in names if name in desired}
+    def body(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is sent: the declared, and what stands, as the server resets some fields that it is not sent."""
+        desired = dict(self.desired or {})
+        kept = {name: current[name] for name in self.names if current.get(name) is not None}
+        old, new = (fields.get("credential_type") or "password" for fields in (kept, {**kept, **desired}))
+        if old != new:
+            # these belong to the old type
+            kept.pop("credential_config", None)
+        config = {**(kept.get("credential_config") or {}), **(desired.get("credential_config") or {})}
+        if config:
+            desired["credential_config"] = config
+        return {**kept, **desired}
 
     def delete(self, change: Change) -> None:
         self.client.delete(self.path)
@@ -490,8 +504,8 @@ class DynamicRole(Role):
                 self.warnings.append('it has no "creation_statements", so nobody will get a credential by it')
         return current
 
-    def body(self, names: Iterable[str]) -> dict[str, Any]:
-        body = super().body(names)
+    def body(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        body = super().body(current)
         for name in ("default_ttl", "max_ttl"):
             if name in body:
                 body[name] = "%ss" % normalise.seconds(body[name])
@@ -558,13 +572,12 @@ class StaticRole(Role):
             )
         return current
 
-    def body(self, names: Iterable[str]) -> dict[str, Any]:
-        # the server asks for the user and the times with every write
-        desired = self.desired or {}
-        always = {
-            name for name in ("db_name", "db_username", "rotation_period", "rotation_schedule") if name in desired
-        }
-        body = super().body(always | set(names))
+    def body(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        body = super().body(current)
+        if "rotation_schedule" in (self.desired or {}):
+            body.pop("rotation_period", None)
+        elif "rotation_period" in (self.desired or {}):
+            body = {name: value for name, value in body.items() if name not in ("rotation_schedule", "rotation_window")}
         body["username"] = body.pop("db_username")
         for name in ("rotation_period", "rotation_window"):
             if name in body:
