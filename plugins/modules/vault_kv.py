@@ -63,6 +63,11 @@ options:
       cas_required:
         description: Refuse writes that do not name the version they are based on.
         type: bool
+      metadata_cas_required:
+        description:
+          - Refuse changes of the metadata that do not name the number they are based on (OpenBao).
+          - The module names it wherever the server has one.
+        type: bool
       delete_version_after:
         description: How long a version lives, a duration; V(0) for ever.
         type: str

@@ -20,7 +20,10 @@ extends_documentation_fragment:
   - secretops.vault_eso.reconcile
 options:
   path: &path
-    description: Path at which the engine is mounted.
+    description:
+      - Path at which the engine is mounted.
+      - Of the server's own mounts V(identity), V(sys) and V(cubbyhole) C(audit_non_hmac_request_keys) and C(audit_non_hmac_response_keys) of
+        O(tune) can be declared, and nothing else.
     type: str
   type: &type
     description: Type of the engine, such as V(kv), V(pki) or V(transit). V(kv-v1) and V(kv-v2) are V(kv) with a version. Needed unless it is to be absent.
@@ -49,10 +52,10 @@ options:
     type: dict
     suboptions:
       default_lease_ttl:
-        description: How long leases last by default, a duration; V(0) or V(system) for the server's own default.
+        description: How long leases last by default, a duration; V(0), V(system) or an empty text for the server's own default.
         type: str
       max_lease_ttl:
-        description: How long leases may last, a duration; V(0) or V(system) for the server's own limit.
+        description: How long leases may last, a duration; V(0), V(system) or an empty text for the server's own limit.
         type: str
       listing_visibility:
         description: Whether the mount is shown to clients without a token.
@@ -97,6 +100,9 @@ options:
         type: int
       cas_required:
         description: Refuse writes that do not name the version they are based on.
+        type: bool
+      metadata_cas_required:
+        description: Refuse changes of a secret's metadata that do not name the number they are based on (OpenBao).
         type: bool
       delete_version_after:
         description: How long a version lives, a duration; V(0) for ever, V(-1s) for ever whatever a secret's own metadata say.

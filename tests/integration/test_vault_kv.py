@@ -418,3 +418,36 @@ def test_version_1_keeps_no_secret_without_keys(openbao: VaultServer, kv: Run, u
             assert "no key would be left" in refused.msg and not refused.changed, refused.msg
     assert openbao.client().read(f"{path}/one")["data"] == {"a": "b"}
     openbao.client().sys.disable_secrets_engine(path)
+
+
+def test_metadata_are_written_where_the_server_wants_their_number(
+    kv: Run, run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, mount: str
+) -> None:
+    client = openbao.client()
+    config = {"metadata_cas_required": True}
+    engine = {**vault_args, "path": mount, "type": "kv-v2", "config": config}
+    declared = run_module("vault_secrets_engine", engine)
+    if openbao.product == "vault":
+        assert 'knows no "metadata_cas_required"' in declared.msg
+        return
+    assert declared.changed and client.read(f"{mount}/config")["data"]["metadata_cas_required"] is True
+    assert not run_module("vault_secrets_engine", engine).changed
+
+    def written(path: str, **metadata: Any) -> dict[str, Any]:
+        made = kv(path=path, metadata=metadata)
+        assert made.changed, made.msg
+        assert not kv(path=path, metadata=metadata).changed
+        return dict(client.read(f"{mount}/metadata/{path}")["data"])
+
+    # one that is not there, one that has values and no metadata, one whose metadata are written a second time
+    assert written("new", max_versions=3)["max_versions"] == 3
+    assert kv(path="valued", data={"a": "1"}).changed
+    assert written("valued", custom_metadata={"enabled": True, "n": 1})["custom_metadata"] == {
+        "enabled": "true",
+        "n": "1",
+    }
+    assert written("new", max_versions=4)["max_versions"] == 4
+    engine["config"] = {"metadata_cas_required": False}
+    assert run_module("vault_secrets_engine", engine).changed
+    assert written("own", metadata_cas_required=True)["metadata_cas_required"] is True
+    assert written("own", cas_required=True, metadata_cas_required=True)["cas_required"] is True

@@ -348,3 +348,37 @@ def test_a_missing_permission_is_no_absence(
     assert result.failed and 'path "sys/mounts"' in result.msg
     assert unique + "/" not in mounts(openbao)
     result.hides(token)
+
+
+def test_the_servers_own_mounts_can_be_tuned(engine: Run, openbao: VaultServer, area: str) -> None:
+    for namespace in ("", area):
+        for path in ("identity", "sys", "cubbyhole"):
+            wanted = {"path": path, "tune": {"audit_non_hmac_request_keys": ["note", "name"]}, "namespace": namespace}
+            assert engine(check=True, **wanted).changed
+            tuned = engine(**wanted)
+            assert tuned.changed, tuned.msg
+            client = openbao.client(namespace=namespace or None)
+            found = client.read(f"sys/mounts/{path}/tune")["data"]["audit_non_hmac_request_keys"]
+            assert found == ["note", "name"]
+            assert not engine(**wanted).changed
+    assert not engine(path="identity", type="identity").changed
+    for options, said in (
+        ({"state": "absent"}, "the server's own mount cannot be removed"),
+        ({"description": "x"}, '"description" of the server\'s own mount cannot be changed'),
+        ({"tune": {"max_lease_ttl": "1h"}}, '"max_lease_ttl" of the server\'s own mount cannot be changed'),
+        ({"type": "kv"}, "the server's own mount is there"),
+        ({"path": "sys/x", "type": "kv"}, "the server's own mount cannot be managed"),
+        ({"path": "token", "type": "kv"}, "the server's own mount cannot be managed"),
+    ):
+        refused = engine(check=True, **{"path": "identity", **options})
+        assert refused.failed and said in refused.msg, refused.msg
+
+
+def test_an_empty_lease_duration_is_the_servers_own(engine: Run, openbao: VaultServer, unique: str) -> None:
+    wanted = {"path": unique, "type": "pki", "tune": {"default_lease_ttl": "1h", "max_lease_ttl": "2h"}}
+    assert engine(**wanted).changed
+    wanted["tune"] = {"default_lease_ttl": "", "max_lease_ttl": ""}
+    assert engine(**wanted).changed
+    config = mounts(openbao)[f"{unique}/"]["config"]
+    assert (config["default_lease_ttl"], config["max_lease_ttl"]) == (0, 0)
+    assert not engine(**wanted).changed

@@ -48,6 +48,7 @@ EXACT = 2**53
 METADATA: dict[str, normalise.Normaliser] = {
     "max_versions": lambda value: normalise.integer(value or 0),
     "cas_required": normalise.boolean,
+    "metadata_cas_required": normalise.boolean,
     "delete_version_after": lambda value: normalise.seconds(value or 0),
     "custom_metadata": normalise.string_map,
 }
@@ -319,6 +320,8 @@ class Present(Secret):
         self.after: dict[str, Any] = {}
         self.writes_keys = False
         self.current_version = 0
+        #: number of the metadata, by which the server tells that nobody else has changed them; None: not needed
+        self.metadata_version: int | None = None
         self._new: dict[str, Any] = {}
 
     def check(self) -> None:
@@ -386,6 +389,8 @@ class Present(Secret):
                 self.before = self._current()
             if self.metadata:
                 metadata = self.get("metadata")
+                if metadata is not None and "current_metadata_version" in metadata:
+                    self.metadata_version = int(metadata["current_metadata_version"])
                 if not self.has_keys:
                     self.current_version = (metadata or {}).get("current_version") or 0
             if self.version == 2:
@@ -445,13 +450,35 @@ class Present(Secret):
         metadata = {name: self.metadata[name] for name in self.metadata if PREFIX + name in change.fields}
         if metadata:
             # first, so that limits hold for the version to come, and a refusal leaves the secret as it is
-            self.post("metadata", metadata)
+            self._write_metadata(metadata)
         if not self.writes_keys:
             return
         if self.version == 1:
             self.post("data", self.after)
             return
         self._write_version()
+
+    def _write_metadata(self, fields: Mapping[str, Any]) -> None:
+        body = dict(fields)
+        if "custom_metadata" in body:
+            # the server would make "1" of true
+            body["custom_metadata"] = normalise.string_map(body["custom_metadata"])
+        for attempt in range(1, ATTEMPTS + 1):
+            if self.metadata_version is not None:
+                body["metadata_cas"] = self.metadata_version
+            try:
+                self.post("metadata", body)
+                break
+            except BadRequest as error:
+                if "metadata check-and-set" not in error.what or attempt == ATTEMPTS:
+                    raise
+            self.absent = False
+            # the engine wants the number, or somebody else wrote: the declared fields alone are written once more
+            self.metadata_version = int((self.get("metadata") or {}).get("current_metadata_version") or 0)
+        if "metadata_cas_required" in fields and "metadata_cas_required" not in (self.get("metadata") or {}):
+            raise BadRequest(
+                'the server knows no "metadata_cas_required"', self.url("metadata"), 'remove it from "metadata"'
+            )
 
     def _write_version(self) -> None:
         explicit = self.item.get("cas")

@@ -30,6 +30,10 @@ PROTECTED = frozenset(path.strip("/") for product in PRODUCTS.values() for path 
 PROTECTED_TYPES = frozenset(("system", "identity", "cubbyhole", "token"))
 #: engines that are always built in, and that the plugin catalog does not list
 UNLISTED = frozenset(("database", "kv"))
+#: what the server takes to be tuned of its own mounts
+OWN_TYPES = {"sys": "system"}
+TUNABLE = frozenset(("sys", "identity", "cubbyhole"))
+OWN = frozenset(("type", "tune.audit_non_hmac_request_keys", "tune.audit_non_hmac_response_keys"))
 #: settings that the server takes when it mounts, and never again
 FIXED = ("local", "seal_wrap", "external_entropy_access")
 
@@ -71,6 +75,7 @@ UNSURE = frozenset(
 CONFIG: dict[str, normalise.Normaliser] = {
     "max_versions": lambda value: normalise.integer(value or 0),
     "cas_required": normalise.boolean,
+    "metadata_cas_required": normalise.boolean,
     "delete_version_after": life,
 }
 
@@ -237,6 +242,14 @@ def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = Non
     }
 
 
+def sent_tune(tune: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tuning as the server takes it: with an empty lease duration it would leave the old one."""
+    return {
+        name: "system" if name in TTLS and not ttl(value) else value
+        for name, value in normalise.spans(tune, TTLS).items()
+    }
+
+
 def settings(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of one mount as ``sys/mounts`` tells them, in the form of `flatten`."""
     # where the built-in version is chosen at the mount the server notes no choice
@@ -266,7 +279,9 @@ class Engine(Resource):
 
     def check(self) -> None:
         check_mount(self.name, 'write it like "secret" or "team/kv"')
-        if self.name in PROTECTED or self.name.split("/")[0] in PROTECTED:
+        if self.name in TUNABLE:
+            self._check_own()
+        elif self.name.split("/")[0] in PROTECTED:
             raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
         if self.desired is not None:
             self._check_declared(self.desired)
@@ -275,6 +290,25 @@ class Engine(Resource):
         except VaultError:
             # what the server does not let the token see is for `read` to say
             return
+
+    def _check_own(self) -> None:
+        """Refuse what nobody can do with the server's own mounts. Raises InvalidInput."""
+        if self.desired is None:
+            raise InvalidInput("the server's own mount cannot be removed", remedy="use another path")
+        usual = OWN_TYPES.get(self.name, self.name)
+        try:
+            # inside a namespace types have other names
+            actual = str(self.mounts.entries().get(self.name, {}).get("type") or usual)
+        except VaultError:
+            actual = usual
+        if self.declared["type"] not in ("", usual, actual):
+            raise InvalidInput("the server's own mount is there", remedy="use another path")
+        self.desired["type"] = self.declared["type"] = actual
+        for name in sorted(set(self.desired) - OWN):
+            raise InvalidInput(
+                '"%s" of the server\'s own mount cannot be changed' % name.replace("tune.", ""),
+                remedy='declare only "audit_non_hmac_request_keys" and "audit_non_hmac_response_keys" in "tune"',
+            )
 
     def _check_declared(self, desired: Mapping[str, Any]) -> None:
         if not desired["type"]:
@@ -336,11 +370,18 @@ class Engine(Resource):
         current = settings(entry)
         self.info["type"] = current["type"]
         if self.desired is not None and part(self.desired, "config") and current.get("options.version") == "2":
-            path = "%s/config" % self.name
-            current.update(
-                {"config." + name: value for name, value in (patiently(lambda: self.client.read(path)) or {}).items()}
-            )
+            current.update(self._read_config())
+            self._check_config(current)
         return current
+
+    def _read_config(self) -> dict[str, Any]:
+        found = patiently(lambda: self.client.read("%s/config" % self.name)) or {}
+        return {"config." + name: value for name, value in found.items()}
+
+    def _check_config(self, current: Mapping[str, Any]) -> None:
+        """Refuse a setting that this server would drop without a word. Raises InvalidInput."""
+        for name in sorted(name for name in self.desired or {} if name.startswith("config.") and name not in current):
+            raise InvalidInput('this server knows no "%s"' % name[len("config.") :], remedy='remove it from "config"')
 
     def _check_place(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
         desired = self.desired or {}
@@ -403,13 +444,13 @@ class Engine(Resource):
         path = "sys/mounts/%s" % self.name
         if change.action == CREATE:
             body = {name: desired[name] for name in ("type", "description", *FIXED) if name in desired}
-            body.update(options=part(desired, "options"), config=normalise.spans(part(desired, "tune"), TTLS))
+            body.update(options=part(desired, "options"), config=sent_tune(part(desired, "tune")))
             # never repeated: the second answer to a mount that succeeded is "path is already in use"
             self.client.write(path, body, idempotent=False)
             change.touched = True
             self.info["type"] = desired["type"]
         else:
-            tune = normalise.spans(part(desired, "tune", change.fields), TTLS)
+            tune = sent_tune(part(desired, "tune", change.fields))
             if "description" in change.fields:
                 tune["description"] = desired["description"]
             if part(desired, "options", change.fields):
@@ -421,6 +462,9 @@ class Engine(Resource):
         config = normalise.spans(part(desired, "config", change.fields), ("delete_version_after",))
         if config:
             patiently(lambda: self.client.write("%s/config" % self.name, config))
+            change.touched = True
+            if "metadata_cas_required" in config:
+                self._check_config(self._read_config())
         elif desired.get("options.version") == "2" and desired["type"] == "kv":
             # those who come next shall not meet an engine that is still being prepared
             self._wait_ready()

@@ -16,6 +16,7 @@ from ..secrets_engine import Mounted, split_type
 METADATA: dict[str, Any] = {
     "max_versions": {"type": "int"},
     "cas_required": {"type": "bool"},
+    "metadata_cas_required": {"type": "bool"},
     "delete_version_after": {"type": "str"},
     "custom_metadata": {"type": "dict"},
 }

@@ -28,6 +28,7 @@ TUNE: dict[str, Any] = {
 CONFIG: dict[str, Any] = {
     "max_versions": {"type": "int"},
     "cas_required": {"type": "bool"},
+    "metadata_cas_required": {"type": "bool"},
     "delete_version_after": {"type": "str"},
 }
 ITEM: dict[str, Any] = {
