@@ -132,6 +132,22 @@ def pem_list(value: Any) -> list[str]:
     return [pem(item) for item in (value if isinstance(value, (list, tuple)) else [value] if value else [])]
 
 
+def file_mode(value: Any) -> str:
+    """Return a file's mode as four octal digits, from text such as ``0640`` or the number that YAML makes of it.
+
+    A number is taken where it can only come from a mode: who may write may read, and nobody may execute. So ``600``,
+    which is no mode, is refused. Raises InvalidInput.
+    """
+    text = scalar(value).strip()
+    if isinstance(value, int) and not isinstance(value, bool):
+        digits = "%04o" % value
+        if re.fullmatch("0[046][046][046]", digits):
+            return digits
+    elif re.fullmatch("0?[0-7]{3}", text):
+        return text.rjust(4, "0")
+    raise InvalidInput("mode %s is no file's mode" % text, remedy='write it in quotes, such as mode: "0640"')
+
+
 def path(value: Any) -> str:
     """Return a mount or secret path without slashes at its ends."""
     return scalar(value).strip().strip("/")

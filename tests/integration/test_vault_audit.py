@@ -183,3 +183,18 @@ def test_bad_input(audit: Run) -> None:
     assert 'a socket device needs "address"' in audit(type="socket", options={"socket_type": "tcp"}).msg
     assert '"type" is missing' in audit(path="x").msg
     assert "make its target ready" in audit(type="socket", options={"address": "127.0.0.1:1"}).msg
+
+
+def test_modes_as_people_write_them(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
+    # 384 and 416 are what YAML makes of 0600 and 0640
+    for written, octal in ((384, "0600"), ("600", "0600"), (416, "0640")):
+        wanted = {**device(tmp_path, "modes", mode=written), "replace": True}
+        made = audit(**wanted)
+        assert made.changed is (written != "600"), made.msg
+        assert stored(audited)["modes"]["options"]["mode"] == octal
+        assert (tmp_path / "modes.log").stat().st_mode & 0o777 == int(octal, 8)
+        assert not audit(**wanted).changed
+    for wrong in (600, 400, 640, "rw", "0888", "384"):
+        refused = audit(check=True, **device(tmp_path, "wrong", mode=wrong))
+        assert f'mode {wrong} is no file\'s mode; write it in quotes, such as mode: "0640"' in refused.msg
+    assert audit(path="modes", state="absent", remove_last=True).changed

@@ -37,6 +37,8 @@ def meaning(options: Any) -> dict[str, Any]:
         plain = normalise.boolean(value) if isinstance(DEFAULTS.get(name), bool) else normalise.scalar(value)
         # the old name of the option
         key = "file_path" if name == "path" else str(name)
+        if key == "mode" and plain:
+            plain = normalise.file_mode(value)
         if DEFAULTS.get(key) != plain:
             found[key] = plain
     return found
@@ -137,6 +139,9 @@ class Device(Resource):
         if self.desired is None:
             return
         kind = self.desired.get("type")
+        options = self.desired.get("options") or {}
+        if options.get("mode") not in (None, ""):
+            self.desired["options"] = {**options, "mode": normalise.file_mode(options["mode"])}
         if not kind:
             raise InvalidInput('"type" is missing', remedy="use %s" % ", ".join(sorted(NEEDED)))
         if self.desired.get("options") is None and NEEDED[kind]:

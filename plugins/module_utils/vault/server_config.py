@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.normalise import seconds
+from ansible_collections.secretops.vault_eso.plugins.module_utils.normalise import file_mode, seconds
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products
 
 PREFIX = "vault_server_"
@@ -226,6 +226,8 @@ def _listener(options: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in options.items():
         if key == "tls_cipher_suites" and isinstance(value, list):
             rendered[key] = ",".join(value)
+        elif key == "socket_mode" and value not in (None, ""):
+            rendered[key] = file_mode(value)
         elif key in ("telemetry", "profiling", "inflight_requests_logging"):
             given = _given(value)
             if given:
@@ -272,7 +274,10 @@ def _audit(device: Mapping[str, Any]) -> dict[str, Any]:
     # A description is always there: a mapping with one nested mapping only would be folded by the JSON reader.
     body = {
         "description": device.get("description") or "declared by the inventory",
-        "options": {key: _text(value) for key, value in _given(device.get("options")).items()},
+        "options": {
+            key: file_mode(value) if key == "mode" else _text(value)
+            for key, value in _given(device.get("options")).items()
+        },
     }
     return {device.get("type") or "file": {str(device["path"]).strip("/"): body}}
 
@@ -504,6 +509,14 @@ def _static_problems(node: Wish, options: Mapping[str, Any], variable: str) -> I
         yield "%s: the static seal needs static.current_key_file (on the controller) or static.current_key" % variable
 
 
+def _mode_problems(where: str, mode: Any) -> Iterator[str]:
+    if mode not in (None, ""):
+        try:
+            file_mode(mode)
+        except InvalidInput as error:
+            yield "%s: %s" % (where, error.sentence())
+
+
 def _listener_problems(node: Wish) -> Iterator[str]:
     cluster_port = _port(node.get("cluster_addr")) or 8201
     for number, (where, kind, options) in enumerate(node.listeners):
@@ -514,6 +527,7 @@ def _listener_problems(node: Wish) -> Iterator[str]:
                 yield "%s.%s: %s" % (where, key, products.REMOVED_LISTENER_KEYS[key])
             elif key not in node.product.listener_keys:
                 yield "%s.%s: %s does not know it; remove it" % (where, key, _title(node))
+        yield from _mode_problems("%s.socket_mode" % where, options.get("socket_mode"))
         if not options.get("address"):
             yield "%s.address: not set; give host:port, or the socket's path for a unix listener" % where
         if kind == "tcp" and number and _port("//" + str(options.get("address", ""))) == cluster_port:
@@ -589,6 +603,7 @@ def _audit_problems(node: Wish) -> Iterator[str]:
     files = []
     for device, path in zip(devices, paths):
         options = _given(device.get("options"))
+        yield from _mode_problems("%s: device %s: options.mode" % (variable, path), options.get("mode"))
         if (device.get("type") or "file") == "file":
             name = str(options.get("file_path") or "")
             if not name.startswith("/") and name not in ("stdout", "discard"):

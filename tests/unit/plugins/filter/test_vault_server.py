@@ -113,6 +113,11 @@ def test_retry_join_carries_ca_and_server_name_for_each_peer():
         (vault(audit=[{"path": "f"}]), "vault_server_audit", "vault_audit"),
         (wish(version="2.3.1", audit=[{"path": "f", "options": {"file_path": "/f"}}]), "vault_server_audit", "by API"),
         (wish(audit=[{"path": "f"}]), "vault_server_audit", "an absolute path"),
+        (
+            wish(audit=[{"path": "f", "options": {"file_path": "/f", "mode": 600}}]),
+            "vault_server_audit: device f: options.mode",
+            "in quotes",
+        ),
         (wish(audit=[{"path": p, "options": {"file_path": "/f"}} for p in "ab"]), "vault_server_audit", "own file"),
         (wish(environment={"A": "x\ny"}), "vault_server_environment", "name the file"),
     ],
@@ -304,6 +309,9 @@ def test_audit_devices_keep_the_form_that_the_server_reads():
     assert config["audit"] == [
         {"file": {"one": {"description": "declared by the inventory", "options": {"file_path": "/var/log/x/a.log"}}}}
     ]
+    # 384 is what YAML makes of 0600
+    config = server_config.build(wish(audit=[{"path": "one", "options": {"file_path": "/a", "mode": 384}}]))
+    assert config["audit"][0]["file"]["one"]["options"]["mode"] == "0600"
     asked = wish(
         audit=[
             {"path": "a", "options": {"file_path": "/var/log/x/a.log"}},
