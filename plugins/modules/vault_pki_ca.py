@@ -34,8 +34,17 @@ options:
     description: Name of the authority. Needed unless it is to be absent.
     type: str
   issuer_name: &issuer_name
-    description: Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only one.
+    description:
+      - Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only one, unless O(new_issuer) is set.
     type: str
+  new_issuer: &new_issuer
+    description:
+      - Make one more issuer, a new generation of the authority, when the mount has issuers and none of them is called O(issuer_name).
+      - It becomes the default issuer, unless O(default_issuer) names another one. The older ones stay, so that what they signed is still
+        trusted and revoked; their O(issuers) settings can take the right to issue from them.
+      - The new one has a new key, unless O(key_name) names one that exists.
+    type: bool
+    default: false
   key_name: &key_name
     description: Name of the key inside the mount.
     type: str
@@ -50,7 +59,7 @@ options:
     description: Size of the hash of signatures with RSA keys, such as V(256) or V(384).
     type: int
   ttl: &ttl
-    description: How long the certificate is valid, a duration. The mount's C(max_lease_ttl) limits it.
+    description: How long the certificate is valid, a duration, at most C(max_lease_ttl) of the mount that signs it.
     type: str
   not_after: &not_after
     description: When the certificate expires, such as V(2036-12-31T23:59:59Z), instead of O(ttl).
@@ -298,6 +307,7 @@ options:
       type: *type
       common_name: *common_name
       issuer_name: *issuer_name
+      new_issuer: *new_issuer
       key_name: *key_name
       key_type: *key_type
       key_bits: *key_bits

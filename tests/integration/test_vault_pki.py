@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Callable
 
 import pytest
@@ -483,3 +484,107 @@ def test_an_option_that_the_server_does_not_know_is_told(role: Run, mount: str) 
     assert created.failed and 'ignores the option "no_such_option"' in created.msg
     refused = role(mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
     assert refused.failed and 'knows no option "no_such_option"' in refused.msg
+
+
+def test_one_generation_after_another(ca: Run, role: Run, openbao: VaultServer, mount: str) -> None:
+    client = openbao.client()
+    first: dict[str, Any] = {"mount": f"{mount}-a", "common_name": "Root", "issuer_name": "root-1", "key_type": "ec"}
+    old = ca(**first, ttl="8760h")
+    assert old.changed, old.msg
+    assert role(mount=f"{mount}-a", name="web", allow_any_name=True, key_type="ec").changed
+    leaf = client.write_data(f"{mount}-a/issue/web", data={"common_name": "old.example.com"})["data"]
+    second = {**first, "issuer_name": "root-2", "new_issuer": True, "ttl": "17520h"}
+    assert ca(**second, check=True)["results"][0]["action"] == "create"
+    new = ca(**second)
+    assert new.changed and new["issuer_id"] != old["issuer_id"] and new["key_id"] != old["key_id"], new.msg
+    assert client.read(f"{mount}-a/config/issuers")["data"]["default"] == new["issuer_id"]
+    issuers = client.list(f"{mount}-a/issuers")["data"]["key_info"]
+    assert {entry["issuer_name"] for entry in issuers.values()} == {"root-1", "root-2"}
+    for check in (True, False):
+        assert not ca(**second, check=check).changed
+    # what is issued now is the new one's; the old one still revokes what it signed
+    fresh = client.write_data(f"{mount}-a/issue/web", data={"common_name": "new.example.com"})["data"]
+    assert fresh["issuing_ca"].strip() == new["certificate"].strip() != leaf["issuing_ca"].strip()
+    second["issuers"] = [{"ref": "root-1", "usage": ["crl-signing", "ocsp-signing"]}]
+    assert ca(**second)["results"][0]["fields"] == ["issuers.root-1.usage"]
+    assert client.write_data(f"{mount}-a/revoke", data={"serial_number": leaf["serial_number"]})["data"]
+    # the same key again, under a new certificate
+    third = {**first, "issuer_name": "root-3", "new_issuer": True, "ttl": "17520h", "key_name": "held"}
+    client.write_data(f"{mount}-a/key/{new['key_id']}", data={"key_name": "held"})
+    again = ca(**third)
+    assert again.changed and again["key_id"] == new["key_id"], again.msg
+    assert not ca(**third).changed
+    assert '"new_issuer" without an "issuer_name"' in ca(**{**first, "issuer_name": None, "new_issuer": True}).msg
+
+
+def test_one_generation_of_an_intermediate_after_another(ca: Run, openbao: VaultServer, mount: str) -> None:
+    client = openbao.client()
+    assert ca(mount=f"{mount}-a", common_name="Root", key_type="ec", ttl="8760h").changed
+    issuing: dict[str, Any] = {"mount": f"{mount}-b", "type": "intermediate", "common_name": "Issuing", "ttl": "100h"}
+    issuing.update(key_type="ec", issuer_name="issuing-1", issuer_mount=f"{mount}-a")
+    old = ca(**issuing)
+    assert old.changed, old.msg
+    issuing.update(issuer_name="issuing-2", new_issuer=True)
+    new = ca(**issuing)
+    assert new.changed and new["key_id"] != old["key_id"], new.msg
+    assert client.read(f"{mount}-b/config/issuers")["data"]["default"] == new["issuer_id"]
+    assert not ca(**issuing).changed
+    # by somebody else: the CSR of the one key that waits is returned until it is signed
+    outside = {**issuing, "issuer_name": "issuing-3", "issuer_mount": None}
+    asked = ca(**outside)
+    assert asked.changed and asked["csr"], asked.msg
+    waiting = ca(**outside)
+    assert not waiting.changed and waiting["key_id"] == asked["key_id"] not in (old["key_id"], new["key_id"])
+    signed = client.write_data(
+        f"{mount}-a/root/sign-intermediate", data={"csr": asked["csr"], "common_name": "Issuing", "ttl": "90h"}
+    )["data"]
+    done = ca(**outside, certificate=signed["certificate"])
+    assert done.changed and done["issuer_name"] == "issuing-3", done.msg
+    assert client.read(f"{mount}-b/config/issuers")["data"]["default"] == done["issuer_id"]
+    assert not ca(**outside, certificate=signed["certificate"]).changed
+    assert len(client.list(f"{mount}-b/keys")["data"]["keys"]) == 3
+
+
+def test_a_ttl_above_the_mounts_limit_is_told_before_a_certificate_is_made(
+    ca: Run, role: Run, run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, mount: str, unique: str
+) -> None:
+    short = {**vault_args, "path": f"{unique}-short", "type": "pki", "tune": {"max_lease_ttl": "100h"}}
+    assert run_module("vault_secrets_engine", short).changed
+    wanted = {"mount": f"{unique}-short", "common_name": "Short", "key_type": "ec", "ttl": "101h"}
+    for check in (True, False):
+        refused = ca(**wanted, check=check)
+        assert f'ttl is longer than the mount "{unique}-short" allows, which is 100 hours' in refused.msg
+        assert 'raise "max_lease_ttl" of that mount first' in refused.msg
+    assert openbao.client().list(f"{unique}-short/issuers") is None
+    below = {**wanted, "mount": f"{mount}-b", "type": "intermediate", "issuer_mount": f"{unique}-short"}
+    assert f'the mount "{unique}-short" allows' in ca(**below, check=True).msg
+    long = role(mount=f"{unique}-short", name="web", allow_any_name=True, max_ttl="200h")
+    assert long.changed and 'so that 100 hours count; raise "max_lease_ttl"' in warned(long)
+    short["tune"] = {"max_lease_ttl": "200h"}
+    assert run_module("vault_secrets_engine", short).changed
+    assert ca(**wanted).changed
+    assert "hours count" not in warned(role(mount=f"{unique}-short", name="web", max_ttl="200h"))
+
+
+def test_roles_that_the_server_takes_and_nobody_can_use(role: Run, ca: Run, openbao: VaultServer, mount: str) -> None:
+    at = {"mount": f"{mount}-a", "name": "web"}
+    for options, said in (
+        ({"key_usage": ["DigitalSignatur"]}, 'key_usage: there is no "DigitalSignatur"; use DigitalSignature'),
+        ({"ext_key_usage": ["ServerAuth", "Nope"]}, 'ext_key_usage: there is no "Nope"'),
+        ({"no_store": True, "generate_lease": True}, '"no_store" and "generate_lease" contradict each other'),
+    ):
+        refused = role(check=True, **at, **options)
+        assert refused.failed and said in refused.msg, refused.msg
+    used = {"key_usage": ["keyusagedigitalsignature", "CRLSign"], "ext_key_usage": ["ExtKeyUsageServerAuth", "any"]}
+    made = role(**at, **used, issuer_ref="next", no_store=True)
+    assert made.changed and 'there is no issuer "next" (yet)' in warned(made), made.msg
+    assert not role(**at, **used, issuer_ref="next", no_store=True).changed
+    assert ca(mount=f"{mount}-a", common_name="Root", key_type="ec", issuer_name="next").changed
+    assert "there is no issuer" not in warned(role(**at, issuer_ref="next"))
+    assert role(**at, no_store=False, generate_lease=True).changed
+    document = {"oid": "1.3.6.1.4.1.7.8", "notice": "I am a notice, with a comma"}
+    for policies in ([json.dumps(document)], [document], json.dumps([document]), "1.2.3.4,1.2.3.5", ["1.2.3.4"]):
+        written = role(**at, options={"policy_identifiers": policies})
+        assert not written.failed, written.msg
+        again = role(**at, options={"policy_identifiers": policies})
+        assert not again.failed and not again.changed, (policies, again.msg)

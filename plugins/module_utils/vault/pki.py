@@ -9,7 +9,9 @@ Source: /api-docs/secret/pki.
 from __future__ import annotations
 
 import datetime
+import json
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +20,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource, check_completed
 from .auth_method import default
-from .client import Client, VaultError, data_of
+from .client import Client, PermissionDenied, VaultError, data_of
 from .kind import Given
 from .listing import mark_absent
 from .naming import check_addresses, check_mount, check_plain, plain
@@ -271,6 +273,18 @@ class Inside(Resource):
                 "mount a PKI engine first (module vault_secrets_engine)",
             )
 
+    def limit(self, mount: str) -> int:
+        """Return how long anything that a mount issues may be valid, in seconds; 0 where nobody can tell."""
+        try:
+            entry = self.mounted.entry(mount)
+            found = ((entry or {}).get("config") or {}).get("max_lease_ttl")
+            if entry is not None and not found:
+                # the server's own limit
+                found = (self.client.read("sys/mounts/%s/tune" % mount) or {}).get("max_lease_ttl")
+        except VaultError:
+            return 0
+        return int(found or 0)
+
     def listing(self, what: str) -> dict[str, dict[str, Any]]:
         """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""
         answer = self.client.request("LIST", "%s/%s" % (self.mount, what), missing_ok=True)
@@ -331,6 +345,8 @@ class Authority(Inside):
             return
         if not self.desired.get("common_name"):
             raise InvalidInput('"common_name" is missing', remedy="say how the authority is called")
+        if self.item.get("new_issuer") and not self.desired.get("issuer_name"):
+            raise InvalidInput('"new_issuer" without an "issuer_name"', remedy="name the new issuer")
         check_key(self.desired.get("key_type"), self.desired.get("key_bits"))
         for name, value in self.desired.items():
             if name in self.fields:
@@ -388,24 +404,31 @@ class Authority(Inside):
         for name, entry in own.items():
             if wanted and wanted in (entry.get("issuer_name"), name):
                 return name
+        if wanted and own and self.item.get("new_issuer"):
+            return ""
         if wanted and len(own) > 1:
             raise InvalidInput(
                 'none of the %d issuers is called "%s"' % (len(own), wanted),
-                remedy="correct the name, or give one of them this name",
+                remedy='correct the name, give one of them this name, or set "new_issuer: true" for one more',
             )
         return next((name for name, entry in own.items() if entry.get("is_default")), next(iter(own), ""))
 
     def _read_issuer(self, reference: str) -> dict[str, Any]:
         return self.client.read("%s/issuer/%s" % (self.mount, reference)) or {}
 
-    def _choose_key(self) -> str:
+    def _choose_key(self, issuers: Mapping[str, Mapping[str, Any]]) -> str:
         """Return the id of the key that waits for its certificate, '' when there is none."""
         keys = self.listing("keys")
         wanted = (self.desired or {}).get("key_name")
         for name, entry in keys.items():
             if wanted and entry.get("key_name") == wanted:
                 return name
-        return next(iter(keys), "") if len(keys) == 1 and not wanted else ""
+        # of a mount with older issuers, the one key that has none yet; a certificate may be a renewed one
+        held = {entry.get("key_id") for entry in issuers.values()}
+        waiting = [name for name in keys if name not in held]
+        if not waiting and (self.signed or not self.item.get("new_issuer")):
+            waiting = list(keys)
+        return waiting[0] if len(waiting) == 1 and not wanted else ""
 
     def read(self) -> Mapping[str, Any] | None:
         if not self.find():
@@ -434,7 +457,7 @@ class Authority(Inside):
             current["issuer_name"] = self.issuer.get("issuer_name") or ""
             self._warn(current["certificate"])
         elif self.intermediate:
-            self.key_ref = self._choose_key()
+            self.key_ref = self._choose_key(issuers)
             if self.key_ref:
                 self._request_existing()
         name_holder = next(
@@ -456,7 +479,10 @@ class Authority(Inside):
                     "there is no key that the certificate could belong to",
                     remedy='run without "certificate" first, and have the returned CSR signed',
                 )
+            self._check_limit()
             return None
+        if not chosen and not self.signed:
+            self._check_limit()
         if self.signed and not chosen and not same_key(self.signed[0], self.csr):
             raise InvalidInput(
                 "the certificate is for another key than that of this mount's CSR",
@@ -471,6 +497,16 @@ class Authority(Inside):
         for ref in self.others:
             current.update(self._read_other(ref, issuers))
         return current
+
+    def _check_limit(self) -> None:
+        """Refuse a TTL that the server would cut: a certificate stays as it was made. Raises InvalidInput."""
+        signer = self.issuer_mount if self.intermediate else self.mount
+        wanted, limit = normalise.seconds((self.desired or {}).get("ttl")) or 0, self.limit(signer) if signer else 0
+        if limit and wanted > limit:
+            raise InvalidInput(
+                'ttl is longer than the mount "%s" allows, which is %d hours' % (signer, limit // 3600),
+                remedy='shorten it, or raise "max_lease_ttl" of that mount first (module vault_secrets_engine, "tune")',
+            )
 
     def _read_settings(
         self, prefix: str, found: Mapping[str, Any], issuers: Mapping[str, Mapping[str, Any]]
@@ -558,8 +594,8 @@ class Authority(Inside):
         differences = certificate_differences(self.item, describe_certificate(certificate))
         if differences:
             self.warnings.append(
-                "the existing certificate stays as it is, though its %s; remove the authority or use "
-                "another mount for a new one" % "; its ".join(differences)
+                "the existing certificate stays as it is, though its %s; for a new one declare another "
+                '"issuer_name" with "new_issuer: true"' % "; its ".join(differences)
             )
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
@@ -652,15 +688,11 @@ class Authority(Inside):
                     "%s/config/%s" % (self.mount, PLACES.get(group, group)), normalise.spans(body, DURATIONS)
                 )
                 change.touched = True
+        further = bool(self.item.get("new_issuer"))
         if not self.issuer and not self.intermediate:
-            answer = data_of(
-                self.client.write(
-                    "%s/root/generate/internal" % self.mount,
-                    self._body(*CERTIFICATE, "issuer_name", "key_name"),
-                    idempotent=False,
-                )
-            )
-            self.issuer = self._read_issuer(answer.get("issuer_id") or "default")
+            self.issuer = self._read_issuer(self._make_root() or "default")
+            if further:
+                self._make_default(self.issuer["issuer_id"])
             self._warn(normalise.pem(self.issuer.get("certificate")))
         elif not self.issuer:
             if not self.csr:
@@ -671,9 +703,9 @@ class Authority(Inside):
                 return
             had_default = self._default()
             issuer = self._import(chain)
-            if not had_default and not (self.desired or {}).get("default_issuer"):
+            if further or not had_default:
                 # of an imported chain only this issuer can sign
-                self.client.write("%s/config/issuers" % self.mount, {"default": issuer})
+                self._make_default(issuer)
             self.issuer = self._read_issuer(issuer)
             self.info.pop("csr", None)
             self._warn(normalise.pem(self.issuer.get("certificate")))
@@ -681,6 +713,23 @@ class Authority(Inside):
         self._write_settings("issuer", str(self.issuer["issuer_id"]), change)
         self._write_others(change)
         self._tell_issuer()
+
+    def _make_root(self) -> str:
+        """Make a certificate that signs itself, with a new key or one that has the declared name; return its id."""
+        name = (self.desired or {}).get("key_name")
+        keys = self.listing("keys") if name and self.item.get("new_issuer") else {}
+        key = next((one for one, entry in keys.items() if entry.get("key_name") == name), "")
+        body = self._body(*CERTIFICATE, "issuer_name", "key_name")
+        if key:
+            body = {k: v for k, v in body.items() if k not in ("key_name", "key_type", "key_bits")}
+            body["key_ref"] = key
+        how = "existing" if key else "internal"
+        answer = data_of(self.client.write("%s/root/generate/%s" % (self.mount, how), body, idempotent=False))
+        return str(answer.get("issuer_id") or "")
+
+    def _make_default(self, issuer: str) -> None:
+        if not (self.desired or {}).get("default_issuer"):
+            self.client.write("%s/config/issuers" % self.mount, {"default": issuer})
 
     def _write_others(self, change: Change) -> None:
         for ref, found in self.others.items():
@@ -752,7 +801,36 @@ def usages(value: Any) -> list[str]:
     return sorted({re.sub(r"^(ext)?keyusage", "", name.lower()) for name in normalise.strings(value)})
 
 
+#: what a certificate may be for, as `usages` spells it. Source: Go's x509.KeyUsage and x509.ExtKeyUsage
+KEY_USAGE = (
+    *("DigitalSignature", "ContentCommitment", "KeyEncipherment", "DataEncipherment", "KeyAgreement", "CertSign"),
+    *("CRLSign", "EncipherOnly", "DecipherOnly"),
+)
+EXT_KEY_USAGE = (
+    *("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel"),
+    *("IPSECUser", "TimeStamping", "OCSPSigning", "MicrosoftServerGatedCrypto", "NetscapeServerGatedCrypto"),
+    *("MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning"),
+)
+
+
+def check_usages(option: str, value: Any, known: Sequence[str]) -> None:
+    """Refuse a usage that the server would keep and never put into a certificate. Raises InvalidInput."""
+    for name in normalise.strings(value):
+        if not set(usages(name)) <= set(usages(list(known))):
+            raise InvalidInput('%s: there is no "%s"' % (option, name), remedy="use %s" % ", ".join(known))
+
+
+def policy_identifiers(value: Any) -> Any:
+    """Return certificate policies for a comparison: OIDs, or JSON documents, given as texts, data or one text."""
+    found = normalise.as_json(value) if isinstance(value, str) and value.strip()[:1] in ("[", "{") else value
+    items = [found] if isinstance(found, Mapping) else found if isinstance(found, (list, tuple)) else None
+    items = normalise.strings(value) if items is None else items
+    parsed = (normalise.as_json(item) if str(item).strip()[:1] == "{" else item for item in items)
+    return sorted(json.dumps(item, sort_keys=True) if isinstance(item, Mapping) else str(item) for item in parsed)
+
+
 ROLE: dict[str, normalise.Normaliser] = {
+    "policy_identifiers": policy_identifiers,
     **dict.fromkeys(("ttl", "max_ttl", "not_before_duration"), lambda value: normalise.seconds(value or 0)),
     "issuer_ref": default("default"),
     "key_bits": normalise.integer,
@@ -814,14 +892,33 @@ TYPED = (
 ROLE.update(dict.fromkeys(FLAGS, normalise.boolean))
 
 
+class Issuers:
+    """Names and ids of the issuers of each mount, read once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, frozenset[str]] = {}
+
+    def names(self, client: Client, mount: str) -> frozenset[str]:
+        """Return how the issuers of a mount are referred to. Raises PermissionDenied."""
+        with self._lock:
+            if mount not in self._known:
+                answer = client.request("LIST", "%s/issuers" % mount, missing_ok=True)
+                info = (data_of(answer) if answer else {}).get("key_info") or {}
+                names = {str(entry.get("issuer_name") or "") for entry in info.values()}
+                self._known[mount] = frozenset(names | set(info))
+            return self._known[mount]
+
+
 class Role(Inside):
     """One role of a PKI mount."""
 
     kind = "PKI role"
     fields = ROLE
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
         self.item = item
+        self.issuers = issuers or Issuers()
         mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
         self.role = role
         self.absent = False
@@ -844,6 +941,13 @@ class Role(Inside):
             if name in self.fields:
                 self.fields[name](value)
         check_key(self.desired.get("key_type"), normalise.integer(self.desired.get("key_bits")))
+        check_usages("key_usage", self.desired.get("key_usage"), KEY_USAGE)
+        check_usages("ext_key_usage", self.desired.get("ext_key_usage"), EXT_KEY_USAGE)
+        if normalise.boolean(self.desired.get("no_store")) and normalise.boolean(self.desired.get("generate_lease")):
+            raise InvalidInput(
+                '"no_store" and "generate_lease" contradict each other',
+                remedy="set one of the two: what is not stored has no lease",
+            )
         for name in ("ttl", "max_ttl", "not_before_duration"):
             normalise.whole_seconds(self.desired.get(name))
         self._check_times(self.desired)
@@ -869,7 +973,34 @@ class Role(Inside):
             raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
         if current is not None and {"ttl", "max_ttl"} & set(self.desired or {}):
             self._check_times({**current, **(self.desired or {})}, ", with what the server has for the other")
+        if self.desired is not None and self.find():
+            self._warn_issuer()
+            self._warn_limit()
         return current
+
+    def _warn_limit(self) -> None:
+        longest = max(normalise.duration((self.desired or {}).get(name)) for name in ("ttl", "max_ttl"))
+        limit = self.limit(self.mount) if longest else 0
+        if limit and longest > limit:
+            self.warnings.append(
+                'ttl or max_ttl is longer than the mount allows, so that %d hours count; raise "max_lease_ttl" of the '
+                'mount (module vault_secrets_engine, "tune"), or shorten them' % (limit // 3600)
+            )
+
+    def _warn_issuer(self) -> None:
+        """Say that nobody will get a certificate by an issuer that is missing; it may come later."""
+        wanted = (self.desired or {}).get("issuer_ref")
+        if not wanted or wanted == "default":
+            return
+        try:
+            known = self.issuers.names(self.client, self.mount)
+        except PermissionDenied:
+            return
+        if wanted not in known:
+            self.warnings.append(
+                'there is no issuer "%s" (yet), so that nobody gets a certificate; correct "issuer_ref", or make the '
+                "issuer (module vault_pki_ca)" % wanted
+            )
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         filled = dict(desired)
@@ -909,7 +1040,8 @@ def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) ->
     The task's ``mount`` is where roles are that name no mount of their own (``pki`` without it).
     """
     mount = given.params.get("mount")
-    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}) for item in items]
+    known = Issuers()
+    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}, known) for item in items]
     if given.purge:
 
         def existing(place: str) -> Iterable[str]:

@@ -328,7 +328,8 @@ class Certificate(Inside):
             raise InvalidInput(
                 "the server grants a life of %d seconds, which is no longer than renew_before, so each run would "
                 "issue another" % left,
-                remedy="shorten renew_before, or raise max_ttl of the role or the life of its issuer",
+                remedy="shorten renew_before, or raise max_ttl of the role, max_lease_ttl of the mount, or the TTL of "
+                "the issuer",
             )
 
     def _undo(self, answer: Mapping[str, Any]) -> None:

@@ -64,6 +64,7 @@ ITEM: dict[str, Any] = {
     "type": {"type": "str", "choices": ["root", "intermediate"], "default": "root"},
     "common_name": {"type": "str"},
     "issuer_name": {"type": "str"},
+    "new_issuer": {"type": "bool", "default": False},
     "key_name": {"type": "str", "no_log": False},
     "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519"]},
     "key_bits": {"type": "int", "no_log": False},
