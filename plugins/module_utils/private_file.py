@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import stat
 import tempfile
+from typing import Callable
 
 from .errors import InvalidInput, SecretopsError
 
@@ -16,11 +19,44 @@ def _folder(path: str) -> str:
     return os.path.dirname(os.path.abspath(path))
 
 
-def prepare(path: str, option: str, private: bool = False) -> None:
+def _owners() -> set[int]:
+    """Return the users who may own a directory on the way to a secret: root, ourselves, and who called sudo."""
+    owners = {0, os.geteuid()}
+    caller = os.environ.get("SUDO_UID") or ""
+    if os.geteuid() == 0 and caller.isdecimal():
+        owners.add(int(caller))
+    return owners
+
+
+def _check_way(folder: str, where: str) -> None:
+    """Refuse a directory below one that somebody else could put another in the place of. Raises InvalidInput."""
+    path, owners = os.path.realpath(folder), _owners()
+    while True:
+        state = os.stat(path)
+        if state.st_uid not in owners:
+            raise InvalidInput(
+                "the directory %s belongs to another user (uid %d)" % (path, state.st_uid),
+                where,
+                "name a place below directories that only root and you own",
+            )
+        # a sticky directory (/tmp) lets nobody else replace what is ours in it
+        if state.st_mode & 0o002 and not state.st_mode & stat.S_ISVTX:
+            raise InvalidInput(
+                "everybody may write to the directory %s" % path,
+                where,
+                "name a place below directories that only their owners may write to",
+            )
+        parent = os.path.dirname(path)
+        if parent == path:
+            return
+        path = parent
+
+
+def prepare(path: str, option: str, private: bool = False, own: bool = True) -> None:
     """Make sure that ``path`` can be written, before the secret for it is made; creates a missing directory as 0700.
 
     With ``private`` the directory must be ours and closed to everybody else, otherwise only not writable for others.
-    Raises InvalidInput.
+    With ``own`` it, and all above it, must belong to us or to root. Raises InvalidInput.
     """
     where = 'option "%s"' % option
     folder = _folder(path)
@@ -38,9 +74,11 @@ def prepare(path: str, option: str, private: bool = False) -> None:
             raise InvalidInput(
                 "others may write to the directory %s" % folder, where, "name one that only its owner may write to"
             )
+        if own:
+            _check_way(folder, where)
         if os.path.isdir(path):
             raise InvalidInput("%s is a directory" % path, where, "name a file")
-        handle, trial = tempfile.mkstemp(dir=folder, prefix=".vault-eso-")
+        handle, trial = temporary(path)
         os.close(handle)
         os.unlink(trial)
     except OSError as error:
@@ -49,21 +87,55 @@ def prepare(path: str, option: str, private: bool = False) -> None:
         ) from error
 
 
+def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = lambda _path: True) -> tuple[int, str]:
+    """Make a file of mode 0600 beside ``path``, and return its descriptor and name. Raises OSError.
+
+    The file is locked as long as it is open. Those of the same ``prefix`` that nobody has open were left by a process
+    that was killed; they may hold a secret, and are removed when they are ``disposable``.
+    """
+    folder = _folder(path)
+    prefix = prefix or ".%s.new-" % os.path.basename(path)[:100]
+    for left in glob.glob(glob.escape(os.path.join(folder, prefix)) + "*"):
+        _remove_left(left, disposable)
+    while True:
+        # mkstemp makes the file 0600 from its first byte on
+        handle, made = tempfile.mkstemp(dir=folder, prefix=prefix)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # another process may have found it before it was locked
+        if os.fstat(handle).st_nlink:
+            return handle, made
+        os.close(handle)
+
+
+def _remove_left(path: str, disposable: Callable[[str], bool]) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if disposable(path):
+            os.unlink(path)
+    except OSError:
+        # in use
+        return
+    finally:
+        os.close(handle)
+
+
 def write(path: str, text: str) -> None:
     """Write text with a line end to a file of mode 0600: to a temporary one beside it, synced, then renamed.
 
     Raises SecretopsError.
     """
-    folder = _folder(path)
     trial = ""
     try:
-        # mkstemp makes the file 0600 from its first byte on
-        handle, trial = tempfile.mkstemp(dir=folder, prefix=".vault-eso-")
+        handle, trial = temporary(path)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(trial, os.path.abspath(path))
+            os.replace(trial, os.path.abspath(path))
     except OSError as error:
         if trial and os.path.exists(trial):
             os.unlink(trial)

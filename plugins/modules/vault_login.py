@@ -10,10 +10,14 @@ module: vault_login
 short_description: Log in to Vault or OpenBao once for a play
 version_added: 0.1.0
 description:
-  - Logs in by any auth method and writes the token to a file that only its owner can read. Other modules read it by their O(token_file).
+  - Logs in by any auth method and writes the token to a file that only its owner can read. Other modules read it by their O(token_file),
+    and renew it when half of its TTL is over.
   - With O(state=absent) the token is revoked and the file removed; do that in the C(always) section of the play's block.
   - The token is in no result, no fact and no argument.
+  - Without O(dest) the file is in a directory of the user's own, the same for all runs. A token that a run left there, because it
+    was interrupted or killed, is revoked by the next login of the same user.
   - A token that an interrupted run left in O(dest) is revoked when another one is written there.
+  - A token is sent to the server that it came from and to no other; a record without secrets beside the file (C(.session)) names it.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
@@ -30,8 +34,14 @@ options:
     description:
       - Path of the file for the token. It gets mode 0600 and is written whole or not at all.
       - Its directory must be private (mode 0700) and is made when it does not exist. Choose one in memory, such as below C(/dev/shm).
+      - By default a new file below O(directory), whose path is returned. Needed for O(state=absent), which refuses a file that is
+        not a login's.
     type: path
-    required: true
+  directory:
+    description:
+      - Directory for the sessions of all users, each with a private one of its own in it. For a login without O(dest).
+      - By default E(XDG_RUNTIME_DIR), else C(/dev/shm), else the system's directory for temporary files.
+    type: path
   child:
     description:
       - For O(auth_method=token), make a child token and write that one, with O(policies) and O(ttl) of its own.
@@ -43,7 +53,9 @@ options:
     type: list
     elements: str
   ttl:
-    description: Life of the child token, a duration.
+    description:
+      - TTL of the token, a duration such as V(20m). A short one ends early what a killed run leaves; modules renew it as they use it.
+      - For a child token, and for logins other than V(token), whose auth role's TTL is the default.
     type: str
   display_name:
     description: Name of the child token in audit logs.
@@ -75,6 +87,7 @@ EXAMPLES = r"""
         role_id_file: ~/.vault/role-id
         secret_id_file: ~/.vault/secret-id
         dest: /dev/shm/deploy/token
+        ttl: 20m
 
     - name: Declare a policy
       secretops.vault_eso.vault_policy:
@@ -135,7 +148,8 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module i
 
 SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "dest": {"type": "path", "required": True},
+    "dest": {"type": "path"},
+    "directory": {"type": "path"},
     "child": {"type": "bool", "default": False},
     "policies": {"type": "list", "elements": "str"},
     "ttl": {"type": "str"},
@@ -149,7 +163,7 @@ def main() -> None:
     with module.failing_clearly(module.secrets()):
         session.check(params)
         if params["state"] == "absent":
-            result = session.end(lambda: connect(params), params, warn, module.check_mode)
+            result = session.end(params, warn, module.check_mode)
         else:
             result = session.begin(connect(params), login_for(params), params, warn)
         module.ansible.exit_json(changed=False, **result)

@@ -30,7 +30,12 @@ options:
     type: path
     required: true
   dest:
-    description: Path of the file for the lent token, in a directory that is nobody else's. End it with P(secretops.vault_eso.vault_login#module).
+    description:
+      - Path of the file for the lent token, in a directory that is nobody else's. End it with P(secretops.vault_eso.vault_login#module).
+      - By default a new file below O(directory), whose path is returned.
+    type: path
+  directory:
+    description: Directory for sessions, as the option of P(secretops.vault_eso.vault_login#module).
     type: path
   ttl:
     description: Life of the lent token, a duration.
@@ -68,6 +73,11 @@ summary:
   returned: always
   type: dict
   sample: {create: 0, update: 0, delete: 1, none: 0, failed: 0, not_reached: 0}
+dest:
+  description: Path of the file of the lent token.
+  returned: with O(state=lent)
+  type: str
+  sample: /dev/shm/secretops.vault_eso-0/session-k3v9/token
 revoked:
   description: How many root tokens were revoked; 0 when it had been revoked before and only the file was out of date.
   returned: when a root token was removed
@@ -82,17 +92,16 @@ SPEC = {
     "state": {"type": "str", "choices": ["absent", "lent"], "default": "absent"},
     "key_store": {"type": "path", "required": True, "no_log": False},
     "dest": {"type": "path"},
+    "directory": {"type": "path"},
     "ttl": {"type": "str", "default": "15m"},
 }
 
 
 def main() -> None:
     module = VaultModule(SPEC)
-    absent = module.params["state"] == "absent"
-    module.login = absent
+    module.login = module.params["state"] == "absent"
     with module.client() as client:
-        kind = operator.RootToken if absent else operator.RootSession
-        module.reconcile([kind(client, module.params)])
+        operator.end_or_lend(module, client)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any, Callable
 
 import hvac.exceptions
 import pytest
 
-from support.modules import Result
+from support.modules import ROOT, Result
 from support.openbao import VaultServer
 
 PASSWORD = "password-that-nobody-may-see"
@@ -62,14 +67,15 @@ def test_login_and_logout(
     result.hides(token, PASSWORD)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert os.listdir(file.parent) == ["token"]
+    assert sorted(os.listdir(file.parent)) == ["token", "token.session"]
+    assert token not in (file.parent / "token.session").read_text()
     assert result["policies"] == ["default"]
     assert result["ttl"] > 0
     assert valid(openbao, token)
 
     ended = login(state="absent")
     assert ended["revoked"] is True
-    assert not file.exists()
+    assert os.listdir(file.parent) == []
     assert not valid(openbao, token)
     again = login(state="absent")
     assert not again.failed
@@ -151,14 +157,145 @@ def test_logout_with_an_expired_token(
     assert not file.exists()
 
 
-def test_logout_without_a_server(login: Callable[..., Result], user: dict[str, Any], tmp_path: Path) -> None:
-    login(**user)
+def test_logout_without_a_server(
+    login: Callable[..., Result], new_server: Callable[..., VaultServer], tmp_path: Path
+) -> None:
+    server = new_server()
+    assert not login(url=[server.url], ca_cert=server.ca_cert, token=server.token, child=True).failed
     token = (tmp_path / "session/token").read_text().strip()
-    result = login(state="absent", url=["https://127.0.0.1:9"], retries=0)
+    server.stop()
+    result = login(state="absent", retries=0)
     assert not result.failed
     assert "lives on until it expires" in str(result["warnings"])
     result.hides(token)
-    assert not (tmp_path / "session/token").exists()
+    assert os.listdir(tmp_path / "session") == []
+
+
+def test_a_token_goes_back_to_its_own_server_only(
+    login: Callable[..., Result],
+    user: dict[str, Any],
+    openbao: VaultServer,
+    new_server: Callable[..., VaultServer],
+    tmp_path: Path,
+) -> None:
+    other = new_server()
+    elsewhere = {"url": [other.url], "ca_cert": other.ca_cert}
+    login(**user)
+    token = (tmp_path / "session/token").read_text().strip()
+    assert login(state="absent", **elsewhere)["revoked"] is True
+    assert not valid(openbao, token)
+
+    login(**user)
+    token = (tmp_path / "session/token").read_text().strip()
+    assert not login(token=other.token, child=True, **elsewhere).failed
+    assert not valid(openbao, token)
+
+
+def test_a_file_that_is_no_login_stays(login: Callable[..., Result], tmp_path: Path) -> None:
+    file = tmp_path / "precious"
+    file.write_text("years of work")
+    result = login(state="absent", dest=str(file))
+    assert f'option "dest": {file} is not the file of a login: precious.session is missing' in result.msg
+    assert file.read_text() == "years of work"
+
+
+def test_a_login_has_the_ttl_that_is_asked_for(
+    login: Callable[..., Result], user: dict[str, Any], openbao: VaultServer, tmp_path: Path
+) -> None:
+    assert 290 <= login(**user, ttl="5m")["ttl"] <= 300
+    token = (tmp_path / "session/token").read_text().strip()
+    assert openbao.client(token).auth.token.lookup_self()["data"]["ttl"] <= 300
+
+
+def test_a_session_is_renewed_when_half_of_its_ttl_is_over(
+    login: Callable[..., Result],
+    run_module: Callable[..., Result],
+    connection: dict[str, Any],
+    user: dict[str, Any],
+    openbao: VaultServer,
+    tmp_path: Path,
+) -> None:
+    login(**user, ttl="8s")
+    file = tmp_path / "session/token"
+    client = openbao.client(file.read_text().strip())
+    time.sleep(5)
+    left = client.auth.token.lookup_self()["data"]["ttl"]
+    read = {**connection, "token_file": str(file), "path": "auth/token/lookup-self", "data": {}}
+    run_module("vault_endpoint", read, check=True)
+    assert client.auth.token.lookup_self()["data"]["ttl"] > left
+
+
+RUN = """
+- hosts: localhost
+  gather_facts: false
+  module_defaults:
+    group/secretops.vault_eso.vault: "{{ vault_connection | combine(vault_session_token | default({})) }}"
+  tasks:
+    - block:
+        - ansible.builtin.include_role:
+            name: secretops.vault_eso.vault_session
+            tasks_from: open
+        - ansible.builtin.debug:
+            msg: "{{ vault_session_token.token_file }}"
+        - ansible.builtin.wait_for:
+            timeout: "{{ seconds }}"
+      always:
+        - ansible.builtin.include_role:
+            name: secretops.vault_eso.vault_session
+            tasks_from: close
+"""
+
+
+@pytest.mark.parametrize("killed_by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_next_run_revokes_what_a_killed_one_left(
+    user: dict[str, Any], connection: dict[str, Any], openbao: VaultServer, tmp_path: Path, killed_by: signal.Signals
+) -> None:
+    sessions = tmp_path / "sessions"
+    sessions.mkdir()
+    (tmp_path / "play.yml").write_text(RUN)
+
+    output = (tmp_path / "output").open("wb")
+
+    def start(seconds: int) -> subprocess.Popen[bytes]:
+        given = {
+            "vault_connection": connection,
+            "vault_session_login": user,
+            "vault_session_directory": str(sessions),
+            "seconds": seconds,
+            "ansible_python_interpreter": sys.executable,
+        }
+        (tmp_path / "given.json").write_text(json.dumps(given))
+        return subprocess.Popen(
+            ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"@{tmp_path}/given.json", "play.yml"],
+            cwd=tmp_path,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    def tokens() -> list[str]:
+        return [file.read_text().strip() for file in sessions.glob("*/session-*/token")]
+
+    first = start(60)
+    try:
+        deadline = time.monotonic() + 60
+        while not tokens() and first.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert tokens(), (tmp_path / "output").read_text()
+        (token,) = tokens()
+        if killed_by == signal.SIGKILL:
+            # another run at the same time leaves it alone
+            assert start(0).wait(60) == 0
+        assert valid(openbao, token)
+    finally:
+        os.killpg(first.pid, killed_by) if killed_by == signal.SIGINT else first.send_signal(killed_by)
+        first.wait(30)
+    assert valid(openbao, token), "the run revoked its token by itself: nothing was tried"
+    assert start(0).wait(60) == 0
+    assert not valid(openbao, token)
+    assert list(sessions.glob("*/*")) == []
 
 
 def test_batch_tokens_end_by_themselves(
@@ -181,9 +318,9 @@ def test_batch_tokens_end_by_themselves(
             {"auth_method": "userpass", "username": "a", "password": PASSWORD, "child": True},
             "a child token is made from a token",
         ),
-        ({"token": "x", "ttl": "1h"}, 'option "ttl": is for a child token; remove it, or set "child"'),
+        ({"token": "s.any", "ttl": "1h"}, 'option "ttl": a token that exists keeps its TTL; remove it, set "child"'),
         ({"token": "x", "child": True, "ttl": "soon"}, '"soon" is not a duration'),
-        ({"token": "x", "child": True, "ttl": "0"}, "a token needs a life of its own"),
+        ({"token": "x", "child": True, "ttl": "0"}, "a token needs a TTL above 0"),
         ({"auth_method": "approle"}, 'auth_method "approle" needs "role_id"'),
         ({"token": "s.wrong"}, "the token is invalid, expired or revoked"),
         (

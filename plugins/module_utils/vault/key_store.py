@@ -107,6 +107,12 @@ class KeyStore:
             _sync_folder(self.folder)
 
 
+def _is_blank(path: str) -> bool:
+    """Tell whether a reservation holds no answer."""
+    with open(path, "rb") as file:
+        return not file.read().strip()
+
+
 class Reservation:
     """A place on the disk for the answer, made before the server is asked for it."""
 
@@ -116,7 +122,7 @@ class Reservation:
         prefix = store._pending
         try:
             # the whole way is tried: allocate, sync, rename, sync the directory
-            self.handle, first = tempfile.mkstemp(dir=store.folder, prefix=os.path.basename(prefix))
+            self.handle, first = private_file.temporary(store.path, os.path.basename(prefix), _is_blank)
             self.path = first
             os.write(self.handle, b"\n" * RESERVE)
             os.fsync(self.handle)

@@ -11,7 +11,9 @@ from typing import Any, Callable
 
 from ..module import UPDATE_SECRETS_SPEC, Module
 from ..reconcile import Report
-from .client import HVAC_ERROR, Client, SecretopsError, env
+from . import session
+from .client import HVAC_ERROR, Client, SecretopsError
+from .connection import connect
 from .kind import Given, Kind
 from .login import METHODS, login_for
 
@@ -44,27 +46,6 @@ LOGIN_SPEC: dict[str, Any] = {
 }
 
 
-def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
-    """Return a client from the connection options and the environment (``BAO_*`` before ``VAULT_*``)."""
-    urls = params.get("url") or [part.strip() for part in (env("ADDR") or "").split(",") if part.strip()]
-    validate = params.get("validate_certs")
-    if validate is None:
-        validate = (env("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
-    return Client(
-        urls,
-        token=token,
-        namespace=params.get("namespace") or env("NAMESPACE"),
-        ca_cert=params.get("ca_cert") or env("CACERT"),
-        validate_certs=validate,
-        tls_server_name=params.get("tls_server_name") or env("TLS_SERVER_NAME"),
-        client_cert=params.get("client_cert") or env("CLIENT_CERT"),
-        client_key=params.get("client_key") or env("CLIENT_KEY"),
-        timeout=params["timeout"],
-        retries=params["retries"],
-        follow_redirects=params["follow_redirects"],
-    )
-
-
 @contextmanager
 def logged_in(
     client: Client, params: Mapping[str, Any], secrets: list[str], warn: Callable[[str], None]
@@ -78,6 +59,8 @@ def logged_in(
         client.choose()
         client.token = login.token(client)
         secrets.append(client.token)
+        if not login.leased and params.get("token_file"):
+            session.keep(client, params["token_file"])
         yield client
     finally:
         if login.leased and client.token:

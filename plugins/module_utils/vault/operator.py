@@ -17,9 +17,10 @@ from typing import Any
 from .. import private_file
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Report, Resource, reconcile
-from . import products
+from . import products, session
 from .client import BadRequest, Client, PermissionDenied, Unreachable, VaultError
 from .key_store import FORMAT, KeyStore, Reservation, shares_from, undisturbed
+from .module import VaultModule
 
 #: seconds between two looks at a server that is to become ready
 PAUSE = 0.5
@@ -526,11 +527,8 @@ class RootSession(Resource):
         self.client = client
         self.params = params
         self.store = KeyStore(params["key_store"])
-        super().__init__(params["dest"] or "", {"ttl": params["ttl"]})
-
-    def check(self) -> None:
-        if not self.name:
-            raise InvalidInput("no file is named", remedy='set "dest"')
+        self.dest = params["dest"] or ""
+        super().__init__(self.dest or self.store.path, {"ttl": params["ttl"]})
 
     def read(self) -> Mapping[str, Any] | None:
         data = self.store.load()
@@ -544,7 +542,8 @@ class RootSession(Resource):
                 "the root token in %s is PGP ciphertext" % self.store.path,
                 remedy="let its holder decrypt it into a file of mode 0600 and give that as token_file",
             )
-        private_file.prepare(self.name, "dest", private=True)
+        if self.dest:
+            private_file.prepare(self.dest, "dest", private=True)
         return None
 
     def write(self, change: Change) -> None:
@@ -553,4 +552,16 @@ class RootSession(Resource):
         body = {"policies": ["root"], "ttl": self.desired and self.desired["ttl"], "renewable": False}
         answer = root.request("POST", "auth/token/create", body, idempotent=False) or {}
         change.touched = True
-        private_file.write(self.name, str((answer.get("auth") or {})["client_token"]))
+        auth = answer.get("auth") or {}
+        known = {"ttl": auth.get("lease_duration"), "renewable": auth.get("renewable")}
+        session.store(self.dest, str(auth["client_token"]), self.params, known)
+
+
+def end_or_lend(module: VaultModule, client: Client) -> None:
+    """Be the module of the root token: end it, or lend a child of it."""
+    params = module.params
+    if params["state"] == "absent":
+        module.reconcile([RootToken(client, params)])
+    if not params["dest"] and not module.check_mode:
+        params["dest"] = session.place(params["directory"], module.ansible.warn)
+    module.reconcile([RootSession(client, params)], dest=params["dest"])

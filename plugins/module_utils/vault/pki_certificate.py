@@ -306,7 +306,8 @@ class Certificate(Inside):
     def write(self, change: Change) -> None:
         self.need_mount()
         for name, path in self.files.items():
-            private_file.prepare(path, name)
+            # a service's own directory belongs to the service
+            private_file.prepare(path, name, own=False)
         if change.current is not None and change.fields == ["key_mode"]:
             private_file.write(self.files["key_dest"], self.private_key)
             return

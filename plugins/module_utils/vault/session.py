@@ -1,29 +1,43 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One login for a play: a token in a private file, revoked at the play's end.
+"""One login for a play: a token in a private file, renewed while it is used, revoked at the play's end.
 
+Beside the token stands a record without secrets: the server that it belongs to, when it ends, and the run of Ansible
+that it was made for. By it the next run finds and revokes the token of one that was killed.
 Source: /api-docs/auth/token.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Callable
 
-from .. import normalise, private_file
+from .. import normalise, private_file, process
 from ..errors import InvalidInput, SecretopsError
-from .client import BadRequest, Client, PermissionDenied, VaultError
+from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
+from .connection import connect, settings
 from .login import Login
 
 Warn = Callable[[str], None]
-#: stands beside a token that existed before: such a token is not ours to revoke
-BORROWED = ".borrowed"
+#: follows the name of a token's file
+RECORD = ".session"
+#: seconds after which what an unknown run left, without a known end, is taken for left
+LONGEST = 24 * 3600
+#: for the server of a run that was killed, which may be gone as well
+BRIEFLY: dict[str, Any] = {"timeout": 5, "retries": 0, "follow_redirects": False}
 
 
 def check(params: Mapping[str, Any]) -> None:
     """Refuse contradictory options before anything is sent. Raises InvalidInput."""
     if params["state"] == "absent":
+        if not params["dest"]:
+            raise InvalidInput("no file is named", 'option "dest"', "give what the login returned as dest")
         return
     if params["child"] and params["auth_method"] != "token":
         raise InvalidInput(
@@ -31,44 +45,54 @@ def check(params: Mapping[str, Any]) -> None:
             'option "child"',
             'remove it, or set "auth_method" to "token"',
         )
-    if not params["child"]:
-        for name in ("policies", "ttl", "display_name"):
-            if params[name]:
-                raise InvalidInput("is for a child token", 'option "%s"' % name, 'remove it, or set "child"')
+    for name in ("policies", "display_name"):
+        if params[name] and not params["child"]:
+            raise InvalidInput("is for a child token", 'option "%s"' % name, 'remove it, or set "child"')
+    if params["ttl"] and not params["child"] and params["auth_method"] == "token":
+        raise InvalidInput(
+            "a token that exists keeps its TTL", 'option "ttl"', 'remove it, set "child", or log in by another method'
+        )
     ttl = normalise.seconds(params["ttl"])
     if ttl is not None and ttl <= 0:
-        raise InvalidInput("a token needs a life of its own", 'option "ttl"', "give a duration, such as 1h")
+        raise InvalidInput("a token needs a TTL above 0", 'option "ttl"', "give a duration, such as 20m")
 
 
 def begin(client: Client, login: Login, params: Mapping[str, Any], warn: Warn) -> dict[str, Any]:
     """Log in, write the token to ``dest``, and return what is not secret: ``ttl`` (s), ``policies``, ``display_name``.
 
-    A token of ours that a run which was cut off left in ``dest`` is revoked. Raises InvalidInput, PermissionDenied,
-    BadRequest, Unreachable, Sealed; nothing is left behind then.
+    Without ``dest`` a place of its own is made; see `place`. Tokens that runs which were killed left there, or in
+    ``dest``, are revoked. Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed; nothing is left
+    behind then.
     """
-    dest = params["dest"]
+    dest = params["dest"] or place(params.get("directory"), warn)
+    try:
+        return _begin(client, login, dest, params, warn)
+    except BaseException:
+        if not params["dest"]:
+            _remove(dest)
+        raise
+
+
+def _begin(client: Client, login: Login, dest: str, params: Mapping[str, Any], warn: Warn) -> dict[str, Any]:
     private_file.prepare(dest, "dest", private=True)
     client.choose()
     given = login.token(client)
     client.token = given
-    left = private_file.read(dest)
-    borrowed = private_file.read(dest + BORROWED) is not None
+    left, before = private_file.read(dest), record(dest)
     ours = login.leased or params["child"]
     if params["child"]:
         client.token = _child(client, params)
     try:
+        if params["ttl"] and login.leased:
+            _shorten(client, int(normalise.seconds(params["ttl"]) or 0))
         known = _known(client)
-        if not ours:
-            private_file.write(dest + BORROWED, "The token beside this file existed before: it is not revoked with it.")
-        private_file.write(dest, str(client.token))
-    except SecretopsError:
+        store(dest, str(client.token), params, known, borrowed=not ours)
+    except BaseException:
         if ours:
             _revoke(client, warn)
         raise
-    if ours:
-        private_file.remove(dest + BORROWED)
-    if left and left not in (given, client.token) and not borrowed:
-        _revoke(client.at(client.url, left), warn)
+    if left and before and not before["borrowed"] and left not in (given, client.token):
+        _revoke_left(left, before, warn)
     return {
         "dest": dest,
         "url": client.url,
@@ -79,13 +103,125 @@ def begin(client: Client, login: Login, params: Mapping[str, Any], warn: Warn) -
     }
 
 
+# -- the place --------------------------------------------------------------------------------------------------------
+
+
+def place(directory: str | None, warn: Warn) -> str:
+    """Return the path of a file that does not exist yet, in the user's directory of sessions, in memory if possible.
+
+    What runs that were killed left there is revoked and removed. Raises InvalidInput.
+    """
+    candidates = [directory] if directory else [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]  # noqa: S108
+    base = next(
+        (one for one in candidates if one and os.path.isdir(one) and os.access(one, os.W_OK)), directory or None
+    )
+    folder = os.path.join(base or tempfile.gettempdir(), "secretops.vault_eso-%d" % os.geteuid())
+    private_file.prepare(os.path.join(folder, "x"), "directory", private=True)
+    sweep(folder, warn)
+    return os.path.join(tempfile.mkdtemp(dir=folder, prefix="session-"), "token")
+
+
+def sweep(folder: str, warn: Warn) -> None:
+    """Revoke the tokens of ended runs in a directory of sessions, and remove them."""
+    for name in sorted(os.listdir(folder)):
+        dest = os.path.join(folder, name, "token")
+        if not name.startswith("session-"):
+            continue
+        try:
+            found = record(dest)
+            if found is None:
+                # made a moment ago, or left before a token was in it
+                if time.time() - os.stat(os.path.dirname(dest)).st_mtime > LONGEST:
+                    _remove(dest)
+                continue
+            over = bool(found["expires"]) and time.time() > found["expires"]
+            lives = process.lives(found["owner"])
+            if not over and (lives or (lives is None and time.time() - found["made"] < LONGEST)):
+                continue
+            token = private_file.read(dest)
+            if not token or over or found["borrowed"] or _revoke_left(token, found, warn):
+                _remove(dest)
+        except (SecretopsError, OSError) as error:
+            warn("a session that an interrupted run left in %s could not be ended: %s" % (folder, error))
+
+
+def _remove(dest: str) -> None:
+    private_file.remove(dest)
+    private_file.remove(dest + RECORD)
+    if os.path.basename(os.path.dirname(dest)).startswith("session-"):
+        with suppress(OSError):
+            os.rmdir(os.path.dirname(dest))
+
+
+# -- the record -------------------------------------------------------------------------------------------------------
+
+
+def record(dest: str) -> dict[str, Any] | None:
+    """Return the record beside a token's file, None when there is none. Raises SecretopsError."""
+    text = private_file.read(dest + RECORD)
+    try:
+        data = json.loads(text or "null")
+    except ValueError:
+        data = None
+    wanted = {
+        "connection": dict,
+        "owner": dict,
+        "borrowed": bool,
+        "renewable": bool,
+        "expires": int,
+        "ttl": int,
+        "made": int,
+    }
+    if not isinstance(data, dict) or not all(isinstance(data.get(name), kind) for name, kind in wanted.items()):
+        return None
+    return data
+
+
+def store(dest: str, token: str, params: Mapping[str, Any], known: Mapping[str, Any], borrowed: bool = False) -> None:
+    """Write a token and its record. ``known`` is what the server says of it. Raises SecretopsError."""
+    ttl = int(known.get("ttl") or 0)
+    data = {
+        "connection": settings(params),
+        "owner": process.run(),
+        "borrowed": borrowed,
+        "made": int(time.time()),
+        "ttl": ttl,
+        "expires": int(time.time()) + ttl if ttl else 0,
+        "renewable": bool(known.get("renewable")),
+    }
+    # the record first: a token without one could not be given back
+    private_file.write(dest + RECORD, json.dumps(data, sort_keys=True))
+    private_file.write(dest, token)
+
+
+def keep(client: Client, dest: str) -> None:
+    """Renew the token of a session when half of its TTL is over. ``POST auth/token/renew-self``."""
+    dest = os.path.expanduser(dest)
+    try:
+        data = record(dest)
+        if not data or data["borrowed"] or not data["renewable"] or not data["expires"]:
+            return
+        if time.time() < data["expires"] - data["ttl"] / 2:
+            return
+        answer = client.write("auth/token/renew-self", {"increment": "%ds" % data["ttl"]})
+        ttl = int((answer.get("auth") or {}).get("lease_duration") or 0)
+        if ttl:
+            private_file.write(dest + RECORD, json.dumps({**data, "expires": int(time.time()) + ttl}, sort_keys=True))
+    except SecretopsError:
+        # the task itself will tell what is wrong with the token
+        return
+
+
+# -- tokens -----------------------------------------------------------------------------------------------------------
+
+
 def _known(client: Client) -> dict[str, Any]:
     """Return what the server says of the token; nothing when its policies do not let it ask."""
     try:
         return client.read("auth/token/lookup-self") or {}
-    except PermissionDenied as error:
-        if "invalid, expired or revoked" in error.what:
-            raise
+    except InvalidToken:
+        raise
+    except PermissionDenied:
         return {}
 
 
@@ -98,43 +234,81 @@ def _child(client: Client, params: Mapping[str, Any]) -> str:
     return str(answer["auth"]["client_token"])
 
 
+def _shorten(client: Client, ttl: int) -> None:
+    """Give the token of a login a TTL of its own, in seconds, where its kind and its policies allow that."""
+    with suppress(PermissionDenied, BadRequest):
+        client.write("auth/token/renew-self", {"increment": "%ds" % ttl})
+
+
 def _revoke(client: Client, warn: Warn) -> bool:
     """Revoke the client's token and tell whether that was done; one that is no longer valid is none to revoke."""
     try:
         client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
         return True
-    except PermissionDenied as error:
-        if "invalid, expired or revoked" not in error.what:
-            warn("the token could not be revoked: %s" % error)
+    except InvalidToken:
+        return False
     except BadRequest as error:
-        # batch tokens end by themselves
-        if "batch" not in error.what:
+        if not _is_batch(client):
             warn("the token could not be revoked: %s" % error)
+    except PermissionDenied as error:
+        warn("the token could not be revoked: %s" % error)
     except VaultError as error:
         warn("the token could not be revoked and lives on until it expires: %s" % error)
     return False
 
 
-def end(connect: Callable[[], Client], params: Mapping[str, Any], warn: Warn, check_mode: bool) -> dict[str, Any]:
+def _is_batch(client: Client) -> bool:
+    """Tell whether the token is one that ends by itself."""
+    try:
+        return _known(client).get("type") == "batch"
+    except SecretopsError:
+        return False
+
+
+def _revoke_left(token: str, found: Mapping[str, Any], warn: Warn) -> bool:
+    """Revoke what an ended run left, at the server that it belongs to; tells whether it lives no longer."""
+    said: list[str] = []
+    try:
+        client = connect({**found["connection"], **BRIEFLY})
+    except SecretopsError as error:
+        warn("a token that an interrupted run left could not be revoked: %s" % error)
+        return False
+    try:
+        client.token = token
+        _revoke(client, said.append)
+    finally:
+        client.close()
+    for text in said:
+        warn("of an interrupted run: %s" % text)
+    return not said
+
+
+def end(params: Mapping[str, Any], warn: Warn, check_mode: bool) -> dict[str, Any]:
     """Revoke the token in ``dest`` and remove the file; returns whether it was revoked.
 
-    Works with an expired token, and without a server: the file goes in any case. Raises SecretopsError when the file
-    cannot be removed.
+    The token goes to the server that it came from and to no other. Works with an expired token, and without a server:
+    the file goes in any case. Raises InvalidInput for a file that is none of a login, SecretopsError when it cannot be
+    removed.
     """
     dest = params["dest"]
-    token = private_file.read(dest)
-    borrowed = private_file.read(dest + BORROWED) is not None
+    token, found = private_file.read(dest), record(dest)
+    if os.path.lexists(dest) and found is None:
+        raise InvalidInput(
+            "%s is not the file of a login: %s is missing" % (dest, os.path.basename(dest) + RECORD),
+            'option "dest"',
+            "name the dest of a login; remove any other file by hand",
+        )
     if check_mode:
         return {"dest": dest, "revoked": False}
     revoked = False
-    if token and not borrowed:
+    if token and found and not found["borrowed"]:
         try:
-            client = connect()
+            own = {name: params[name] for name in ("timeout", "retries", "follow_redirects")}
+            client = connect({**found["connection"], **own})
             client.token = token
             revoked = _revoke(client, warn)
             client.close()
         except SecretopsError as error:
             warn("the token could not be revoked and lives on until it expires: %s" % error)
-    private_file.remove(dest)
-    private_file.remove(dest + BORROWED)
+    _remove(dest)
     return {"dest": dest, "revoked": revoked}

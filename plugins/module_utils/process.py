@@ -1,0 +1,71 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which run of Ansible a process belongs to, and whether that run still lives. Source: proc(5)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+#: the commands that run tasks
+_COMMAND = re.compile(r"ansible(-playbook|-console)?$")
+
+
+def _command(pid: int) -> list[bytes]:
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of ``/proc/<pid>/stat`` from the third on, [] for a process that has ended."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+    return [] if fields[:1] in (["Z"], ["X"]) else fields
+
+
+def _space() -> str:
+    """Return what tells this machine since its start, and this container, from others: process IDs are theirs."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return "%s %s" % (file.read().strip(), os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        return ""
+
+
+def _runs_tasks(command: list[bytes]) -> bool:
+    # an interpreter and its option may come first
+    return any(_COMMAND.match(os.path.basename(word).decode(errors="replace")) for word in command[:3])
+
+
+def run() -> dict[str, Any]:
+    """Return the run of Ansible that this process belongs to: ``pid``, ``start`` and ``space``; {} when there is none.
+
+    That is the nearest process above that is a command of Ansible, past its workers, which have the same command line.
+    """
+    space, pid = _space(), os.getpid()
+    while space and pid > 1:
+        command, fields = _command(pid), _stat(pid)
+        if not fields:
+            return {}
+        parent = int(fields[1])
+        if _runs_tasks(command) and _command(parent) != command:
+            return {"pid": pid, "start": fields[19], "space": space}
+        pid = parent
+    return {}
+
+
+def lives(owner: Mapping[str, Any]) -> bool | None:
+    """Tell whether a run still lives; None when that cannot be told from here."""
+    if not owner or owner.get("space") != _space():
+        return None
+    fields = _stat(int(owner["pid"]))
+    return bool(fields) and fields[19] == owner["start"]

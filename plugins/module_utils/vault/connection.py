@@ -1,0 +1,40 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From options and environment to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .client import Client, env
+
+
+def settings(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the connection that options and environment (``BAO_*`` before ``VAULT_*``) describe."""
+    validate = params.get("validate_certs")
+    if validate is None:
+        validate = (env("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
+    return {
+        "url": params.get("url") or [part.strip() for part in (env("ADDR") or "").split(",") if part.strip()],
+        "namespace": params.get("namespace") or env("NAMESPACE"),
+        "ca_cert": params.get("ca_cert") or env("CACERT"),
+        "validate_certs": validate,
+        "tls_server_name": params.get("tls_server_name") or env("TLS_SERVER_NAME"),
+        "client_cert": params.get("client_cert") or env("CLIENT_CERT"),
+        "client_key": params.get("client_key") or env("CLIENT_KEY"),
+    }
+
+
+def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
+    """Return a client from the connection options and the environment. Raises InvalidInput."""
+    found = settings(params)
+    return Client(
+        found.pop("url"),
+        token=token,
+        timeout=params["timeout"],
+        retries=params["retries"],
+        follow_redirects=params["follow_redirects"],
+        **found,
+    )
