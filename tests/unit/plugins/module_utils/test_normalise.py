@@ -66,6 +66,34 @@ def test_span_leaves_only_units_that_servers_know(value: Any, sent: Any) -> None
     assert normalise.spans({"ttl": value, "other": "1w"}, ["ttl"]) == {"ttl": sent, "other": "1w"}
 
 
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        *(("1w", "604800s"), ("1d12h", "129600s"), ("1d", "86400s"), ("5000ms", "5s"), (5.0, "5s"), ("", "0s")),
+        *(("1h30m", "1h30m"), ("30", "30"), (3600, 3600), (None, None), ("30m1h", "5400s")),
+    ],
+)
+def test_settled_durations_are_what_servers_know(value: Any, sent: Any) -> None:
+    assert normalise.settled(value, normalise.duration) == sent
+    assert normalise.settled(value, normalise.scalar) == value
+
+
+@pytest.mark.parametrize("value", ["1.5s", "500ms", 0.5, "-1", "soon", True])
+def test_settled_refuses_what_no_server_takes(value: Any) -> None:
+    with pytest.raises(InvalidInput):
+        normalise.settled(value, normalise.duration)
+
+
+def test_settled_lets_a_signed_duration_be_negative() -> None:
+    assert normalise.settled("-1", normalise.signed_duration) == "-1"
+
+
+def test_typed_tells_what_equals_in_python() -> None:
+    assert normalise.same({"n": 42}, {"n": 42}, normalise.typed)
+    for one, other in ((42, "42"), (True, "true"), (1, True), (["a", 1], ["a", "1"])):
+        assert not normalise.same({"n": one}, {"n": other}, normalise.typed)
+
+
 def test_duration_takes_a_missing_one_for_zero() -> None:
     assert normalise.same(None, "0s", normalise.duration)
     assert normalise.same(3600, "1h", normalise.duration)
