@@ -203,6 +203,18 @@ def typed(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
+def document(value: Any) -> str | None:
+    """Return a document as text: from ansible-core before 2.19 one of JSON that a template gives comes as data."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2) if isinstance(value, (Mapping, list, tuple)) else scalar(value)
+
+
+def document_form(value: Any) -> Any:
+    """Return a document for a comparison: one of JSON as data, any other as text."""
+    return as_json(value) if scalar(value).lstrip()[:1] in ("{", "[") else text(value)
+
+
 def plain(value: Any) -> Any:
     """Return a value with nothing but its type's spelling removed; lists keep their order."""
     if isinstance(value, (list, tuple)):

@@ -25,8 +25,8 @@ options:
     description: Name of the policy. The server keeps it in lower case.
     type: str
   policy: &policy
-    description: The policy as HCL or JSON text. Excludes O(rules).
-    type: str
+    description: The policy as HCL or JSON text, or as data. Excludes O(rules).
+    type: raw
   rules: &rules
     description: The policy as data. Excludes O(policy).
     type: list

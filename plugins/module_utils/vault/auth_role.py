@@ -65,10 +65,11 @@ def check_claims(claims: Any, glob: bool) -> None:
                 )
 
 
+SELECTOR = "bound_service_account_namespace_selector"
 KUBERNETES: Table = {
     "bound_service_account_names": normalise.string_set,
     "bound_service_account_namespaces": normalise.string_set,
-    "bound_service_account_namespace_selector": normalise.text,
+    SELECTOR: normalise.document_form,
     "audience": normalise.scalar,
     "alias_name_source": default("serviceaccount_uid"),
 }
@@ -275,6 +276,7 @@ class AuthRole(Resource):
         self._desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             self._desired = {name: item.get(name) for name in TYPED}
+            self._desired[SELECTOR] = normalise.document(item.get(SELECTOR))
             self._desired.update(item.get("options") or {})
             self._desired.update(secret)
         self.secret_fields = frozenset(secret)

@@ -183,7 +183,7 @@ class Policy(Resource):
 
     kind = "policy"
     fields = {
-        "policy": normalise.text,
+        "policy": normalise.document_form,
         "expiration": instant,
         **dict.fromkeys(FLAGS, normalise.boolean),
     }
@@ -205,7 +205,7 @@ class Policy(Resource):
         name = str(item["name"]).strip().lower()
         desired = None
         if item["state"] == "present":
-            policy = item.get("policy")
+            policy = normalise.document(item.get("policy"))
             desired = {
                 "policy": render(item["rules"]) if policy is None and item.get("rules") is not None else policy,
                 **{option: item.get(option) for option in OPENBAO_ONLY},

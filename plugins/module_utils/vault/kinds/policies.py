@@ -24,7 +24,7 @@ RULE: dict[str, Any] = {
 }
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
-    "policy": {"type": "str"},
+    "policy": {"type": "raw"},
     "rules": {"type": "list", "elements": "dict", "options": RULE},
     "expiration": {"type": "str"},
     "cas_required": {"type": "bool"},

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -198,3 +199,25 @@ def test_a_boolean_inside_is_no_number(value: Any, other: Any, normaliser: norma
     for one, another in ((value, other), (other, value)):
         assert not normalise.same(one, another, normaliser)
         assert normalise.same(one, copy.deepcopy(one), normaliser)
+
+
+def test_a_document_is_the_same_as_text_and_as_data() -> None:
+    data = {"path": {"a": {"capabilities": ["read"]}}}
+    for written in (data, json.dumps(data), json.dumps(data, indent=3)):
+        assert normalise.same(normalise.document(written), json.dumps(data), normalise.document_form), written
+    assert normalise.document(None) is None
+    assert normalise.document("path {}") == "path {}"
+    assert not normalise.same('path "a" {}', 'path "b" {}', normalise.document_form)
+
+
+@pytest.mark.parametrize(
+    ("written", "octal"), [(384, "0600"), (416, "0640"), ("0600", "0600"), ("640", "0640"), (0, "0000")]
+)
+def test_a_files_mode(written: Any, octal: str) -> None:
+    assert normalise.file_mode(written) == octal
+
+
+@pytest.mark.parametrize("written", [600, 400, 640, 644, 700, "rw", "888", "384", "", True, 384.5, -1])
+def test_no_files_mode(written: Any) -> None:
+    with pytest.raises(InvalidInput, match="is no file's mode"):
+        normalise.file_mode(written)
