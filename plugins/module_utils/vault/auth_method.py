@@ -106,6 +106,16 @@ TUNE: Table = {
     "audit_non_hmac_request_keys": normalise.string_set,
     "audit_non_hmac_response_keys": normalise.string_set,
 }
+#: fields of the lockout, as the server answers them: their normalisers, and their names in a write
+LOCKOUT: Mapping[str, tuple[normalise.Normaliser, str]] = {
+    "lockout_threshold": (normalise.integer, "lockout_threshold"),
+    "lockout_duration": (normalise.duration, "lockout_duration"),
+    # what the documentation calls otherwise, and the server drops
+    "lockout_counter_reset": (normalise.duration, "lockout_counter_reset_duration"),
+    "lockout_disable": (normalise.boolean, "lockout_disable"),
+}
+#: the types that have one
+LOCKABLE = ("userpass", "approle", "ldap")
 DURATIONS = ("default_lease_ttl", "max_lease_ttl")
 #: fields that stand when the mount is made
 FIXED = ("type", "local", "seal_wrap")
@@ -340,9 +350,12 @@ class AuthMethod(Resource):
         desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             desired = {name: item.get(name) for name in (*FIXED, *TUNE)}
+            for name, value in (item.get("user_lockout_config") or {}).items():
+                desired["lockout." + name] = value
             desired.update({"config." + key: value for key, value in {**open_config, **secret_config}.items()})
         table = CONFIG.get(self.type, {})
-        self.fields = {**TUNE, **{"config." + key: function for key, function in table.items()}}
+        lockout = {"lockout." + name: function for name, (function, _sent) in LOCKOUT.items()}
+        self.fields = {**TUNE, **lockout, **{"config." + key: function for key, function in table.items()}}
         self.secret_fields = frozenset("config." + key for key in secret_config)
         self.write_only_fields = frozenset("config." + key for key in UNREADABLE.get(self.type, ()))
         self.configured = bool(open_config or secret_config)
@@ -391,6 +404,13 @@ class AuthMethod(Resource):
             raise InvalidInput(
                 'type "%s" has no configuration' % self.type, remedy='remove "config" and "secret_config"'
             )
+        lockout = [name for name in self.desired if name.startswith("lockout.")]
+        if lockout and self.type not in LOCKABLE:
+            raise InvalidInput(
+                "a method of type %s locks nobody out" % self.type, remedy='remove "user_lockout_config"'
+            )
+        if (self.desired.get("lockout.lockout_threshold") or 0) < 0:
+            raise InvalidInput("lockout_threshold is negative", remedy="give 0 for the server's own")
         self._check_reviewer()
         self._check_mount()
         self._check_known()
@@ -453,6 +473,9 @@ class AuthMethod(Resource):
         tune = mount.get("config") or {}
         current: dict[str, Any] = {name: mount.get(name) for name in (*FIXED, "description")}
         current.update({name: tune.get(name) for name in TUNE if name != "description"})
+        lockout = tune.get("user_lockout_config") or {}
+        for name, (_function, other) in LOCKOUT.items():
+            current["lockout." + name] = lockout.get("user_" + other)
         for path, names in self._places().items() if self.desired is not None else ():
             config = self.client.read(path)
             if config is not None:
@@ -507,7 +530,21 @@ class AuthMethod(Resource):
             if differing:
                 self.client.write(self._mount + "/tune", differing)
                 change.touched = True
+        self._write_lockout(change)
         self._write_config(change)
+
+    def _write_lockout(self, change: Change) -> None:
+        desired = self.desired or {}
+        body: dict[str, Any] = {}
+        for name, (function, other) in LOCKOUT.items():
+            field = "lockout." + name
+            if field in change.fields and field in desired:
+                # the server wants texts of numbers and durations
+                value = desired[field]
+                body[other] = normalise.boolean(value) if function is normalise.boolean else normalise.scalar(value)
+        if body:
+            self.client.write(self._mount + "/tune", {"user_lockout_config": body})
+            change.touched = True
 
     def _write_config(self, change: Change) -> None:
         if not any(name.startswith("config.") for name in change.fields):
