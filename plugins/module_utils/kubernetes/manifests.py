@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import InvalidInput, SecretopsError
+from ..names import check_names
 from ..reconcile import CREATE, DELETE, NONE, Change, Resource
 from . import specs
 from .apply import KubeObject, dotted, leaves, prune
@@ -89,6 +90,10 @@ def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: specs.Spe
         if result.error_messages:
             name = entry.get("name") or number
             raise InvalidInput("; ".join(result.error_messages), '%s, entry "%s"' % (option, name), "correct the entry")
+        try:
+            check_names(result.validated_parameters, full)
+        except InvalidInput as error:
+            raise error.at('%s, entry "%s"' % (option, entry.get("name") or number)) from None
         found.append(dict(result.validated_parameters))
     return found
 

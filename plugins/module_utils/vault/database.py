@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
@@ -350,7 +350,7 @@ class Connections:
 
     def get(self, mount: str, name: str) -> dict[str, Any] | None:
         """Return a connection, None when there is none. Raises PermissionDenied."""
-        path = "%s/config/%s" % (mount, name)
+        path = "%s/config/%s" % (mount, quote(name, safe=""))
         with self._lock:
             if path not in self._known:
                 self._known[path] = self.client.read(path)
