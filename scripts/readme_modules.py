@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the index of modules into README.md, from the modules' own documentation. With --check only compare."""
+"""Write the index of modules and lookups into README.md, from their documentation. With --check only compare."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- modules -->\n", "<!-- end of modules -->\n"
 
 
-def short_description(module: Path) -> str:
-    """Return the module's one line, without running it."""
-    for node in ast.parse(module.read_text()).body:
+def short_description(plugin: Path) -> str:
+    """Return the one line of a module or lookup, without running it."""
+    for node in ast.parse(plugin.read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
             return str(yaml.safe_load(ast.literal_eval(node.value))["short_description"])
-    raise SystemExit(f"{module} has no DOCUMENTATION")
+    raise SystemExit(f"{plugin} has no DOCUMENTATION")
 
 
 def index() -> str:
-    """Return the table."""
-    modules = sorted((ROOT / "plugins" / "modules").glob("[a-z]*.py"))
-    rows = [f"| `{module.stem}` | {short_description(module)} |\n" for module in modules]
-    return "".join(["\n| module | what it does |\n|---|---|\n", *rows, "\n"])
+    """Return the tables."""
+    tables = []
+    for title, folder in (("module", "modules"), ("lookup", "lookup")):
+        plugins = sorted((ROOT / "plugins" / folder).glob("[a-z]*.py"))
+        rows = [f"| `{plugin.stem}` | {short_description(plugin)} |\n" for plugin in plugins]
+        tables.append("".join([f"\n| {title} | what it does |\n|---|---|\n", *rows]))
+    return "".join([*tables, "\n"])
 
 
 def main() -> int:

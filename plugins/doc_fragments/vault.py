@@ -65,9 +65,9 @@ options:
     description:
       - How to log in. With V(token) a token that exists is used and left alone.
       - With all others the module logs in and revokes its token when it ends; P(secretops.vault_eso.vault_login#module) makes one token for a whole play.
+      - By default V(token), or V(approle) where no token is given and the environment has E(VAULT_APPROLE_ROLE_ID) and E(VAULT_APPROLE_SECRET_ID).
     type: str
     choices: [approle, cert, jwt, kubernetes, ldap, token, userpass]
-    default: token
   auth_mount:
     description: Path at which the auth method is mounted; by default the method's name.
     type: str
@@ -83,13 +83,13 @@ options:
     description: Path of a file that holds the token, as P(secretops.vault_eso.vault_login#module) writes it.
     type: path
   role_id:
-    description: Role ID, for O(auth_method=approle).
+    description: Role ID, for O(auth_method=approle). E(BAO_APPROLE_ROLE_ID), E(VAULT_APPROLE_ROLE_ID).
     type: str
   role_id_file:
     description: Path of a file that holds the role ID.
     type: path
   secret_id:
-    description: Secret ID, for O(auth_method=approle).
+    description: Secret ID, for O(auth_method=approle). E(BAO_APPROLE_SECRET_ID), E(VAULT_APPROLE_SECRET_ID).
     type: str
   secret_id_file:
     description: Path of a file that holds the secret ID.

