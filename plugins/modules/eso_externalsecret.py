@@ -274,6 +274,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
     KubernetesModule,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.targets import Targets
 
 ITEM = specs.EXTERNAL_SECRET
 
@@ -291,7 +292,8 @@ def main() -> None:
                 for item in module.unmanaged(client, external_secrets.EXTERNAL_SECRET, resources)
             ]
         reader.prefetch((one.api, one.version, one.namespace) for one in resources)
-        module.converge(client, resources, external_secrets.expect_ready)
+        targets = Targets(client, [resource.namespace for resource in resources if resource.desired is not None])
+        module.converge(client, resources, targets.expect)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ description:
   - Tells whether the operator's definitions are installed, in which versions, and what state its stores, ExternalSecrets, ClusterExternalSecrets,
     PushSecrets and generators are in.
   - Counts by namespace and kind what is ready and what is not. Generators have no status.
+  - An ExternalSecret is ready when the operator says so and the Secret exists with the keys that it promises; the operator also says Ready where it
+    wrote nothing. C(proven) is false for it, with the reason in C(not_proven), where the Secret may not be read.
   - Of Secrets only the names of the keys are told, never a value.
   - A cluster without the definitions is no error; O(ignore:installed) is then false.
 author: secretops.vault_eso contributors (@secretops)
@@ -103,7 +105,7 @@ external_secrets:
   type: list
   elements: dict
   sample: [{name: app-secrets, namespace: applications, ready: true, in_sync: true, reason: SecretSynced, message: secret synced,
-            managed: true, store: {name: vault, kind: SecretStore}, target: app-secrets, refresh_interval: 15m,
+            managed: true, store: {name: vault, kind: SecretStore}, target: app-secrets, target_kind: Secret, proven: true, refresh_interval: 15m,
             refresh_policy: Periodic, refresh_time: "2026-08-01T12:00:00Z", target_keys: [password, username]}]
 cluster_external_secrets:
   description: ClusterExternalSecrets; one is ready when it is in every namespace that it selects.

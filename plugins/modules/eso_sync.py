@@ -12,6 +12,9 @@ version_added: 0.1.0
 description:
   - Changes an annotation of each ExternalSecret to a unique value, so that the operator reads Vault at once.
   - Waits until the operator's status shows a success that is newer than that and about the newest spec.
+  - Success is the Secret with its keys. The operator says Ready as well where it writes nothing, such as a find that matches nothing or a Merge
+    into a Secret that does not exist; that fails here, and says what is missing.
+  - Where the Secret may not be read a warning says that nothing is proven, and RV(proven) is false.
   - Compares the Secret's values before and after, by digest and in memory, and names the keys that changed. No value leaves the module.
   - With O(vault) what was not synced in time is followed link by link as M(secretops.vault_eso.eso_verify) does, and the link that does not hold
     is named for each.
@@ -53,9 +56,18 @@ options:
   expect_versions: &expect_versions
     description:
       - Secrets of KV version 2 that an ExternalSecret reads, by key, and the version of each that its Secret must hold in the end. Needs O(vault).
-      - Each must be the newest version before and after the forced sync, so that the operator must have read it; values that go into the Secret as
-        they are, are compared with that version as well.
+      - Each must be the newest version before and after the forced sync, so that the operator must have read it.
+      - What the Secret holds is compared with what the version makes of it, in memory and by digest; another value is a failure. Templates that
+        put values in as they are, or through C(toString), C(b64enc) or C(urlquery), are compared too.
+      - What is not known here, such as a template with other functions, is not proven; O(unproven) says what becomes of that.
     type: dict
+  unproven: &unproven
+    description:
+      - What to do when a version of O(expect_versions) could not be proven, nor disproven. With V(warn) a warning and RV(unproven) say why, and
+        RV(versions) does not have it. With V(fail) the module fails.
+    type: str
+    choices: [warn, fail]
+    default: warn
   external_secrets:
     description: Many of them. Excludes O(name).
     type: list
@@ -69,6 +81,7 @@ options:
       expect_keys: *expect_keys
       expect_sha256: *expect_sha256
       expect_versions: *expect_versions
+      unproven: *unproven
   api_version:
     description: Version of the API to use; by default V(v1) where the API server serves it, else V(v1beta1).
     type: str
@@ -132,7 +145,7 @@ summary:
   type: dict
   sample: {create: 0, update: 2, delete: 0, none: 0, failed: 0, not_reached: 0}
 target:
-  description: Name of the Secret.
+  description: Name of the Secret, or of the object of another kind that the ExternalSecret fills.
   returned: for a single ExternalSecret
   type: str
   sample: app-secrets
@@ -153,6 +166,17 @@ namespaces:
   type: list
   elements: str
   sample: [payments-api, payments-web]
+proven:
+  description:
+    - Whether the Secret was looked at, and with O(expect_versions) whether it holds each of them. False where it may not be read.
+  returned: for a single ExternalSecret or ClusterExternalSecret
+  type: bool
+  sample: true
+unproven:
+  description: The versions that were neither proven nor disproven, by key, and why.
+  returned: for a single ExternalSecret with O(expect_versions)
+  type: dict
+  sample: {applications/app: template.data.url makes what is not known here}
 versions:
   description: The versions that were proven, by key; of a PushSecret those that hold what it pushes.
   returned: for a single ExternalSecret with O(expect_versions), for a single PushSecret with O(vault)
@@ -195,6 +219,7 @@ ITEM = {
     "expect_keys": {"type": "list", "elements": "str", "no_log": False},
     "expect_sha256": {"type": "dict", "no_log": True},
     "expect_versions": {"type": "dict"},
+    "unproven": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
 }
 SPEC = {
     "api_version": {"type": "str"},

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Follows each ExternalSecret link by link and names the first one that does not hold, in one sentence with the remedy.
   - The links are the store, the auth method's mount and type, the credential in Kubernetes, the role, its bindings and audience, the login,
-    the engine, the policies' paths, the secret, its keys, and at last what the operator's status says.
+    the engine, the policies' paths, the secret, its keys, what the operator's status says, and at last the Secret in Kubernetes with its keys.
   - Logs in as the operator would, with a token of the store's service account for ten minutes or the credentials in its Secrets, asks Vault for
     the capabilities of all paths at once, reads each distinct secret once, and revokes the login. Values never leave the module.
   - A PushSecret is followed the other way, from its Secret over the store to what the policies let it write and to whom the secret there belongs.
@@ -102,7 +102,8 @@ results:
     link:
       description:
         - The first link that does not hold, one of V(store), V(auth_mount), V(credential), V(role), V(binding), V(audience), V(login), V(engine),
-          V(policy), V(secret), V(property), V(source) (the Secret of a PushSecret) and V(status); empty when all hold.
+          V(policy), V(secret), V(property), V(source) (the Secret of a PushSecret), V(status) and V(target) (what an ExternalSecret fills); empty
+          when all hold.
       type: str
       sample: binding
     message:

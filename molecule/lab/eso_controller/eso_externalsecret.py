@@ -19,6 +19,7 @@ from eso_policy import (
     LABEL_MANAGED,
     LABEL_OWNER,
     Refused,
+    generic,
     interval,
     manager_of,
     mutate,
@@ -81,6 +82,8 @@ class ExternalSecretReconciler:
             interval(es)
         except ValueError as error:
             raise Refused("could not get secret data from provider", f"refused: refreshInterval {error}") from None
+        if (es["spec"].get("target") or {}).get("manifest"):
+            return self.sync_generic(es)
         path = core("secrets", namespace, name)
         existing = self.kube.find(path)
         if existing is not None and (existing["metadata"].get("labels") or {}).get(LABEL_MANAGED) != "true":
@@ -108,6 +111,37 @@ class ExternalSecretReconciler:
                 self.delete_orphans(es)
             self.write(es, existing, values)
         return self.done(es, start, "SecretSynced", "secret synced")
+
+    def sync_generic(self, es: Object) -> float | None:
+        """The same for a target that is no Secret. Source: reconcileGenericTarget. Raise as `sync` does."""
+        namespace, name = es["metadata"]["namespace"], target_name(es)
+        path, manager = core("configmaps", namespace, name), {"fieldManager": manager_of(es)}
+        existing = self.kube.find(path)
+        if not should_refresh(es) and existing is not None:
+            return requeue_after(es)
+        start = now()
+        values = self.fetch(es)
+        creation, deletion = policy(es, "creationPolicy"), policy(es, "deletionPolicy")
+        if not values and deletion == "Delete":
+            if existing is not None:
+                self.kube.call("DELETE", path)
+            return self.done(es, start, "ResourceDeleted", "secret deleted due to DeletionPolicy=Delete")
+        if not values and deletion == "Retain":
+            return self.done(es, start, "ResourceSynced", "secret retained due to DeletionPolicy=Retain")
+        if creation == "Merge" and existing is None:
+            message = "resource will not be created due to CreationPolicy=Merge"
+            return self.done(es, start, "ResourceMissing", message)
+        if creation != "None":
+            try:
+                wanted = generic(es, existing, values)
+            except ValueError as error:
+                self.fail(es, "could not apply template to manifest", str(error))
+                raise
+            if existing is None:
+                self.kube.call("POST", core("configmaps", namespace), manager, wanted)
+            else:
+                self.kube.call("PUT", path, manager, wanted)
+        return self.done(es, start, "ResourceSynced", "secret synced")
 
     def fetch(self, es: Object) -> dict[str, bytes]:
         """Ask the provider; every token got on the way is revoked whatever happens."""

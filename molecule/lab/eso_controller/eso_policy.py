@@ -76,8 +76,11 @@ def spec_problem(es: Object) -> str | None:
         duplicate = next((key for key in keys if keys.count(key) > 1), None)
         if duplicate is not None:
             return f"duplicate secretKey found: {duplicate}"
-    if target.get("manifest"):
-        return "target.manifest is not emulated; only Secrets are"
+    manifest = target.get("manifest")
+    if manifest and (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "ConfigMap"):
+        return "target.manifest of anything but a ConfigMap is not emulated"
+    if manifest and (target.get("template") or {}).get("templateFrom"):
+        return "templateFrom is not emulated for a target.manifest"
     if spec.get("syncWindows"):
         return "syncWindows are not emulated"
     template = target.get("template")
@@ -339,6 +342,36 @@ def apply_ownership(es: Object, secret: Object) -> None:
         if is_es:
             meta["ownerReferences"] = [owner for owner in owners if owner is not controller]
         meta["labels"].pop(LABEL_OWNER, None)
+
+
+def generic(es: Object, existing: Object | None, values: dict[str, bytes]) -> Object:
+    """The target ConfigMap as it should be. Raise TemplateError. Source: applyTemplateToManifest of the operator."""
+    merged = existing is not None and policy(es, "creationPolicy") in ("Merge", "CreateOrMerge")
+    template = (es["spec"].get("target") or {}).get("template")
+    wanted: Object = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": target_name(es), "namespace": es["metadata"]["namespace"]},
+        "data": {},
+    }
+    if existing is not None:
+        if merged:
+            wanted["data"] = dict(existing.get("data") or {})
+        wanted["metadata"].update({field: existing["metadata"][field] for field in ("resourceVersion", "uid")})
+    source = es["metadata"] if template is None else template.get("metadata") or {}
+    meta = wanted["metadata"]
+    for field in ("labels", "annotations"):
+        meta[field] = {**((existing or {}).get("metadata", {}).get(field) or {} if merged else {})}
+        meta[field].update(source.get(field) or {})
+    if template is None:
+        wanted["data"] = {key: value.decode("utf-8", "replace") for key, value in values.items()}
+    else:
+        for key, text in (template.get("data") or {}).items():
+            wanted["data"][key] = _render(text, values, key).decode("utf-8", "replace")
+    apply_ownership(es, wanted)
+    meta["labels"][LABEL_MANAGED] = "true"
+    meta["annotations"][ANNOTATION_HASH] = data_hash({key: text.encode() for key, text in wanted["data"].items()})
+    return wanted
 
 
 def mutate(es: Object, existing: Object | None, values: dict[str, bytes], read: TemplateSource) -> Object:

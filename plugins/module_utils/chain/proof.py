@@ -13,22 +13,31 @@ from typing import Any
 
 from ..errors import InvalidInput, SecretopsError
 from ..kubernetes.client import SECRET
+from ..kubernetes.sync import Held
+from ..kubernetes.targets import fills, target_of
+from ..vault.client import PermissionDenied
 from .links import api_path, quoted
+from .values import made_of
 from .verify import Chain
+
+#: what to do about a Secret that the operator cannot change
+IMMUTABLE = "an immutable Secret keeps its values: delete it so that the operator makes it anew, or remove immutable"
 
 
 class Proof:
     """Proof that a Secret holds one version of a secret in Vault.
 
-    The operator does not record which version it read. That version was the newest before a forced sync and still is
-    after it: so it was read. Where values go into the Secret as they are, their bytes are compared as well.
+    The operator does not record which version it read, and it says that it synced an immutable Secret which it left as
+    it was. That the version was the newest before a forced sync and still is after it shows what was read; only the
+    bytes in the Secret show what arrived. They are compared, as digests, with what the version makes of them; where
+    that is not known here, such as after a template with functions, nothing is proven.
     """
 
     def __init__(self, chain: Chain, current: Mapping[str, Any], key: str, version: int) -> None:
         """Raises InvalidInput, Broken and SecretopsError when it cannot be proven."""
         self.chain, self.key, self.version = chain, key, version
         spec = current.get("spec") or {}
-        self.spec = spec
+        self.spec, self.target = spec, target_of(current)
         self.where = 'secret "%s"' % key
         entries = [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]
         remotes = [(one, one.get("remoteRef") or one.get("extract") or {}) for one in entries]
@@ -41,7 +50,14 @@ class Proof:
         if source is None or source.vault.get("version") == "v1":
             raise InvalidInput("it has no versions", self.where, "expect them of KV version 2 only")
         self.vault = source.vault
-        self.pinned = all(str(remote.get("version") or "") == str(version) for _one, remote in self.entries)
+        pins = {str(remote.get("version") or "") for _one, remote in self.entries}
+        self.pinned = pins == {str(version)}
+        if pins - {"", str(version)}:
+            raise InvalidInput(
+                "it reads version %s of it, not %d" % (" and ".join(sorted(pins - {""})), version),
+                self.where,
+                "expect that one, or remove the version from its remote reference",
+            )
         newest = self.newest()
         if newest != version and not self.pinned:
             raise SecretopsError(
@@ -58,40 +74,67 @@ class Proof:
             raise SecretopsError("does not exist in Vault", self.where, "write it, or correct the key")
         return int(found.get("current_version") or 0)
 
-    def confirm(self, held: Mapping[str, str] | None) -> None:
-        """Complete the proof after the sync. ``held``: SHA-256 of the Secret's values. Raises SecretopsError."""
+    def confirm(self, held: Held | None) -> str:
+        """Complete the proof after the sync: return "" when it is proven, else why it is not.
+
+        ``held``: what the target holds now, None when it may not be read. Raises SecretopsError when the target holds
+        something else.
+        """
         newest = self.newest()
         if newest != self.version and not self.pinned:
             raise SecretopsError("it was written again meanwhile (version %d)" % newest, self.where, "run again")
-        target = self.spec.get("target") or {}
-        if held is None or target.get("template"):
-            return
-        client = self.chain.vault.within(self.vault.get("namespace"))
-        stored = (client.read(api_path(self.vault, self.key), {"version": self.version}) or {}).get("data") or {}
-        wrong = sorted(key for key, digest in self._wanted(stored).items() if held.get(key) != digest)
-        if wrong:
+        if not fills(self.spec):
+            return "its creation policy is None, so it fills nothing"
+        if held is None:
+            return "its target may not be read here"
+        digests = held.digests or {}
+        if not held.known:
+            return "the contents of a %s are not known here" % self.target.kind
+        stored, created = self.stored()
+        if stored is None:
+            return "the login to Vault may not read its data"
+        made = made_of(self.spec, self.key, stored)
+        wrong = [key for key, value in sorted(made.values.items()) if digests.get(key) != _digest(value)]
+        certain = [key for key in wrong if key not in made.open]
+        if certain:
             raise SecretopsError(
-                "the Secret holds another value than version %d in %s" % (self.version, ", ".join(wrong)),
+                "the %s holds another value than version %d in %s"
+                % (self.target.label, self.version, ", ".join(certain)),
                 self.where,
-                "look whether something else writes the Secret or the same keys",
+                IMMUTABLE if held.immutable else "look whether something else writes it or the same keys",
             )
+        doubts = made.doubts + ["another entry may write %s as well" % ", ".join(wrong)] * bool(wrong)
+        if not made.values and not doubts:
+            doubts = ["nothing of it is in the %s" % self.target.label]
+        if doubts and held.immutable and _seconds(held.created) < _seconds(created):
+            raise SecretopsError(
+                "the %s is immutable and older than version %d" % (self.target.label, self.version),
+                self.where,
+                IMMUTABLE,
+            )
+        return "; ".join(doubts)
 
-    def _wanted(self, stored: Mapping[str, Any]) -> dict[str, str]:
-        """Return the SHA-256 of the values that go into the Secret as they are, by its keys."""
-        plain = {}
-        # later entries write over earlier ones, and data over dataFrom
-        last = [remote for one, remote in self.entries if "secretKey" not in one]
-        whole = self.spec.get("dataFrom") or []
-        if len(whole) == 1 and last and not whole[0].get("rewrite") and not _altered(last[0]):
-            plain.update({key: value for key, value in stored.items() if not last[0].get("property")})
-        for one in self.spec.get("data") or []:
-            plain.pop(str(one.get("secretKey")), None)
-        for one, remote in self.entries:
-            if "secretKey" in one and remote.get("property") in stored and not _altered(remote):
-                plain[one["secretKey"]] = stored[remote["property"]]
-        return {
-            key: hashlib.sha256(value.encode()).hexdigest() for key, value in plain.items() if isinstance(value, str)
-        }
+    def stored(self) -> tuple[Mapping[str, Any] | None, str]:
+        """Return what the version holds, None when it may not be read, and when it was written."""
+        client = self.chain.vault.within(self.vault.get("namespace"))
+        try:
+            found = client.read(api_path(self.vault, self.key), {"version": self.version}) or {}
+        except PermissionDenied:
+            return None, ""
+        if found.get("data") is None:
+            raise SecretopsError(
+                "version %d is deleted" % self.version, self.where, "undelete it, or write a new version"
+            )
+        return found["data"], str((found.get("metadata") or {}).get("created_time") or "")
+
+
+def _digest(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()
+
+
+def _seconds(stamp: str) -> str:
+    """Return a time of Kubernetes or Vault, both UTC, in whole seconds, so that texts compare as times do."""
+    return stamp[:19]
 
 
 class PushProof:
@@ -173,12 +216,3 @@ def _pushed(values: Mapping[str, str], key: str, name: str, entry: Mapping[str, 
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
-
-
-def _altered(remote: Mapping[str, Any]) -> bool:
-    """Tell whether what is read is something else than the value, or does not get its key as it is."""
-    return (
-        (remote.get("decodingStrategy") or "None") != "None"
-        or (remote.get("metadataPolicy") or "None") != "None"
-        or (remote.get("conversionStrategy") or "Default") != "Default"
-    )

@@ -23,6 +23,7 @@ from ..kubernetes import external_secrets as eso
 from ..kubernetes import generator as generators
 from ..kubernetes.client import SECRET, Forbidden, Kind, NotServed, Object
 from ..kubernetes.client import Client as Kubernetes
+from ..kubernetes.targets import Targets
 from ..module import Module
 from ..vault.client import Client as Vault
 from ..vault.module import LOGIN_SPEC, connect, logged_in
@@ -48,6 +49,7 @@ class Chain:
         self._generators: dict[tuple[str, str, str], Object | None] = {}
         self._labels: dict[str, Mapping[str, str]] | None = None
         self._sessions: dict[tuple[str, str, str, str], Session] = {}
+        self.targets = Targets(kubernetes)
         self.logins = Logins(kubernetes, vault, warn)
         self.access = Access(self.logins)
 
@@ -195,6 +197,7 @@ class Chain:
                         self.access.check_contents(session, pool)
         finally:
             self.logins.revoke(sessions)
+        self.targets = Targets(self.kubernetes, [one["metadata"].get("namespace") for one in external_secrets])
         results = [self._judge(one, *plan) for one, plan in zip(external_secrets, plans)]
         return results + [self._judge_store(session) for session in others]
 
@@ -327,6 +330,12 @@ class Chain:
                     "force a sync, and look at the operator's log",
                 )
         untried = sorted({session.untried for session, _wish in steps if session.untried})
+        if first is None and self.ready and kind == eso.EXTERNAL_SECRET.name:
+            # the operator says Ready where it had nothing to write as well
+            lacking, unseen = self.targets.judge(dict(current))
+            untried += [unseen] if unseen else []
+            if lacking:
+                first = broken("target", lacking, "", "")
         return self._entry(kind, metadata.get("namespace") or "", metadata["name"], first, untried)
 
     def _judge_store(self, session: Session) -> dict[str, Any]:

@@ -44,6 +44,8 @@ APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 #: asks for an object without its contents: what a Secret holds never reaches this process
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#: the same of a list
+LIST_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
 
@@ -357,11 +359,13 @@ class Client:
         """Return an object, or None when it (or its namespace) does not exist."""
         return self.request("GET", path, query=query, accept=accept, missing_ok=True)
 
-    def list_objects(self, path: str, query: Mapping[str, Any] | None = None) -> list[Object]:
+    def list_objects(self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON) -> list[Object]:
         """Return all objects of a collection, page by page; [] when its namespace does not exist."""
-        return self.collection(path, query)[0]
+        return self.collection(path, query, accept)[0]
 
-    def collection(self, path: str, query: Mapping[str, Any] | None = None) -> tuple[list[Object], str]:
+    def collection(
+        self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON
+    ) -> tuple[list[Object], str]:
         """Return all objects of a collection, and the resource version that a watch goes on from."""
         found: list[Object] = []
         token = ""
@@ -371,6 +375,7 @@ class Client:
                     "GET",
                     path,
                     query={**(query or {}), "limit": PAGE, **({"continue": token} if token else {})},
+                    accept=accept,
                     missing_ok=True,
                 )
                 or {}
@@ -429,6 +434,15 @@ class Client:
             answer = self.get("/apis/%s" % key) or {}
             self._plurals[key] = {entry["name"] for entry in answer.get("resources") or []}
         return self._plurals[key]
+
+    def kind_of(self, api_version: str, name: str) -> Kind | None:
+        """Return the kind that objects name by ``apiVersion`` and ``kind``, None when it is not served."""
+        group, _slash, version = api_version.rpartition("/")
+        answer = self.get("/apis/%s/%s" % (group, version) if group else "/api/%s" % version) or {}
+        for entry in answer.get("resources") or []:
+            if entry.get("kind") == name and "/" not in entry["name"]:
+                return Kind(name, entry["name"], group, (version,), bool(entry.get("namespaced")))
+        return None
 
     def version_of(self, kind: Kind, wished: str | None = None) -> str:
         """Return the version to use for a kind: the wished one, else the first of its versions that is served.

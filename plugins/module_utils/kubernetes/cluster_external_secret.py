@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, SecretopsError
 from .apply import KubeObject, condition, matches, prune
 from .client import Client, Forbidden, Kind, Object
 from .external_secrets import (
@@ -27,6 +27,7 @@ from .external_secrets import (
     manifest_names,
     synced,
 )
+from .targets import Targets, target_of, unseen
 from .waiting import Expectation
 
 NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
@@ -98,6 +99,7 @@ class Children:
         self._asked: set[str] = set()
         self._found: list[Object] = []
         self._blind = False
+        self.targets = Targets(client)
 
     def of(self, current: Mapping[str, Any]) -> list[Object]:
         """Return those of one ClusterExternalSecret; the second time that it asks, they are read again."""
@@ -111,6 +113,21 @@ class Children:
             for one in self._found
             if any(owner.get("uid") == uid for owner in one["metadata"].get("ownerReferences") or [])
         ]
+
+    def lacking(self, one: Object, warnings: list[str]) -> str:
+        """Return what an ExternalSecret or what it fills lacks. Raises SecretopsError when waiting is in vain."""
+        lacking = synced(one)
+        if lacking:
+            return lacking
+        try:
+            return self.targets.lacking(one)
+        except Forbidden as error:
+            warning = unseen(target_of(one), error)
+            if warning not in warnings:
+                warnings.append(warning)
+            return ""
+        except SecretopsError as error:
+            raise SecretopsError(error.what, 'namespace "%s"' % one["metadata"]["namespace"], error.remedy) from error
 
     def selected(self, spec: Mapping[str, Any]) -> set[str] | None:
         """Return the names of the namespaces that a spec selects, None where they may not be listed."""
@@ -167,9 +184,10 @@ class Children:
                 one = found.get(namespace)
                 if one is None or not same_spec(one.get("spec") or {}, wanted):
                     return 'has not reached the namespace "%s" yet' % namespace
-                if synced(one):
+                lacking = self.lacking(one, resource.warnings)
+                if lacking:
                     seen["lacking"] = one
-                    return 'in the namespace "%s" %s' % (namespace, synced(one))
+                    return 'in the namespace "%s" %s' % (namespace, lacking)
             resource.info["namespaces"] = namespaces
             if not namespaces:
                 resource.warnings.append("no namespace has the labels that it selects")

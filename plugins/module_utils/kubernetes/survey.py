@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
 from . import cluster_external_secret
 from .apply import applied_by_us, condition, prune
-from .client import SECRET, Client, Kind, NotServed, Object
+from .client import Client, Kind, NotServed, Object
 from .external_secrets import (
     AUTH_METHODS,
     CLUSTER_EXTERNAL_SECRET,
@@ -19,10 +19,10 @@ from .external_secrets import (
     PUSH_SECRET,
     STORE,
     synced,
-    target_name,
 )
 from .generator import FIELDS
 from .generator import KINDS as GENERATORS
+from .targets import Targets, target_of
 
 #: without these nothing can be declared
 CORE = (STORE, CLUSTER_STORE, EXTERNAL_SECRET)
@@ -69,15 +69,33 @@ def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
 
 def describe_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told of an ExternalSecret."""
-    spec = current.get("spec") or {}
+    spec, target = current.get("spec") or {}, target_of(current)
     return {
         **describe(current),
         "store": store_of(spec),
-        "target": target_name(current),
+        "target": target.name,
+        "target_kind": target.kind,
         "refresh_interval": spec.get("refreshInterval"),
         "refresh_policy": spec.get("refreshPolicy") or "Periodic",
         "in_sync": synced(dict(current)) == "",
     }
+
+
+def hold_against_targets(client: Client, found: Sequence[tuple[Object, dict[str, Any]]]) -> None:
+    """Complete the entries of ExternalSecrets by whether what they fill exists, with its keys.
+
+    One that the operator calls Ready and that filled nothing is not ready. A target that may not be read is not proven.
+    """
+    targets = Targets(client, [one["metadata"].get("namespace") for one, entry in found if entry["ready"]])
+    for one, entry in found:
+        lacking, unseen = targets.judge(one) if entry["ready"] else ("is not ready", "")
+        entry["proven"] = not lacking and not unseen
+        if entry["ready"] and lacking:
+            entry["in_sync"] = False
+            if not synced(one):
+                entry.update(ready=False, message=lacking)
+        if unseen:
+            entry["not_proven"] = unseen
 
 
 def store_of(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -173,6 +191,7 @@ def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
             reason = reason or (str(error) if kind in CORE else "")
     result: dict[str, Any] = {"installed": not reason, "versions": versions, "reason": reason}
     counted: list[tuple[str, dict[str, Any]]] = []
+    external: list[tuple[Object, dict[str, Any]]] = []
     for part in parts:
         kinds, tell = PARTS[part]
         result[part] = []
@@ -180,12 +199,17 @@ def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
             for one in _found(client, kind, versions.get(kind.name), wanted):
                 entry = tell(one)
                 result[part].append(entry)
+                if kind is EXTERNAL_SECRET:
+                    external.append((one, entry))
                 if "ready" in entry:
                     counted.append((kind.name, entry))
+    hold_against_targets(client, external)
     if wanted.get("target_keys"):
-        for entry in result.get("external_secrets", []):
-            secret = client.get(SECRET.path("v1", entry["namespace"], entry["target"]))
-            entry["target_keys"] = sorted((secret or {}).get("data") or {})
+        targets = Targets(client)
+        for one, entry in external:
+            path = targets.path(target_of(one))
+            held = client.get(path) if path else None
+            entry["target_keys"] = sorted((held or {}).get("data") or {})
     result["readiness"] = readiness(counted)
     return result
 

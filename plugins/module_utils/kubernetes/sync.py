@@ -17,7 +17,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, ClassVar
+from typing import Any, Callable, ClassVar, NamedTuple
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
@@ -28,13 +28,12 @@ from .external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
     PUSH_SECRET,
-    SYNCED,
     cause,
     frozen,
     synced_generation,
-    target_name,
 )
 from .reading import Reader
+from .targets import MANAGED, WRITTEN, Target, Targets, fills, lacks, refuse_unfilled, target_of, unseen
 from .waiting import Expectation
 
 #: another manager than that of declarations, so that an annotation left behind is nobody's drift
@@ -42,14 +41,41 @@ MANAGER = "secretops.vault_eso.sync"
 ANNOTATION = "force-sync"
 #: the operator hands it down to the ExternalSecrets of a ClusterExternalSecret
 CLUSTER_ANNOTATION = "external-secrets.io/force-sync"
-#: the operator's label on the Secrets that it writes
-MANAGED = "reconcile.external-secrets.io/managed"
 #: begins the proof of a version of a key in Vault, for an ExternalSecret
 Prover = Callable[[Object, str, int], Any]
 #: the same for a PushSecret
 PushProver = Callable[[Object], Any]
 #: the reason of a PushSecret's Ready condition once it was pushed
 PUSHED = "Synced"
+
+
+class Held(NamedTuple):
+    """What an object holds, as digests of its values by key; ``digests`` is None for a missing object."""
+
+    digests: Mapping[str, str] | None = None
+    #: whether nobody can change it
+    immutable: bool = False
+    #: when it was created, as Kubernetes writes it
+    created: str = ""
+    #: whether ``digests`` are all that it holds: not of a kind whose contents are not known here
+    known: bool = True
+
+
+def held_in(current: Mapping[str, Any] | None) -> Held:
+    """Return what a Secret, a ConfigMap or an object of any other kind holds."""
+    if current is None:
+        return Held()
+    # the objects of a list do not say their kind, and only Secrets are listed
+    kind = current.get("kind") or "Secret"
+    found: dict[str, str] = {}
+    if kind == "Secret":
+        found = digests(current)
+    elif kind == "ConfigMap":
+        found = digests({"data": current.get("binaryData")})
+        for key, text in (current.get("data") or {}).items():
+            found[key] = hashlib.sha256(str(text).encode()).hexdigest()
+    created = str(current["metadata"].get("creationTimestamp") or "")
+    return Held(found, bool(current.get("immutable")), created, kind in ("Secret", "ConfigMap"))
 
 
 def digests(secret: Mapping[str, Any] | None) -> dict[str, str]:
@@ -65,7 +91,7 @@ def changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[st
     return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
 
 
-def unproven(current: Mapping[str, Any], old: str, reason: str = SYNCED) -> str:
+def unproven(current: Mapping[str, Any], old: str, reasons: Sequence[str] = WRITTEN) -> str:
     """Return "" when an object was synced after its status was ``old``, with a reason, else what is lacking.
 
     Raises SecretopsError when waiting is in vain.
@@ -78,57 +104,68 @@ def unproven(current: Mapping[str, Any], old: str, reason: str = SYNCED) -> str:
         return "was not synced (%s)" % ": ".join(str(entry[name]) for name in ("reason", "message") if entry.get(name))
     if version == old or synced_generation(current) != current["metadata"].get("generation"):
         return "was not synced (its status is still the one from before)"
-    if entry.get("reason") != reason:
+    refuse_unfilled(current)
+    if entry.get("reason") not in reasons:
         raise SecretopsError(
-            "was not synced: %s, the secret is missing in Vault" % entry.get("reason"),
-            remedy="check the keys in its data and data_from",
+            "was not synced: the operator says %s" % ": ".join(str(entry.get(name)) for name in ("reason", "message")),
+            remedy="look at its events and the operator's log",
         )
     return ""
 
 
-def unexpected(target: str, held: Mapping[str, str], item: Mapping[str, Any]) -> str:
+def unexpected(target: Target, held: Mapping[str, str], item: Mapping[str, Any]) -> str:
     """Return "" when a Secret holds what ``expect_keys`` and ``expect_sha256`` want, else what is wrong."""
     wanted = {key: str(digest).lower() for key, digest in (item.get("expect_sha256") or {}).items()}
     missing = [key for key in sorted({*(item.get("expect_keys") or []), *wanted}) if key not in held]
     if missing:
-        return 'the Secret "%s" lacks %s' % (target, ", ".join(missing))
+        return "the %s lacks %s" % (target.label, ", ".join(missing))
     other = [key for key in sorted(wanted) if not hmac.compare_digest(held[key], wanted[key])]
-    return 'the Secret "%s" holds another value than expected in %s' % (target, ", ".join(other)) if other else ""
+    return "the %s holds another value than expected in %s" % (target.label, ", ".join(other)) if other else ""
 
 
 class Shelf:
-    """What Secrets hold, as digests by key; of many in a namespace by one list. Shared by the syncs of a run."""
+    """What targets hold, as digests by key; of many Secrets in a namespace by one list. Shared by the syncs of a run.
+
+    All that reads raises Forbidden.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.targets = Targets(client)
         self._lock = threading.Lock()
         self._wanted: list[tuple[Kind, str, str | None]] = []
         self._before = self._reader()
         self._after: Reader | None = None
 
     def _reader(self) -> Reader:
-        return Reader(self.client, {"labelSelector": MANAGED + "=true"}, digests)
+        return Reader(self.client, {"labelSelector": MANAGED + "=true"}, held_in)
 
     def expect(self, namespaces: Sequence[str | None]) -> None:
         """Say in which namespaces Secrets will be asked for, one entry for each Secret."""
         self._wanted += [(SECRET, "v1", namespace) for namespace in namespaces]
         self._before.prefetch(self._wanted)
 
-    def before(self, namespace: str | None, name: str) -> dict[str, str]:
-        """Return what a Secret held at the beginning, {} for a missing one. Raises Forbidden."""
-        return self._before.get(SECRET, "v1", namespace, name) or {}
+    def before(self, target: Target) -> Held:
+        """Return what a target held at the beginning."""
+        return self._get(self._before, target)
 
-    def after(self, namespace: str | None, name: str) -> dict[str, str]:
-        """Return what a Secret holds after all syncs. Raises Forbidden."""
+    def after(self, target: Target) -> Held:
+        """Return what a target holds after all syncs."""
         with self._lock:
             if self._after is None:
                 self._after = self._reader()
                 self._after.prefetch(self._wanted)
-        return self._after.get(SECRET, "v1", namespace, name) or {}
+        return self._get(self._after, target)
 
-    def now(self, namespace: str | None, name: str) -> dict[str, str]:
-        """Return what a Secret holds now. Raises Forbidden."""
-        return digests(self.client.get(SECRET.path("v1", namespace, name)))
+    def _get(self, reader: Reader, target: Target) -> Held:
+        if target.generic:
+            return self.now(target)
+        return reader.get(SECRET, "v1", target.namespace, target.name) or Held()
+
+    def now(self, target: Target) -> Held:
+        """Return what a target holds now."""
+        path = self.targets.path(target)
+        return held_in(None if path is None else self.client.get(path))
 
 
 class Forced(Action):
@@ -165,25 +202,34 @@ class Forced(Action):
                 remedy="give it a refresh interval, or the refresh policy OnChange",
             )
 
-    def held(
-        self, look: Callable[[str | None, str], dict[str, str]], namespace: str | None, target: str
-    ) -> dict[str, str] | None:
-        """Return the digests of a Secret's values, None with a warning when it may not be read."""
+    def held(self, look: Callable[[Target], Held], target: Target) -> Held | None:
+        """Return what a target holds, None with a warning when it may not be read."""
         try:
-            return look(namespace, target)
+            return look(target)
         except Forbidden as error:
             if self.item.get("expect_keys") or self.item.get("expect_sha256"):
                 raise
-            warning = "which keys changed cannot be told: %s" % error
+            warning = unseen(target, error)
             if warning not in self.warnings:
                 self.warnings.append(warning)
             return None
 
-    def lacking(self, namespace: str | None, target: str) -> str:
-        """Return what a Secret lacks of what is expected, "" for nothing."""
+    def lacking(self, target: Target) -> str:
+        """Return what a target lacks of what is expected, "" for nothing."""
         if not self.item.get("expect_keys") and not self.item.get("expect_sha256"):
             return ""
-        return unexpected(target, self.held(self.shelf.now, namespace, target) or {}, self.item)
+        held = self.held(self.shelf.now, target) or Held()
+        return unexpected(target, held.digests or {}, self.item)
+
+    def arrived(self, current: Object, target: Target) -> Held | None:
+        """Return what a target holds after the sync, None when it may not be read. Raises SecretopsError."""
+        after = self.held(self.shelf.after, target)
+        spec = current.get("spec") or {}
+        if after is not None and fills(spec):
+            lacking = lacks(target, spec, after.digests)
+            if lacking:
+                raise SecretopsError(lacking, remedy="force it again, and look whether something else removes it")
+        return after
 
     def force(self, dry_run: bool) -> Object:
         """Change the annotation."""
@@ -235,11 +281,13 @@ class Forced(Action):
 class Single(Forced):
     """One forced sync of one object of a namespace, proven by its own status."""
 
-    #: the reason of its Ready condition once it was synced
-    reason: ClassVar[str] = SYNCED
+    #: the reasons of its Ready condition once it was synced
+    reasons: ClassVar[Sequence[str]] = WRITTEN
 
     def __init__(self, client: Client, reader: Reader, shelf: Shelf, version: str, item: Mapping[str, Any]) -> None:
         self.old = ""
+        #: the object as it was when it was proven to be synced
+        self.last: Object = {}
         super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
 
     def check(self) -> None:
@@ -263,8 +311,9 @@ class Single(Forced):
 
     def _look(self, current: Object | None) -> str:
         current = self.refuse_foreign(current)
-        lacking = unproven(current, self.old, self.reason) or self.missing()
+        lacking = unproven(current, self.old, self.reasons) or self.missing()
         if not lacking:
+            self.last = current
             status = current.get("status") or {}
             self.info.update(
                 refresh_time=status.get("refreshTime"),
@@ -291,8 +340,8 @@ class Sync(Single):
     ) -> None:
         self.prover = prover
         self.proofs: list[Any] = []
-        self.before: dict[str, str] | None = None
-        self.target = ""
+        self.before: Held | None = None
+        self.target = Target("", "")
         super().__init__(client, reader, shelf, version, item)
 
     def check(self) -> None:
@@ -302,8 +351,8 @@ class Sync(Single):
 
     def look_at(self, current: Object) -> None:
         self.refuse_frozen(current.get("spec") or {})
-        self.target = target_name(current)
-        self.before = self.held(self.shelf.before, self.namespace, self.target)
+        self.target = target_of(current)
+        self.before = self.held(self.shelf.before, self.target)
         self.proofs = [
             self.prover(current, key, int(version))
             for key, version in sorted((self.item.get("expect_versions") or {}).items())
@@ -311,19 +360,33 @@ class Sync(Single):
         ]
 
     def missing(self) -> str:
-        lacking = self.lacking(self.namespace, self.target)
+        lacking = self.lacking(self.target)
         if not lacking:
-            self.info["target"] = self.target
+            self.info["target"] = self.target.name
         return lacking
 
     def conclude(self) -> None:
-        after = self.held(self.shelf.after, self.namespace, self.target) if self.before is not None else None
-        if after is not None and self.before is not None:
-            self.info.update(keys=sorted(after), changed_keys=changed_keys(self.before, after))
-        for proof in self.proofs:
-            proof.confirm(after)
+        after = self.arrived(self.last, self.target)
+        if after is not None and after.known:
+            self.info["keys"] = sorted(after.digests or {})
+            if self.before is not None:
+                self.info["changed_keys"] = changed_keys(self.before.digests or {}, after.digests or {})
+        doubts = {proof.key: proof.confirm(after) for proof in self.proofs}
         if self.proofs:
-            self.info["versions"] = {proof.key: proof.version for proof in self.proofs}
+            self.info["versions"] = {proof.key: proof.version for proof in self.proofs if not doubts[proof.key]}
+            self.info["unproven"] = {key: doubt for key, doubt in doubts.items() if doubt}
+        self.info["proven"] = after is not None and not any(doubts.values())
+        self.tell(self.info.get("unproven") or {})
+
+    def tell(self, unproven: Mapping[str, str]) -> None:
+        """Warn of, or fail because of, versions that could not be proven. Raises SecretopsError."""
+        text = "; ".join('secret "%s": %s' % pair for pair in sorted(unproven.items()))
+        if not text:
+            return
+        text = "it is not proven that the %s holds the expected version: %s" % (self.target.label, text)
+        if self.item.get("unproven") == "fail":
+            raise SecretopsError(text, remedy="prove the value by expect_sha256, or set unproven to warn")
+        self.warnings.append(text)
 
 
 class ClusterSync(Forced):
@@ -343,9 +406,9 @@ class ClusterSync(Forced):
         item: Mapping[str, Any],
     ) -> None:
         self.children = children
-        self.before: dict[str, dict[str, str] | None] = {}
+        self.before: dict[str, Held | None] = {}
         self.old: dict[str, str] = {}
-        self.targets: dict[str, str] = {}
+        self.synced: dict[str, Object] = {}
         self.late: Object | None = None
         super().__init__(client, reader, shelf, version, item, item["name"])
 
@@ -363,7 +426,7 @@ class ClusterSync(Forced):
         for one in self.children.of(current):
             namespace = one["metadata"]["namespace"]
             self.old[namespace] = str((one.get("status") or {}).get("syncedResourceVersion") or "")
-            self.before[namespace] = self.held(self.shelf.before, namespace, target_name(one))
+            self.before[namespace] = self.held(self.shelf.before, target_of(one))
         return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
 
     def culprit(self, current: Object | None) -> tuple[str, Object | None]:
@@ -381,24 +444,33 @@ class ClusterSync(Forced):
             one = found.get(namespace)
             if one is None or (one["metadata"].get("annotations") or {}).get(self.annotation) != self.value:
                 return 'has not reached the namespace "%s" yet' % namespace
-            self.targets[namespace] = target_name(one)
-            lacking = unproven(one, self.old.get(namespace, "")) or self.lacking(namespace, self.targets[namespace])
+            self.synced[namespace] = one
+            lacking = self.unproven_in(namespace, one) or self.lacking(target_of(one))
             if lacking:
                 self.late = one
                 return 'in the namespace "%s" %s' % (namespace, lacking)
         self.info["namespaces"] = namespaces
         return ""
 
+    def unproven_in(self, namespace: str, one: Object) -> str:
+        """Return what an ExternalSecret's sync lacks. Raises SecretopsError when waiting is in vain."""
+        try:
+            return unproven(one, self.old.get(namespace, ""))
+        except SecretopsError as error:
+            raise error.at('namespace "%s"' % namespace) from None
+
     def conclude(self) -> None:
-        changed = {}
+        changed, seen = {}, True
         for namespace in self.info.get("namespaces", []):
-            after, before = (
-                self.held(self.shelf.after, namespace, self.targets[namespace]),
-                self.before.get(namespace, {}),
-            )
-            if after is not None and before is not None:
-                changed[namespace] = changed_keys(before, after)
-        self.info["changed_keys"] = changed
+            one, before = self.synced[namespace], self.before.get(namespace, Held())
+            try:
+                after = self.arrived(one, target_of(one))
+            except SecretopsError as error:
+                raise error.at('namespace "%s"' % namespace) from None
+            seen = seen and after is not None
+            if after is not None and after.known and before is not None:
+                changed[namespace] = changed_keys(before.digests or {}, after.digests or {})
+        self.info.update(changed_keys=changed, proven=seen)
 
 
 class PushSync(Single):
@@ -406,7 +478,7 @@ class PushSync(Single):
 
     kind = PUSH_SECRET.name
     api = PUSH_SECRET
-    reason = PUSHED
+    reasons = (PUSHED,)
 
     def __init__(
         self,

@@ -65,7 +65,7 @@ def plain(secret: dict[str, Any]) -> dict[str, bytes]:
         ({"data": [{"secretKey": "a"}, {"secretKey": "a"}]}, "duplicate secretKey found: a"),
         ({"target": {"template": {"engineVersion": "v1"}}}, "engineVersion v1 is not emulated"),
         ({"target": {"template": {"templateFrom": [{"target": "spec.x", "literal": ""}]}}}, "is not allowed"),
-        ({"target": {"manifest": {"kind": "ConfigMap"}}}, "not emulated"),
+        ({"target": {"manifest": {"apiVersion": "v1", "kind": "Service"}}}, "not emulated"),
         ({"syncWindows": {"kind": "deny"}}, "not emulated"),
     ],
 )
