@@ -16,6 +16,7 @@ from ansible.module_utils.common.warnings import get_warning_messages
 
 from . import redact
 from .errors import InvalidInput, SecretopsError
+from .names import MAY_BE_EMPTY, check_names
 from .reconcile import Report, Resource, plan, reconcile
 
 RECONCILE_SPEC: dict[str, Any] = {
@@ -114,8 +115,10 @@ class Module:
         plural: str = "",
         item: Mapping[str, Any] | None = None,
         required: Sequence[str] = ("name",),
+        may_be_empty: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
+        """Take the options. ``may_be_empty``: those of an object that name something, and mean something when empty."""
         spec = dict(argument_spec)
         self.plural = plural
         self.item = dict(item or {})
@@ -130,6 +133,11 @@ class Module:
         self.ansible = _AnsibleModule(argument_spec=spec, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
+        try:
+            own = {"%s.%s" % (holder, name) for holder in ("", plural) for name in may_be_empty}
+            check_names(self.params, spec, MAY_BE_EMPTY | own)
+        except InvalidInput as error:
+            self.ansible.fail_json(msg=str(error))
 
     def require(self, library: str, error: str | None) -> None:
         """Fail with Ansible's usual sentence when a Python library could not be imported."""

@@ -20,6 +20,8 @@ Normaliser = Callable[[Any], Any]
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+#: what every endpoint takes
+_USUAL = re.compile(r"-?(?=\d)(?:\d+|(?:\d+h)?(?:\d+m)?(?:\d+s)?)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
 
@@ -78,6 +80,34 @@ def duration(value: Any) -> Any:
         return seconds(value, signed=True) or 0
     except InvalidInput:
         return scalar(value)
+
+
+def signed_duration(value: Any) -> Any:
+    """Return what `duration` does, of a field in which a negative one such as ``-1`` has a meaning."""
+    return duration(value)
+
+
+def as_seconds(value: Any, signed: bool = False) -> str | None:
+    """Return a duration as every endpoint takes it, such as ``5400s``: none knows weeks, or days beside hours.
+
+    Raises InvalidInput for what is no duration, and for a fraction of a second, which the servers drop or refuse.
+    """
+    total = seconds(value, signed)
+    if total is not None and total != int(total):
+        raise InvalidInput('"%s" holds a fraction of a second, which the server drops' % value, remedy="round it")
+    return None if total is None else "%ds" % total
+
+
+def settled(value: Any, normaliser: Normaliser | None) -> Any:
+    """Return a declared value as every endpoint takes it, as far as its field's normaliser says.
+
+    Of a duration that is seconds, where it is no usual text of hours, minutes and seconds. Raises InvalidInput.
+    """
+    if value is None or normaliser not in (duration, signed_duration):
+        return value
+    total = as_seconds(value, signed=normaliser is signed_duration)
+    usual = isinstance(value, (int, str)) and _USUAL.fullmatch(str(value))
+    return value if usual else total
 
 
 def strings(value: Any) -> list[str]:
@@ -166,6 +196,23 @@ def as_json(value: Any) -> Any:
         except ValueError:
             return text(value)
     return value
+
+
+def typed(value: Any) -> str:
+    """Return data as JSON text: where the server tells ``42`` from ``"42"`` and ``true`` from ``"true"``."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def document(value: Any) -> str | None:
+    """Return a document as text: from ansible-core before 2.19 one of JSON that a template gives comes as data."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2) if isinstance(value, (Mapping, list, tuple)) else scalar(value)
+
+
+def document_form(value: Any) -> Any:
+    """Return a document for a comparison: one of JSON as data, any other as text."""
+    return as_json(value) if scalar(value).lstrip()[:1] in ("{", "[") else text(value)
 
 
 def plain(value: Any) -> Any:

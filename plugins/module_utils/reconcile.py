@@ -33,6 +33,8 @@ class Resource:
     secret_fields: frozenset[str] = frozenset()
     #: never returned by the server: compared only by the rule of ``update_secrets``
     write_only_fields: frozenset[str] = frozenset()
+    #: answered by a read, and no field of a write
+    answered_only: frozenset[str] = frozenset()
     #: deleting it loses data that cannot be declared again
     holds_data: ClassVar[bool] = False
     #: lower ones are written first and deleted last
@@ -83,6 +85,29 @@ class Resource:
     def delete(self, change: Change) -> None:
         """Delete the object. Raises SecretopsError."""
         raise NotImplementedError
+
+    def whole_body(self, change: Change) -> dict[str, Any]:
+        """Return what a write sends: all that is declared for a new object, else what changes and what stands.
+
+        Many endpoints take what an update does not say for a default, so that to change one field would reset others.
+        What the server never returns is sent when it is declared and to change only.
+        """
+        desired = self.desired or {}
+        if change.current is None:
+            return dict(desired)
+        left = self.answered_only | self.write_only_fields
+        stands = {name: value for name, value in change.current.items() if value is not None and name not in left}
+        return {**stands, **{name: desired[name] for name in change.fields if name in desired}}
+
+    def settle_durations(self) -> None:
+        """Turn the declared durations into what every server knows. Raises InvalidInput for what is none."""
+        for name, value in (self.desired or {}).items():
+            try:
+                settled = normalise.settled(value, self.fields.get(name))
+            except InvalidInput as error:
+                raise error.at(name) from None
+            if settled is not value:
+                self.desired[name] = settled  # type: ignore[index]
 
     def hidden(self) -> set[str]:
         """Return the names of the fields whose values are never printed; may depend on what was read."""
@@ -298,6 +323,7 @@ def distinct(resources: Iterable[Resource]) -> None:
         seen.add((resource.kind, resource.key))
         try:
             resource.check()
+            resource.settle_durations()
         except SecretopsError as error:
             raise error.at(resource.label) from None
 

@@ -28,7 +28,20 @@ SECRET_NAME = re.compile(
 #: names of addresses in the many forms that drivers of databases know
 ADDRESS_NAME = re.compile(r"(?:^|[._-])(?:connection[_-](?:url|uri|string)|dsn)$", re.IGNORECASE)
 PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL)
-URL_PASSWORD = re.compile(r"(://[^\s/?#:@\"'<>]*:)([^\s/?#\"'<>]+)(?=@)")
+# a password that is not escaped may hold what would end it; a port and a path are none
+URL_PASSWORD = re.compile(
+    r"(://[^\s/?#:@\"'<>\[]*:)([^\s/?#\"'<>]+|(?!\d+[/?#])[^\s@\"'<>]+)(?=@)",
+)
+#: a token within the query of an address
+URL_TOKEN = re.compile(
+    r"([?&](?:[\w.-]*(?:token|secret|password|passwd|api[_-]?key|signature)|sig|pwd|auth)=)([^&\s#\"'<>]+)",
+    re.IGNORECASE,
+)
+#: what is a credential by its own form: tokens of Vault, OpenBao, GitHub, GitLab, Slack, Stripe, and JWTs
+TOKEN = re.compile(
+    r"(?<![\w.-])(?:hv[sbr]\.[\w-]{20,}|[sbr]\.[A-Za-z0-9]{24,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}"
+    r"|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}|[rs]k_live_\w{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*)(?![\w.-])"
+)
 # what stands for a value that is filled in later, and what servers themselves put in place of a secret
 _OPEN = re.compile(r"\{\s*(?:name|username|password|expiration)\s*\}|\{\{\s*[\w.]+\s*\}\}|x{5}|\*+")
 _TEMPLATE = re.compile(r"\{\{.*\}\}", re.DOTALL)
@@ -157,7 +170,16 @@ def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
     if ADDRESS_NAME.search(name):
         value = address(value, label)
     value = PRIVATE_KEY.sub(lambda _found: label, value)
-    return URL_PASSWORD.sub(lambda found: found[0] if _OPEN.fullmatch(found[2]) else found[1] + label, value)
+    return without_passwords(value, label)
+
+
+def without_passwords(text: str, label: str = HIDDEN) -> str:
+    """Return a text with the passwords and tokens in its addresses replaced; placeholders and templates stay."""
+
+    def shown(found: re.Match[str]) -> str:
+        return found[0] if _OPEN.fullmatch(found[2]) or _TEMPLATE.search(found[2]) else found[1] + label
+
+    return URL_TOKEN.sub(shown, URL_PASSWORD.sub(shown, text))
 
 
 def apparent(value: Any, name: str = "") -> set[str]:

@@ -14,6 +14,7 @@ description:
   - The same data makes the same files, byte by byte, so that a change of one field is a change of one line.
   - Entries are checked as their modules check them. No cluster is asked.
   - Files that this module wrote and that are declared no longer are removed. Files of others are never touched, and one in the way is an error.
+  - Symbolic links in the tree are never followed, and one in the way is an error.
   - What looks like a secret is refused. Of plain objects only those are taken that hold none.
   - A namespace gets the annotation that keeps Flux from deleting it together with its file.
 author: secretops.vault_eso contributors (@secretops)
@@ -29,6 +30,11 @@ options:
     description: The directory of the tree; it is made when it is missing.
     type: path
     required: true
+  within:
+    description:
+      - A directory that O(path) is in, such as a checkout of Git.
+      - A symbolic link on the way from it to O(path) is refused, as what is in a repository may so make the task write elsewhere.
+    type: path
   state:
     description: Whether the tree is to exist. With V(absent) the files that this module wrote are removed.
     type: str
@@ -132,6 +138,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile impo
 LISTS = [*manifests.LISTS, "objects"]
 SPEC = {
     "path": {"type": "path", "required": True},
+    "within": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "label": {"type": "str", "default": ""},
     "api_version": {"type": "str", "default": "v1"},
@@ -147,7 +154,7 @@ def main() -> None:
         objects, warnings = manifests.present(module.params)
         for warning in warnings:
             module.ansible.warn(warning)
-        files = manifests.files(module.params["path"], manifests.tree(objects))
+        files = manifests.files(module.params["path"], manifests.tree(objects), module.params["within"])
         gone = manifests.leaving(files, objects)
         report = reconcile(files, module.check_mode, workers=1)
         module.finish(

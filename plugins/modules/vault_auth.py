@@ -65,6 +65,24 @@ options:
     description: Keys of answers that audit devices write in the clear.
     type: list
     elements: str
+  user_lockout_config: &user_lockout_config
+    description:
+      - When a user who gives wrong credentials again and again is locked out, for methods of type C(userpass), C(approle) and C(ldap).
+      - What is not declared is kept. The server takes C(0) for its own default.
+    type: dict
+    suboptions:
+      lockout_threshold:
+        description: After how many failed logins.
+        type: int
+      lockout_duration:
+        description: For how long, a duration.
+        type: str
+      lockout_counter_reset:
+        description: After which time without a failed login the count begins anew, a duration.
+        type: str
+      lockout_disable:
+        description: Whether nobody is locked out.
+        type: bool
   config: &config
     description:
       - Configuration of the method, as its C(auth/PATH/config) takes it; for aws, as C(config/client) and C(config/identity) do.
@@ -94,6 +112,7 @@ options:
       allowed_response_headers: *allowed_response_headers
       audit_non_hmac_request_keys: *audit_non_hmac_request_keys
       audit_non_hmac_response_keys: *audit_non_hmac_response_keys
+      user_lockout_config: *user_lockout_config
       config: *config
       secret_config: *secret_config
       state:

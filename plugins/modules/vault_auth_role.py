@@ -83,8 +83,8 @@ options:
     type: list
     elements: str
   bound_service_account_namespace_selector: &bound_service_account_namespace_selector
-    description: For kubernetes, label selector of these namespaces, as JSON or YAML text.
-    type: str
+    description: For kubernetes, label selector of these namespaces, as JSON or YAML text, or as data.
+    type: raw
   audience: &audience
     description:
       - For kubernetes, audience that a service account's token must have.

@@ -39,8 +39,8 @@ options:
         type: int
         default: 0
   policy: &policy
-    description: The policy as HCL text. Excludes O(length) and O(rules).
-    type: str
+    description: The policy as HCL or JSON text, or as data. Excludes O(length) and O(rules).
+    type: raw
   policies:
     description: Many policies. Excludes O(name).
     type: list

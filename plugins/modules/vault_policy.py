@@ -25,8 +25,8 @@ options:
     description: Name of the policy. The server keeps it in lower case.
     type: str
   policy: &policy
-    description: The policy as HCL or JSON text. Excludes O(rules).
-    type: str
+    description: The policy as HCL or JSON text, or as data. Excludes O(rules).
+    type: raw
   rules: &rules
     description: The policy as data. Excludes O(policy).
     type: list
@@ -66,6 +66,24 @@ options:
       max_wrapping_ttl:
         description: Longest permitted life of a wrapped answer, a duration.
         type: str
+  expiration: &expiration
+    description:
+      - When the policy ends and the server removes it, such as C(2030-12-31T23:59:59Z); in UTC when it says no offset. An empty one
+        takes the end away. Without it, what stands is kept.
+      - OpenBao only.
+    type: str
+  cas_required: &cas_required
+    description:
+      - Whether every change must name the version that it replaces. The module does so for such a policy, so that a change of
+        somebody else in between makes it fail instead of being lost.
+      - OpenBao only. Without it, what stands is kept.
+    type: bool
+  allow_slashes_in_identity_templates: &slashes
+    description: Whether a value that a template fills in may hold slashes. OpenBao only. Without it, what stands is kept.
+    type: bool
+  allow_wildcards_in_identity_templates: &wildcards
+    description: Whether a value that a template fills in may hold C(*) and C(+). OpenBao only. Without it, what stands is kept.
+    type: bool
   policies:
     description: Many policies. Excludes O(name).
     type: list
@@ -76,6 +94,10 @@ options:
         required: true
       policy: *policy
       rules: *rules
+      expiration: *expiration
+      cas_required: *cas_required
+      allow_slashes_in_identity_templates: *slashes
+      allow_wildcards_in_identity_templates: *wildcards
       state:
         description: Whether this policy is to exist; by default the module's O(state).
         type: str

@@ -218,6 +218,31 @@ def test_credentials_in_the_url_are_refused_and_not_shown(site: Site) -> None:
     assert "Git-Password-1" not in refused.output
 
 
+def test_what_git_would_run_or_follow_is_refused(tmp_path: Path) -> None:
+    """An option instead of a repository, a magic pathspec, and a link in the repository that leads out of it."""
+    site = Site(tmp_path, "/nonexistent", "production")
+    site.settings.update(eso_gitops_handover=False, eso_gitops_flux_kustomization="")
+    evidence = tmp_path / "evidence"
+    refused = site.run(eso_gitops_repository=f"--upload-pack=touch {evidence}")
+    assert refused.rc != 0 and "option or a command" in refused.output
+    assert not evidence.exists()
+    refused = site.run(eso_gitops_repository=str(site.repository), eso_gitops_path=":/")
+    assert refused.rc != 0 and "no directory inside the repository" in refused.output
+    first, outside = tmp_path / "first", tmp_path / "outside"
+    outside.mkdir()
+    (first / "clusters").mkdir()
+    (first / "clusters" / "eu").symlink_to(outside)
+    (first / "clusters" / "odd [a]*").mkdir()
+    site.git("add", "--all", where=first)
+    site.git("commit", "--quiet", "--message=Link", where=first)
+    site.git("push", "--quiet", "origin", "HEAD:main", where=first)
+    refused = site.run(eso_gitops_path="clusters/eu/external-secrets")
+    assert refused.rc != 0 and "is a symbolic link" in refused.output
+    assert not list(outside.iterdir())
+    site.run(eso_gitops_path="clusters/odd [a]*").succeeded()
+    assert "clusters/odd [a]*/kustomization.yaml" in site.git("ls-tree", "-r", "--name-only", "-z", "main").split("\0")
+
+
 def test_many_clusters_push_to_one_repository_at_the_same_time(tmp_path: Path) -> None:
     names = ["kubernetes-a", "kubernetes-b", "kubernetes-c"]
     # nothing is asked of a cluster here, so that there is none
@@ -269,6 +294,19 @@ def test_what_others_wrote_is_not_overwritten(declared: dict[str, Any], run_modu
     refused = run_module("eso_manifests", declared)
     assert "was not written by this collection and would be overwritten" in refused.msg
     assert (root / "kustomization.yaml").read_text() == "resources: []\n"
+
+
+def test_no_link_in_a_tree_is_followed(declared: dict[str, Any], run_module: Run, tmp_path: Path) -> None:
+    root, outside = Path(declared["path"]), tmp_path / "outside"
+    outside.mkdir()
+    root.mkdir()
+    (root / "a").symlink_to(outside)
+    assert "is a symbolic link" in run_module("eso_manifests", declared).msg
+    assert not list(outside.iterdir())
+    (root / "a").unlink()
+    (root / "kustomization.yaml").symlink_to(outside / "x")
+    assert "is a symbolic link" in run_module("eso_manifests", declared).msg
+    assert "is not in" in run_module("eso_manifests", {**declared, "within": str(outside)}).msg
 
 
 GENERATOR = {"name": "g", "namespace": "a", "path": "x/creds/y", "provider": {"server": "https://v:1", "auth": AUTH}}

@@ -254,8 +254,30 @@ def test_bad_input_changes_nothing(
 def test_unknown_field_of_the_configuration(auth: Callable[..., Result], path: str) -> None:
     result = auth(path=path, type="cert", config={"disable_binding": True, "nonsense": "x"})
     assert result.failed
-    assert 'the server ignores "nonsense"' in result.msg
-    assert result.changed
+    assert 'knows no "nonsense" of type cert, and would drop it' in result.msg
+    assert result.changed, "the method was mounted"
+    again = auth(check=True, path=path, type="cert", config={"enable_identity_alias_metadatas": True})
+    assert again.failed and 'did you mean "enable_identity_alias_metadata"?' in again.msg
+    assert not again.changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("kubernetes", "use_annotations_as_alias_metadata"),
+        ("cert", "enable_metadata_on_failures"),
+        ("cert", "role_cache_size"),
+    ],
+)
+def test_what_only_the_other_product_has_is_refused(
+    kind: str, field: str, auth: Callable[..., Result], openbao: VaultServer, path: str
+) -> None:
+    if openbao.product != "openbao":
+        pytest.skip("HashiCorp Vault has these")
+    for check in (True, False):
+        refused = auth(check=check, path=path, type=kind, config={field: 1})
+        assert refused.failed and f'knows no "{field}" of type {kind}' in refused.msg
+    assert mount(openbao, path) is None
 
 
 def test_purge_needs_the_name_twice(

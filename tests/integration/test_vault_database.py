@@ -377,3 +377,24 @@ def test_an_address_that_is_no_url(connection: Run, openbao: VaultServer, mount:
     assert connection(**{**wanted, "connection_url": settings + " connect_timeout=5"}).changed
     found = openbao.client().read(f"{mount}/config/settings")["data"]["connection_details"]["connection_url"]
     assert "connect_timeout=5" in found
+
+
+def test_a_detail_that_a_template_turned_into_data(connection: Run, openbao: VaultServer, mount: str) -> None:
+    concern = {"wmode": "majority", "wtimeout": 5000}
+    wanted = {
+        "name": "documents",
+        "plugin_name": "mongodb-database-plugin",
+        "connection_url": "mongodb://{username}:{password}@127.0.0.1:1/admin",
+        "root_username": "u",
+        "root_password": PASSWORD,
+        "verify_connection": False,
+        "options": {"write_concern": concern},
+    }
+    made = connection(**wanted)
+    if made.failed:
+        assert "this server has no database plugin" in made.msg, made.msg
+        return
+    assert openbao.client().read(f"{mount}/config/documents")["data"]["connection_details"][
+        "write_concern"
+    ] == json.dumps(concern, indent=2)
+    assert not connection(**{**wanted, "options": {"write_concern": json.dumps(concern)}}).changed

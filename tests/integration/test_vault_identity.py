@@ -266,4 +266,4 @@ def test_metadata_that_the_server_does_not_take(entity: Run, unique: str, mounts
         assert "is too long" in entity(check=check, name=unique, metadata={"k" * 129: "v"}).msg
         assert '"metadata" has 65 keys' in entity(name=unique, metadata={str(key): "" for key in range(65)}).msg
         nameless = entity(check=check, name=unique, aliases=[{"name": "", "mount": mounts[0]}])
-        assert 'an alias without "name"' in nameless.msg
+        assert '"aliases[0].name" is empty' in nameless.msg

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -315,3 +316,31 @@ def test_a_name_that_means_something_in_urls_leads_to_no_other_policy(
     for name in (f"x/../{unique}", f"./{unique}", ".."):
         assert 'has a part "." or ".."' in policy(name=name, rules=RULES).msg
     assert text(openbao, unique) == before
+
+
+def test_a_document_that_a_template_turned_into_data(
+    run_module: Callable[..., Any], vault_args: dict[str, Any], openbao: VaultServer, unique: str
+) -> None:
+    """From ansible-core before 2.19 JSON that a look-up gives arrives as a mapping, from later ones as text."""
+    client = openbao.client()
+    rules = {"path": {"secret/data/a": {"capabilities": ["read"]}}}
+    password = {"length": 20, "rule": {"charset": [{"charset": "abc"}]}}
+    for kind, path, data in (
+        ("vault_policy", f"sys/policies/acl/{unique}", rules),
+        ("vault_password_policy", f"sys/policies/password/{unique}", password),
+    ):
+        text = json.dumps(data)
+        for number, written in enumerate((data, text, json.dumps(data, indent=4))):
+            result = run_module(kind, {**vault_args, "name": unique, "policy": written})
+            assert result.changed is (number == 0), result.msg
+        assert json.loads(client.read(path)["data"]["policy"]) == data
+        many = run_module(kind, {**vault_args, "policies": [{"name": unique, "policy": data}]})
+        assert not many.failed and not many.changed
+    kubernetes = f"k-{unique}"
+    client.sys.enable_auth_method("kubernetes", path=kubernetes)
+    selector = {"matchLabels": {"vault": "yes"}}
+    role = {"mount": kubernetes, "name": "app", "type": "kubernetes", "bound_service_account_names": ["a"]}
+    for number, written in enumerate((selector, json.dumps(selector))):
+        role["bound_service_account_namespace_selector"] = written
+        result = run_module("vault_auth_role", {**vault_args, **role, "audience": "vault"})
+        assert result.changed is (number == 0), result.msg

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from ..errors import SecretopsError
-from ..kubernetes.client import SECRET, Forbidden, KubernetesError
+from ..kubernetes.client import SECRET, SERVICE_ACCOUNT, Forbidden, KubernetesError
 from ..kubernetes.client import Client as Kubernetes
 from ..vault.client import Client as Vault
 from ..vault.client import PermissionDenied, VaultError
+from ..vault.naming import in_url
 from .links import MOUNTS, Broken, Session, Untried, account, broken, claims, globbed, listed, quoted
 
 Warn = Callable[[str], None]
@@ -118,7 +119,7 @@ class Logins:
         """Return a role, None when it may not be read. Raises Broken when it does not exist."""
         session.role = name
         base = "auth/%s/%s" % (session.mount, folder)
-        found = self.remember(session.auth_space, "%s/%s" % (base, name), 'role "%s" is' % name)
+        found = self.remember(session.auth_space, "%s/%s" % (base, in_url(name)), 'role "%s" is' % name)
         if found == {}:
             try:
                 others = self.vault.within(session.auth_space).list(base)
@@ -153,7 +154,7 @@ class Logins:
 
     def _account_token(self, session: Session, reference: Mapping[str, Any], audiences: Sequence[str]) -> str:
         namespace, name = session.home(reference), str(reference.get("name") or "")
-        path = "/api/v1/namespaces/%s/serviceaccounts/%s/token" % (namespace, name)
+        path = SERVICE_ACCOUNT.path("v1", namespace, name) + "/token"
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",

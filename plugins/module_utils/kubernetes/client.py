@@ -102,7 +102,16 @@ class Kind(NamedTuple):
     provider: str = ""
 
     def path(self, version: str, namespace: str | None = None, name: str | None = None) -> str:
-        """Return the REST path of an object or a collection. Source: Kubernetes API concepts, resource URIs."""
+        """Return the REST path of an object or, without a name, of a collection. Raises InvalidInput.
+
+        An empty name would make a collection of an object, and "." or ".." another path. Source: Kubernetes API
+        concepts, resource URIs; RFC 3986, 5.2.4.
+        """
+        for what, part in (("name", name), ("namespace", namespace)):
+            if part in (".", "..") or (part == "" and what == "name"):
+                raise InvalidInput('"%s" is no %s of a %s' % (part, what, self.name), remedy="correct it")
+        if name is not None and self.namespaced and not namespace:
+            raise InvalidInput("no namespace is given", '%s "%s"' % (self.name, name), 'set "namespace"')
         parts = ["apis", self.group, version] if self.group else ["api", version]
         if self.namespaced and namespace:
             parts += ["namespaces", namespace]
@@ -117,6 +126,7 @@ class Kind(NamedTuple):
 
 
 SECRET = Kind("Secret", "secrets", "", ("v1",))
+SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts", "", ("v1",))
 EVENT = Kind("Event", "events", "", ("v1",))
 
 

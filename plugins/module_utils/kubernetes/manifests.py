@@ -8,6 +8,7 @@ What an entry becomes is said by the resources that are applied directly as well
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import tempfile
@@ -18,7 +19,9 @@ from typing import Any, ClassVar
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import InvalidInput, SecretopsError
+from ..names import check_names
 from ..reconcile import CREATE, DELETE, NONE, Change, Resource
+from ..redact import TOKEN, address_passwords, without_passwords
 from . import specs
 from .apply import KubeObject, dotted, leaves, prune
 from .client import Kind, Object
@@ -51,10 +54,19 @@ LISTS: Mapping[str, tuple[specs.Spec, Any]] = {
 #: plain objects that may stand beside them
 PLAIN = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "NetworkPolicy")
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?")
-#: tokens of Vault and OpenBao, and keys, wherever they stand
-_TOKEN = re.compile(r"(?<![\w.-])(hv[sbr]\.[\w-]{20,}|[sbr]\.[A-Za-z0-9]{24,})(?![\w.-])")
-_SECRET_HEADER = re.compile(r"(?i)(x-vault-token|authorization|cookie)")
-_SECRET_NAME = re.compile(r"(?i)(^|[_-])(password|passwd|secret|secret_?id|token|private_?key|api_?key)$")
+_SECRET_HEADER = re.compile(r"(?i)(x-vault-token|(proxy-)?authorization|(set-)?cookie|x-(api|auth)-(key|token))")
+_SECRET_WORD = (
+    r"(?:password|passwd|passphrase|pwd|secret|secret[_-]?id|token|private[_-]?key|api[_-]?key|secret[_-]?access[_-]?key"
+    r"|authorization|credentials)"
+)
+_SECRET_NAME = re.compile(r"(?i)(?:^|[_./-])%s$" % _SECRET_WORD)
+# a setting within a text: JSON, YAML, properties, shell
+_SETTING = re.compile(
+    r"""(?im)(?:^|[\s{,;&?_.-])["']?[\w.-]*%s["']?\s*[:=]\s*(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,;}]+)""" % _SECRET_WORD
+)
+_PEM_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+# what turns a thing on, or says that there is none
+_NO_SECRET = re.compile(r"(?i)(?:true|false|yes|no|none|null|enabled|disabled|optional|required|\d{1,3})?")
 #: text that some reader of YAML takes for a number or a truth value, though the writer does not
 _AMBIGUOUS = re.compile(
     r"[-+]?(\.?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+)|[yYnN]|[-+.]?(inf|nan)"
@@ -89,6 +101,10 @@ def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: specs.Spe
         if result.error_messages:
             name = entry.get("name") or number
             raise InvalidInput("; ".join(result.error_messages), '%s, entry "%s"' % (option, name), "correct the entry")
+        try:
+            check_names(result.validated_parameters, full)
+        except InvalidInput as error:
+            raise error.at('%s, entry "%s"' % (option, entry.get("name") or number)) from None
         found.append(dict(result.validated_parameters))
     return found
 
@@ -154,15 +170,68 @@ def scalars(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield path, value
 
 
+def _literal(text: str) -> bool:
+    """Tell whether a text is a value of its own, and none that a template fills in, or a switch."""
+    return not ("{{" in text or "${" in text or "$(" in text or _NO_SECRET.fullmatch(text.strip("\"' ")))
+
+
+def _key_within(text: str) -> bool:
+    """Tell whether a text is or holds a private key, in base64 too."""
+    if _PEM_KEY.search(text):
+        return True
+    compact = "".join(text.split())
+    if len(compact) < 64 or not re.fullmatch(r"[A-Za-z0-9+/]+=*", compact):
+        return False
+    try:
+        return bool(_PEM_KEY.search(base64.b64decode(compact).decode("latin-1")))
+    except ValueError:
+        return False
+
+
+def _secret_text(text: str) -> bool:
+    """Tell whether a text is a secret wherever it stands: a token, a private key, an address with a password."""
+    bare = re.sub(r"\{\{.*?\}\}", "{{x}}", text, flags=re.DOTALL)
+    return bool(TOKEN.search(text)) or _key_within(text) or without_passwords(bare) != bare
+
+
+def _secret_in_template(name: str, text: str) -> bool:
+    """Tell whether a part of a template holds a secret that should have come from Vault."""
+    if _SECRET_NAME.search(name) and "\n" not in text.strip():
+        return _literal(text)
+    bare = re.sub(r"\{\{.*?\}\}", "{{x}}", text, flags=re.DOTALL)
+    if any(_literal(found["value"]) for found in _SETTING.finditer(bare)):
+        return True
+    # user:password@tcp(host)/x and its like: what is no URL
+    words = [word for word in bare.split() if "@" in word and "://" not in word and "/" in word]
+    return any(_literal(password) for word in words for password in address_passwords(word))
+
+
+def looks_secret(path: Sequence[str], value: Any) -> bool:
+    """Tell whether a scalar of a manifest, which stands at ``path``, looks like a secret."""
+    if not isinstance(value, str) or not value:
+        return False
+    name, holders = path[-1], path[:-1]
+    if _secret_text(value):
+        return True
+    if holders and holders[-1] == "headers":
+        return bool(_SECRET_HEADER.fullmatch(name)) and _literal(value)
+    if "template" in holders and (holders[-1] == "data" or name == "literal"):
+        return _secret_in_template(name, value)
+    if holders and holders[-1] in ("annotations", "labels"):
+        if holders[-1] == "annotations" and any(_literal(one["value"]) for one in _SETTING.finditer(value)):
+            return True
+        return bool(_SECRET_NAME.search(name)) and _literal(value)
+    if "parameters" in holders or "provider" in holders:
+        # values that are handed to a provider as they are
+        return bool(_SECRET_NAME.search(name)) and _literal(value)
+    return False
+
+
 def refuse_secrets(manifest: Mapping[str, Any]) -> None:
     """Refuse a manifest that holds what looks like a secret: Git forgets nothing. Raises InvalidInput."""
     where = '%s "%s"' % (manifest.get("kind"), title(manifest).partition(" ")[2])
     for path, value in scalars(manifest):
-        text = str(value)
-        secret = bool(_TOKEN.search(text)) or ("-----BEGIN" in text and "PRIVATE KEY" in text)
-        secret = secret or (len(path) > 1 and path[-2] == "headers" and bool(_SECRET_HEADER.fullmatch(path[-1])))
-        secret = secret or ("parameters" in path and bool(_SECRET_NAME.search(path[-1])) and isinstance(value, str))
-        if secret:
+        if looks_secret(path, value):
             raise InvalidInput(
                 "%s looks like a secret, and everything here goes to Git" % ".".join(path),
                 where,
@@ -346,9 +415,31 @@ class TreeFile(Resource):
             raise SecretopsError("cannot be removed (%s)" % error.strerror, self.path, "remove it by hand") from error
 
 
-def files(root: str, wanted: Mapping[str, str]) -> list[TreeFile]:
-    """Return the files of a tree as resources, and those of ours that are wanted no longer."""
+def no_links(start: str, path: str) -> None:
+    """Refuse a symbolic link on the way from a directory to what is in it, with both. Raises InvalidInput."""
+    way = [os.path.join(start, path)]
+    while way[-1] != start and len(way[-1]) > len(start):
+        way.append(os.path.dirname(way[-1]))
+    for one in way[:-1]:
+        if os.path.islink(one):
+            raise InvalidInput(
+                "is a symbolic link, and would lead out of the tree", one, "remove it, or name another directory"
+            )
+
+
+def files(root: str, wanted: Mapping[str, str], within: str | None = None) -> list[TreeFile]:
+    """Return the files of a tree as resources, and those of ours that are wanted no longer.
+
+    Symbolic links in the tree, and from the directory ``within`` to it, are refused. Raises InvalidInput.
+    """
     root = os.path.abspath(root)
+    if within:
+        top = os.path.abspath(within)
+        if os.path.commonpath([top, root]) != top:
+            raise InvalidInput('"path" is not in "within"', root, "correct one of the two")
+        no_links(top, os.path.relpath(root, top))
+    for path in wanted:
+        no_links(root, path)
     surplus = [path for path in ours(root) if path not in wanted] if os.path.isdir(root) else []
     return [TreeFile(root, path, text) for path, text in sorted(wanted.items())] + [
         TreeFile(root, path, None) for path in surplus

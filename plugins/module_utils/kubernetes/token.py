@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import private_file
 from ..errors import InvalidInput
-from .client import Client
+from .client import SERVICE_ACCOUNT, Client
 
 
 def issue(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def issue(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
     """
     private_file.prepare(params["dest"], "dest")
     where = 'service account "%s/%s"' % (params["namespace"], params["name"])
-    path = "/api/v1/namespaces/%(namespace)s/serviceaccounts/%(name)s" % params
+    path = SERVICE_ACCOUNT.path("v1", params["namespace"], params["name"])
     if client.get(path) is None:
         raise InvalidInput("does not exist", where, "create it, or correct its name and namespace")
     spec: dict[str, Any] = {"expirationSeconds": params["expiration_seconds"]}

@@ -23,7 +23,8 @@ from ..reconcile import Change, Resource
 from .client import BadRequest, Client, PermissionDenied
 from .listing import plugins
 from .naming import check_mount
-from .products import product_of_plugin
+from .products import Product, product_of_plugin
+from .schema import Fields
 
 Table = Mapping[str, normalise.Normaliser]
 #: seconds of life below which a reviewer's token is no reviewer's token
@@ -64,6 +65,11 @@ def networks(value: Any) -> list[str]:
     return sorted(found)
 
 
+def lower(value: Any) -> str:
+    """Return a name in lower case."""
+    return normalise.scalar(value).strip().lower()
+
+
 def lower_set(value: Any) -> list[str]:
     """Return the sorted distinct strings in lower case, as the server keeps names of policies."""
     return sorted({item.lower() for item in normalise.strings(value)})
@@ -100,6 +106,16 @@ TUNE: Table = {
     "audit_non_hmac_request_keys": normalise.string_set,
     "audit_non_hmac_response_keys": normalise.string_set,
 }
+#: fields of the lockout, as the server answers them: their normalisers, and their names in a write
+LOCKOUT: Mapping[str, tuple[normalise.Normaliser, str]] = {
+    "lockout_threshold": (normalise.integer, "lockout_threshold"),
+    "lockout_duration": (normalise.duration, "lockout_duration"),
+    # what the documentation calls otherwise, and the server drops
+    "lockout_counter_reset": (normalise.duration, "lockout_counter_reset_duration"),
+    "lockout_disable": (normalise.boolean, "lockout_disable"),
+}
+#: the types that have one
+LOCKABLE = ("userpass", "approle", "ldap")
 DURATIONS = ("default_lease_ttl", "max_lease_ttl")
 #: fields that stand when the mount is made
 FIXED = ("type", "local", "seal_wrap")
@@ -117,10 +133,12 @@ _JWT: Table = {
     "jwt_validation_pubkeys": lambda value: sorted(normalise.pem_list(value)),
     "bound_issuer": normalise.scalar,
     "jwt_supported_algs": normalise.string_set,
-    "default_role": normalise.scalar,
+    # the server keeps names in lower case
+    "default_role": lower,
     "namespace_in_state": normalise.boolean,
     "override_allowed_server_names": normalise.string_set,
-    "provider_config": normalise.string_map,
+    # decoded strictly: "true" is no boolean there
+    "provider_config": normalise.typed,
     "skip_jwks_validation": normalise.boolean,
 }
 #: how to compare the fields of each type's configuration. A type that is not here is compared by `normalise.guess`
@@ -184,14 +202,20 @@ CONFIG["aws"] = {
 PLACES: dict[str, dict[str, tuple[str, ...]]] = {"aws": {"config/client": (), "config/identity": _AWS_ALIASES}}
 #: types without a ``config`` endpoint
 WITHOUT_CONFIG = ("approle", "userpass", "token")
-#: types whose ``config`` is replaced as a whole by a write: what is not sent is lost
+#: types whose ``config`` is replaced as a whole by a write: a secret in it that is not sent is lost
 REPLACED = ("kubernetes", "jwt", "oidc")
+#: types whose ``config`` keeps what a write does not say. Source: the endpoints of both products
+PARTIAL = ("ldap", "aws")
 #: of these a ``jwt`` or ``oidc`` configuration holds exactly one
 KEY_SOURCES = frozenset(("jwt_validation_pubkeys", "jwks_url", "jwks_pairs", "oidc_discovery_url"))
 #: what a read answers but a write does not take
 ANSWERED_ONLY = frozenset(("token_reviewer_jwt_set", "status"))
 #: never returned by the server, without being a secret
-UNREADABLE: dict[str, frozenset[str]] = {"ldap": frozenset(("client_tls_cert",))}
+UNREADABLE: dict[str, frozenset[str]] = {
+    "ldap": frozenset(("client_tls_cert",)),
+    # says how to take this very write
+    **dict.fromkeys(("jwt", "oidc"), frozenset(("skip_jwks_validation",))),
+}
 #: which fields name an account or a server, and the credentials that belong to it and go with a change of it
 CREDENTIALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ldap": (("url", "binddn"), ("bindpass", "client_tls_cert", "client_tls_key")),
@@ -233,6 +257,7 @@ class Mounts:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.fields = Fields(client)
         self._lock = threading.Lock()
         self._mounts: dict[str, dict[str, Any]] | None = None
         self._denied: PermissionDenied | None = None
@@ -262,9 +287,13 @@ class Mounts:
         with self._lock:
             self._mounts = None
 
+    def made_by(self) -> tuple[Product | None, str]:
+        """Return product and version, as the token method's plugin tells them."""
+        return product_of_plugin((self.all().get("token") or {}).get("running_plugin_version"))
+
     def product(self) -> str:
-        """Return product and version as messages name them: ``OpenBao 2.7.2``. Told by the token method's plugin."""
-        product, version = product_of_plugin((self.all().get("token") or {}).get("running_plugin_version"))
+        """Return product and version as messages name them: ``OpenBao 2.7.2``."""
+        product, version = self.made_by()
         return "%s %s" % (product.title, version) if product is not None else "the server"
 
     def check_type(self, name: str) -> None:
@@ -321,9 +350,12 @@ class AuthMethod(Resource):
         desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             desired = {name: item.get(name) for name in (*FIXED, *TUNE)}
+            for name, value in (item.get("user_lockout_config") or {}).items():
+                desired["lockout." + name] = value
             desired.update({"config." + key: value for key, value in {**open_config, **secret_config}.items()})
         table = CONFIG.get(self.type, {})
-        self.fields = {**TUNE, **{"config." + key: function for key, function in table.items()}}
+        lockout = {"lockout." + name: function for name, (function, _sent) in LOCKOUT.items()}
+        self.fields = {**TUNE, **lockout, **{"config." + key: function for key, function in table.items()}}
         self.secret_fields = frozenset("config." + key for key in secret_config)
         self.write_only_fields = frozenset("config." + key for key in UNREADABLE.get(self.type, ()))
         self.configured = bool(open_config or secret_config)
@@ -365,18 +397,40 @@ class AuthMethod(Resource):
             raise InvalidInput(
                 '"%s" stands in both "config" and "secret_config"' % sorted(twice)[0], remedy="keep one of the two"
             )
-        default, longest = (normalise.whole_seconds(self.desired.get(name)) for name in DURATIONS)
+        default, longest = (normalise.seconds(self.desired.get(name)) for name in DURATIONS)
         if default and longest and default > longest:
             raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
-        for name, function in CONFIG.get(self.type, {}).items():
-            if function is normalise.duration and "config." + name in self.desired:
-                normalise.seconds(self.desired["config." + name])
         if self.configured and self.type in WITHOUT_CONFIG:
             raise InvalidInput(
                 'type "%s" has no configuration' % self.type, remedy='remove "config" and "secret_config"'
             )
+        lockout = [name for name in self.desired if name.startswith("lockout.")]
+        if lockout and self.type not in LOCKABLE:
+            raise InvalidInput(
+                "a method of type %s locks nobody out" % self.type, remedy='remove "user_lockout_config"'
+            )
+        if (self.desired.get("lockout.lockout_threshold") or 0) < 0:
+            raise InvalidInput("lockout_threshold is negative", remedy="give 0 for the server's own")
         self._check_reviewer()
         self._check_mount()
+        self._check_known()
+
+    def _check_known(self) -> None:
+        """Refuse configuration that the server would drop. Raises InvalidInput."""
+        product, _version = self.mounts.made_by()
+        declared = {name[len("config.") :] for name in self.desired or {} if name.startswith("config.")}
+        dropped = sorted(declared & (product.unknown_auth_config.get(self.type, frozenset()) if product else set()))
+        if dropped:
+            raise InvalidInput(
+                '%s knows no "%s" of type %s, and would drop it' % (self.mounts.product(), dropped[0], self.type),
+                remedy="remove it",
+            )
+        if self.mounts.get(self.name) is not None:
+            self._ask_known()
+
+    def _ask_known(self) -> None:
+        for path, names in self._places().items():
+            self.mounts.fields.check(path, names, "type %s" % self.type, product=self.mounts.product())
 
     def _check_reviewer(self) -> None:
         """Refuse a reviewer's token that ends soon: nothing renews it, and every login fails from then on."""
@@ -419,6 +473,9 @@ class AuthMethod(Resource):
         tune = mount.get("config") or {}
         current: dict[str, Any] = {name: mount.get(name) for name in (*FIXED, "description")}
         current.update({name: tune.get(name) for name in TUNE if name != "description"})
+        lockout = tune.get("user_lockout_config") or {}
+        for name, (_function, other) in LOCKOUT.items():
+            current["lockout." + name] = lockout.get("user_" + other)
         for path, names in self._places().items() if self.desired is not None else ():
             config = self.client.read(path)
             if config is not None:
@@ -453,7 +510,7 @@ class AuthMethod(Resource):
 
     def write(self, change: Change) -> None:
         desired = self.desired or {}
-        tune = {name: self._sent(name, desired[name]) for name in TUNE if name in desired}
+        tune = {name: desired[name] for name in TUNE if name in desired}
         if change.current is None:
             body: dict[str, Any] = {name: desired[name] for name in FIXED if name in desired}
             body["description"] = tune.pop("description", "")
@@ -473,7 +530,21 @@ class AuthMethod(Resource):
             if differing:
                 self.client.write(self._mount + "/tune", differing)
                 change.touched = True
+        self._write_lockout(change)
         self._write_config(change)
+
+    def _write_lockout(self, change: Change) -> None:
+        desired = self.desired or {}
+        body: dict[str, Any] = {}
+        for name, (function, other) in LOCKOUT.items():
+            field = "lockout." + name
+            if field in change.fields and field in desired:
+                # the server wants texts of numbers and durations
+                value = desired[field]
+                body[other] = normalise.boolean(value) if function is normalise.boolean else normalise.scalar(value)
+        if body:
+            self.client.write(self._mount + "/tune", {"user_lockout_config": body})
+            change.touched = True
 
     def _write_config(self, change: Change) -> None:
         if not any(name.startswith("config.") for name in change.fields):
@@ -481,7 +552,7 @@ class AuthMethod(Resource):
         prefix = len("config.")
         desired = {name[prefix:]: value for name, value in (self.desired or {}).items() if name.startswith("config.")}
         current = {name[prefix:]: value for name, value in (change.current or {}).items() if name.startswith("config.")}
-        if self.type in REPLACED:
+        if self.type not in PARTIAL:
             left = ANSWERED_ONLY | (KEY_SOURCES if KEY_SOURCES & set(desired) else frozenset())
             empty: tuple[Any, ...] = (None, "", [], {})
             kept = {name: value for name, value in current.items() if name not in left and value not in empty}
@@ -489,11 +560,14 @@ class AuthMethod(Resource):
         else:
             names = {name[prefix:] for name in change.fields}
             body = {name: value for name, value in desired.items() if not current or name in names}
+        if change.current is None:
+            # a method that was not there could not be asked before
+            self._ask_known()
         table = CONFIG.get(self.type, {})
         unknown = set(desired) - set(table) - self._write_only()
         for path, names in self._places().items():
             # what is kept of a configuration that is replaced as a whole goes along
-            mine = body if self.type in REPLACED else {name: body[name] for name in names if name in body}
+            mine = body if self.type not in PARTIAL else {name: body[name] for name in names if name in body}
             if not mine:
                 continue
             self.client.write(path, {name: sent(value, table.get(name)) for name, value in mine.items()})
@@ -502,10 +576,6 @@ class AuthMethod(Resource):
 
     def _write_only(self) -> set[str]:
         return {name[len("config.") :] for name in self.secret_fields | self.write_only_fields}
-
-    @staticmethod
-    def _sent(name: str, value: Any) -> Any:
-        return "%ss" % normalise.seconds(value) if name in DURATIONS else value
 
     def delete(self, change: Change) -> None:
         self.client.delete(self._mount)

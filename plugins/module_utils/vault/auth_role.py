@@ -38,18 +38,38 @@ from .naming import check_blocks, check_mount, in_url
 Table = Mapping[str, normalise.Normaliser]
 
 
+def _each(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
 def _claims(value: Any) -> dict[str, list[str]]:
-    """Return bound claims with each value as a set: the server takes one value or a list."""
-    return {
-        str(name): sorted(normalise.scalar(one) for one in (item if isinstance(item, (list, tuple)) else [item]))
-        for name, item in (value or {}).items()
-    }
+    """Return bound claims with each value as a set: the server takes one value or a list, and tells 42 from "42"."""
+    return {str(name): sorted({normalise.typed(one) for one in _each(item)}) for name, item in (value or {}).items()}
 
 
+def check_claims(claims: Any, glob: bool) -> None:
+    """Refuse what no claim ever equals. Raises InvalidInput. Source: OpenBao, builtin/credential/jwt/claims.go."""
+    if not isinstance(claims, Mapping):
+        raise InvalidInput('"bound_claims" is no mapping', remedy="give each claim a value or a list of values")
+    for name, item in claims.items():
+        for one in _each(item):
+            if glob and not isinstance(one, str):
+                raise InvalidInput(
+                    'the claim "%s" is no text, and bound_claims_type is glob' % name,
+                    remedy='write it as text ("%s")' % one,
+                )
+            if one is None or isinstance(one, (Mapping, list)) or (isinstance(one, float) and one != int(one)):
+                raise InvalidInput(
+                    'no claim ever equals what is given for "%s"' % name,
+                    remedy="give a text, a whole number or a boolean",
+                )
+
+
+SELECTOR = "bound_service_account_namespace_selector"
 KUBERNETES: Table = {
     "bound_service_account_names": normalise.string_set,
     "bound_service_account_namespaces": normalise.string_set,
-    "bound_service_account_namespace_selector": normalise.text,
+    SELECTOR: normalise.document_form,
     "audience": normalise.scalar,
     "alias_name_source": default("serviceaccount_uid"),
 }
@@ -59,6 +79,8 @@ CASE_SENSITIVE = ("token", "ldap")
 LONGEST_PASSWORD = 72
 #: what HashiCorp Vault drops without a word
 OPENBAO_ONLY = frozenset(("token_strictly_bind_ip",))
+#: what every server takes of a role of any type: no need to ask for it
+EVERYWHERE = frozenset((*TOKEN, *KUBERNETES, "role_id", "password", "password_hash")) - OPENBAO_ONLY
 #: -1 stands for none at all, 0 for the server's own
 LEEWAYS = ("clock_skew_leeway", "expiration_leeway", "not_before_leeway")
 _JWT: Table = {
@@ -71,7 +93,7 @@ _JWT: Table = {
     "user_claim_json_pointer": normalise.boolean,
     "groups_claim": normalise.scalar,
     "claim_mappings": normalise.string_map,
-    **dict.fromkeys(LEEWAYS, normalise.duration),
+    **dict.fromkeys(LEEWAYS, normalise.signed_duration),
     "max_age": normalise.duration,
     "oidc_scopes": normalise.string_set,
     "allowed_redirect_uris": normalise.string_set,
@@ -93,8 +115,6 @@ class Type:
     fields: Table = field(default_factory=dict)
     #: never returned by the server
     secrets: frozenset[str] = frozenset()
-    #: to be sent with every update, or the server takes its default for it
-    always: tuple[str, ...] = ()
     #: options for tokens that the server drops without a word
     without: frozenset[str] = frozenset()
     #: fields that name policies
@@ -125,14 +145,13 @@ TYPES: dict[str, Type] = {
         },
         fixed={"local_secret_ids": "false"},
     ),
-    "jwt": Type(fields=_JWT, always=("role_type",)),
-    "oidc": Type(fields=_JWT, always=("role_type",)),
+    "jwt": Type(fields=_JWT),
+    "oidc": Type(fields=_JWT),
     "userpass": Type(folder="users", secrets=frozenset(("password", "password_hash"))),
-    # a write replaces a user's policies and groups; the server keeps both, and groups' names, in lower case
+    # the server keeps both, and groups' names, in lower case
     "ldap": Type(
         folder="groups",
         fields={"policies": lower_set, "groups": lower_set},
-        always=("policies", "groups"),
         policies=("policies",),
     ),
     # what tokens may be made by `auth/token/create/<name>`: whoever asks says policies and lives within these bounds
@@ -193,6 +212,13 @@ SUBJECTS: dict[str, dict[str, tuple[str, Table | None]]] = {
     # roles in other AWS accounts; ``name`` is the account's id
     "aws": {"sts_account": ("config/sts", {"sts_role": normalise.scalar, "external_id": normalise.scalar})},
 }
+#: answered beside the fields that replaced them, and no longer to be written
+REPLACED = frozenset(
+    (
+        *("policies", "ttl", "max_ttl", "period", "explicit_max_ttl", "num_uses", "bound_cidrs", "bound_cidr_list"),
+        *("lease", "name"),
+    )
+)
 #: options of the module that are fields of the API as well
 TYPED = (*TOKEN, *KUBERNETES)
 
@@ -246,9 +272,11 @@ class AuthRole(Resource):
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
         self.absent = False
         self._settled = False
+        self._mounted = False
         self._desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             self._desired = {name: item.get(name) for name in TYPED}
+            self._desired[SELECTOR] = normalise.document(item.get(SELECTOR))
             self._desired.update(item.get("options") or {})
             self._desired.update(secret)
         self.secret_fields = frozenset(secret)
@@ -266,6 +294,7 @@ class AuthRole(Resource):
                 error.remedy = '%s, or give "type"' % error.remedy
                 raise error.at(self.label) from None
             return
+        self._mounted = mount is not None
         # in a namespace the token method is called so
         found = str((mount or {}).get("type") or "").replace("ns_token", "token")
         if found and self.type and found != self.type:
@@ -322,9 +351,7 @@ class AuthRole(Resource):
         for name in set(options) & set(self.item.get("secret_options") or {}):
             raise InvalidInput('"%s" is given twice' % name, remedy='remove it from "options"')
         values = self.desired or {}
-        times = {
-            name: normalise.whole_seconds(values[name]) for name in values if TOKEN.get(name) is normalise.duration
-        }
+        times = {name: normalise.seconds(values[name]) for name in values if TOKEN.get(name) is normalise.duration}
         ttl, longest = times.get("token_ttl"), times.get("token_max_ttl")
         if ttl and longest and ttl > longest:
             raise InvalidInput("token_ttl is longer than token_max_ttl", remedy="correct one of the two")
@@ -396,12 +423,13 @@ class AuthRole(Resource):
             near = difflib.get_close_matches(name, sorted(kind.known), 1, 0.8)
             if near:
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
-        for name in self.desired:
-            if kind.fields.get(name) is normalise.duration:
-                if name in LEEWAYS:
-                    normalise.seconds(self.desired[name], signed=True)
-                else:
-                    normalise.whole_seconds(self.desired[name])
+        if self.desired.get("bound_claims"):
+            check_claims(self.desired["bound_claims"], self.desired.get("bound_claims_type") == "glob")
+        self.answered_only = (REPLACED - set(self.fields)) | frozenset(kind.fixed) | {"role_id"}
+        if set(self.desired) - EVERYWHERE and self._mounted:
+            self.mounts.fields.check(
+                self.path, self.desired, "a role of type %s" % self.type, self._place, self.mounts.product()
+            )
         self._check_new()
         self._settled = True
 
@@ -487,17 +515,11 @@ class AuthRole(Resource):
                 remedy="declare it with vault_auth, or correct the mount",
             )
         desired = self.desired or {}
-        # the server keeps what it is not told; a password is only sent when it is to change
-        names = set(desired) if change.current is None else set(change.fields)
-        body = {name: desired[name] for name in names if name in desired}
+        names = set(change.fields)
         kind = TYPES[self.type]
-        if body and change.current is not None:
-            kept = {name: desired.get(name, change.current.get(name)) for name in kind.always}
-            body.update({name: value for name, value in kept.items() if value is not None})
-        body = {name: sent(value, self.fields.get(name)) for name, value in body.items()}
-        if body or change.current is None:
-            self.client.write(self.path, body)
-            change.touched = True
+        body = {name: sent(value, self.fields.get(name)) for name, value in self.whole_body(change).items()}
+        self.client.write(self.path, body)
+        change.touched = True
         unsure = {name for name in names & OPENBAO_ONLY if desired[name]}
         check_kept(self.client, self.path, (names - kind.known) | unsure, self.type)
 

@@ -43,6 +43,8 @@ SUDO = (
     "sys/step-down",
     "sys/storage/raft/snapshot-auto/",
 )
+#: what no path of the API has, as it would lead to another: queries, fragments, control characters, empty and dot parts
+ELSEWHERE = re.compile(r"[?#\x00-\x1f\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
 CAPABILITY = {"GET": "read", "LIST": "list", "POST": "update", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -336,6 +338,10 @@ class Client:
         Repeats an idempotent one (by default GET, LIST, PUT, DELETE) after 412, 429, 502, 503 and connection errors.
         Raises Unreachable, Sealed, PermissionDenied, BadRequest, VaultError.
         """
+        if ELSEWHERE.search(path):
+            raise InvalidInput(
+                "this path would lead to another", repr(path)[1:-1], "correct the name or the mount in it"
+            )
         method = method.upper()
         repeatable = method in ("GET", "LIST", "PUT", "DELETE") if idempotent is None else idempotent
         attempts = self.retries + 1 if repeatable else 1

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
@@ -42,6 +42,8 @@ DETAILS = (
     *("disable_escaping", "password_authentication", "tls_ca", "tls_certificate", "tls_server_name", "tls"),
     *("insecure_tls", "hosts", "host", "port", "connect_timeout", "protocol_version", "keyspace", "consistency"),
 )
+#: details that are documents of JSON as text
+DOCUMENTS = ("pem_json", "service_account_json", "write_concern")
 PLACEHOLDER = re.compile(r"(?<!\{)\{(name|username|password|expiration)\}(?!\})")
 
 
@@ -179,6 +181,7 @@ class Connection(Inside):
         "max_connection_lifetime": normalise.duration,
         "username_template": normalise.text,
         "root_rotated": normalise.boolean,
+        **dict.fromkeys(DOCUMENTS, normalise.document_form),
     }
 
     def __init__(self, mounted: Mounted, catalog: Catalog, item: Mapping[str, Any]) -> None:
@@ -187,7 +190,10 @@ class Connection(Inside):
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
         desired: dict[str, Any] | None = None
         if item["state"] == "present":
-            desired = {**self.typed(self.names), **secret}
+            desired = {
+                name: normalise.document(value) if name in DOCUMENTS else value
+                for name, value in {**self.typed(self.names), **secret}.items()
+            }
             for name in ("connection_url", "username_template"):
                 if desired.get(name) is not None:
                     desired[name] = template(desired[name]) if name == "connection_url" else desired[name]
@@ -344,7 +350,7 @@ class Connections:
 
     def get(self, mount: str, name: str) -> dict[str, Any] | None:
         """Return a connection, None when there is none. Raises PermissionDenied."""
-        path = "%s/config/%s" % (mount, name)
+        path = "%s/config/%s" % (mount, quote(name, safe=""))
         with self._lock:
             if path not in self._known:
                 self._known[path] = self.client.read(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from .. import normalise
 from ..errors import InvalidInput
@@ -70,6 +71,8 @@ class Endpoint(Resource):
     def check(self) -> None:
         for path in (self.name, self._read_path):
             check_name(path, "write it like sys/x", "path")
+            # the server removes one layer of quotes
+            check_name(unquote(path), "write it like sys/x", "path", blanks=True)
             found = re.search(r"[?#]", path)
             if found:
                 # the server would be asked for what stands before it

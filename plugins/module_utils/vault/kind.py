@@ -113,6 +113,8 @@ class Kind:
     mutually_exclusive: ClassVar[Sequence[Sequence[str]]] = ()
     #: a ``no_log`` mapping whose short and public values are no secrets; see `Module.conceal`
     concealed: ClassVar[str] = ""
+    #: options of an object that name something, and that mean something when they are empty
+    may_be_empty: ClassVar[Sequence[str]] = ()
     #: Python libraries that it needs, with the error of their import
     libraries: ClassVar[Sequence[tuple[str, str | None]]] = ()
 

@@ -27,7 +27,7 @@ from ..reconcile import Change, Resource
 from . import naming
 from .client import BadRequest, Client, PermissionDenied, VaultError
 from .listing import mark_absent
-from .naming import in_url
+from .naming import check_mount, in_url
 from .secrets_engine import Mounted, patiently
 
 #: how often a merge is done again because somebody else wrote in between
@@ -264,6 +264,7 @@ class Secret(Resource):
         for part in (*self.mount.split("/"), *self.path.split("/")):
             if part in ("", ".", "..") or part != part.strip():
                 raise InvalidInput("mount or path is empty or has an empty part", remedy='write it like "apps/shop/db"')
+        check_mount(self.mount, 'write it like "secret"', "mount", blanks=True)
         if re.search(r"[\x00-\x1f\x7f]", self.name):
             raise InvalidInput("mount or path holds a control character, such as a line end", remedy="remove it")
         for version in self.item.get("versions") or []:

@@ -12,10 +12,12 @@ import os
 import stat
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from ..credential import in_header
 from ..errors import InvalidInput
 from .client import BadRequest, Client, PermissionDenied, env
+from .naming import check_mount, check_name
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
@@ -73,8 +75,13 @@ class Login:
         """Refuse missing options before anything is sent. Raises InvalidInput."""
 
     def path(self) -> str:
-        """Return the login path."""
-        return "auth/%s/login" % (self.params.get("auth_mount") or self.mount).strip("/")
+        """Return the login path. Raises InvalidInput for a mount that would lead to another method, or another user."""
+        mount = str(self.params.get("auth_mount") or self.mount).strip("/")
+        try:
+            check_mount(mount, 'write it like "kubernetes" or "team/approle"', "mount", blanks=True)
+        except InvalidInput as error:
+            raise error.at('option "auth_mount"') from None
+        return "auth/%s/login" % mount
 
     def payload(self) -> dict[str, Any]:
         """Return the body of the login request."""
@@ -185,7 +192,12 @@ class UserpassLogin(Login):
         self.need("username", "password")
 
     def path(self) -> str:
-        return "%s/%s" % (super().path(), self.params["username"])
+        name = str(self.params["username"])
+        try:
+            check_name(name, "correct it", "user name", blanks=True)
+        except InvalidInput as error:
+            raise error.at('option "username"') from None
+        return "%s/%s" % (super().path(), quote(name, safe=""))
 
     def payload(self) -> dict[str, Any]:
         return {"password": self.params["password"]}

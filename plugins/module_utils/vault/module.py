@@ -135,6 +135,7 @@ def converge(kind: Kind) -> None:
         kind.item,
         required=kind.required,
         update_secrets=kind.update_secrets,
+        may_be_empty=kind.may_be_empty,
         mutually_exclusive=[list(names) for names in kind.mutually_exclusive],
     )
     for library, error in kind.libraries:

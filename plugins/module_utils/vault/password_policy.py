@@ -122,7 +122,7 @@ class PasswordPolicy(Resource):
         self.item = item
         desired = None
         if item["state"] != "absent":
-            policy = item.get("policy")
+            policy = normalise.document(item.get("policy"))
             if policy is None and item.get("length") is not None and item.get("rules"):
                 policy = render(item["length"], item["rules"])
             desired = {"policy": policy}

@@ -414,7 +414,7 @@ class Authority(Inside):
         return next((name for name, entry in own.items() if entry.get("is_default")), next(iter(own), ""))
 
     def _read_issuer(self, reference: str) -> dict[str, Any]:
-        return self.client.read("%s/issuer/%s" % (self.mount, reference)) or {}
+        return self.client.read("%s/issuer/%s" % (self.mount, quote(reference, safe=""))) or {}
 
     def _choose_key(self, issuers: Mapping[str, Mapping[str, Any]]) -> str:
         """Return the id of the key that waits for its certificate, '' when there is none."""

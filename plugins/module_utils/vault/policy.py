@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,12 +34,20 @@ CAPABILITIES = (
     "recover",
     "root",
 )
+#: switches of a policy beside its text. Source: OpenBao, sys/policies/acl
+FLAGS = ("cas_required", "allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates")
+#: what HashiCorp Vault does not have
+OPENBAO_ONLY = ("expiration", *FLAGS)
 #: from so many policies on, all of them are read by one request
 SEVERAL = 10
 #: ``{{identity.entity.aliases[kubernetes/eu].…}}``: the server knows auth methods by their accessors only, and no
 #: template of its own has brackets, so that one that names a path cannot be mistaken
 _ALIAS = re.compile(r"(\{\{\s*identity\.entity\.aliases)\[([^\]{}\"]*)\]")
 _BLOCK = re.compile(r"capabilities\s*=\s*\[([^\]]*)\]")
+_INSTANT = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)(?:[Tt ](?P<time>\d\d:\d\d:\d\d)(?:\.\d+)?)?"
+    r"(?:[Zz]| ?(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?"
+)
 _LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|#[^\n]*|//[^\n]*|/\*.*?\*/|<<-?(\w+)\n.*?\n\s*\1|["{}\[\]]', re.DOTALL)
 
 
@@ -83,7 +92,7 @@ def render(rules: Iterable[Mapping[str, Any]]) -> str:
             lines.append("  required_parameters = %s" % _literal(list(rule["required_parameters"])))
         for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
             if rule.get(name):
-                lines.append("  %s = %s" % (name, json.dumps(rule[name])))
+                lines.append("  %s = %s" % (name, json.dumps(normalise.span(rule[name]))))
         blocks.append("\n".join(lines + ["}"]))
     return "\n\n".join(blocks) + "\n"
 
@@ -150,11 +159,35 @@ def _check_values(where: str, value: Any) -> None:
         )
 
 
+def instant(value: Any) -> Any:
+    """Return a point of time in one form, such as ``2099-01-01T00:00:00Z``; none at all for an empty one.
+
+    Without an offset it is UTC. What is no point of time is returned unchanged.
+    """
+    text = normalise.scalar(value).strip()
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return text or None
+    try:
+        moment = datetime.datetime.fromisoformat("%sT%s" % (match["day"], match["time"] or "00:00:00"))
+    except ValueError:
+        return text
+    if match["hours"]:
+        away = datetime.timedelta(hours=int(match["hours"]), minutes=int(match["minutes"]))
+        moment = moment - away if match["sign"] == "+" else moment + away
+    return moment.isoformat() + "Z"
+
+
 class Policy(Resource):
     """One ACL policy: ``policy`` as HCL or ``rules`` as data."""
 
     kind = "policy"
-    fields = {"policy": normalise.text}
+    fields = {
+        "policy": normalise.document_form,
+        "expiration": instant,
+        **dict.fromkeys(FLAGS, normalise.boolean),
+    }
+    answered_only = frozenset(("name", "version", "modified"))
 
     def __init__(
         self, client: Client, item: Mapping[str, Any], mounts: Mounts | None = None, lenient: bool = False
@@ -167,12 +200,16 @@ class Policy(Resource):
         #: all policies of the namespace by their names, where the API lists them with their content
         self.known: Mapping[str, Any] | None = None
         self.absent = False
+        self._version: int | None = None
         # the server keeps names in lower case
         name = str(item["name"]).strip().lower()
         desired = None
         if item["state"] == "present":
-            policy = item.get("policy")
-            desired = {"policy": render(item["rules"]) if policy is None and item.get("rules") is not None else policy}
+            policy = normalise.document(item.get("policy"))
+            desired = {
+                "policy": render(item["rules"]) if policy is None and item.get("rules") is not None else policy,
+                **{option: item.get(option) for option in OPENBAO_ONLY},
+            }
         super().__init__(name, desired)
 
     def check(self) -> None:
@@ -180,6 +217,8 @@ class Policy(Resource):
         if self.name == "root":
             raise InvalidInput("the server's own policy cannot be managed", remedy="use another name")
         if self.desired is None:
+            if self.name == "default":
+                raise InvalidInput("the default policy cannot be deleted", remedy="change its rules instead")
             return
         if self.item.get("policy") is not None and self.item.get("rules") is not None:
             raise InvalidInput('"policy" and "rules" contradict each other', remedy="give one of the two")
@@ -190,6 +229,26 @@ class Policy(Resource):
         if self.item.get("policy") is not None:
             check_hcl(self.desired["policy"])
         self.desired["policy"] = fill_accessors(self.desired["policy"], self._accessor)
+        self._check_expiration()
+        own = [option for option in OPENBAO_ONLY if option in self.desired]
+        if own:
+            self.mounts.fields.check(self._path(), own, "a policy", "sys/policies/acl")
+
+    def _check_expiration(self) -> None:
+        """Refuse what is no point of time, or is over. Raises InvalidInput."""
+        wanted = instant((self.desired or {}).get("expiration"))
+        if wanted is None:
+            return
+        try:
+            moment = datetime.datetime.fromisoformat(wanted.replace("Z", "+00:00"))
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise InvalidInput(
+                'expiration: "%s" is no point of time' % wanted, remedy="write it like 2030-12-31T23:59:59Z"
+            )
+        if moment <= datetime.datetime.now(datetime.timezone.utc):
+            raise InvalidInput("expiration: %s is over" % wanted, remedy='give a later one, or "state: absent"')
 
     def _accessor(self, mount: str) -> str:
         """Return the accessor of an auth method; in check mode a placeholder for one that is not mounted yet."""
@@ -219,17 +278,30 @@ class Policy(Resource):
     def read(self) -> Mapping[str, Any] | None:
         if self.absent:
             return None
-        if self.known:
-            return {"policy": self.known[self.name].get("policy") or ""} if self.name in self.known else None
-        data = self.client.read(self._path())
-        return None if data is None else {"policy": data.get("policy") or ""}
+        data = self.known.get(self.name) if self.known else self.client.read(self._path())
+        if data is None:
+            return None
+        names = ("policy", *OPENBAO_ONLY)
+        self._version = data.get("version")
+        return {
+            **{name: data[name] for name in names if data.get(name) is not None},
+            "policy": data.get("policy") or "",
+        }
 
     def write(self, change: Change) -> None:
-        self.client.write(self._path(), self.desired, method="PUT")
+        body = self.whole_body(change)
+        if "expiration" in body:
+            body["expiration"] = instant(body["expiration"])
+        if not body.get("expiration"):
+            # to say nothing of it is to have none
+            body.pop("expiration", None)
+        required = any(normalise.boolean((state or {}).get("cas_required")) for state in (change.current, self.desired))
+        if required:
+            # the version that was read; -1 stands for whatever is there
+            body["cas"] = -1 if change.current is None or self._version is None else self._version
+        self.client.write(self._path(), body, method="PUT")
 
     def delete(self, change: Change) -> None:
-        if self.name == "default":
-            raise InvalidInput("the default policy cannot be deleted", remedy="change its rules instead")
         self.client.delete(self._path())
 
 

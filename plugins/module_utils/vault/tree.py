@@ -14,6 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
 from ..module import bulk_spec
+from ..names import MAY_BE_EMPTY, empty_names
 from ..reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, plan, unfinished
 from .client import Client, VaultError
 from .kind import Given, Kind
@@ -221,6 +222,12 @@ class Tree:
         options = {} if purge is False else {"purge": True, **(purge if isinstance(purge, Mapping) else {})}
         settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
         self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
+        allowed = MAY_BE_EMPTY | {"%s.%s" % (title, name) for name in kind.may_be_empty}
+        empty = [
+            *empty_names({title: declared}, {title: entry}, where, allowed),
+            *empty_names(options, kind.options, "%s.purge.%s" % (where, title), allowed),
+        ]
+        self.problems += ["%s is empty: give a value, or leave it out" % name for name in empty]
         if found.error_messages or settled.error_messages:
             self._secret |= secret | redact.echo({title: declared}, {title: entry})[1]
             return

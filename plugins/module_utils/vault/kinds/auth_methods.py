@@ -30,6 +30,15 @@ ITEM: dict[str, Any] = {
     "allowed_response_headers": {"type": "list", "elements": "str"},
     "audit_non_hmac_request_keys": {"type": "list", "elements": "str", "no_log": False},
     "audit_non_hmac_response_keys": {"type": "list", "elements": "str", "no_log": False},
+    "user_lockout_config": {
+        "type": "dict",
+        "options": {
+            "lockout_threshold": {"type": "int"},
+            "lockout_duration": {"type": "str"},
+            "lockout_counter_reset": {"type": "str"},
+            "lockout_disable": {"type": "bool"},
+        },
+    },
     "config": {"type": "dict"},
     "secret_config": {"type": "dict", "no_log": True},
 }

@@ -34,7 +34,7 @@ ITEM: dict[str, Any] = {
     },
     "bound_service_account_names": {"type": "list", "elements": "str"},
     "bound_service_account_namespaces": {"type": "list", "elements": "str"},
-    "bound_service_account_namespace_selector": {"type": "str"},
+    "bound_service_account_namespace_selector": {"type": "raw"},
     "audience": {"type": "str"},
     "alias_name_source": {"type": "str", "choices": ["serviceaccount_uid", "serviceaccount_name"]},
     "options": {"type": "dict"},

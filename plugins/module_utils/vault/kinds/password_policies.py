@@ -21,7 +21,7 @@ ITEM: dict[str, Any] = {
     "name": {"type": "str"},
     "length": {"type": "int"},
     "rules": {"type": "list", "elements": "dict", "options": RULE},
-    "policy": {"type": "str"},
+    "policy": {"type": "raw"},
 }
 
 

@@ -24,8 +24,12 @@ RULE: dict[str, Any] = {
 }
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
-    "policy": {"type": "str"},
+    "policy": {"type": "raw"},
     "rules": {"type": "list", "elements": "dict", "options": RULE},
+    "expiration": {"type": "str"},
+    "cas_required": {"type": "bool"},
+    "allow_slashes_in_identity_templates": {"type": "bool"},
+    "allow_wildcards_in_identity_templates": {"type": "bool"},
 }
 
 

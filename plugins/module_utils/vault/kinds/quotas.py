@@ -32,6 +32,8 @@ class Quotas(Kind):
     plural = "quotas"
     item = ITEM
     options = PURGE
+    # a quota of everything, and of a method whatever the role
+    may_be_empty = ("path", "role")
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         resources = [quota.quota(client, item) for item in items]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -64,6 +65,34 @@ def test_a_sign_alone_is_no_duration(value: str) -> None:
 def test_span_leaves_only_units_that_servers_know(value: Any, sent: Any) -> None:
     assert normalise.span(value) == sent
     assert normalise.spans({"ttl": value, "other": "1w"}, ["ttl"]) == {"ttl": sent, "other": "1w"}
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        *(("1w", "604800s"), ("1d12h", "129600s"), ("1d", "86400s"), ("5000ms", "5s"), (5.0, "5s"), ("", "0s")),
+        *(("1h30m", "1h30m"), ("30", "30"), (3600, 3600), (None, None), ("30m1h", "5400s")),
+    ],
+)
+def test_settled_durations_are_what_servers_know(value: Any, sent: Any) -> None:
+    assert normalise.settled(value, normalise.duration) == sent
+    assert normalise.settled(value, normalise.scalar) == value
+
+
+@pytest.mark.parametrize("value", ["1.5s", "500ms", 0.5, "-1", "soon", True])
+def test_settled_refuses_what_no_server_takes(value: Any) -> None:
+    with pytest.raises(InvalidInput):
+        normalise.settled(value, normalise.duration)
+
+
+def test_settled_lets_a_signed_duration_be_negative() -> None:
+    assert normalise.settled("-1", normalise.signed_duration) == "-1"
+
+
+def test_typed_tells_what_equals_in_python() -> None:
+    assert normalise.same({"n": 42}, {"n": 42}, normalise.typed)
+    for one, other in ((42, "42"), (True, "true"), (1, True), (["a", 1], ["a", "1"])):
+        assert not normalise.same({"n": one}, {"n": other}, normalise.typed)
 
 
 def test_duration_takes_a_missing_one_for_zero() -> None:
@@ -170,3 +199,25 @@ def test_a_boolean_inside_is_no_number(value: Any, other: Any, normaliser: norma
     for one, another in ((value, other), (other, value)):
         assert not normalise.same(one, another, normaliser)
         assert normalise.same(one, copy.deepcopy(one), normaliser)
+
+
+def test_a_document_is_the_same_as_text_and_as_data() -> None:
+    data = {"path": {"a": {"capabilities": ["read"]}}}
+    for written in (data, json.dumps(data), json.dumps(data, indent=3)):
+        assert normalise.same(normalise.document(written), json.dumps(data), normalise.document_form), written
+    assert normalise.document(None) is None
+    assert normalise.document("path {}") == "path {}"
+    assert not normalise.same('path "a" {}', 'path "b" {}', normalise.document_form)
+
+
+@pytest.mark.parametrize(
+    ("written", "octal"), [(384, "0600"), (416, "0640"), ("0600", "0600"), ("640", "0640"), (0, "0000")]
+)
+def test_a_files_mode(written: Any, octal: str) -> None:
+    assert normalise.file_mode(written) == octal
+
+
+@pytest.mark.parametrize("written", [600, 400, 640, 644, 700, "rw", "888", "384", "", True, 384.5, -1])
+def test_no_files_mode(written: Any) -> None:
+    with pytest.raises(InvalidInput, match="is no file's mode"):
+        normalise.file_mode(written)

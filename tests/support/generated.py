@@ -1,0 +1,534 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the generated tests know of each kind: how the plain API makes an object, and which declaration changes it.
+
+`ROWS` serves tests/integration/test_generated_partial.py: each row is one object, made by the plain API with every
+field that its endpoint takes at a value that is not the default, of which the module then changes a few. A new kind,
+or a new type of one, is a row more; a kind without one says why in `WITHOUT`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request of the plain API. ``keep``: names for parts of its answer, each by the keys that lead to it."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    keep: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One object inside a namespace of its own. ``{name}`` in texts stands for what a `Request` kept by that name."""
+
+    #: the kind's name in a tree (`vault.tree.KINDS`)
+    kind: str
+    #: which type of the kind, for the test's name
+    case: str
+    #: where the plain API writes it
+    path: str
+    #: every field that the endpoint takes, at a value that is not the default
+    everything: Mapping[str, Any]
+    #: the declaration that names the object, in the module's options
+    entry: Mapping[str, Any]
+    #: what is declared in turn: options of the module, and the fields that the plain API then answers otherwise
+    changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    #: fields that the endpoint takes and that are not in `everything`, each with the reason
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    #: requests before it, such as the mount
+    prepare: Sequence[Request] = ()
+    #: where the plain API reads it, when that is elsewhere
+    read: str = ""
+    #: answered fields that change by themselves, such as a version
+    restless: Sequence[str] = ()
+    #: POST unless the endpoint wants another
+    method: str = "POST"
+    #: for what cannot be in a namespace: it is at the root, and `cleanup` removes what was made
+    at_root: bool = False
+    cleanup: Sequence[Request] = ()
+    #: a server of that version instead of the shared one
+    version: str = ""
+
+    @property
+    def name(self) -> str:
+        """The row as a test's name."""
+        return f"{self.kind}-{self.case}" if self.case else self.kind
+
+
+def mounted(kind: str) -> Request:
+    """Return the request that mounts an auth method at the path of its type."""
+    return Request("POST", f"sys/auth/{kind}", {"type": kind})
+
+
+def certificate() -> tuple[str, str]:
+    """Return a certificate and its public key as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "generated")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return made.public_bytes(serialization.Encoding.PEM).decode(), public.decode()
+
+
+CERTIFICATE, PUBLIC_KEY = certificate()
+#: what roles of every auth method say about tokens
+TOKEN: dict[str, Any] = {
+    "token_policies": ["reader", "writer"],
+    "token_ttl": 600,
+    "token_max_ttl": 1200,
+    "token_explicit_max_ttl": 2400,
+    "token_period": 300,
+    "token_num_uses": 7,
+    "token_bound_cidrs": ["10.0.0.0/8", "192.168.1.1"],
+    "token_strictly_bind_ip": False,
+    "token_no_default_policy": True,
+    "token_type": "service",
+}
+OLD = dict.fromkeys(
+    ("policies", "ttl", "max_ttl", "period", "explicit_max_ttl", "num_uses", "bound_cidrs", "lease"),
+    "the former name of a field",
+) | {"bound_cidr_list": "the former name of a field"}
+TTL = ({"token_ttl": "15m"}, {"token_ttl": 900})
+ROLE = {"name": "full"}
+
+ROWS: list[Row] = [
+    Row(
+        "auth_roles",
+        "jwt",
+        "auth/jwt/role/full",
+        {
+            **TOKEN,
+            "role_type": "jwt",
+            "allowed_redirect_uris": ["https://host.example/callback"],
+            "bound_audiences": ["vault", "other"],
+            "bound_claims": {"group": ["dev-*", "ops-*"]},
+            "bound_claims_type": "glob",
+            "bound_subject": "system:serviceaccount:a:b",
+            "callback_mode": "direct",
+            "claim_mappings": {"sub": "subject"},
+            "clock_skew_leeway": 30,
+            "expiration_leeway": 20,
+            "not_before_leeway": 10,
+            "groups_claim": "groups",
+            "max_age": 3600,
+            "oauth2_metadata": ["access_token"],
+            "oidc_disable_confirmation": True,
+            "oidc_scopes": ["profile"],
+            "poll_interval": 9,
+            "token_policies_template_claims": True,
+            "user_claim": "/user/name",
+            "user_claim_json_pointer": True,
+            "verbose_oidc_logging": True,
+        },
+        {"mount": "jwt", **ROLE},
+        [TTL, ({"options": {"bound_subject": "other"}}, {"bound_subject": "other"})],
+        left_out=OLD,
+        prepare=[mounted("jwt")],
+    ),
+    Row(
+        "auth_roles",
+        "kubernetes",
+        "auth/kubernetes/role/full",
+        {
+            **TOKEN,
+            "alias_name_source": "serviceaccount_name",
+            "audience": "vault",
+            "bound_service_account_names": ["eso"],
+            "bound_service_account_namespaces": ["external-secrets"],
+            "bound_service_account_namespace_selector": '{"matchLabels": {"team": "a"}}',
+        },
+        {"mount": "kubernetes", **ROLE},
+        [TTL, ({"bound_service_account_names": ["eso", "b"]}, {"bound_service_account_names": ["eso", "b"]})],
+        left_out=OLD,
+        prepare=[mounted("kubernetes")],
+    ),
+    Row(
+        "auth_roles",
+        "approle",
+        "auth/approle/role/full",
+        {
+            **TOKEN,
+            "bind_secret_id": False,
+            "local_secret_ids": True,
+            "role_id": "a-role-id-of-its-own",
+            "secret_id_bound_cidrs": ["10.0.0.0/8"],
+            "secret_id_num_uses": 3,
+            "secret_id_ttl": 7200,
+        },
+        {"mount": "approle", **ROLE},
+        [TTL, ({"options": {"secret_id_ttl": "1d12h"}}, {"secret_id_ttl": 129600})],
+        left_out=OLD,
+        prepare=[mounted("approle")],
+    ),
+    Row(
+        "auth_roles",
+        "userpass",
+        "auth/userpass/users/full",
+        {**TOKEN, "password": "a-password-of-a-test"},
+        {"mount": "userpass", **ROLE},
+        [TTL],
+        left_out={**OLD, "password_hash": "the same as the password"},
+        prepare=[mounted("userpass")],
+    ),
+    Row(
+        "auth_roles",
+        "token",
+        "auth/token/roles/full",
+        {
+            **{name: TOKEN[name] for name in TOKEN if name in ("token_explicit_max_ttl", "token_period")},
+            **{name: TOKEN[name] for name in TOKEN if name in ("token_num_uses", "token_bound_cidrs", "token_type")},
+            "token_no_default_policy": True,
+            "allowed_entity_aliases": ["robot"],
+            "allowed_policies": ["a"],
+            "allowed_policies_glob": ["a-*"],
+            "disallowed_policies": ["b"],
+            "disallowed_policies_glob": ["b-*"],
+            "orphan": True,
+            "path_suffix": "ci-run",
+            "renewable": False,
+        },
+        {"mount": "token", "type": "token", **ROLE},
+        [({"token_period": "10m"}, {"token_period": 600}), ({"options": {"orphan": False}}, {"orphan": False})],
+        left_out=OLD,
+    ),
+    Row(
+        "auth_roles",
+        "cert",
+        "auth/cert/certs/full",
+        {
+            **TOKEN,
+            "certificate": CERTIFICATE,
+            "allowed_common_names": ["a.example"],
+            "allowed_dns_sans": ["b.example"],
+            "allowed_email_sans": ["c@example.org"],
+            "allowed_metadata_extensions": ["2.1.1.1"],
+            "allowed_names": ["d.example"],
+            "allowed_organizational_units": ["unit"],
+            "allowed_uri_sans": ["spiffe://host"],
+            "display_name": "shown",
+            "ocsp_ca_certificates": CERTIFICATE,
+            "ocsp_enabled": True,
+            "ocsp_fail_open": True,
+            "ocsp_query_all_servers": True,
+            "ocsp_servers_override": ["http://ocsp.example"],
+            "required_extensions": ["2.1.1.1:x"],
+        },
+        {"mount": "cert", **ROLE},
+        [TTL, ({"options": {"allowed_names": ["e.example"]}}, {"allowed_names": ["e.example"]})],
+        left_out=OLD,
+        prepare=[mounted("cert")],
+    ),
+    Row(
+        "auth_roles",
+        "ldap-group",
+        "auth/ldap/groups/full",
+        {"policies": ["a", "b"]},
+        {"mount": "ldap", **ROLE},
+        [({"token_policies": ["a", "c"]}, {"policies": ["a", "c"]})],
+        prepare=[mounted("ldap")],
+        version="2.6.2",
+    ),
+    Row(
+        "auth_roles",
+        "ldap-user",
+        "auth/ldap/users/full",
+        {"policies": ["a", "b"], "groups": "x,y"},
+        {"mount": "ldap", "subject": "user", **ROLE},
+        [({"token_policies": ["a", "c"]}, {"policies": ["a", "c"]})],
+        prepare=[mounted("ldap")],
+        version="2.6.2",
+    ),
+    Row(
+        "auth_methods",
+        "tune",
+        "sys/auth/userpass/tune",
+        {
+            "allowed_response_headers": ["X-One"],
+            "audit_non_hmac_request_keys": ["one"],
+            "audit_non_hmac_response_keys": ["two"],
+            "default_lease_ttl": "1h",
+            "max_lease_ttl": "2h",
+            "description": "people",
+            "listing_visibility": "unauth",
+            "options": {"some": "thing"},
+            "passthrough_request_headers": ["X-Two"],
+            "token_type": "default-batch",
+            "user_lockout_config": {
+                "lockout_threshold": "7",
+                "lockout_duration": "10m",
+                "lockout_counter_reset_duration": "5m",
+                "lockout_disable": True,
+            },
+        },
+        {"type": "userpass"},
+        [
+            ({"default_lease_ttl": "30m"}, {"default_lease_ttl": 1800}),
+            ({"description": "others"}, {"description": "others"}),
+            (
+                {"user_lockout_config": {"lockout_counter_reset": "1d12h"}},
+                {"user_lockout_counter_reset_duration": 129600},
+            ),
+        ],
+        left_out={"plugin_version": "there is one version of the method"},
+        prepare=[mounted("userpass")],
+    ),
+    Row(
+        "auth_methods",
+        "jwt",
+        "auth/jwt/config",
+        {
+            "bound_issuer": "https://issuer.example",
+            "default_role": "ci",
+            "jwt_supported_algs": ["RS256"],
+            "jwt_validation_pubkeys": [PUBLIC_KEY],
+            "namespace_in_state": False,
+            "provider_config": {},
+        },
+        {"type": "jwt"},
+        [({"config": {"bound_issuer": "other"}}, {"bound_issuer": "other"})],
+        left_out={
+            **dict.fromkeys(
+                (
+                    *("jwks_ca_pem", "jwks_url", "oidc_client_id", "oidc_client_secret", "oidc_discovery_ca_pem"),
+                    *("oidc_discovery_url", "oidc_response_mode", "oidc_response_types", "jwks_pairs"),
+                    "override_allowed_server_names",
+                ),
+                "needs another source of keys",
+            ),
+            "skip_jwks_validation": "says how to take this very write",
+        },
+        prepare=[mounted("jwt")],
+    ),
+    Row(
+        "auth_methods",
+        "kubernetes",
+        "auth/kubernetes/config",
+        {
+            "disable_iss_validation": False,
+            "disable_local_ca_jwt": True,
+            "issuer": "https://issuer.example",
+            "kubernetes_ca_cert": CERTIFICATE,
+            "kubernetes_host": "https://cluster.example:6443",
+            "pem_keys": [PUBLIC_KEY],
+        },
+        {"type": "kubernetes"},
+        [({"config": {"kubernetes_host": "https://other.example"}}, {"kubernetes_host": "https://other.example"})],
+        left_out={"token_reviewer_jwt": "a change without it is refused"},
+        prepare=[mounted("kubernetes")],
+    ),
+    Row(
+        "auth_methods",
+        "cert",
+        "auth/cert/config",
+        {"disable_binding": True, "enable_identity_alias_metadata": True, "ocsp_cache_size": 33},
+        {"type": "cert"},
+        [({"config": {"ocsp_cache_size": 44}}, {"ocsp_cache_size": 44})],
+        prepare=[mounted("cert")],
+    ),
+    Row(
+        "auth_methods",
+        "ldap",
+        "auth/ldap/config",
+        {
+            **TOKEN,
+            "url": "ldaps://directory.example",
+            "binddn": "cn=reader",
+            "bindpass": "a-password-of-a-test",
+            "userdn": "ou=people",
+            "groupdn": "ou=groups",
+            "upndomain": "directory.example",
+            "userattr": "uid",
+            "groupattr": "memberof",
+            "userfilter": "({{.UserAttr}}={{.Username}})",
+            "groupfilter": "(member={{.UserDN}})",
+            "dereference_aliases": "always",
+            "tls_min_version": "tls13",
+            "tls_max_version": "tls13",
+            "certificate": CERTIFICATE,
+            "request_timeout": 77,
+            "connection_timeout": 7,
+            "max_page_size": 5,
+            "deny_null_bind": False,
+            "discoverdn": True,
+            "insecure_tls": True,
+            "starttls": True,
+            "anonymous_group_search": True,
+            "case_sensitive_names": True,
+            "use_token_groups": True,
+            "use_pre111_group_cn_behavior": True,
+            "username_as_alias": True,
+        },
+        {"type": "ldap"},
+        [({"config": {"userdn": "ou=staff"}}, {"userdn": "ou=staff"})],
+        left_out={
+            **OLD,
+            "client_tls_cert": "needs the key of a pair",
+            "client_tls_key": "needs the certificate of a pair",
+        },
+        prepare=[mounted("ldap")],
+        version="2.6.2",
+    ),
+    Row(
+        "identity_entities",
+        "",
+        "identity/entity/name/full",
+        {"policies": ["a"], "metadata": {"team": "x"}, "disabled": True},
+        {"name": "full"},
+        [
+            ({"policies": ["b"]}, {"policies": ["b"]}),
+            ({"metadata": {"team": "y"}}, {"metadata": {"team": "y"}}),
+            ({"disabled": False}, {"disabled": False}),
+        ],
+        left_out={"id": "another way to name it"},
+        restless=["last_update_time"],
+    ),
+    Row(
+        "identity_groups",
+        "",
+        "identity/group/name/full",
+        {
+            "type": "internal",
+            "policies": ["a"],
+            "metadata": {"team": "x"},
+            "member_entity_ids": ["{entity}"],
+            "member_group_ids": ["{group}"],
+        },
+        {"name": "full"},
+        [
+            ({"policies": ["b"]}, {"policies": ["b"]}),
+            ({"metadata": {"team": "y"}}, {"metadata": {"team": "y"}}),
+            ({"member_entities": []}, {"member_entity_ids": []}),
+        ],
+        left_out={"id": "another way to name it"},
+        restless=["last_update_time", "modify_index"],
+        prepare=[
+            Request("POST", "identity/entity", {"name": "person"}, {"entity": ("data", "id")}),
+            Request("POST", "identity/group", {"name": "inner"}, {"group": ("data", "id")}),
+        ],
+    ),
+    Row(
+        "login_mfa_methods",
+        "totp",
+        "identity/mfa/method/totp/{method}",
+        {
+            "method_name": "full",
+            "issuer": "issuer",
+            "period": 60,
+            "algorithm": "SHA256",
+            "digits": 8,
+            "skew": 0,
+            "key_size": 30,
+            "qr_size": 300,
+            "max_validation_attempts": 9,
+        },
+        {"name": "full", "type": "totp"},
+        [({"issuer": "other"}, {"issuer": "other"}), ({"period": "1m30s"}, {"period": 90})],
+        left_out={"method_id": "its name in the path"},
+        prepare=[
+            Request("POST", "identity/mfa/method/totp", {"issuer": "x"}, {"method": ("data", "method_id")}),
+        ],
+    ),
+    Row(
+        "login_mfa_enforcements",
+        "",
+        "identity/mfa/login-enforcement/full",
+        {
+            "mfa_method_ids": ["{method}"],
+            "auth_method_accessors": ["{accessor}"],
+            "auth_method_types": ["userpass"],
+            "identity_entity_ids": ["{entity}"],
+            "identity_group_ids": ["{group}"],
+        },
+        {"name": "full"},
+        [({"auth_method_types": ["approle"]}, {"auth_method_types": ["approle"]})],
+        prepare=[
+            mounted("userpass"),
+            mounted("approle"),
+            Request("GET", "sys/auth", None, {"accessor": ("data", "userpass/", "accessor")}),
+            Request("POST", "identity/entity", {"name": "person"}, {"entity": ("data", "id")}),
+            Request("POST", "identity/group", {"name": "inner"}, {"group": ("data", "id")}),
+            Request("POST", "identity/mfa/method/totp", {"issuer": "x"}, {"method": ("data", "method_id")}),
+        ],
+    ),
+    Row(
+        "quotas",
+        "rate-limit",
+        "sys/quotas/rate-limit/generated",
+        {
+            "path": "auth/generated",
+            "role": "ci",
+            "rate": 100.5,
+            "interval": 10,
+            "block_interval": 20,
+            "inheritable": False,
+        },
+        {"name": "generated", "rate": 100.5},
+        [({"interval": "1m30s"}, {"interval": 90}), ({"rate": 5}, {"rate": 5})],
+        left_out={"type": "what it is"},
+        prepare=[Request("POST", "sys/auth/generated", {"type": "approle"})],
+        cleanup=[Request("DELETE", "sys/quotas/rate-limit/generated"), Request("DELETE", "sys/auth/generated")],
+        at_root=True,
+    ),
+    Row(
+        "policies",
+        "",
+        "sys/policies/acl/full",
+        {
+            "policy": 'path "secret/*" {\n  capabilities = ["read"]\n}\n',
+            "allow_slashes_in_identity_templates": True,
+            "allow_wildcards_in_identity_templates": True,
+            "cas_required": True,
+            "cas": -1,
+            "expiration": "2099-01-01T00:00:00Z",
+        },
+        {"name": "full"},
+        [
+            (
+                {"rules": [{"path": "kv/*", "capabilities": ["list"]}]},
+                {"policy": 'path "kv/*" {\n  capabilities = ["list"]\n}\n'},
+            )
+        ],
+        left_out={"ttl": "another way to say the expiration"},
+        restless=["version", "modified"],
+    ),
+]
+
+#: kinds without a row, each with the reason
+WITHOUT: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("audit_devices", "secrets_engines", "pki_cas", "pki_roles", "transit_keys", "ssh_cas", "ssh_roles"),
+            *("database_connections", "database_roles", "aws_configs", "aws_roles", "secrets"),
+        ),
+        "its row is to come",
+    ),
+    "password_policies": "has one field, the policy",
+    "namespaces": "has one field, its metadata",
+    "approle_secret_ids": "is issued anew, never changed",
+    "pki_certificates": "is issued anew, never changed",
+    "endpoints": "what is declared is what is sent, by the method that is declared",
+}
