@@ -27,7 +27,8 @@ ALLOWED = re.compile(
       | inventories/(production|existing)/[\w./-]+(\.ya?ml|\.md|\.example|hosts)
       | meta/(runtime|execution-environment)\.yml
       | playbooks/[\w-]+\.ya?ml | playbooks/(tasks|templates|vars|files)/[\w./-]+\.(ya?ml|j2|json)
-      | plugins/(action|callback|doc_fragments|filter|inventory|lookup|modules|module_utils|test)/[\w/]+\.(py|ya?ml)
+      | plugins/(action|callback|doc_fragments|filter|inventory|lookup|modules|test)/[\w/]+\.(py|ya?ml)
+      | plugins/(module|plugin)_utils/[\w/]+\.py
       | roles/\w+/(README\.md|(defaults|handlers|meta|tasks|vars)/[\w./-]+\.ya?ml|templates/[\w./-]+\.j2|files/[\w./-]+)
     )""",
     re.VERBOSE,

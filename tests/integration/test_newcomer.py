@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,11 @@ class Newcomer:
     def play(self, playbook: str, *arguments: str) -> Play:
         return self.installed.play(playbook, self.folder, "-i", "hosts.yml", *arguments, VAULT_TOKEN=self.server.token)
 
+    def password(self, application: str) -> str:
+        """What the server holds."""
+        found = self.vault.read(f"applications/data/{application}")
+        return str(found["data"]["data"]["database_password"])
+
 
 @pytest.fixture
 def newcomer(installed: Installed, openbao: VaultServer, area: str, tmp_path: Path) -> Newcomer:
@@ -58,13 +64,40 @@ def test_an_existing_vault_needs_thirty_lines_and_no_repair(newcomer: Newcomer) 
     assert "set up elsewhere" in first.output
     assert first.recap["vault"]["changed"] == 1
     assert first.recap["vault"]["failed"] == 0
-    secret = newcomer.vault.secrets.kv.v2.read_secret_version(
-        "web-app", mount_point="applications", raise_on_deleted_version=True
-    )
-    assert len(secret["data"]["data"]["database_password"]) == 32
+    assert len(newcomer.password("web-app")) == 32
     assert "web-app" in newcomer.vault.sys.list_policies()["data"]["policies"]
 
     assert newcomer.play("configure").succeeded().changed == 0
     assert newcomer.play("site").succeeded().changed == 0
     # nothing was left behind in the folder
     assert [path.name for path in newcomer.folder.iterdir()] == ["hosts.yml"]
+
+
+def test_a_misspelt_variable_is_refused_before_anything_changes(newcomer: Newcomer) -> None:
+    newcomer.inventory.write_text(
+        newcomer.inventory.read_text().replace("vault_config_policies:", "vault_config_polices:")
+    )
+    for playbook in ("site", "configure"):
+        refused = newcomer.play(playbook)
+        assert refused.rc != 0
+        said = "vault_config_polices is no variable of the role vault_config; did you mean vault_config_policies?"
+        assert said in " ".join(refused.output.split())
+        assert refused.changed == 0
+    assert "applications/" not in newcomer.vault.sys.list_mounted_secrets_engines()["data"]
+    # a name that the user says is theirs is none
+    newcomer.play("configure", "--check", "-e", "vault_eso_own_variables=vault_config_polices").succeeded()
+
+
+def test_a_survey_gives_a_text_for_a_list_of_names(newcomer: Newcomer) -> None:
+    newcomer.play("configure").succeeded()
+    applications = [
+        {"name": name, "mount": "applications", "path": name, "generate": {"database_password": {"length": 40}}}
+        for name in ("web-app", "batch")
+    ]
+    declared = ("-e", json.dumps({"rotation_applications": applications}))
+    refused = newcomer.play("rotate", *declared, "-e", "rotation_only=web-app,web-ap")
+    assert refused.rc != 0
+    assert "rotation_only names web-ap, which" in " ".join(refused.output.split())
+    newcomer.play("rotate", *declared, "-e", "rotation_only=web-app").succeeded()
+    assert len(newcomer.password("web-app")) == 40
+    assert newcomer.vault.list("applications/metadata")["data"]["keys"] == ["web-app"]

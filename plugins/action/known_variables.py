@@ -1,0 +1,46 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refuse variables of the host that look like a role's and that the role does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_variables
+
+#: of this collection, wherever it is installed
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+#: a variable by which users say which names are theirs
+OWN = "vault_eso_own_variables"
+
+
+class ActionModule(ActionBase):
+    """The action; it runs on the controller and connects to nothing."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Fail with a sentence for each unknown variable, or say which roles were checked."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, given = self.validate_argument_spec({"roles": {"type": "list", "elements": "str"}})
+        role = self._task._role
+        checked = given["roles"] or ([Path(role.get_role_path()).name] if role else [])
+        if not checked:
+            raise AnsibleActionFail('outside of a role, name the roles by "roles"')
+        variables = task_vars or {}
+        own = self._templar.template(variables.get(OWN) or [])
+        names = own.split(",") if isinstance(own, str) else own
+        try:
+            problems = role_variables.unknown(variables, ROLES, checked, [str(name).strip() for name in names])
+        except KeyError as error:
+            raise AnsibleActionFail("there is no role %s in this collection" % error) from None
+        if problems:
+            remedy = "Correct the name, or give a variable of your own another (or list it in %s)." % OWN
+            raise AnsibleActionFail("%s %s Nothing was changed." % (" ".join(problems), remedy))
+        return {**result, "changed": False, "roles": checked}

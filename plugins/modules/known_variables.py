@@ -1,0 +1,57 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: known_variables
+short_description: Refuse misspelt variables of the roles of this collection
+version_added: 0.1.0
+description:
+  - Ansible ignores a variable that no role reads. This action fails when the host has a variable with the prefix of a role that the role does
+    not know, and names the nearest one that it does.
+  - Every role of this collection begins with it, and C(site) does so for all its roles before anything changes.
+  - A variable belongs to the role with the longest matching prefix. Variables of your own that have such a prefix are named in the variable
+    C(vault_eso_own_variables), a list or a text separated by commas.
+author: secretops.vault_eso contributors (@secretops)
+options:
+  roles:
+    description: The roles whose variables are checked; inside of a role by default that one.
+    type: list
+    elements: str
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: Changes nothing, so that there is no difference to show.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Refuse misspelt variables before anything changes
+  secretops.vault_eso.known_variables:
+    roles: [vault_config, vault_session]
+"""
+
+RETURN = r"""
+roles:
+  description: The roles whose variables were checked.
+  returned: success
+  type: list
+  elements: str
+  sample: [vault_config, vault_session]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main() -> None:
+    # Ansible runs the action of the same name (plugins/action); only it knows the variables.
+    module = AnsibleModule({"roles": {"type": "list", "elements": "str"}}, supports_check_mode=True)
+    module.fail_json(msg="known_variables is an action: run it as a task of a play")
+
+
+if __name__ == "__main__":
+    main()
