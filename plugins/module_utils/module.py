@@ -14,7 +14,7 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
-from . import redact
+from . import process, redact
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names
 from .reconcile import Report, Resource, plan, reconcile
@@ -209,7 +209,8 @@ class Module:
     def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:
         """Turn SecretopsError into one failed result; anything else is a bug and says so without a secret."""
         try:
-            yield
+            with process.stopped_by_signals():
+                yield
         except SecretopsError as error:
             self.ansible.fail_json(msg=redact.scrub(str(error), secrets))
         except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except

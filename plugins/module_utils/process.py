@@ -1,13 +1,16 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which run of Ansible a process belongs to, and whether that run still lives. Source: proc(5)."""
+"""Which run of Ansible a process belongs to, whether that run still lives, and how a process ends. Source: proc(5)."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 #: the commands that run tasks
@@ -69,3 +72,27 @@ def lives(owner: Mapping[str, Any]) -> bool | None:
         return None
     fields = _stat(int(owner["pid"]))
     return bool(fields) and fields[19] == owner["start"]
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block by SystemExit, so that it gives back what it holds; a second one is ignored.
+
+    Of no effect outside of the main thread.
+    """
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: Any) -> None:
+        for one in signals:
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = [signal.signal(one, stop) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before):
+            signal.signal(one, handler)

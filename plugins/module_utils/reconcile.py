@@ -310,8 +310,14 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
         drain()
         return
     with ThreadPoolExecutor(max_workers=min(workers, len(changes))) as pool:
-        for thread in [pool.submit(drain) for _worker in range(min(workers, len(changes)))]:
-            thread.result()
+        threads = [pool.submit(drain) for _worker in range(min(workers, len(changes)))]
+        try:
+            for thread in threads:
+                thread.result()
+        except BaseException:
+            # a signal: what no thread has begun is not begun any more
+            waiting.clear()
+            raise
 
 
 def distinct(resources: Iterable[Resource]) -> None:

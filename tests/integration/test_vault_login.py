@@ -18,7 +18,7 @@ from typing import Any, Callable
 import hvac.exceptions
 import pytest
 
-from support.modules import ROOT, Result
+from support.modules import ROOT, RUNNER, Result
 from support.openbao import VaultServer
 
 PASSWORD = "password-that-nobody-may-see"
@@ -347,3 +347,56 @@ def test_directory_that_others_can_read(login: Callable[..., Result], user: dict
     assert result.failed
     assert f'option "dest": the directory {shared} is not private; name one of your own with mode 0700' in result.msg
     assert os.listdir(shared) == []
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_module_that_is_ended_revokes_its_own_login(
+    user: dict[str, Any],
+    connection: dict[str, Any],
+    openbao: VaultServer,
+    unique: str,
+    tmp_path: Path,
+    ended_by: signal.Signals,
+) -> None:
+    root = openbao.client()
+    mount = user["auth_mount"]
+    root.sys.create_or_update_policy(
+        f"all-{unique}", 'path "sys/policies/acl/*" { capabilities = ["create", "read", "update"] }'
+    )
+    root.auth.userpass.create_or_update_user("alice", PASSWORD, [f"all-{unique}"], mount)
+    policies = [{"name": f"{unique}-{number}", "policy": f'path "x/{number}" {{ }}'} for number in range(4_000)]
+    options = {**connection, **user, "policies": policies, "workers": 2}
+    (tmp_path / "options").write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
+
+    def holders() -> list[str]:
+        found = []
+        for accessor in root.list("auth/token/accessors")["data"]["keys"]:
+            try:
+                data = root.auth.token.lookup_accessor(accessor)["data"]
+            except hvac.exceptions.Forbidden:
+                continue
+            if data["path"] == f"auth/{mount}/login/alice":
+                found.append(accessor)
+        return found
+
+    def made() -> int:
+        return sum(name.startswith(f"{unique}-") for name in root.sys.list_policies()["data"]["policies"])
+
+    with (tmp_path / "options").open("rb") as given, (tmp_path / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER, "vault_policy"],
+            stdin=given,
+            stdout=output,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "playbooks" / "collections")},
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not made() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(holders()) == 1, (tmp_path / "output").read_text()[:2000]
+        process.send_signal(ended_by)
+        assert process.wait(30) != 0
+    finally:
+        process.kill()
+    assert holders() == []
+    assert 0 < made() < len(policies)
