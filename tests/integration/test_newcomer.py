@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import json
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.installed import Installed
 from support.openbao import VaultServer
-from support.system import Play
+from support.system import ROOT, Play
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +104,58 @@ def test_a_survey_gives_a_text_for_a_list_of_names(newcomer: Newcomer) -> None:
     newcomer.play("rotate", *declared, "-e", "rotation_only=web-app").succeeded()
     assert len(newcomer.password("web-app")) == 40
     assert newcomer.vault.list("applications/metadata")["data"]["keys"] == ["web-app"]
+
+
+#: what each documented tag of the contents of Vault looks at
+KINDS = yaml.safe_load((ROOT / "roles" / "vault_config" / "vars" / "main.yml").read_text())["vault_config_tag_kinds"]
+STEPS = {
+    "servers": ["install", "tls", "configure", "harden", "service"],
+    "clusters": ["init", "unseal", "administer"],
+}
+
+
+def looked_at(play: Play) -> list[str]:
+    """Return the kinds that the run looked at, as the module's own options say."""
+    found = re.search(r'"kinds": \[([^\]]*)\]', play.output)
+    return re.findall(r'"(\w+)"', found[1]) if found else []
+
+
+def test_documented_tags_are_listed(newcomer: Newcomer) -> None:
+    listed = newcomer.play("site", "--list-tags")
+    assert listed.rc == 0, listed.output
+    tags = {tag for line in re.findall(r"TASK TAGS: \[(.*)\]", listed.output) for tag in line.split(", ")}
+    documented = {*KINDS, *STEPS, *STEPS["servers"], *STEPS["clusters"], "vault", "kubernetes"}
+    assert tags - {"always", "verify", "never"} == documented
+    for role, names in {
+        "vault_config": list(KINDS),
+        "vault_server": STEPS["servers"],
+        "vault_cluster": STEPS["clusters"],
+    }.items():
+        said = (ROOT / "roles" / role / "README.md").read_text().partition("Tags: ")[2]
+        assert re.findall(r"`(\w+)`", said)[: len(names)] == names, role
+
+
+def test_each_tag_looks_at_its_kinds_and_at_nothing_else(newcomer: Newcomer) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        plays = pool.map(lambda tag: newcomer.play("configure", "--check", "-vvv", "--tags", tag), KINDS)
+        found = {tag: looked_at(play.succeeded()) for tag, play in zip(KINDS, plays)}
+    assert {tag: sorted(kinds) for tag, kinds in found.items()} == {tag: sorted(kinds) for tag, kinds in KINDS.items()}
+
+
+def test_tags_choose_from_site_and_skip_one_another(newcomer: Newcomer) -> None:
+    assert "Converge what is declared" not in newcomer.play("site", "--tags", "clusters,servers").succeeded().output
+    skipped = newcomer.play("configure", "--check", "-vvv", "--skip-tags", "policies,audit").succeeded()
+    everything = [kind for tag, kinds in KINDS.items() if tag not in ("policies", "audit") for kind in kinds]
+    assert sorted(looked_at(skipped)) == sorted(everything)
+
+    chosen = newcomer.play("site", "--tags", "policies").succeeded()
+    assert "set up elsewhere" not in chosen.output
+    assert "web-app" in newcomer.vault.sys.list_policies()["data"]["policies"]
+    assert "applications/" not in newcomer.vault.sys.list_mounted_secrets_engines()["data"]
+
+
+def test_a_failure_under_a_tag_is_named(newcomer: Newcomer) -> None:
+    newcomer.inventory.write_text(newcomer.inventory.read_text().replace("[read]", "[reed]"))
+    failed = newcomer.play("site", "--tags", "policies")
+    assert failed.rc != 0
+    assert "vault did not converge." in " ".join(failed.output.split())

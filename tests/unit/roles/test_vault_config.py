@@ -41,6 +41,17 @@ def test_every_kind_has_a_tag_and_every_tag_is_the_tasks() -> None:
         assert set(re.findall(r"'(\w+)'", task["tags"][0])) == set(tags)
 
 
+def test_the_playbook_offers_every_tag() -> None:
+    """Static there, because --list-tags looks at no role that is included."""
+    plays = yaml.safe_load((ROLE.parents[1] / "playbooks" / "configure.yml").read_text())
+    (play,) = (one for one in plays if "configure_kinds" in one.get("vars", {}))
+    assert (
+        play["vars"]["configure_kinds"]
+        == play["tasks"][0]["tags"]
+        == list(load("vars/main.yml")["vault_config_tag_kinds"])
+    )
+
+
 def test_what_can_be_purged_is_in_the_argument_spec() -> None:
     options = load("meta/argument_specs.yml")["argument_specs"]["main"]["options"]["vault_config_purge"]["options"]
     able = {name: set(kind.options) - {"purge"} for name, kind in KINDS.items() if "purge" in kind.options}
