@@ -13,6 +13,8 @@ description:
   - Creates, updates and deletes ExternalSecrets, one or many in one task, and waits until their Secrets stand.
   - What the operator would refuse, ignore or misread is refused before anything is sent, and the error says what to write instead.
   - Deleting an ExternalSecret with the creation policy V(Owner) has Kubernetes delete its Secret too, whatever the deletion policy.
+  - With O(wait) success is the Secret with the keys that the declaration promises; a Ready condition alone is none, as the operator says Ready where
+    it wrote nothing as well. Where the Secret may not be read, a warning says that nothing is proven.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes

@@ -122,6 +122,18 @@ def test_each_link_behind_the_login_is_named(scene: Scene) -> None:
     scene.external()
     scene.put("cache", url="a-secret-url")
 
+    scene.client.write(f"{kv}/metadata/app", custom_metadata={"owner": "payments"})
+    fetch = {"key": "app", "metadata_policy": "Fetch"}
+    scene.external(data=[{"secret_key": "owner", "remote_ref": {**fetch, "property": "owner"}}])
+    assert f'do not let it read "{kv}/metadata/app"' in scene.broken("policy")
+    scene.allow(f'path "{kv}/*" {{ capabilities = ["read"] }}')
+    for known in ("owner", "current_version", None):
+        scene.external(data=[{"secret_key": "owner", "remote_ref": {**fetch, "property": known}}])
+        assert not scene.verify().failed, known
+    scene.external(data=[{"secret_key": "owner", "remote_ref": {**fetch, "property": "owners"}}])
+    assert f'secret "{kv}/metadata/app": it has no key "owners", only ' in scene.broken("property")
+    scene.external()
+
     scene.store(version="v1")
     assert f"{kv}: it is KV version 2, but the store says v1; set version to v2" in scene.broken("engine")
     scene.store(path="nowhere")

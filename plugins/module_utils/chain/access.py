@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..vault.client import PermissionDenied, VaultError
-from .links import Broken, Session, Untried, Wish, broken, has_property, quoted
+from .links import Broken, Session, Untried, Wish, broken, has_property, metadata_values, quoted
 from .logins import Logins
 
 #: what the operator writes into managed-by of the metadata of a secret that it pushed
@@ -155,7 +155,9 @@ class Access:
         if data is None:
             which = "does not exist" if not version else "has no version %s" % version
             raise broken("secret", which, where, "write it, or correct the key")
-        if what == "metadata" or (session.source.vault.get("version") or "v2") == "v1":
+        if what == "metadata":
+            return metadata_values(data)
+        if (session.source.vault.get("version") or "v2") == "v1":
             return data
         if data.get("data") is None:
             which = "version %s" % version if version else "its newest version"

@@ -28,6 +28,10 @@ MOUNTS: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 
 
+#: what else than custom metadata metadataPolicy Fetch gives
+SYSTEM_METADATA = ("created_time", "current_version", "delete_version_after")
+
+
 class Broken(SecretopsError):
     """A link that does not hold; ``link`` is its name."""
 
@@ -91,6 +95,31 @@ def api_path(vault: Mapping[str, Any], key: str, part: str = "data") -> str:
     if version == "v1":
         return "%s/%s" % (mount, rest)
     return "%s/%s/%s" % (mount, part, rest[len("data/") :] if rest != key and rest.startswith("data/") else rest)
+
+
+def metadata_path(vault: Mapping[str, Any], key: str) -> str:
+    """Return the API path that metadataPolicy Fetch reads; unlike that of data it is never shortened. Raises Broken.
+
+    Source: External Secrets Operator 2.9.0, buildMetadataPath.
+    """
+    if (vault.get("version") or "v2") == "v1":
+        raise broken("engine", "KV version 1 has no metadata", 'secret "%s"' % key, "remove metadataPolicy")
+    if vault.get("path") is not None:
+        return "%s/metadata/%s" % (str(vault["path"]).strip("/"), key)
+    if "data" not in key:
+        raise broken(
+            "secret",
+            "metadata cannot be read by this key from a store without a path",
+            'secret "%s"' % key,
+            'write the mount and "/data/" into the key, or give the store a path',
+        )
+    return key.replace("/data/", "/metadata/", 1)
+
+
+def metadata_values(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return what metadataPolicy Fetch takes out of a secret's metadata. Source: readSecretMetadata of the operator."""
+    system = {name: found[name] for name in SYSTEM_METADATA if found.get(name) is not None}
+    return {key: str(value) for key, value in {**system, **(found.get("custom_metadata") or {})}.items()}
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -183,7 +212,8 @@ def wishes(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str
         "tolerated": policy != "Retain",
     }
     if remote.get("metadataPolicy") == "Fetch":
-        return [Wish(api_path(vault, key, "metadata"), ("read",), "metadata", **common)]
+        # missing metadata is an error whatever the deletion policy says
+        return [Wish(metadata_path(vault, key), ("read",), "metadata", **{**common, "tolerated": False})]
     return [Wish(api_path(vault, key), ("read",), "secret", version=str(remote.get("version") or ""), **common)]
 
 

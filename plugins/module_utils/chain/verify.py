@@ -24,6 +24,7 @@ from ..kubernetes import generator as generators
 from ..kubernetes.client import SECRET, Forbidden, Kind, NotServed, Object
 from ..kubernetes.client import Client as Kubernetes
 from ..kubernetes.targets import Targets
+from ..kubernetes.waiting import with_cause
 from ..module import Module
 from ..vault.client import Client as Vault
 from ..vault.module import LOGIN_SPEC, connect, logged_in
@@ -77,10 +78,11 @@ class Chain:
         found = [one for one in objects if one is not None and one["metadata"].get("namespace")]
         # their status is newer now
         self.look(sorted({one["metadata"]["namespace"] for one in found}))
-        told = iter(self.verify(found))
-        return [
-            next(told)["message"] if one is not None and one["metadata"].get("namespace") else "" for one in objects
-        ]
+        # whoever asks has told already what the object's own status says
+        told = iter(
+            "everything in Vault holds" if one["link"] == "status" else one["message"] for one in self.verify(found)
+        )
+        return [next(told) if one is not None and one["metadata"].get("namespace") else "" for one in objects]
 
     # -- what is there ------------------------------------------------------------------------------------------------
 
@@ -279,11 +281,12 @@ class Chain:
                         steps.append((self.session(made[0], namespace), made[1]))
                     continue
                 source = self.source(namespace, other.get("storeRef") or spec.get("secretStoreRef") or {})
+                wanted = [] if source is None else wishes(spec, entry, source.vault)
             except Broken as error:
                 return steps, error
             if source is not None:
                 session = self.session(source, namespace)
-                steps += [(session, wish) for wish in wishes(spec, entry, source.vault)]
+                steps += [(session, wish) for wish in wanted]
         for session, wish in steps:
             session.wishes[wish] = None
         return steps, None
@@ -325,7 +328,7 @@ class Chain:
                 why = eso.cause(self.kubernetes, kind, dict(current))
                 first = broken(
                     "status",
-                    "everything in Vault holds, but it %s%s" % (lacking, ": " + why if why else ""),
+                    "everything in Vault holds, but it %s" % with_cause(lacking, why),
                     "",
                     "force a sync, and look at the operator's log",
                 )
@@ -367,7 +370,7 @@ class Chain:
         why = eso.cause(self.kubernetes, source.kind, dict(source.live))
         return broken(
             "store",
-            "everything in Vault holds, but it %s%s" % (lacking, ": " + why if why else ""),
+            "everything in Vault holds, but it %s" % with_cause(lacking, why),
             source.label,
             "check that the operator's pods reach %s and trust its CA" % source.vault.get("server"),
         )

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import DELETE, NONE, Change, Resource
-from .client import Client, Conflict, Kind, Missing, Object, Refused
+from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
 from .reading import Reader
 from .waiting import Expectation
 
@@ -58,6 +58,26 @@ def look_up(value: Any, path: Path) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def nested(paths: Sequence[Path]) -> Object:
+    """Return nested mappings with None at each path: a merge patch that removes what is there."""
+    patch: Object = {}
+    for path in paths:
+        inner = patch
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[path[-1]] = None
+    return patch
+
+
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> Object:
+    """Return nested mappings in one; the second one's values win."""
+    found = dict(first)
+    for key, value in second.items():
+        held = found.get(key)
+        found[key] = joined(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+    return found
 
 
 def dotted(path: Path) -> str:
@@ -271,6 +291,57 @@ class KubeObject(Resource):
         return answer
 
     def _send(self, dry_run: bool) -> Object:
+        """Apply; where the server cannot, help it over what it cannot do and apply again."""
+        try:
+            return self._send_once(dry_run)
+        except Refused as error:
+            # API servers before 1.21 leave null behind for a mapping whose last key is declared no longer
+            patch = nested(self.emptied())
+            if not patch:
+                raise
+            return self._send_after(patch, dry_run, error)
+        except KubernetesError as error:
+            # managedFields of a version that the CRD lists no longer cannot be converted: an apply answers 500
+            fields = self.migrated()
+            if error.status < 500 or fields is None:
+                raise
+            return self._send_after({"metadata": {"managedFields": fields}}, dry_run, error)
+
+    def _send_after(self, patch: Object, dry_run: bool, cause: KubernetesError) -> Object:
+        """Change the object by a merge patch first. Raises the cause where even that is refused."""
+        try:
+            if dry_run:
+                # nothing is there yet that a second request could build on
+                return self.client.merge(self.path(), joined(self.manifest or {}, patch), MANAGER, True)
+            self.client.merge(self.path(), patch, MANAGER)
+        except KubernetesError:
+            raise cause from None
+        self.fresh()
+        return self._send_once(dry_run)
+
+    def emptied(self) -> list[Path]:
+        """Return the mappings of which nothing is left when what is declared no longer is removed."""
+        gone = set(self.stale(self.live or {}))
+        parents = {path[:-1] for path in gone if len(path) > 2}
+        return sorted(
+            path for path in parents if all((*path, str(key)) in gone for key in look_up(self.live, path) or {})
+        )
+
+    def migrated(self) -> list[Object] | None:
+        """Return the object's managedFields with versions that are served, None when they are already."""
+        entries = ((self.live or {}).get("metadata") or {}).get("managedFields") or []
+        served = {self.api.api_version(version) for version in self.client.versions(self.api.group)}
+        old = {str(entry.get("apiVersion")) for entry in entries} - served
+        if not self.api.group or not old:
+            return None
+        self.warnings.append(
+            "its managed fields are of %s, which its CRD lists no longer; they are migrated to %s"
+            % (" and ".join(sorted(old)), self.version)
+        )
+        version = self.api.api_version(self.version)
+        return [{**entry, "apiVersion": version} if entry.get("apiVersion") in old else entry for entry in entries]
+
+    def _send_once(self, dry_run: bool) -> Object:
         manifest = self.manifest or {}
         try:
             return self.client.apply(self.path(), manifest, MANAGER, self.force_conflicts, dry_run)

@@ -24,7 +24,9 @@ from .external_secrets import (
     manifest_names,
 )
 
-OPTIONS = ("refresh_interval", "update_policy", "deletion_policy", "selector", "template", "data_to")
+OPTIONS = ("refresh_interval", "update_policy", "deletion_policy", "selector", "template")
+#: lists of what goes where, by the field of the manifest
+LISTS = {"data": "data", "dataTo": "data_to"}
 #: fields that people write and that do not exist: what to write instead
 NO_SUCH_FIELD = {
     "secretStoreRef": "write secretStoreRefs, a list with name and kind",
@@ -46,21 +48,22 @@ NO_SUCH_REMOTE_FIELD = {"key": "write remoteKey", "name": "write remoteKey", "pa
 def push_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's spec from options, or the raw ``spec``. Raises InvalidInput."""
     if item.get("spec"):
-        given = sorted(name for name in (*OPTIONS, "store_refs", "data") if item.get(name) not in (None, [], {}))
+        given = sorted(
+            name for name in (*OPTIONS, "store_refs", *LISTS.values()) if item.get(name) not in (None, [], {})
+        )
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
         return dict(prune(item["spec"]))
     spec = manifest_names({name: item.get(name) for name in OPTIONS})
     spec["secretStoreRefs"] = manifest_names(item.get("store_refs") or [])
-    # the metadata of an entry is the user's own words
-    spec["data"] = [
-        {
-            **manifest_names({key: value for key, value in entry.items() if key != "metadata"}),
-            "metadata": entry["metadata"],
-        }
-        for entry in item.get("data") or []
-    ]
+    spec.update({field: [_entry(one) for one in item.get(name) or []] for field, name in LISTS.items()})
     return dict(prune(spec))
+
+
+def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry as a manifest has it; its metadata is the user's own words."""
+    named = manifest_names({key: value for key, value in entry.items() if key != "metadata"})
+    return {**named, "metadata": entry.get("metadata")}
 
 
 def _refuse(where: str, value: Mapping[str, Any], table: Mapping[str, str]) -> None:
@@ -136,6 +139,18 @@ def check_entries(entries: list[Mapping[str, Any]]) -> None:
         seen.add(place)
 
 
+def made_anew(spec: Mapping[str, Any]) -> list[str]:
+    """Return a warning for a source that makes another value, and so another version in Vault, at each refresh."""
+    generator = (spec.get("selector") or {}).get("generatorRef")
+    every = spec.get("refreshInterval")
+    if not generator or spec.get("updatePolicy") == "IfNotExists" or (every is not None and duration(every) == 0):
+        return []
+    return [
+        "its generator makes another value at each refresh (%s), and each is a new version in Vault: set "
+        "update_policy to IfNotExists, or refresh_interval to 0" % (every or "1h0m0s")
+    ]
+
+
 class PushSecret(KubeObject):
     """A PushSecret."""
 
@@ -157,6 +172,7 @@ class PushSecret(KubeObject):
         super().check()
         if self.spec is not None:
             check_push_secret(self.spec)
+            self.warnings += made_anew(self.spec)
 
     def read(self) -> Mapping[str, Any] | None:
         current = super().read()

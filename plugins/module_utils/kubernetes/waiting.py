@@ -18,6 +18,8 @@ from .reading import Key, Reader, collections, key_of
 Look = Callable[["Object | None"], str]
 #: seconds between two looks at all that is waited for, at first and at most
 FIRST, LAST = 0.1, 2.0
+#: characters that make two texts the same at the least, and after which the rest may be cut off
+SAME, CUT = 12, 200
 #: seconds that one request of a watch lasts at most
 WATCH = 300
 
@@ -145,6 +147,23 @@ class Watch:
             close()
 
 
+def with_cause(lacking: str, cause: str) -> str:
+    """Return what is lacking with its cause, without what both say: a status often quotes the event or begins it."""
+    told, cause = " ".join(lacking.split()), " ".join(cause.split())
+    if not cause or cause in told:
+        return lacking
+    for start in range(len(told)):
+        rest = told[start:]
+        if len(rest) < SAME:
+            break
+        if cause.startswith(rest):
+            return lacking + (": " + cause[len(rest) :].lstrip(" :,") if cause[len(rest) :] else "")
+        if rest.startswith(cause[:CUT]) and len(cause) >= CUT:
+            # an event is cut off
+            return lacking
+    return "%s: %s" % (lacking, cause)
+
+
 def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float) -> list[Expectation]:
     """Wait until all expectations are met; return those that are not after ``timeout`` seconds, with ``error`` set.
 
@@ -162,7 +181,8 @@ def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float
     for one in expectations:
         if one.open:
             cause = one.explain(one.last) if one.explain else ""
-            one.error = SecretopsError("%s after %g seconds%s" % (one.lacking, timeout, ": " + cause if cause else ""))
+            text = "%s after %g seconds" % (one.lacking, timeout)
+            one.error = SecretopsError(text + with_cause(one.lacking, cause)[len(one.lacking) :])
     return [one for one in expectations if one.error is not None]
 
 

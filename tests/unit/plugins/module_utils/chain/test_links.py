@@ -31,6 +31,25 @@ def test_paths_are_built_as_the_operator_builds_them(vault: dict[str, Any], key:
 
 
 @pytest.mark.parametrize(
+    ("vault", "key", "path"),
+    [
+        ({"path": "secret"}, "app/db", "secret/metadata/app/db"),
+        # what is shortened for data is not shortened here
+        ({"path": "secret"}, "secret/data/app", "secret/metadata/secret/data/app"),
+        ({}, "secret/data/app", "secret/metadata/app"),
+    ],
+)
+def test_paths_of_metadata_are_built_as_the_operator_builds_them(vault: dict[str, Any], key: str, path: str) -> None:
+    assert links.metadata_path(vault, key) == path
+
+
+@pytest.mark.parametrize("vault", [{}, {"path": "secret", "version": "v1"}])
+def test_metadata_that_the_operator_cannot_fetch_is_a_broken_link(vault: dict[str, Any]) -> None:
+    with pytest.raises(links.Broken):
+        links.metadata_path(vault, "secret/app")
+
+
+@pytest.mark.parametrize(
     ("name", "there"),
     [
         ("user", True),

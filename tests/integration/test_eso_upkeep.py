@@ -1,0 +1,130 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects that live long: fields are declared no longer, and versions of the API go."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from kubernetes.client.rest import ApiException
+
+from support.kubernetes_api import KubeApi, LocalKubeApi
+from support.scene import Run
+
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/externalsecrets.external-secrets.io"
+#: what is declared first, what of it later, and what the server then holds of the target's template
+LESS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ({"data": {"x": "y"}, "type": "Opaque"}, {"type": "Opaque"}, {"type": "Opaque"}),
+    (
+        {"metadata": {"labels": {"x": "y"}, "annotations": {"x": "y"}}, "data": {"x": "y"}},
+        {"data": {"x": "y"}},
+        {"data": {"x": "y"}},
+    ),
+    (
+        {"metadata": {"labels": {"x": "y", "z": "y"}}},
+        {"metadata": {"labels": {"z": "y"}}},
+        {"metadata": {"labels": {"z": "y"}}},
+    ),
+    ({"data": {"x": "y"}}, {}, {}),
+]
+
+
+def external(kube: KubeApi, name: str, namespace: str, **more: Any) -> dict[str, Any]:
+    data = [{"secret_key": "a", "remote_ref": {"key": "app", "property": "a"}}]
+    return {
+        "kubeconfig": kube.kubeconfig,
+        "name": name,
+        "namespace": namespace,
+        "store": {"name": "vault"},
+        "data": data,
+        **more,
+    }
+
+
+def there(kube: KubeApi, name: str, namespace: str, version: str = "v1") -> dict[str, Any]:
+    return dict(kube.call("GET", f"/apis/external-secrets.io/{version}/namespaces/{namespace}/externalsecrets/{name}"))
+
+
+@pytest.mark.parametrize("number", range(len(LESS)))
+def test_the_last_key_of_a_mapping_can_be_removed(
+    kube_api: KubeApi, namespace: str, run_module: Run, number: int
+) -> None:
+    full, less, held = LESS[number]
+    first = external(kube_api, "app", namespace, labels={"a": "b"}, target={"template": full})
+    run_module("eso_externalsecret", first, must_succeed=True)
+    then = external(kube_api, "app", namespace, target={"template": less})
+    for check in (True, False):
+        assert run_module("eso_externalsecret", then, check=check, must_succeed=True).changed
+    found = there(kube_api, "app", namespace)
+    assert "labels" not in found["metadata"]
+    template = (found["spec"].get("target") or {}).get("template") or {}
+    kept = {key: value for key, value in template.items() if key in ("data", "metadata", "type") and value}
+    assert kept == held
+    assert not run_module("eso_externalsecret", then, must_succeed=True).changed
+
+
+@pytest.fixture
+def both(kube_api: KubeApi) -> Iterator[None]:
+    """The CRD of ExternalSecrets with v1beta1 beside v1; it is taken back by the test or in the end."""
+    if not isinstance(kube_api, LocalKubeApi):
+        pytest.skip("the definitions of a cluster that is not the tests' own are left alone")
+    live = kube_api.call("GET", CRD)
+    changed = copy.deepcopy(live)
+    old = copy.deepcopy(next(one for one in live["spec"]["versions"] if one["storage"]))
+    changed["spec"]["versions"].append({**old, "name": "v1beta1", "storage": False, "served": True})
+    kube_api.call("PUT", CRD, changed)
+    try:
+        yield
+    finally:
+        take_back(kube_api)
+
+
+def until(check: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def served(kube: KubeApi, version: str) -> bool:
+    try:
+        kube.call("GET", f"/apis/external-secrets.io/{version}/externalsecrets")
+    except ApiException:
+        return False
+    return True
+
+
+def take_back(kube: KubeApi) -> None:
+    live = kube.call("GET", CRD)
+    live["spec"]["versions"] = [one for one in live["spec"]["versions"] if one["name"] != "v1beta1"]
+    kube.call("PUT", CRD, live)
+    until(lambda: not served(kube, "v1beta1"))
+
+
+def test_what_was_applied_in_a_version_that_is_gone_is_migrated(
+    kube_api: KubeApi, namespace: str, run_module: Run, both: None
+) -> None:
+    until(lambda: served(kube_api, "v1beta1"))
+    old = external(kube_api, "app", namespace, labels={"a": "b"}, target={"immutable": True})
+    run_module("eso_externalsecret", {**old, "api_version": "v1beta1"}, must_succeed=True)
+    take_back(kube_api)
+    managers = [one["apiVersion"] for one in there(kube_api, "app", namespace)["metadata"]["managedFields"]]
+    assert managers == ["external-secrets.io/v1beta1"], "else this test shows nothing"
+    new = external(kube_api, "app", namespace, labels={"a": "c"})
+    checked = run_module("eso_externalsecret", new, check=True, must_succeed=True)
+    assert checked["results"][0]["fields"] == ["metadata.labels.a", "spec.target.immutable"]
+    assert there(kube_api, "app", namespace)["metadata"]["labels"] == {"a": "b"}
+    changed = run_module("eso_externalsecret", new, must_succeed=True)
+    assert "external-secrets.io/v1beta1, which its CRD lists no longer" in str(changed["warnings"])
+    found = there(kube_api, "app", namespace)
+    assert found["metadata"]["labels"] == {"a": "c"}
+    assert "immutable" not in found["spec"]["target"]
+    entries = {(one["manager"], one["apiVersion"]) for one in found["metadata"]["managedFields"]}
+    assert entries == {("secretops.vault_eso", "external-secrets.io/v1")}
+    again = run_module("eso_externalsecret", new, must_succeed=True)
+    assert (again.changed, again.data.get("warnings")) == (False, None)

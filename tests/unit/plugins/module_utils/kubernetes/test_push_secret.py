@@ -1,0 +1,55 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import push_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.waiting import with_cause
+
+METADATA = {"apiVersion": "x/v1", "spec": {"secret_push_format": "string", "customMetadata": {"cost_center": "7"}}}
+
+
+@pytest.mark.parametrize(("option", "field"), [("data", "data"), ("data_to", "dataTo")])
+def test_metadata_of_an_entry_stays_as_it_was_written(option: str, field: str) -> None:
+    entry = {"conversion_strategy": "None", "metadata": METADATA}
+    spec = push_secret.push_secret_spec({option: [entry]})
+    assert spec[field] == [{"conversionStrategy": "None", "metadata": METADATA}]
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({}, True),
+        ({"refreshInterval": "1h"}, True),
+        ({"updatePolicy": "Replace"}, True),
+        ({"updatePolicy": "IfNotExists"}, False),
+        ({"refreshInterval": "0s"}, False),
+        ({"selector": {"secret": {"name": "app"}}}, False),
+    ],
+)
+def test_a_source_that_is_made_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
+    spec = {"selector": {"generatorRef": {"kind": "Password", "name": "long"}}, **more}
+    assert bool(push_secret.made_anew(spec)) is warned
+
+
+@pytest.mark.parametrize(
+    ("lacking", "cause", "text"),
+    [
+        (
+            "is not ready: Errored: set secret failed: x",
+            "set secret failed: x",
+            "is not ready: Errored: set secret failed: x",
+        ),
+        ("is not ready: Errored: " + "x" * 300, "x" * 250, "is not ready: Errored: " + "x" * 300),
+        ("is not ready: A: could not get it", "could not get it: 403", "is not ready: A: could not get it: 403"),
+        ("is not ready: A: generic", "the cause", "is not ready: A: generic: the cause"),
+        ("is not ready", "", "is not ready"),
+    ],
+)
+def test_a_cause_is_told_once(lacking: str, cause: str, text: str) -> None:
+    assert with_cause(lacking, cause) == text
