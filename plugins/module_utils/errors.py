@@ -12,6 +12,9 @@ class SecretopsError(Exception):
     ``where`` names the object (``policy "eso"``) or the path, ``what`` the cause, ``remedy`` what the user can do.
     """
 
+    #: every other object of the task would meet the same: it is told once, and nothing else is tried
+    ends_task = False
+
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
         self.what = what.rstrip(".")
         self.where = where

@@ -41,6 +41,16 @@ options:
     description: Size in bytes that a snapshot has at the least.
     type: int
     default: 1024
+  max_size:
+    description: Size in bytes that a snapshot has at the most. A server that sends more is cut off, before the disk is full.
+    type: int
+    default: 17179869184
+    version_added: 0.1.0
+  transfer_timeout:
+    description: Seconds in which the whole snapshot is to be fetched or sent.
+    type: int
+    default: 1800
+    version_added: 0.1.0
   allow_lower_index:
     description: Accept a raft index that is lower than that of the newest snapshot, as after a restore into a new cluster.
     type: bool
@@ -157,6 +167,8 @@ SPEC = {
     "src": {"type": "path"},
     "keep": {"type": "int"},
     "min_size": {"type": "int", "default": 1024},
+    "max_size": {"type": "int", "default": 16 << 30},
+    "transfer_timeout": {"type": "int", "default": 1800},
     "allow_lower_index": {"type": "bool", "default": False},
     "key_store": {"type": "path", "no_log": False},
     "labels": {"type": "dict", "default": {}},

@@ -56,7 +56,7 @@ def small_server(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, rud
             if self.path == "/v1/slow":
                 threading.Event().wait(3)
             status = 307 if self.path == "/v1/moved" else 200
-            content = json.dumps({"data": {"path": self.path}}).encode()
+            content = json.dumps({"request_id": "1", "data": {"path": self.path}}).encode()
             self.send_response(status)
             if status == 307:
                 self.send_header("Location", told.url + "/v1/there")
@@ -228,7 +228,7 @@ def test_another_name_than_the_address(authority: Authority) -> None:
             Client([told.url], token="s.any", ca_cert=str(authority.ca), retries=0).read("x")
         client = Client([told.url], token="s.any", ca_cert=str(authority.ca), tls_server_name="localhost")
         assert client.read("x") == {"path": "/v1/x"}
-        # the long way, for redirects and proxies, knows the name as well
+        # a redirect goes the same way
         assert client.read("moved") == {"path": "/v1/there"}
 
 

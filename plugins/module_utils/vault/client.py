@@ -9,17 +9,21 @@ pool of kept-alive connections.
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
+from ..http import failure, rules
+from ..http.transport import Answer
 from .transport import HVAC_ERROR, RawAdapter, Session
 
 if HVAC_ERROR is None:
@@ -48,6 +52,29 @@ ELSEWHERE = re.compile(r"[?#\x00-\x1f\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
 CAPABILITY = {"GET": "read", "LIST": "list", "POST": "update", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
+#: paths whose answers stand alone, with what one of them must hold. Source: Vault API, /sys
+BARE: Mapping[str, frozenset[str]] = {
+    "sys/health": frozenset(("initialized",)),
+    "sys/init": frozenset(("initialized", "keys", "keys_base64")),
+    "sys/leader": frozenset(("ha_enabled",)),
+    "sys/seal-status": frozenset(("sealed",)),
+    "sys/unseal": frozenset(("sealed",)),
+}
+#: paths that answer in a form of their own, for whoever reads them by vault_endpoint
+FREE = re.compile(r"sys/(metrics|internal/|pprof|rekey|generate-root|raw|replication/|in-flight-req)|.*/\.well-known/")
+#: what the server itself says of a 404 that is not the object's own
+NO_NAMESPACE, NO_ROUTE, NO_API = "namespace not found", "no handler for route", "unsupported path"
+#: what the server says of an object that does not exist, where it says anything
+NO_OBJECT = re.compile(r"does not exist|not found|no such|no value", re.IGNORECASE)
+WORDS = failure.Words(
+    "the server",
+    "check that the server runs and the address is right",
+    'set "tls_server_name" to a name in the certificate, or correct the address',
+    'set "ca_cert" (VAULT_CACERT, BAO_CACERT) to the file of the CA that signed it',
+    'check "client_cert" and "client_key"',
+)
+
+
 class VaultError(SecretopsError):
     """An answer of the server that is no success. ``status`` is the HTTP status, 0 when there was no answer."""
 
@@ -55,7 +82,21 @@ class VaultError(SecretopsError):
 
 
 class Unreachable(VaultError):
-    """No server answered."""
+    """No server answered. ``retryable``: the same may succeed later; ``tls``: the server is not trusted."""
+
+    ends_task = True
+    retryable = True
+    tls = False
+
+
+class NotVault(VaultError):
+    """What answered is no Vault, or something in between that is none."""
+
+    ends_task = True
+
+
+class Redirected(NotVault):
+    """The server sends the client to where it does not go."""
 
 
 class PermissionDenied(VaultError):
@@ -65,13 +106,33 @@ class PermissionDenied(VaultError):
 class InvalidToken(PermissionDenied):
     """403: there is no token, or it is one no longer."""
 
+    ends_task = True
+
 
 class BadRequest(VaultError):
     """400, 405: the server refuses what was sent."""
 
 
+class Missing(VaultError):
+    """404: the object does not exist."""
+
+
+class NoNamespace(Missing):
+    """404: the namespace does not exist."""
+
+
+class NoRoute(Missing):
+    """404: nothing is mounted at that path."""
+
+
+class NoApi(Missing):
+    """404: the server, or the engine, does not know that path."""
+
+
 class Sealed(VaultError):
     """The server is sealed or not initialised."""
+
+    ends_task = True
 
 
 def env(*names: str) -> str | None:
@@ -84,25 +145,13 @@ def env(*names: str) -> str | None:
     return None
 
 
-def certificate_problem(error: Exception, url: str, ca_cert: str | None) -> VaultError:
-    """Return the error for a failed TLS handshake."""
-    detail = str(error)
-    if "Hostname mismatch" in detail or "IP address mismatch" in detail or "doesn't match" in detail:
-        return Unreachable(
-            "the server's certificate is for another name",
-            url,
-            'set "tls_server_name" to a name in the certificate, or correct the address',
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in detail or "unable to get" in detail or "certificate verify failed" in detail:
-        return Unreachable(
-            "the server's certificate is not signed by %s"
-            % ("the CA in %s" % ca_cert if ca_cert else "a CA that this machine trusts"),
-            url,
-            'set "ca_cert" (VAULT_CACERT, BAO_CACERT) to the file of the CA that signed it',
-        )
-    if "WRONG_VERSION_NUMBER" in detail or "wrong version number" in detail or "record layer" in detail:
-        return Unreachable("the port does not speak TLS", url, 'use "http://", or correct the port')
-    return Unreachable("TLS failed: %s" % detail.splitlines()[0][:200], url)
+def unreachable(error: BaseException, url: str, timeout: float, ca_cert: str | None) -> Unreachable:
+    """Return the error for a request that got no answer."""
+    authority = "the CA in %s" % ca_cert if ca_cert else "a CA that this machine trusts"
+    found = failure.explain(error, timeout, WORDS, authority)
+    problem = Unreachable(found.what, url, found.remedy)
+    problem.retryable, problem.tls = found.retryable, found.tls
+    return problem
 
 
 class _Calls:
@@ -142,9 +191,8 @@ class Client:
                 'option "url"',
                 "set it, or the environment variable VAULT_ADDR or BAO_ADDR",
             )
-        for url in urls:
-            if not url.startswith(("https://", "http://")):
-                raise InvalidInput('"%s" is not a URL' % url, 'option "url"', "write https://host:8200")
+        self.urls = [_address(url) for url in urls]
+        rules.check_times(timeout, retries)
         if namespace and not re.fullmatch(r"[\x21-\x7e]+", namespace):
             raise InvalidInput(
                 "the namespace holds blanks, line ends or other characters that no namespace has",
@@ -158,8 +206,9 @@ class Client:
                     'option "%s"' % option,
                     "give the path of an existing PEM file on the machine where the module runs",
                 )
-        self.urls = [url.rstrip("/") for url in urls]
         self.url = self.urls[0]
+        #: where token and body may go
+        self.named = frozenset(found for found in map(rules.origin, self.urls) if found)
         self.token = token
         self.namespace = namespace.strip("/") if namespace else None
         self.ca_cert = ca_cert
@@ -170,6 +219,8 @@ class Client:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._token_state: str | None = None
+        #: namespaces that do not exist yet, and are about to be made
+        self.pending: frozenset[str] = frozenset()
         #: how many requests were sent; shared by the clients made of this one
         self.requests = {"total": 0}
         #: what was said once for all objects of the task; shared in the same way
@@ -218,6 +269,21 @@ class Client:
         other.namespace = namespace.strip("/") if namespace else None
         return other
 
+    def _adapter(self, url: str, token: str | None) -> Any:
+        return RawAdapter(
+            base_uri=url,
+            token=in_header(token, "token") if token else token,
+            namespace=self.namespace,
+            timeout=self.timeout,
+            verify=self.session.verify,
+            cert=self.session.cert,
+            session=self._calls,
+            allow_redirects=False,
+            ignore_exceptions=True,
+            strict_http=False,
+            request_header=True,
+        )
+
     def _send(
         self,
         url: str,
@@ -227,61 +293,68 @@ class Client:
         data: Any,
         params: Any,
         headers: Mapping[str, str] | None,
-    ) -> Any:
-        adapter = RawAdapter(
-            base_uri=url,
-            token=in_header(token, "token") if token else token,
-            namespace=self.namespace,
-            timeout=self.timeout,
-            verify=self.session.verify,
-            cert=self.session.cert,
-            session=self._calls,
-            allow_redirects=self.follow_redirects,
-            ignore_exceptions=True,
-            strict_http=False,
-            request_header=True,
-        )
-        with self._counting:
-            self.requests["total"] += 1
+    ) -> Answer:
         kwargs: dict[str, Any] = {}
         if data is not None:
             kwargs["json"] = data
         if params:
             kwargs["params"] = params
-        try:
-            answer = adapter.request(
-                method.lower() if method != "LIST" else "list",
-                "/v1/" + path.lstrip("/"),
-                headers=dict(headers or {}),
-                raise_exception=False,
-                **kwargs,
+        base, target = url, "/v1/" + path.lstrip("/")
+        for _hop in range(rules.MOST_HOPS + 1):
+            with self._counting:
+                self.requests["total"] += 1
+            with self.reaching(base):
+                answer: Answer = self._adapter(base, token).request(
+                    method.lower(), target, headers=dict(headers or {}), raise_exception=False, **kwargs
+                )
+            if answer.status_code not in rules.REDIRECTS or not self.follow_redirects:
+                break
+            base, target = self.redirected(answer, base + target)
+            # the server has put them into the address
+            kwargs.pop("params", None)
+        else:
+            raise Redirected(
+                "it redirects without end", url, "correct the addresses that the nodes advertise (api_addr)"
             )
-        except requests.exceptions.SSLError as error:
-            raise certificate_problem(error, url, self.ca_cert) from error
-        except requests.exceptions.Timeout as error:
-            raise Unreachable(
-                "no answer within %s seconds" % self.timeout,
-                url,
-                'check that the server runs and the address is right, or raise "timeout"',
-            ) from error
-        except requests.exceptions.ConnectionError as error:
-            reason = "the connection failed"
-            if "refused" in str(error):
-                reason = "connection refused"
-            elif isinstance(error.__cause__, socket.gaierror) or "NameResolution" in str(error):
-                reason = "the name does not resolve"
-            raise Unreachable(reason, url, "check that the server runs and the address is right") from error
-        except requests.exceptions.RequestException as error:
-            raise Unreachable("the request failed (%s)" % type(error).__name__, url) from error
         if answer.status_code == 400 and b"HTTP request to an HTTPS server" in answer.content:
-            raise Unreachable("the port speaks TLS", url, 'use "https://"')
+            plain = Unreachable("the port speaks TLS", url, 'use "https://"')
+            plain.retryable = False
+            raise plain
         return answer
 
-    def health(self, url: str | None = None) -> dict[str, Any] | None:
-        """Return ``sys/health`` of one address, whatever its state, or None when nothing answers."""
+    @contextmanager
+    def reaching(self, url: str) -> Iterator[None]:
+        """Turn the errors of the transport into Unreachable."""
+        try:
+            yield
+        except (OSError, http.client.HTTPException, requests.exceptions.RequestException) as error:
+            raise unreachable(error, url, self.timeout, self.ca_cert) from error
+
+    def redirected(self, answer: Answer, url: str) -> tuple[str, str]:
+        """Return where a redirect leads, as base address and path. Raises Redirected where it is not followed."""
+        location = str(answer.headers.get("Location") or "")
+        found = rules.redirect(answer.status_code, url, location, self.named)
+        if found.refused or found.target is None:
+            error = Redirected(
+                "it redirects (status %d) to %s, which is not followed: %s"
+                % (answer.status_code, found.target or "an address that is none", found.refused),
+                str(rules.origin(url)),
+                'add that address to "url" if a node of the cluster has it, else correct "url"',
+            )
+            error.status = answer.status_code
+            raise error
+        parts = urlsplit(found.url)
+        return "%s://%s" % (parts.scheme, parts.netloc), parts.path + ("?" + parts.query if parts.query else "")
+
+    def health(self, url: str | None = None, why: list[str] | None = None) -> dict[str, Any] | None:
+        """Return ``sys/health`` of one address, whatever its state, or None when no Vault answers; ``why`` gets why.
+
+        Raises Unreachable when the server is not trusted.
+        """
+        url = url or self.url
         try:
             answer = self._send(
-                url or self.url,
+                url,
                 "GET",
                 "sys/health",
                 None,
@@ -289,20 +362,25 @@ class Client:
                 {"standbyok": "true", "perfstandbyok": "true", "sealedcode": "200", "uninitcode": "200"},
                 None,
             )
-            return dict(answer.json())
+            found = self._vaults(answer, "GET", "sys/health", url)
+            return found if "initialized" in found else None
         except Unreachable as error:
-            if "certificate" in error.what:
+            if error.tls:
                 raise
-            return None
-        except ValueError:
-            return None
+            problem: VaultError = error
+        except NotVault as error:
+            problem = error
+        if why is not None:
+            why.append(problem.what)
+        return None
 
     def choose(self) -> str:
         """Choose one of several addresses, once: the active node, else the first that is initialised and unsealed."""
         with self._lock:
             if self._chosen:
                 return self.url
-            states = [(url, self.health(url)) for url in self.urls]
+            why: list[str] = []
+            states = [(url, self.health(url, why)) for url in self.urls]
             usable = [
                 (url, state)
                 for url, state in states
@@ -314,7 +392,7 @@ class Client:
                 self.url = next(url for url, state in states if state is not None)
             else:
                 raise Unreachable(
-                    "none of the addresses answers",
+                    "none of the addresses answers (%s)" % "; ".join(dict.fromkeys(why)),
                     ", ".join(self.urls),
                     "check that the servers run and the addresses are right",
                 )
@@ -336,7 +414,7 @@ class Client:
         """Send a request and return the JSON answer ({} when it is empty), or None for 404 with ``missing_ok``.
 
         Repeats an idempotent one (by default GET, LIST, PUT, DELETE) after 412, 429, 502, 503 and connection errors.
-        Raises Unreachable, Sealed, PermissionDenied, BadRequest, VaultError.
+        Raises Unreachable, NotVault, Sealed, PermissionDenied, BadRequest, Missing, VaultError.
         """
         if ELSEWHERE.search(path):
             raise InvalidInput(
@@ -351,16 +429,16 @@ class Client:
             try:
                 answer = self._send(url, method, path, self.token if authenticated else None, data, params, headers)
             except Unreachable as error:
-                if last or "TLS" in error.what or "certificate" in error.what or "resolve" in error.what:
+                if last or not error.retryable:
                     raise
-                time.sleep(min(0.2 * 2**attempt, 3))
+                time.sleep(rules.pause(attempt))
                 with self._lock:
                     self._chosen = len(self.urls) == 1
                 continue
             if self._may_pass(answer) and not last and not self._is_sealed(answer):
-                time.sleep(min(float(answer.headers.get("Retry-After") or 0) or 0.2 * 2**attempt, 5))
+                time.sleep(rules.pause(attempt, answer.headers.get("Retry-After") or ""))
                 continue
-            return self._understand(answer, method, path, missing_ok)
+            return self.understand(answer, method, path, missing_ok)
         raise AssertionError("unreachable")
 
     @staticmethod
@@ -373,29 +451,87 @@ class Client:
     def _is_sealed(answer: Any) -> bool:
         return answer.status_code == 503 and b"sealed" in answer.content
 
-    def _understand(self, answer: Any, method: str, path: str, missing_ok: bool) -> dict[str, Any] | None:
-        try:
-            body = answer.json() if answer.content else {}
-        except ValueError:
-            body = {}
-        if not isinstance(body, dict):
-            body = {"data": body}
+    def _vaults(self, answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
+        """Return the body of an answer, {} when it is rightly empty. Raises NotVault for what no Vault answers."""
         status = answer.status_code
-        if status in (301, 302, 303, 307, 308) and not self.follow_redirects:
-            redirected = VaultError(
+        try:
+            body = answer.json() if answer.content else None
+        except ValueError:
+            body = None
+        known = False
+        if isinstance(body, dict):
+            errors = body.get("errors")
+            if isinstance(errors, list):
+                # a part of the success may have failed: then there are both
+                known = all(isinstance(one, str) for one in errors) and (status >= 400 or "request_id" in body)
+            elif errors is None:
+                known = isinstance(body.get("request_id"), str) and isinstance(body.get("data"), (dict, type(None)))
+                bare = BARE.get(path.strip("/"))
+                if bare is not None:
+                    known = bool(bare & set(body))
+                elif not known and status == 200:
+                    known = FREE.match(path) is not None
+        elif status == 204 and not answer.content:
+            known = method not in ("GET", "LIST")
+        if known and (status in (200, 204) or status >= 400):
+            return body or {}
+        error = NotVault(
+            "what answers is no Vault (%s)" % answer.about(),
+            url,
+            'correct "url", or look at the proxy or load balancer in between',
+        )
+        error.status = status
+        raise error
+
+    def understand(self, answer: Answer, method: str, path: str, missing_ok: bool = False) -> dict[str, Any] | None:
+        """Return the body of an answer, or None for 404 with ``missing_ok``. Raises as `request` does."""
+        status = answer.status_code
+        if status in rules.KEEP_METHOD and not self.follow_redirects:
+            redirected = Redirected(
                 "%s: the node answers with a redirect instead of forwarding the request" % path,
                 self.url,
                 "let the nodes reach each other's cluster port, with versions that can forward to each other",
             )
             redirected.status = status
             raise redirected
+        body = self._vaults(answer, method, path, self.url)
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
             return body
-        errors = [str(item).strip() for item in body.get("errors") or []]
-        if status == 404 and missing_ok:
-            # a deleted KV v2 version answers 404 with data; everything else that is not there answers without
-            return body if body.get("data") else None
-        raise self._error(status, method, path, errors)
+        errors = [item.strip() for item in body.get("errors") or []]
+        if status == 404 and not errors and body.get("data"):
+            # a deleted KV v2 version answers 404 with data
+            if missing_ok:
+                return body
+        elif status == 404 and not errors and body.get("warnings"):
+            errors = [str(item) for item in body["warnings"]] if isinstance(body["warnings"], list) else []
+            raise self._error(400, method, path, errors)
+        error = self._error(status, method, path, errors)
+        if missing_ok and isinstance(error, Missing) and self._absent(error, path):
+            return None
+        raise error
+
+    def _absent(self, error: Missing, path: str) -> bool:
+        """Tell whether a 404 means that the object does not exist."""
+        if isinstance(error, NoNamespace):
+            return self.namespace in self.pending
+        if isinstance(error, NoRoute):
+            # without its mount it cannot exist; that the mount is missing is for the list of mounts to say
+            mounts = self._listed_mounts(path)
+            return mounts is not None and not any((path.strip("/") + "/").startswith(mount) for mount in mounts)
+        return type(error) is Missing
+
+    def _listed_mounts(self, path: str) -> frozenset[str] | None:
+        """Return the paths of all mounts, for ``auth/...`` of all auth methods, None when they are not told."""
+        table, prefix = ("sys/auth", "auth/") if path.startswith("auth/") else ("sys/mounts", "")
+        answer = self._send(self.url, "GET", table, self.token, None, None, None)
+        try:
+            body = self._vaults(answer, "GET", table, self.url)
+        except NotVault:
+            return None
+        if answer.status_code != 200:
+            # who may not see the list has the router's own word
+            return frozenset() if answer.status_code == 403 else None
+        return frozenset(prefix + str(name) for name in data_of(body) if str(name).endswith("/"))
 
     def _error(self, status: int, method: str, path: str, errors: list[str]) -> VaultError:
         text = "; ".join(" ".join(item.split()) for item in errors)[:500]
@@ -403,11 +539,7 @@ class Client:
         if status == 403:
             error = self._denied(method, path, text)
         elif status == 404:
-            error = VaultError(
-                "does not exist%s" % (" (%s)" % text if text else ""),
-                path,
-                "check the path and that the engine or auth method is mounted there",
-            )
+            error = self._missing(path, text)
         elif status == 503 and "sealed" in text.lower():
             state = self.health(self.url) or {}
             if state and not state.get("initialized", True):
@@ -432,27 +564,32 @@ class Client:
         error.status = status
         return error
 
+    def _missing(self, path: str, text: str) -> VaultError:
+        if text == NO_NAMESPACE:
+            return NoNamespace(
+                'the namespace "%s" does not exist (%s)' % (self.namespace, text),
+                self.url,
+                'create it, or correct "namespace"',
+            )
+        kind: type[VaultError] = VaultError
+        if NO_ROUTE in text:
+            kind = NoRoute
+        elif NO_API in text:
+            kind = NoApi
+        elif not text or NO_OBJECT.search(text):
+            kind = Missing
+        return kind(
+            "does not exist%s" % (" (%s)" % text if text else ""),
+            path,
+            "check the path and that the engine or auth method is mounted there",
+        )
+
     def _denied(self, method: str, path: str, text: str) -> VaultError:
         if not self.token:
             return InvalidToken("no token was given", path, 'set "token", "token_file" or another "auth_method"')
         if "login" in path.rsplit("/", 2)[-2:]:
             return PermissionDenied("login refused: %s" % text, path)
-        with self._lock:
-            if self._token_state is None:
-                try:
-                    look = self._send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
-                    known = (
-                        look.status_code == 200
-                        or b"permission denied" not in look.content.lower()
-                        or (
-                            b"invalid token" not in look.content.lower()
-                            and b"bad token" not in look.content.lower()
-                            and self._capabilities(path) is not None
-                        )
-                    )
-                    self._token_state = "valid" if known else "invalid"
-                except Unreachable:
-                    self._token_state = "valid"
+        self._look_at_token(path)
         if self._token_state == "invalid":
             return InvalidToken("the token is invalid, expired or revoked", self.url, "log in again")
         needed = [CAPABILITY.get(method, "update")]
@@ -468,9 +605,55 @@ class Client:
             % (path, ", ".join('"%s"' % item for item in needed)),
         )
 
-    def _capabilities(self, path: str) -> Any:
+    def _look_at_token(self, path: str) -> None:
+        """Learn once whether the token is valid: 403 is the answer to a wrong one and to one that may not ask."""
+        with self._lock:
+            if self._token_state is not None:
+                return
+            try:
+                look = self._send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
+                known = (
+                    look.status_code == 200
+                    or b"permission denied" not in look.content.lower()
+                    or (
+                        b"invalid token" not in look.content.lower()
+                        and b"bad token" not in look.content.lower()
+                        and self._capabilities(path)
+                    )
+                )
+                self._token_state = "valid" if known else "invalid"
+            except VaultError:
+                self._token_state = "valid"
+
+    def _capabilities(self, path: str) -> bool:
         answer = self._send(self.url, "POST", "sys/capabilities-self", self.token, {"paths": [path]}, None, None)
-        return answer.json() if answer.status_code == 200 else None
+        return answer.status_code == 200
+
+    def greet(self) -> None:
+        """Ask once, before anything is planned, whether a Vault is there that knows the token.
+
+        Raises Unreachable, NotVault, Sealed, InvalidToken, NoNamespace.
+        """
+        path = "auth/token/lookup-self"
+        try:
+            found = self.request("GET", path) or {}
+        except InvalidToken:
+            raise
+        except PermissionDenied:
+            # its policies do not let it ask
+            return
+        except NoNamespace:
+            if self.namespace in self.pending:
+                return
+            raise
+        except Missing as error:
+            # a Vault has this path in any case: something is before it
+            raise NotVault(
+                "a Vault answers, but not at this path (%s)" % error.what, self.url, 'correct the path in "url"'
+            ) from error
+        if "id" not in data_of(found):
+            raise NotVault("what answers is no Vault (it knows nothing of the token)", self.url, 'correct "url"')
+        self._token_state = "valid"
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -493,10 +676,11 @@ class Client:
         """
         try:
             answer = self._send(self.choose(), "LIST", path, self.token, None, None, None)
-            if answer.status_code == 404:
-                return {}
-            return data_of(answer.json()) if answer.status_code == 200 else None
-        except (Unreachable, ValueError):
+            if answer.status_code not in (200, 404):
+                return None
+            body = self.understand(answer, "LIST", path, missing_ok=True)
+            return {} if body is None else data_of(body)
+        except VaultError:
             return None
 
     def write(
@@ -513,4 +697,20 @@ class Client:
 def data_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ``data`` of an answer, or the answer itself where the API has none around it."""
     data = answer.get("data")
+    if data is None and "request_id" in answer and "data" in answer:
+        return {}
     return data if isinstance(data, dict) else dict(answer)
+
+
+def _address(url: str) -> str:
+    """Return the address of a server as the client takes it. Raises InvalidInput."""
+    found = rules.check_url(url, "url", "https://host:8200")
+    parts = found.split("/")
+    for name in ("v1", "ui"):
+        if name in parts[3:]:
+            raise InvalidInput(
+                'the URL goes on with "/%s"' % "/".join(parts[3:]),
+                'option "url"',
+                "write %s: the API's own path is added" % "/".join(parts[: parts.index(name, 3)]),
+            )
+    return found

@@ -59,11 +59,15 @@ def logged_in(
         client.choose()
         client.token = login.token(client)
         secrets.append(client.token)
+        if not login.leased:
+            client.greet()
         if not login.leased and params.get("token_file"):
             session.keep(client, params["token_file"])
         yield client
     finally:
         if login.leased and client.token:
+            # a task that failed because nothing answers has waited long enough
+            client.retries = min(client.retries, 1)
             try:
                 client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
             except SecretopsError as error:

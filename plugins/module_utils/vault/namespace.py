@@ -12,7 +12,7 @@ from typing import Any
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
-from .client import Client, VaultError, data_of
+from .client import Client, Missing, NoApi, NoRoute, VaultError, data_of
 from .naming import check_mount
 from .secrets_engine import PROTECTED_TYPES
 
@@ -29,7 +29,7 @@ def join(*parts: str | None) -> str:
 
 def unsupported(error: VaultError) -> bool:
     """Tell whether an answer means that the server has no namespaces at all."""
-    return error.status == 404 and ("unsupported path" in error.what or "no handler for route" in error.what)
+    return isinstance(error, (NoApi, NoRoute))
 
 
 def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
@@ -41,7 +41,7 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
             raise InvalidInput(
                 "this server has no namespaces", remedy="they need OpenBao 2.3 or later, or HashiCorp Vault Enterprise"
             ) from error
-        if error.status == 404:
+        if isinstance(error, Missing):
             return None
         raise
     return data_of(answer or {})

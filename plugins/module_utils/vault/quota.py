@@ -13,7 +13,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import UPDATE, Change, Resource
 from . import rooted
-from .client import Client, VaultError, data_of
+from .client import Client, Missing, NoApi, VaultError, data_of
 from .naming import check_plain
 
 AT_ROOT = 'leave "namespace" (in a tree "inside") out, and put it before the mount in "path"'
@@ -32,14 +32,13 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
     kind = path.split("/")[2]
     try:
         return data_of(rooted.ask(client, method, path, "quotas", AT_ROOT))
-    except VaultError as error:
-        if error.status != 404:
+    except NoApi as error:
+        raise InvalidInput(
+            "this server has no %s quotas" % kind, remedy="they need HashiCorp Vault Enterprise"
+        ) from error
+    except Missing as error:
+        if type(error) is not Missing:
             raise
-        if "unsupported path" in error.what:
-            raise InvalidInput(
-                "this server has no %s quotas" % kind,
-                remedy="they need HashiCorp Vault Enterprise",
-            ) from error
         return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InvalidInput
-from .client import Client, VaultError
+from .client import Client, NoNamespace, VaultError
 
 
 def ask(client: Client, method: str, path: str, what: str, remedy: str) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def ask(client: Client, method: str, path: str, what: str, remedy: str) -> dict[
     try:
         return client.request(method, path) or {}
     except VaultError as error:
-        refused = "root namespace" in error.what or "namespace not found" in error.what
+        refused = isinstance(error, NoNamespace) or "root namespace" in error.what
         if client.namespace and refused:
             raise InvalidInput(
                 '%s are kept in the root namespace, and this is "%s"' % (what, client.namespace), remedy=remedy

@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import gzip
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -18,14 +19,17 @@ import tarfile
 import tempfile
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from .. import private_file
+from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
+from ..http import rules
 from ..reconcile import Change, Resource
 from . import operator
-from .client import Client, PermissionDenied, Unreachable, VaultError, certificate_problem
+from .client import Client, InvalidToken, NotVault, PermissionDenied, Unreachable, VaultError, unreachable
 from .key_store import KeyStore
 
 try:
@@ -135,35 +139,41 @@ def leader(client: Client) -> Client:
         return client.at(url, client.token)
     if not state.get("leader_address"):
         raise SecretopsError("the cluster has no leader", url, "unseal more than half of its nodes")
-    return client.at(str(state["leader_address"]), client.token)
-
-
-def _call(client: Client, method: str, path: str, **kwargs: Any) -> Any:
-    headers = {"X-Vault-Token": client.token or "", "X-Vault-Request": "true"}
-    # named here, because a bundle that the environment names would go before the session's
-    tls: dict[str, Any] = {"verify": client.session.verify, "cert": client.session.cert}
-    try:
-        return client.session.request(
-            method,
-            "%s/v1/%s" % (client.url, path),
-            headers=headers,
-            timeout=max(client.timeout, 60),
-            **tls,
-            **kwargs,
+    address = str(state["leader_address"])
+    if rules.origin(address) not in client.named:
+        raise VaultError(
+            "the leader is at %s, which is not among the named addresses" % str(rules.origin(address)),
+            url,
+            'add that address to "url" if it is a node of the cluster',
         )
-    except requests.exceptions.SSLError as error:
-        raise certificate_problem(error, client.url, client.ca_cert) from error
-    except requests.exceptions.RequestException as error:
-        raise Unreachable(
-            "the transfer of the snapshot failed (%s)" % type(error).__name__, client.url, "see the server's log"
-        ) from error
+    return client.at(address, client.token)
 
 
-def _errors(answer: Any) -> list[str]:
+@contextmanager
+def _transfer(
+    client: Client, method: str, path: str, params: Mapping[str, Any], body: Any = None
+) -> Iterator[Iterator[bytes]]:
+    """Send or fetch an archive, and give the answer piece by piece. Raises VaultError for what is no success."""
+    headers = {"X-Vault-Token": in_header(client.token or "", "token"), "X-Vault-Request": "true"}
+    if body is not None:
+        headers["Content-Length"] = str(os.fstat(body.fileno()).st_size)
+    seconds = params["transfer_timeout"]
+    url = "%s/v1/%s" % (client.url, path)
     try:
-        return [str(item) for item in answer.json().get("errors") or []]
-    except (ValueError, AttributeError):
-        return []
+        with client.session.transfer(method, url, headers, body, seconds, params["max_size"]) as (answer, pieces):
+            if answer.status_code in rules.REDIRECTS:
+                client.redirected(answer, url)
+                raise Unreachable("the node is not the leader any more", client.url, "run again")
+            if answer.status_code not in (200, 204):
+                answer.content = next(pieces, b"")
+                client.understand(answer, method, path)
+            yield pieces
+    except (http.client.HTTPException, requests.exceptions.RequestException, OSError) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise SecretopsError(
+                "cannot be written (%s)" % error.strerror, error.filename, "make room on the disk"
+            ) from error
+        raise unreachable(error, client.url, seconds, client.ca_cert) from error
 
 
 class Snapshot(Resource):
@@ -195,19 +205,16 @@ class Snapshot(Resource):
         return None
 
     def _download(self, client: Client, path: str) -> None:
-        answer = _call(client, "GET", "sys/storage/raft/snapshot", stream=True)
-        if answer.status_code != 200:
-            raise client._error(answer.status_code, "GET", "sys/storage/raft/snapshot", _errors(answer))
-        try:
-            with open(path, "wb") as file:
-                for block in answer.iter_content(CHUNK):
-                    file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
-        except requests.exceptions.RequestException as error:
-            raise Unreachable("the snapshot broke off", client.url, "see the server's log, and run again") from error
-        except OSError as error:
-            raise SecretopsError("cannot be written (%s)" % error.strerror, path, "make room on the disk") from error
+        with _transfer(client, "GET", "sys/storage/raft/snapshot", self.params) as pieces, open(path, "wb") as file:
+            for piece in pieces:
+                try:
+                    file.write(piece)
+                except OSError as error:
+                    raise SecretopsError(
+                        "cannot be written (%s)" % error.strerror, path, "make room on the disk"
+                    ) from error
+            file.flush()
+            os.fsync(file.fileno())
 
     def _record(self, client: Client, facts: Mapping[str, Any]) -> dict[str, Any]:
         status = operator.seal_status(client, client.url)
@@ -337,16 +344,18 @@ class Restored(Verified):
     def write(self, change: Change) -> None:
         client = leader(self.client)
         path = "sys/storage/raft/snapshot" + ("-force" if self.params["force"] else "")
-        with open(self.info["path"], "rb") as file:
-            answer = _call(client, "POST", path, data=file)
-        if answer.status_code >= 400:
-            errors = _errors(answer)
-            if any("unseal keys" in text for text in errors):
+        try:
+            with open(self.info["path"], "rb") as file, _transfer(client, "POST", path, self.params, file) as pieces:
+                content = next(pieces, b"")
+        except VaultError as error:
+            if "unseal keys" in error.what:
                 raise InvalidInput(
                     "was made with another set of key shares",
                     remedy='set "force", and have the key shares of that time at hand: it will unseal with those alone',
-                )
-            raise client._error(answer.status_code, "POST", path, errors)
+                ) from error
+            raise
+        if content.strip():
+            raise NotVault("what answers a restore is no Vault", client.url, 'correct "url", and look at the cluster')
         change.touched = True
         self._wait()
 
@@ -380,14 +389,13 @@ class Restored(Verified):
         try:
             self.client.at(url, self.client.token).read("auth/token/lookup-self")
             self.info["token_valid"] = True
-        except PermissionDenied as error:
-            if "invalid" not in error.what:
-                self.info["token_valid"] = True
-                return True
+        except InvalidToken:
             # it was made after the snapshot: there is nothing to revoke any more
             self.info["token_valid"] = False
             self.client.token = None
-        except (Unreachable, VaultError):
+        except PermissionDenied:
+            self.info["token_valid"] = True
+        except VaultError:
             return False
         return True
 

@@ -11,7 +11,8 @@ import socket
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import transport
+from ansible_collections.secretops.vault_eso.plugins.module_utils.http import rules, transport
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.transport import Session
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\nX-Step: 1\r\n\r\n"
 #: what follows on the same connection, and is no part of the answer
@@ -62,7 +63,7 @@ def answer_of(kind: type[http.client.HTTPResponse], said: bytes) -> http.client.
 
 @pytest.mark.parametrize("said", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_means_what_http_client_makes_of_it(said: bytes) -> None:
-    wanted, found = (answer_of(kind, said) for kind in (http.client.HTTPResponse, transport._Response))
+    wanted, found = (answer_of(kind, said) for kind in (http.client.HTTPResponse, transport.Response))
     assert (found.status, found.code, found.reason) == (wanted.status, wanted.code, wanted.reason)
     assert (found.version, found.chunked, found.length) == (wanted.version, wanted.chunked, wanted.length)
     assert bool(found.will_close) == bool(wanted.will_close)
@@ -76,7 +77,7 @@ def test_an_answer_means_what_http_client_makes_of_it(said: bytes) -> None:
 @pytest.mark.parametrize("said", BROKEN.values(), ids=BROKEN)
 def test_a_broken_answer_is_the_error_of_http_client(said: bytes) -> None:
     errors = []
-    for kind in (http.client.HTTPResponse, transport._Response):
+    for kind in (http.client.HTTPResponse, transport.Response):
         with pytest.raises((http.client.HTTPException, OSError)) as failure:
             answer_of(kind, said).read()
         errors.append(failure.type)
@@ -86,9 +87,12 @@ def test_a_broken_answer_is_the_error_of_http_client(said: bytes) -> None:
 @pytest.mark.parametrize("number", (float("inf"), float("nan")))
 def test_a_number_that_json_does_not_have_is_refused(number: float) -> None:
     with pytest.raises(InvalidInput, match="a number is infinite or none; write it as text"):
-        transport.Session().call("POST", "http://127.0.0.1:1/v1/x", headers={}, json={"deep": [number]})
+        Session().call("POST", "http://127.0.0.1:1/v1/x", headers={}, timeout=1, json={"deep": [number]})
 
 
 def test_the_connections_to_a_server_answer_with_it() -> None:
-    assert transport._Connection.response_class is transport._Response
-    assert issubclass(transport._TLSConnection, transport._Connection)
+    server = transport.Server(rules.Origin("http", "127.0.0.1", 1), None)
+    ours, theirs = socket.socketpair()
+    assert isinstance(transport.Connection(server).response_class(ours), transport.Response)
+    ours.close()
+    theirs.close()
