@@ -15,6 +15,7 @@ options:
     description:
       - Address of the server, such as V(https://vault.example.com:8200).
       - Of several addresses the active node's is taken, else the first one that is initialised and unsealed.
+      - Token and data are sent to these addresses only. Where standbys redirect to the active node, name all nodes.
       - Without it the environment variable E(BAO_ADDR), then E(VAULT_ADDR) is used; both may hold several, separated by commas.
     type: list
     elements: str
@@ -36,7 +37,7 @@ options:
     description: Namespace in which the module works, E(BAO_NAMESPACE), E(VAULT_NAMESPACE).
     type: str
   timeout:
-    description: Seconds to wait for the answer to one request.
+    description: Seconds that one request may take, from the look-up of the name to the last byte of the answer.
     type: int
     default: 30
   retries:
@@ -45,7 +46,7 @@ options:
     default: 4
   follow_redirects:
     description:
-      - Whether a standby may send the module on to the active node.
+      - Whether a standby may send the module on to the active node, by status 307 or 308 and to an address that O(url) names.
       - With V(false) a node that redirects instead of forwarding is an error, which proves that a standby can forward.
     type: bool
     default: true

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, Callable, ClassVar
 
 from . import normalise, redact
@@ -169,6 +170,8 @@ class Change:
         self.fields = list(fields)
         self.error: SecretopsError | None = None
         self.reached = False
+        #: whether it was looked at: not after an error that every other object would meet
+        self.seen = True
         #: set by a `write` of several steps after its first one: a later failure does not undo that
         self.touched = False
 
@@ -224,9 +227,11 @@ class Change:
 class Report:
     """What a run did, or in check mode would do."""
 
-    def __init__(self, changes: Sequence[Change], check_mode: bool = False) -> None:
+    def __init__(self, changes: Sequence[Change], check_mode: bool = False, beyond: int = 0) -> None:
         self.changes = list(changes)
         self.check_mode = check_mode
+        #: how many more objects are declared, which were not even looked at
+        self.beyond = beyond
 
     @property
     def failed(self) -> list[Change]:
@@ -240,11 +245,11 @@ class Report:
 
     def summary(self) -> dict[str, int]:
         """Return how many objects were created, updated, deleted, left alone, failed, not reached."""
-        count = {"create": 0, "update": 0, "delete": 0, "none": 0, "failed": 0, "not_reached": 0}
+        count = {"create": 0, "update": 0, "delete": 0, "none": 0, "failed": 0, "not_reached": self.beyond}
         for change in self.changes:
             if change.error is not None:
                 count["failed"] += 1
-            elif change.action != NONE and not change.reached and not self.check_mode:
+            elif not change.seen or (change.action != NONE and not change.reached and not self.check_mode):
                 count["not_reached"] += 1
             else:
                 count[change.action] += 1
@@ -256,7 +261,7 @@ class Report:
         text = "; ".join(str(change.error) for change in failed[:3])
         if len(failed) > 3:
             text += "; and %d more, see results" % (len(failed) - 3)
-        if len(self.changes) > 1:
+        if len(self.changes) + self.beyond > 1:
             count = self.summary()
             done = count["create"] + count["update"] + count["delete"]
             text += " (%d failed, %d %s, %d unchanged, %d not reached)" % (
@@ -270,7 +275,8 @@ class Report:
 
     def as_result(self, only_changes: bool = False) -> dict[str, Any]:
         """Return the mapping for exit_json and fail_json; ``only_changes`` leaves out what is as declared."""
-        told = [one for one in self.changes if not only_changes or one.error is not None or one.action != NONE]
+        seen = [one for one in self.changes if one.seen or one.error is not None]
+        told = [one for one in seen if not only_changes or one.error is not None or one.action != NONE]
         result: dict[str, Any] = {
             "changed": self.changed,
             "summary": self.summary(),
@@ -284,15 +290,28 @@ class Report:
         return result
 
 
+def ended(changes: Iterable[Change]) -> bool:
+    """Tell whether an object met an error that every other one would meet: the server is silent, the token wrong."""
+    return any(change.error is not None and change.error.ends_task for change in changes)
+
+
 def _each(function: Callable[[Change], None], changes: Sequence[Change], workers: int) -> None:
+    # each thread takes the next one: a future for each would cost more than many an object
+    waiting = deque(changes)
+    lock = Lock()
+
     def guarded(change: Change) -> None:
         try:
             function(change)
         except SecretopsError as error:
-            change.error = error.at(change.resource.label)
-
-    # each thread takes the next one: a future for each would cost more than many an object
-    waiting = deque(changes)
+            with lock:
+                if error.ends_task and ended(changes):
+                    # told once: other threads meet it at the same moment
+                    change.seen = False
+                    return
+                change.error = error.at(change.resource.label)
+                if error.ends_task:
+                    waiting.clear()
 
     def drain() -> None:
         while waiting:
@@ -350,9 +369,13 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
     for kind, alike in classes.items():
         kind.prepare(alike)
 
+    for change in changes:
+        change.seen = False
+
     def look(change: Change) -> None:
         resource = change.resource
         current = resource.read()
+        change.seen = True
         change.current = current
         if resource.desired is None:
             change.action = NONE if current is None else DELETE
@@ -375,6 +398,8 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
     An object that fails is marked. Not reached are those that need it, and, as it may still need what is to be deleted,
     all deletions. When a deletion fails those of lower rank are not reached.
     """
+    if ended(changes):
+        return
     pending = [change for change in changes if change.error is None and change.action != NONE]
 
     def act(change: Change) -> None:
@@ -390,6 +415,8 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
     for batch in _ranked([change for change in pending if change.action != DELETE]):
         ready = [change for change in batch if not _waits(change.resource, lost, failed)]
         _each(act, ready, workers)
+        if ended(ready):
+            return
         failed = failed or any(change.error is not None for change in ready)
         lost |= {(one.resource.kind, one.resource.name) for one in batch if one.error is not None or not one.reached}
     if unfinished(changes):
@@ -402,7 +429,7 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
 
 def unfinished(changes: Iterable[Change]) -> bool:
     """Tell whether something that is declared could not be read or written: then nothing is deleted."""
-    return any(change.error is not None and change.resource.desired is not None for change in changes)
+    return any(not change.seen if change.error is None else change.resource.desired is not None for change in changes)
 
 
 def _ranked(changes: Sequence[Change]) -> list[list[Change]]:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
-from ..reconcile import DELETE, NONE, Change, Resource
+from ..reconcile import DELETE, NONE, Change, Resource, ended
 from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
 from .reading import Reader
 from .waiting import Expectation
@@ -371,6 +371,8 @@ class KubeObject(Resource):
 def rehearse(changes: Sequence[Change]) -> None:
     """Run the server-side dry-run of every planned change; a refusal becomes the change's error."""
     for change in changes:
+        if ended(changes):
+            return
         if change.action != NONE and change.error is None and isinstance(change.resource, (KubeObject, Action)):
             try:
                 change.resource.rehearse(change)

@@ -100,7 +100,7 @@ class KubernetesModule(Module):
             waiting = {}
             for change in report.changes:
                 resource = change.resource
-                if change.error is None and isinstance(resource, KubeObject):
+                if change.error is None and change.seen and isinstance(resource, KubeObject):
                     if resource.desired is not None:
                         waiting[expect(resource, change.reached)] = change
                     elif change.action == DELETE:

@@ -15,7 +15,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -221,6 +221,7 @@ class Client:
         self._token_state: str | None = None
         #: namespaces that do not exist yet, and are about to be made
         self.pending: frozenset[str] = frozenset()
+        self._mounts: dict[tuple[str | None, str], frozenset[str] | None] = {}
         #: how many requests were sent; shared by the clients made of this one
         self.requests = {"total": 0}
         #: what was said once for all objects of the task; shared in the same way
@@ -240,6 +241,11 @@ class Client:
             self.session.cert = (client_cert, client_key) if client_key else client_cert
         if not validate_certs:
             requests.packages.urllib3.disable_warnings()  # type: ignore[attr-defined]
+
+    def expect(self, namespaces: Iterable[str]) -> None:
+        """Take namespaces, relative to the client's own, for such as may not exist yet: nothing exists in them then."""
+        own = self.namespace or ""
+        self.pending |= {"/".join(part for part in (own, one.strip("/")) if part) for one in namespaces}
 
     def once(self, text: str) -> bool:
         """Tell whether this is the first time that the task asks for a text, in whatever namespace."""
@@ -513,16 +519,22 @@ class Client:
     def _absent(self, error: Missing, path: str) -> bool:
         """Tell whether a 404 means that the object does not exist."""
         if isinstance(error, NoNamespace):
-            return self.namespace in self.pending
+            return self._expected()
         if isinstance(error, NoRoute):
             # without its mount it cannot exist; that the mount is missing is for the list of mounts to say
-            mounts = self._listed_mounts(path)
-            return mounts is not None and not any((path.strip("/") + "/").startswith(mount) for mount in mounts)
+            key = (self.namespace, "sys/auth" if path.startswith("auth/") else "sys/mounts")
+            known = self._mounts.get(key)
+            if known is None or _mounted(known, path):
+                known = self._mounts[key] = self._listed_mounts(key[1])
+            return known is not None and not _mounted(known, path)
         return type(error) is Missing
 
-    def _listed_mounts(self, path: str) -> frozenset[str] | None:
-        """Return the paths of all mounts, for ``auth/...`` of all auth methods, None when they are not told."""
-        table, prefix = ("sys/auth", "auth/") if path.startswith("auth/") else ("sys/mounts", "")
+    def _expected(self) -> bool:
+        """Tell whether the client's namespace may not exist yet."""
+        return any((str(self.namespace) + "/").startswith(one + "/") for one in self.pending)
+
+    def _listed_mounts(self, table: str) -> frozenset[str] | None:
+        """Return the paths that ``sys/mounts`` or ``sys/auth`` lists, None when no Vault tells them."""
         answer = self._send(self.url, "GET", table, self.token, None, None, None)
         try:
             body = self._vaults(answer, "GET", table, self.url)
@@ -531,6 +543,7 @@ class Client:
         if answer.status_code != 200:
             # who may not see the list has the router's own word
             return frozenset() if answer.status_code == 403 else None
+        prefix = "auth/" if table == "sys/auth" else ""
         return frozenset(prefix + str(name) for name in data_of(body) if str(name).endswith("/"))
 
     def _error(self, status: int, method: str, path: str, errors: list[str]) -> VaultError:
@@ -589,7 +602,7 @@ class Client:
             return InvalidToken("no token was given", path, 'set "token", "token_file" or another "auth_method"')
         if "login" in path.rsplit("/", 2)[-2:]:
             return PermissionDenied("login refused: %s" % text, path)
-        self._look_at_token(path)
+        self._look_at_token()
         if self._token_state == "invalid":
             return InvalidToken("the token is invalid, expired or revoked", self.url, "log in again")
         needed = [CAPABILITY.get(method, "update")]
@@ -605,29 +618,21 @@ class Client:
             % (path, ", ".join('"%s"' % item for item in needed)),
         )
 
-    def _look_at_token(self, path: str) -> None:
+    def _look_at_token(self) -> None:
         """Learn once whether the token is valid: 403 is the answer to a wrong one and to one that may not ask."""
         with self._lock:
             if self._token_state is not None:
                 return
             try:
                 look = self._send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
-                known = (
-                    look.status_code == 200
-                    or b"permission denied" not in look.content.lower()
-                    or (
-                        b"invalid token" not in look.content.lower()
-                        and b"bad token" not in look.content.lower()
-                        and self._capabilities(path)
-                    )
-                )
-                self._token_state = "valid" if known else "invalid"
+                denied = look.status_code == 403
+                if denied and b"invalid token" not in look.content.lower() and b"bad token" not in look.content.lower():
+                    # every token that is valid may see its mounts, whatever its policies are
+                    look = self._send(self.url, "GET", "sys/internal/ui/mounts", self.token, None, None, None)
+                    denied = look.status_code == 403
+                self._token_state = "invalid" if denied else "valid"
             except VaultError:
                 self._token_state = "valid"
-
-    def _capabilities(self, path: str) -> bool:
-        answer = self._send(self.url, "POST", "sys/capabilities-self", self.token, {"paths": [path]}, None, None)
-        return answer.status_code == 200
 
     def greet(self) -> None:
         """Ask once, before anything is planned, whether a Vault is there that knows the token.
@@ -643,7 +648,7 @@ class Client:
             # its policies do not let it ask
             return
         except NoNamespace:
-            if self.namespace in self.pending:
+            if self._expected():
                 return
             raise
         except Missing as error:
@@ -653,7 +658,6 @@ class Client:
             ) from error
         if "id" not in data_of(found):
             raise NotVault("what answers is no Vault (it knows nothing of the token)", self.url, 'correct "url"')
-        self._token_state = "valid"
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -700,6 +704,10 @@ def data_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     if data is None and "request_id" in answer and "data" in answer:
         return {}
     return data if isinstance(data, dict) else dict(answer)
+
+
+def _mounted(mounts: Iterable[str], path: str) -> bool:
+    return any((path.strip("/") + "/").startswith(mount) for mount in mounts)
 
 
 def _address(url: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Callable
 from ..module import UPDATE_SECRETS_SPEC, Module
 from ..reconcile import Report
 from . import session
-from .client import HVAC_ERROR, Client, SecretopsError
+from .client import HVAC_ERROR, Client, NoNamespace, SecretopsError
 from .connection import connect
 from .kind import Given, Kind
 from .login import METHODS, login_for
@@ -48,7 +48,11 @@ LOGIN_SPEC: dict[str, Any] = {
 
 @contextmanager
 def logged_in(
-    client: Client, params: Mapping[str, Any], secrets: list[str], warn: Callable[[str], None]
+    client: Client,
+    params: Mapping[str, Any],
+    secrets: list[str],
+    warn: Callable[[str], None],
+    check_mode: bool = False,
 ) -> Iterator[Client]:
     """Log a client in by the login options; at the end revoke a token that was made here, and close the client.
 
@@ -60,7 +64,14 @@ def logged_in(
         client.token = login.token(client)
         secrets.append(client.token)
         if not login.leased:
-            client.greet()
+            try:
+                client.greet()
+            except NoNamespace as error:
+                if not check_mode:
+                    raise
+                # an earlier task may be what makes it
+                warn("%s: nothing exists in it yet" % error.what)
+                client.expect([""])
         if not login.leased and params.get("token_file"):
             session.keep(client, params["token_file"])
         yield client
@@ -127,7 +138,7 @@ class VaultModule(Module):
                 finally:
                     client.close()
                 return
-            with logged_in(client, self.params, secrets, self.ansible.warn):
+            with logged_in(client, self.params, secrets, self.ansible.warn, self.check_mode):
                 yield client
 
 

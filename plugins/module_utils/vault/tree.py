@@ -15,7 +15,7 @@ from .. import normalise, redact
 from ..errors import InvalidInput, SecretopsError
 from ..module import bulk_spec
 from ..names import MAY_BE_EMPTY, empty_names
-from ..reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, plan, unfinished
+from ..reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, ended, plan, unfinished
 from .client import Client, VaultError
 from .kind import Given, Kind
 from .kinds.approle_secret_ids import ApproleSecretIds
@@ -133,6 +133,8 @@ class Tree:
         self.problems: list[str] = []
         #: where each namespace is declared, so that none is declared twice
         self._branches: dict[str, str] = {}
+        #: namespaces that may not exist yet
+        self._made: set[str] = set()
         for name in sorted(self.only - set(KINDS)):
             self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
         self._grow(configuration, "configuration", "")
@@ -186,6 +188,9 @@ class Tree:
             problems.append("%s.inside is no mapping of namespaces" % where)
             inside = {}
         gone = _gone(tree.get("namespaces"), "name")
+        self._made |= {
+            "/".join(part for part in (namespace, name) if part) for name in _kept(tree.get("namespaces"), "name")
+        }
         for name, branch in inside.items():
             below, place = normalise.path(name), "%s.inside.%s" % (where, name)
             if branch and any((below + "/").startswith(one + "/") for one in gone):
@@ -264,13 +269,16 @@ class Tree:
         What an earlier stage is to make is not missed, and what the server refuses to tell is left to the stages: a
         namespace may not exist yet.
         """
+        client.expect(self._made)
         for stage in self.stages:
             try:
                 distinct(stage.resources(_within(client, stage.namespace), rehearsal=True))
             except InvalidInput as error:
                 where = stage.title + (' in namespace "%s"' % stage.namespace if stage.namespace else "")
                 raise error.at(where) from None
-            except VaultError:
+            except VaultError as error:
+                if error.ends_task:
+                    raise
                 continue
 
     def converge(self, client: Client, update_secrets: str, workers: int) -> Report:
@@ -281,7 +289,10 @@ class Tree:
         """
         changes: list[Change] = []
         deletions: list[list[Change]] = []
-        for stage in self.stages:
+        client.expect(self._made)
+        left = list(self.stages)
+        while left and not ended(changes):
+            stage = left.pop(0)
             failed = any(change.error is not None for change in changes)
             try:
                 resources = stage.resources(_within(client, stage.namespace), purge=not failed)
@@ -296,12 +307,12 @@ class Tree:
                 apply([change for change in found if change.action != DELETE], workers)
                 deletions.append([change for change in found if change.action == DELETE])
             changes += found
-        if not unfinished(changes):
+        if not unfinished(changes) and not ended(changes):
             for found in reversed(deletions):
                 apply(found, workers)
                 if any(change.error is not None for change in found):
                     break
-        return Report(changes, self.check_mode)
+        return Report(changes, self.check_mode, sum(len(stage.items) for stage in left))
 
 
 def _gone(declared: Any, *names: str) -> set[str]:
@@ -311,6 +322,15 @@ def _gone(declared: Any, *names: str) -> set[str]:
         for item in (declared if isinstance(declared, (list, tuple)) else [])
         if isinstance(item, Mapping) and item.get("state") == "absent"
     } - {""}
+
+
+def _kept(declared: Any, name: str) -> set[str]:
+    """Return the paths of what a list declares present."""
+    return {
+        normalise.path(item.get(name))
+        for item in (declared if isinstance(declared, (list, tuple)) else [])
+        if isinstance(item, Mapping) and item.get("state") != "absent" and item.get(name)
+    }
 
 
 def _mounts(tree: Mapping[str, Any], kind: Kind) -> list[tuple[str, str]]:

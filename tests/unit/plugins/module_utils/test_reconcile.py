@@ -319,3 +319,28 @@ def test_each_class_may_look_at_all_its_objects_once_before_the_first_read() -> 
     world = World()
     plan([Known(world, "a", {}), Thing(world, "b", {}), Known(world, "c", {})], workers=1)
     assert world.calls == ["prepare 2", "read a", "read b", "read c"]
+
+
+class Silence(SecretopsError):
+    """What every object would meet."""
+
+    ends_task = True
+
+
+class Unanswered(Thing):
+    """An object of a server that does not answer."""
+
+    def read(self) -> Mapping[str, Any] | None:
+        self.world.note(self.name)
+        raise Silence("no answer")
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_what_every_object_would_meet_is_told_once_and_ends_the_task(workers: int) -> None:
+    world = World()
+    many = [Unanswered(world, str(number), {"a": 1}) for number in range(50)]
+    report = reconcile([*many, Thing(world, "gone", None)], workers=workers)
+    assert len(world.calls) <= workers
+    assert report.summary() == {"create": 0, "update": 0, "delete": 0, "none": 0, "failed": 1, "not_reached": 50}
+    assert report.message().count("no answer") == 1
+    assert len(report.as_result()["results"]) == 1, "what was not looked at was not compared"
