@@ -159,3 +159,13 @@ def test_a_failure_under_a_tag_is_named(newcomer: Newcomer) -> None:
     failed = newcomer.play("site", "--tags", "policies")
     assert failed.rc != 0
     assert "vault did not converge." in " ".join(failed.output.split())
+
+
+@pytest.mark.parametrize("playbook, missing", [("snapshot", "snapshot_directory"), ("restore", "snapshot_source")])
+def test_what_is_missing_is_named_before_anything_changes(newcomer: Newcomer, playbook: str, missing: str) -> None:
+    before = newcomer.vault.sys.list_policies()["data"]["policies"]
+    refused = newcomer.play(playbook, "-e", "restore_confirmed=true")
+    assert refused.rc != 0
+    assert re.search(rf"vault: (there is no|no snapshot is named; )?.*set {missing}", " ".join(refused.output.split()))
+    assert refused.changed == 0
+    assert newcomer.vault.sys.list_policies()["data"]["policies"] == before
