@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_variables
@@ -17,6 +18,8 @@ from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_va
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 #: a variable by which users say which names are theirs
 OWN = "vault_eso_own_variables"
+#: a variable by which an inventory says what else has to be set, and where
+REQUIRED = "vault_eso_required"
 
 
 class ActionModule(ActionBase):
@@ -40,7 +43,23 @@ class ActionModule(ActionBase):
             problems = role_variables.unknown(variables, ROLES, checked, [str(name).strip() for name in names])
         except KeyError as error:
             raise AnsibleActionFail("there is no role %s in this collection" % error) from None
+        missing = self._missing(variables)
+        if missing:
+            raise AnsibleActionFail("Not set: %s. Nothing was changed." % "; ".join(missing))
         if problems:
             remedy = "Correct the name, or give a variable of your own another (or list it in %s)." % OWN
             raise AnsibleActionFail("%s %s Nothing was changed." % (" ".join(problems), remedy))
         return {**result, "changed": False, "roles": checked}
+
+    def _missing(self, variables: dict[str, Any]) -> list[str]:
+        """Return the variables that the inventory asks for and that have no value, each with where it belongs."""
+        required = self._templar.template(variables.get(REQUIRED) or {})
+        if not isinstance(required, Mapping):
+            raise AnsibleActionFail("%s is no mapping of names to where they are set" % REQUIRED)
+        return ["%s (%s)" % (name, where) for name, where in required.items() if not self._has(variables, name)]
+
+    def _has(self, variables: dict[str, Any], name: str) -> bool:
+        try:
+            return self._templar.template(variables.get(name)) not in (None, "")
+        except AnsibleUndefinedVariable:
+            return False

@@ -14,7 +14,7 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
-from . import process, redact
+from . import places, process, redact
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names
 from .reconcile import Report, Resource, plan, reconcile
@@ -58,11 +58,14 @@ class _AnsibleModule(AnsibleModule):
     argument_spec: dict[str, Any]
     #: up to here Ansible's own way is quick enough
     FEW = 50
+    #: whether the options were accepted
+    accepted = False
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         # a module ends soon: to look for cycles among thousands of declarations again and again is of no use
         gc.set_threshold(100_000, 20, 20)
         super().__init__(argument_spec=argument_spec, **kwargs)
+        self.accepted = True
         # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
         self.no_log_values |= redact.echo(self.params, argument_spec)[1]
 
@@ -94,7 +97,9 @@ class _AnsibleModule(AnsibleModule):
         super().exit_json(**kwargs)
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
-        """Fail with a message."""
+        """Fail with a message, that of wrong options with the place of each."""
+        if not self.accepted:
+            msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
         msg = redact.MISPLACED.sub("A value in the sub parameter field", msg)
         kwargs.setdefault("invocation", {"module_args": self._brief()})
         self._narrow([msg, kwargs, traceback.format_exc()])

@@ -14,6 +14,8 @@ description:
   - Every role of this collection begins with it, and C(site) does so for all its roles before anything changes.
   - A variable belongs to the role with the longest matching prefix. Variables of your own that have such a prefix are named in the variable
     C(vault_eso_own_variables), a list or a text separated by commas.
+  - An inventory says by the variable C(vault_eso_required) what else has to be set, a mapping of names to where they belong. What is not set
+    is named before anything changes, all of it at once.
 author: secretops.vault_eso contributors (@secretops)
 options:
   roles:

@@ -1073,7 +1073,7 @@ def test_a_directorys_password(tmp_path_factory: pytest.TempPathFactory, stage: 
             for words, more in (
                 ("", {}),
                 ("is a secret", {"config": {**config, "bindpass": new("bindpass in config of a tree")}}),
-                ("Supported parameters", {"pasword": new("beside a bindpass in a tree")}),
+                ("there is no option", {"pasword": new("beside a bindpass in a tree")}),
             )
         ),
         case(

@@ -131,7 +131,8 @@ def test_nothing_is_changed_when_something_cannot_be_right(
     for path, value, said in (
         (("policies", 0, "rules", 0, "capabilities"), ["reed"], "reed"),
         (("auth_roles", 0, "token_ttl"), "1 hour", "1 hour"),
-        (("pki_roles", 0, "max_tll"), "1h", "max_tll"),
+        (("pki_roles", 0, "max_tll"), "1h", '"): there is no option "max_tll"; did you mean "max_ttl"?'),
+        (("policies", 1), {"rules": []}, "configuration.policies[1]: missing: name"),
         (("secrets", 0, "data"), "text", "configuration.secrets"),
         (("secrets",), {"path": "x"}, "configuration.secrets is no list of mappings"),
         (("policy",), [], 'there is no kind "policy"'),

@@ -344,3 +344,19 @@ def test_a_document_that_a_template_turned_into_data(
         role["bound_service_account_namespace_selector"] = written
         result = run_module("vault_auth_role", {**vault_args, **role, "audience": "vault"})
         assert result.changed is (number == 0), result.msg
+
+
+def test_an_entry_that_is_wrong_is_named_among_the_others(run_module: Any, vault_args: dict[str, Any]) -> None:
+    for entries, said in (
+        (
+            [{"name": "one", "rules": []}, {"name": "two", "polcy": ""}],
+            'policies[1] ("two"): there is no option "polcy"; did you',
+        ),
+        (
+            [{"name": "one", "rules": [{"path": "x", "capabilites": ["read"]}]}],
+            'policies[0] ("one").rules[0] ("x"): there is no',
+        ),
+    ):
+        refused = run_module("vault_policy", {**vault_args, "policies": entries})
+        assert refused.failed
+        assert refused.msg.startswith(said), refused.msg

@@ -45,3 +45,25 @@ def test_each_kubernetes_cluster_is_led_to_the_vault_of_its_region() -> None:
         assert answer["validated"] == servers
         assert answer["login"].endswith(f"/vault-{region}/admin-role-id")
         assert answer["mounts"] == [f"kubernetes-{region}-1", f"kubernetes-{region}-1-jwt"]
+
+
+def test_what_the_example_leaves_to_be_set_is_named_at_once() -> None:
+    def site(*options: str) -> str:
+        done = subprocess.run(
+            [str(BIN / "ansible-playbook"), "-i", "inventories/production", "playbooks/site.yml", *options],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        # nothing else was begun
+        assert "Install and configure the servers" not in done.stdout
+        return " ".join((done.stdout + done.stderr).split())
+
+    where = "(group_vars/all/secrets.yml, made of secrets.yml.example beside it)"
+    assert f"Not set: platform_postgresql_password {where}. Nothing was changed." in site()
+    said = site("-e", "platform_product_name=vault", "-e", "platform_product_version=1.20.0")
+    for name in ("platform_postgresql_password", "platform_ldap_bind_password", "platform_aws_secret_key"):
+        assert f"{name} {where}" in said

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from .. import normalise, redact
+from .. import normalise, places, redact
 from ..errors import InvalidInput, SecretopsError
 from ..module import bulk_spec
 from ..names import MAY_BE_EMPTY, empty_names
@@ -219,7 +219,9 @@ class Tree:
         found = ArgumentSpecValidator({title: dict(entry, required=True)}).validate({title: list(declared)})
         # what is secret is known even when something else is wrong
         secret = {str(value) for value in found._no_log_values}
-        self.problems += ["%s: %s" % (place, message) for message in found.error_messages]
+        if found.error_messages:
+            placed = list(places.located({title: declared}, {title: entry}, where))
+            self.problems += placed or ["%s: %s" % (place, message) for message in found.error_messages]
         if not isinstance(purge, (Mapping, bool, type(None))):
             self.problems.append('%s.purge.%s is no mapping of options: write "{}" for none' % (where, title))
             purge = False
