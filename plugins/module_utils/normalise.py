@@ -101,8 +101,11 @@ def as_seconds(value: Any, signed: bool = False) -> str | None:
 def settled(value: Any, normaliser: Normaliser | None) -> Any:
     """Return a declared value as every endpoint takes it, as far as its field's normaliser says.
 
-    Of a duration that is seconds, where it is no usual text of hours, minutes and seconds. Raises InvalidInput.
+    Of a duration that is seconds, where it is no usual text of hours, minutes and seconds; of a mapping of texts,
+    texts: some endpoints make ``1`` of true. Raises InvalidInput.
     """
+    if normaliser is string_map and isinstance(value, Mapping):
+        return string_map(value)
     if value is None or normaliser not in (duration, signed_duration):
         return value
     total = as_seconds(value, signed=normaliser is signed_duration)

@@ -20,7 +20,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import s
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
 from support import generated
 from support import openbao as servers
-from support.generated import Row
+from support.generated import Base, Row
 from support.modules import Result
 from support.openbao import VaultServer
 
@@ -92,7 +92,7 @@ def filled(value: Any, kept: dict[str, str]) -> Any:
     return [filled(item, kept) for item in value] if isinstance(value, list) else value
 
 
-def prepared(api: Api, row: Row) -> dict[str, str]:
+def prepared(api: Api, row: Row | Base) -> dict[str, str]:
     kept: dict[str, str] = {}
     for request in row.prepare:
         answer = api(request.method, filled(request.path, kept), filled(dict(request.body or {}), kept))

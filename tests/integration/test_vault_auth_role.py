@@ -270,7 +270,7 @@ def test_mount_that_does_not_exist(role: Callable[..., Result], unique: str) -> 
         ({"token_ttl": "1h", "options": {"token_ttl": "1h"}}, '"token_ttl" is given twice'),
         ({"audience": "vault"}, '"audience" is for type kubernetes, not approle'),
         ({"subject": "user"}, 'subject "user" is for type ldap, not approle'),
-        ({"name": "a?b"}, "holds what a path cannot hold"),
+        ({"name": "a?b"}, "holds characters that the server refuses"),
         ({"name": None}, "missing required arguments: name"),
         ({"options": {"wholly_unheard_of": 1}}, 'knows no "wholly_unheard_of" of a role of type approle'),
     ],
@@ -294,7 +294,7 @@ def test_what_the_server_would_refuse_is_refused_before(
         (users, {"secret_options": {"password": ""}}, '"password" is empty or longer than 72 bytes'),
         (users, {"secret_options": {"password": PASSWORD * 4}}, '"password" is empty or longer than 72 bytes'),
         (users, {"secret_options": {**secret, "password_hash": PASSWORD}}, "contradict each other"),
-        (users, {"secret_options": secret, "token_num_uses": -1}, "token_num_uses is negative"),
+        (users, {"secret_options": secret, "token_num_uses": -1}, "token_num_uses is -1; use at least 0"),
         (users, {"secret_options": secret, "token_ttl": "1500ms"}, "a fraction of a second"),
         (approle, {"options": {"bind_secret_id": False}}, 'without "bind_secret_id" everybody'),
         (approle, {"options": {"secret_id_ttl": "500ms"}}, "a fraction of a second"),
@@ -304,7 +304,7 @@ def test_what_the_server_would_refuse_is_refused_before(
             assert said in result.msg and not result.changed, result.msg
             result.hides(PASSWORD)
     for mount in (users, approle):
-        assert "what a path cannot hold" in role(mount=mount, name="team/one", secret_options={}).msg
+        assert "holds characters that the server refuses" in role(mount=mount, name="team/one", secret_options={}).msg
         both = [{"name": name, "secret_options": secret if mount == users else {}} for name in ("bob", "Bob")]
         assert "is declared twice" in role(mount=mount, roles=both).msg
     assert role(mount=users, name="one", secret_options=secret).changed

@@ -67,7 +67,7 @@ def test_what_the_server_would_drop(role: Run, openbao: VaultServer, unique: str
     assert "use token_explicit_max_ttl or token_period" in role(type="token", name=name, token_ttl="1h").msg
     slip = role(type="token", name=name, options={"disallowed_policy": ["root"]})
     assert 'did you mean "disallowed_policies"?' in slip.msg
-    assert "invalid characters" in role(type="token", name=name, options={"path_suffix": "a/b"}).msg
+    assert "holds what the server refuses" in role(type="token", name=name, options={"path_suffix": "a/b"}).msg
     assert stored(openbao, name) is None
     warned = role(type="token", name=name, options={"allowed_policies": ["nonesuch"]})
     assert "no policy has the name" in str(warned["warnings"])

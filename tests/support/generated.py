@@ -11,7 +11,8 @@ or a new type of one, is a row more; a kind without one says why in `WITHOUT`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils import normalise
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kind import Kind
 
 
 @dataclass(frozen=True)
@@ -516,6 +521,194 @@ ROWS: list[Row] = [
         restless=["version", "modified"],
     ),
 ]
+
+
+# -- odd values -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Base:
+    """A valid declaration of a kind, into which odd values are put one by one. ``{n}`` in texts is the value's number.
+
+    Everything is inside a namespace of its own; ``{name}`` in texts stands for what a `Request` kept by that name.
+    """
+
+    #: the kind's name in a tree (`vault.tree.KINDS`)
+    kind: str
+    case: str
+    item: Mapping[str, Any]
+    prepare: Sequence[Request] = ()
+    #: options that are mappings of fields: their fields, each with how it is compared
+    nested: Mapping[str, Mapping[str, normalise.Normaliser | None]] = field(default_factory=dict)
+    #: fields that get no odd values, each with the reason; of nested ones ``options.field``
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    #: fields of which the server alone knows what is right: it may refuse a value that check mode takes
+    judged_by_server: Mapping[str, str] = field(default_factory=dict)
+    #: what goes with a field, or it would be refused for another reason
+    along: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    at_root: bool = False
+    cleanup: Sequence[Request] = ()
+    version: str = ""
+
+    @property
+    def title(self) -> str:
+        """The base as a test's name."""
+        return f"{self.kind}-{self.case}" if self.case else self.kind
+
+
+TEXTS = ("", "0", "Upper Case", "ünï→code", "trail/", " blank ", "a,b")
+TIMES = ("", "0", 0, "1w", "1d12h", "90m", "5400", 3600, "1.5s", "-1s", "5000ms")
+LISTS: tuple[Any, ...] = ([], ["b", "a", "a"], ["Upper"], [""], ["ünï"], ["a,b"], "b,a", ["trail/"])
+NUMBERS = (0, 1, 7, "8", -1)
+SWITCHES: tuple[Any, ...] = (True, False, "yes", "no")
+MAPPINGS: tuple[Any, ...] = ({}, {"a": ""}, {"Upper": "b"}, {"n": 1}, {"t": True}, {"ü": "ï"}, {"a": "b,c", "b": "x"})
+NAMES = ("Upper-{n}", "with.dot-{n}", "ünï-{n}", "trail-{n}/", "a b-{n}", "a_b@c-{n}", "in/ner-{n}")
+#: names of texts that are durations
+_TIME = re.compile(r"(ttl|period|interval|duration|leeway|timeout|max_age|window|skew)$")
+
+
+def odd(name: str, spec: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield odd but legal values of an option."""
+    if spec.get("choices"):
+        yield from spec["choices"]
+    elif spec.get("type") == "str":
+        yield from TIMES if _TIME.search(name) else TEXTS
+    elif spec.get("type") == "int":
+        yield from NUMBERS
+    elif spec.get("type") == "bool":
+        yield from SWITCHES
+    elif spec.get("type") == "list" and not spec.get("options"):
+        yield from LISTS
+    elif spec.get("type") == "dict" and not spec.get("options"):
+        yield from MAPPINGS
+
+
+def odd_by(normaliser: normalise.Normaliser | None, name: str) -> Iterator[Any]:
+    """Yield odd values of a field of a mapping, by how it is compared."""
+    if normaliser in (normalise.duration, normalise.signed_duration) or _TIME.search(name):
+        yield from TIMES
+    elif normaliser in (normalise.boolean, auth_method.on_by_default):
+        yield from SWITCHES
+    elif normaliser is normalise.integer:
+        yield from NUMBERS
+    elif normaliser in (normalise.string_set, normalise.strings, auth_method.lower_set, auth_method.networks):
+        yield from LISTS
+    elif normaliser in (normalise.string_map, normalise.typed):
+        yield from MAPPINGS
+    else:
+        yield from TEXTS
+
+
+def cases(base: Base, kind: Kind) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Yield the field, the odd value and the declaration that holds it."""
+    for name, spec in kind.item.items():
+        if name in base.skipped or name in base.nested:
+            continue
+        for value in NAMES if name == "name" else odd(name, spec):
+            yield name, value, {**base.item, **base.along.get(name, {}), name: value}
+        if spec.get("type") == "dict" and spec.get("options"):
+            for inner, one in spec["options"].items():
+                for value in odd(inner, one):
+                    yield f"{name}.{inner}", value, {**base.item, name: {**(base.item.get(name) or {}), inner: value}}
+    for option, table in base.nested.items():
+        for name, normaliser in table.items():
+            title = f"{option}.{name}"
+            if title in base.skipped:
+                continue
+            for value in odd_by(normaliser, name):
+                along = {**(base.item.get(option) or {}), **base.along.get(title, {})}
+                yield title, value, {**base.item, option: {**along, name: value}}
+
+
+def role(kind: str, **own: Any) -> Base:
+    """Return the base of a role of an auth method of a type; ``item`` is added to it."""
+    item = {"mount": kind, "name": "r{n}", **own.pop("item", {})}
+    fields = {name: how for name, how in auth_role.TYPES[kind].fields.items() if name not in auth_role.TYPED}
+    secret = {"subject": "is of LDAP and AWS", "type": "is the mount's", "mount": "leads to the mount"}
+    skipped = {**secret, "secret_options": "is never compared", **own.pop("skipped", {})}
+    return Base(
+        "auth_roles",
+        kind,
+        item,
+        prepare=own.pop("prepare", [mounted(kind)]),
+        nested={"options": fields},
+        skipped=skipped,
+        **own,
+    )
+
+
+#: of some password: to make one costs the server a tenth of a second
+HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+BASES: list[Base] = [
+    role("jwt", item={"options": {"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"]}}),
+    role(
+        "kubernetes",
+        item={"bound_service_account_names": ["eso"], "bound_service_account_namespaces": ["a"], "audience": "vault"},
+    ),
+    role("approle"),
+    role("userpass", item={"secret_options": {"password_hash": HASH}}),
+    role("cert", item={"options": {"certificate": CERTIFICATE}}),
+    role("token", prepare=[], item={"type": "token"}),
+    Base("policies", "", {"name": "p{n}", "policy": 'path "a" { capabilities = ["read"] }'}),
+    Base("password_policies", "", {"name": "p{n}", "length": 20, "rules": [{"charset": "abc"}]}),
+    Base("identity_entities", "", {"name": "e{n}"}),
+    Base(
+        "identity_groups",
+        "",
+        {"name": "g{n}"},
+        skipped=dict.fromkeys(("member_entities", "member_groups"), "name other objects"),
+    ),
+    Base("namespaces", "", {"name": "n{n}"}, judged_by_server={"name": "the namespace that it is in may be missing"}),
+    Base("login_mfa_methods", "totp", {"name": "m{n}", "type": "totp", "issuer": "x"}),
+    Base(
+        "quotas",
+        "",
+        {"name": "values{n}", "rate": 10, "path": "auth/values"},
+        prepare=[Request("POST", "sys/auth/values", {"type": "approle"})],
+        judged_by_server={"path": "what it names may be mounted later"},
+        cleanup=[Request("DELETE", "sys/auth/values")],
+        at_root=True,
+    ),
+    *(
+        Base(
+            "auth_methods",
+            kind,
+            {"path": "m{n}", "type": kind, "config": config},
+            nested={"config": auth_method.CONFIG[kind]},
+            judged_by_server={"config.kubernetes_ca_cert": "without one it takes that of its own pod"},
+            skipped={
+                "type": "is another method",
+                "secret_config": "is never compared",
+                **dict.fromkeys(
+                    (f"config.{name}" for name in ("oidc_discovery_url", "jwks_url", "jwks_pairs")),
+                    "the server goes to the address",
+                ),
+            },
+        )
+        for kind, config in (
+            ("kubernetes", {"kubernetes_host": "https://cluster.example", "kubernetes_ca_cert": CERTIFICATE}),
+            ("jwt", {"jwt_validation_pubkeys": [PUBLIC_KEY]}),
+            ("cert", {}),
+        )
+    ),
+    Base("auth_methods", "userpass", {"path": "m{n}", "type": "userpass"}),
+]
+
+#: kinds without a base, each with the reason
+WITHOUT_VALUES: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("audit_devices", "secrets_engines", "pki_cas", "pki_roles", "transit_keys", "ssh_cas", "ssh_roles"),
+            *("database_connections", "database_roles", "aws_configs", "aws_roles", "secrets"),
+        ),
+        "its base is to come",
+    ),
+    "approle_secret_ids": "keeps files; its own test tries its values",
+    "pki_certificates": "keeps files; its own test tries its values",
+    "endpoints": "compares as it is told to",
+    "login_mfa_enforcements": "holds names of other objects only",
+}
 
 #: kinds without a row, each with the reason
 WITHOUT: dict[str, str] = {

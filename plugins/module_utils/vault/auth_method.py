@@ -20,6 +20,7 @@ from typing import Any, Callable
 from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
+from . import legal
 from .client import BadRequest, Client, PermissionDenied
 from .listing import plugins
 from .naming import check_mount
@@ -80,6 +81,11 @@ def default(text: str) -> Callable[[Any], Any]:
     return lambda value: normalise.scalar(value) or text
 
 
+def count(value: Any) -> Any:
+    """Return a number of which none at all means 0."""
+    return 0 if value in (None, "") else normalise.integer(value)
+
+
 #: what roles say about the tokens, and for LDAP the method's configuration
 TOKEN: Table = {
     "token_policies": lower_set,
@@ -87,7 +93,7 @@ TOKEN: Table = {
     "token_max_ttl": normalise.duration,
     "token_explicit_max_ttl": normalise.duration,
     "token_period": normalise.duration,
-    "token_num_uses": normalise.integer,
+    "token_num_uses": count,
     "token_bound_cidrs": networks,
     "token_strictly_bind_ip": normalise.boolean,
     "token_no_default_policy": normalise.boolean,
@@ -185,6 +191,32 @@ CONFIG: dict[str, Table] = {
         "ocsp_cache_size": normalise.integer,
         "role_cache_size": normalise.integer,
     },
+}
+_ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA")
+
+
+def _provider(name: str, value: Any) -> None:
+    if value and not (isinstance(value, Mapping) and value.get("provider")):
+        raise InvalidInput('%s has no "provider"' % name, remedy="name one, such as azure or gsuite")
+
+
+_JWT_LEGAL: Mapping[str, legal.Check] = {
+    "oidc_response_mode": legal.one_of("", "query", "form_post"),
+    "oidc_response_types": legal.each_of("code", "id_token"),
+    "jwt_supported_algs": legal.each_of(*_ALGORITHMS),
+    "jwt_validation_pubkeys": legal.both(legal.given, legal.pem("(?:PUBLIC KEY|CERTIFICATE)")),
+    "provider_config": _provider,
+}
+#: what the fields of each type's configuration may hold
+LEGAL: Mapping[str, Mapping[str, legal.Check]] = {
+    "kubernetes": {
+        "kubernetes_host": legal.given,
+        "kubernetes_ca_cert": legal.pem("CERTIFICATE"),
+        "pem_keys": legal.pem("(?:PUBLIC KEY|CERTIFICATE)"),
+    },
+    "jwt": _JWT_LEGAL,
+    "oidc": _JWT_LEGAL,
+    "cert": {"ocsp_cache_size": legal.between(2, 100_000)},
 }
 _AWS_ALIASES = ("iam_alias", "iam_metadata", "ec2_alias", "ec2_metadata")
 CONFIG["aws"] = {
@@ -411,9 +443,13 @@ class AuthMethod(Resource):
             )
         if (self.desired.get("lockout.lockout_threshold") or 0) < 0:
             raise InvalidInput("lockout_threshold is negative", remedy="give 0 for the server's own")
+        legal.check_all(self.desired, LEGAL.get(self.type, {}), "config.")
         self._check_reviewer()
         self._check_mount()
         self._check_known()
+
+    def _config(self, name: str) -> Any:
+        return (self.desired or {}).get("config." + name)
 
     def _check_known(self) -> None:
         """Refuse configuration that the server would drop. Raises InvalidInput."""
@@ -452,6 +488,10 @@ class AuthMethod(Resource):
         """Compare what cannot be changed with what stands there, before anything changes."""
         mount = self.mounts.get(self.name)
         if mount is None:
+            if self._config("oidc_client_id") and not self._config("oidc_client_secret"):
+                raise InvalidInput(
+                    "oidc_client_id is given without its secret", remedy='give "oidc_client_secret" in "secret_config"'
+                )
             for path in self.mounts.all():
                 if path.startswith(self.name + "/") or self.name.startswith(path + "/"):
                     raise InvalidInput('the auth method "%s" is in the way' % path, remedy="choose another path")

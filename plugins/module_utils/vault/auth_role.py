@@ -9,20 +9,21 @@ Source: /api-docs/auth/<type>; the token fields are the same for all of them.
 from __future__ import annotations
 
 import difflib
-import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Callable
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource, check_completed, check_new
+from . import legal
 from .auth_method import (
     TOKEN,
     Mounts,
     check_kept,
+    count,
     default,
     lower_set,
     misplaced,
@@ -33,7 +34,7 @@ from .auth_method import (
 from .client import Client, PermissionDenied, VaultError
 from .kind import Given
 from .listing import mark_absent
-from .naming import check_blocks, check_mount, in_url
+from .naming import check_mount, check_plain, in_url, masked
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -99,10 +100,69 @@ _JWT: Table = {
     "allowed_redirect_uris": normalise.string_set,
     "verbose_oidc_logging": normalise.boolean,
     "callback_mode": normalise.scalar,
-    "poll_interval": normalise.duration,
+    # seconds, as a number
+    "poll_interval": count,
     "oauth2_metadata": normalise.string_set,
     "oidc_disable_confirmation": normalise.boolean,
     "token_policies_template_claims": normalise.boolean,
+}
+
+
+def role_of_jwt(role: Mapping[str, Any]) -> None:
+    """Refuse a role that the server would not take as a whole. Raises InvalidInput."""
+    if not role.get("user_claim"):
+        raise InvalidInput("no user_claim is given", remedy="give the claim that names the user, such as sub")
+    if (role.get("role_type") or "oidc") == "oidc":
+        if not role.get("allowed_redirect_uris"):
+            raise InvalidInput(
+                "a role of role_type oidc, which is the default, has no allowed_redirect_uris",
+                remedy="give them, or role_type: jwt",
+            )
+    elif not any(role.get(name) for name in ("bound_audiences", "bound_subject", "bound_claims", "token_bound_cidrs")):
+        raise InvalidInput(
+            "nothing bounds who may log in",
+            remedy="give bound_audiences, bound_subject, bound_claims or token_bound_cidrs",
+        )
+
+
+def role_of_kubernetes(role: Mapping[str, Any]) -> None:
+    """Refuse a role that is bound to no service account. Raises InvalidInput."""
+    if not role.get("bound_service_account_names"):
+        raise InvalidInput("bound_service_account_names is empty", remedy="name the service accounts that may log in")
+    if not role.get("bound_service_account_namespaces") and not role.get("bound_service_account_namespace_selector"):
+        raise InvalidInput(
+            "bound_service_account_namespaces is empty", remedy="name the namespaces, or give a namespace selector"
+        )
+    for name in ("bound_service_account_names", "bound_service_account_namespaces"):
+        values = normalise.strings(role.get(name))
+        if "*" in values and len(values) > 1:
+            raise InvalidInput('%s has "*" and others' % name, remedy="keep one of the two")
+
+
+def role_of_token(role: Mapping[str, Any]) -> None:
+    """Refuse batch tokens that the server makes for orphans only. Raises InvalidInput."""
+    if normalise.scalar(role.get("token_type")) == "batch":
+        for name, wanted in (("orphan", True), ("renewable", False)):
+            if (on_by_default if name == "renewable" else normalise.boolean)(role.get(name)) is not wanted:
+                raise InvalidInput(
+                    'token_type "batch" wants "%s" to be %s' % (name, normalise.scalar(wanted)),
+                    remedy="declare it so, or use default-batch",
+                )
+
+
+#: what any role may say of its tokens
+TOKEN_LEGAL: Mapping[str, legal.Check] = {
+    "token_bound_cidrs": legal.blocks,
+    "token_num_uses": legal.between(0),
+    "token_type": legal.one_of("", "default", "service", "batch"),
+}
+_JWT_LEGAL: Mapping[str, legal.Check] = {
+    **TOKEN_LEGAL,
+    "role_type": legal.one_of("", "jwt", "oidc"),
+    "bound_claims_type": legal.one_of("string", "glob"),
+    "callback_mode": legal.one_of("client", "direct", "device"),
+    "oauth2_metadata": legal.each_of("id_token", "refresh_token", "access_token"),
+    "poll_interval": legal.between(0),
 }
 
 
@@ -119,6 +179,10 @@ class Type:
     without: frozenset[str] = frozenset()
     #: fields that name policies
     policies: tuple[str, ...] = ("token_policies",)
+    #: what single fields may hold
+    legal: Mapping[str, legal.Check] = field(default_factory=lambda: TOKEN_LEGAL)
+    #: refuses what a role may not be as a whole
+    whole: Callable[[Mapping[str, Any]], None] | None = None
     #: fields that cannot be changed, each with the value that stands for none
     fixed: Mapping[str, str] = field(default_factory=dict)
 
@@ -134,19 +198,27 @@ class Type:
 
 
 TYPES: dict[str, Type] = {
-    "kubernetes": Type(fields=KUBERNETES),
+    "kubernetes": Type(fields=KUBERNETES, whole=role_of_kubernetes),
     "approle": Type(
         fields={
             "bind_secret_id": on_by_default,
             "secret_id_bound_cidrs": networks,
-            "secret_id_num_uses": normalise.integer,
+            "secret_id_num_uses": count,
             "secret_id_ttl": normalise.duration,
             "local_secret_ids": normalise.boolean,
+            # the server turns "default-service" into "service" here
+            "token_type": lambda value: (normalise.scalar(value) or "default").replace("default-", ""),
+        },
+        legal={
+            **TOKEN_LEGAL,
+            "secret_id_bound_cidrs": legal.blocks,
+            "secret_id_num_uses": legal.between(0),
+            "token_type": legal.one_of("", "default", "service", "batch", "default-service", "default-batch"),
         },
         fixed={"local_secret_ids": "false"},
     ),
-    "jwt": Type(fields=_JWT),
-    "oidc": Type(fields=_JWT),
+    "jwt": Type(fields=_JWT, legal=_JWT_LEGAL, whole=role_of_jwt),
+    "oidc": Type(fields=_JWT, legal=_JWT_LEGAL, whole=role_of_jwt),
     "userpass": Type(folder="users", secrets=frozenset(("password", "password_hash"))),
     # the server keeps both, and groups' names, in lower case
     "ldap": Type(
@@ -165,6 +237,12 @@ TYPES: dict[str, Type] = {
             "path_suffix": normalise.scalar,
             "token_type": default("default-service"),
         },
+        legal={
+            **TOKEN_LEGAL,
+            "token_type": legal.one_of("service", "batch", "default-service", "default-batch"),
+            "path_suffix": legal.matching(r"\w[\w.-]+\w", "ci-runs"),
+        },
+        whole=role_of_token,
         without=frozenset(("token_policies", "token_ttl", "token_max_ttl", "token_strictly_bind_ip")),
         policies=("allowed_policies",),
     ),
@@ -203,6 +281,11 @@ TYPES: dict[str, Type] = {
             "ocsp_servers_override": normalise.strings,
             "ocsp_fail_open": normalise.boolean,
             "ocsp_query_all_servers": normalise.boolean,
+        },
+        legal={
+            **TOKEN_LEGAL,
+            "certificate": legal.both(legal.given, legal.pem("CERTIFICATE")),
+            "ocsp_ca_certificates": legal.pem("CERTIFICATE"),
         },
     ),
 }
@@ -355,10 +438,6 @@ class AuthRole(Resource):
         ttl, longest = times.get("token_ttl"), times.get("token_max_ttl")
         if ttl and longest and ttl > longest:
             raise InvalidInput("token_ttl is longer than token_max_ttl", remedy="correct one of the two")
-        uses = normalise.integer(values.get("token_num_uses")) or 0
-        if uses < 0:
-            raise InvalidInput("token_num_uses is negative", remedy="give 0 for no limit")
-        check_blocks("token_bound_cidrs", normalise.strings(values.get("token_bound_cidrs")))
         try:
             self._settle()
         except VaultError:
@@ -380,8 +459,8 @@ class AuthRole(Resource):
             raise InvalidInput('subject "%s" is for type %s, not %s' % (subject, owner, self.type), remedy="remove it")
         kind = TYPES.get(self.type, Type())
         # names of LDAP are those of a directory, in which there are blanks
-        if self.type not in ("", "ldap") and re.search(r"[\s/?#%]", self.role):
-            raise InvalidInput("the name holds what a path cannot hold", remedy="use letters, digits, - _ .")
+        if self.type not in ("", "ldap"):
+            check_plain(self.role)
         bare = self._bare()
         self.fields = kind.table if bare is None else bare
         if self.desired is None:
@@ -423,15 +502,28 @@ class AuthRole(Resource):
             near = difflib.get_close_matches(name, sorted(kind.known), 1, 0.8)
             if near:
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
-        if self.desired.get("bound_claims"):
+        legal.check_all(self.desired, kind.legal)
+        if self.desired.get("bound_claims") is not None:
             check_claims(self.desired["bound_claims"], self.desired.get("bound_claims_type") == "glob")
         self.answered_only = (REPLACED - set(self.fields)) | frozenset(kind.fixed) | {"role_id"}
         if set(self.desired) - EVERYWHERE and self._mounted:
             self.mounts.fields.check(
                 self.path, self.desired, "a role of type %s" % self.type, self._place, self.mounts.product()
             )
+        self._fit()
         self._check_new()
+        if kind.whole is not None:
+            check_completed(kind.whole, self.desired, lambda: self.client.read(self.path))
         self._settled = True
+
+    def _fit(self) -> None:
+        """Give values the form that the server keeps."""
+        desired = self.desired or {}
+        if desired.get("secret_id_bound_cidrs"):
+            desired["secret_id_bound_cidrs"] = masked(desired["secret_id_bound_cidrs"])
+        if self.type == "cert" and desired.get("display_name") == "":
+            # the server then takes the role's name
+            desired["display_name"] = self.role.lower()
 
     def _check_new(self) -> None:
         """Refuse what the server would refuse of a new user or role only. Raises InvalidInput."""

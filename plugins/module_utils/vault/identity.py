@@ -189,7 +189,10 @@ class Identity(Resource):
     def check(self) -> None:
         if not self.name:
             raise InvalidInput("the name is empty", remedy="give one")
+        if self.name.endswith("/"):
+            raise InvalidInput("the name ends with a slash", remedy="remove it")
         if self.desired is not None:
+            check_metadata(self.desired.get("metadata"), "metadata", empty=True, plain_keys=True)
             self.directory.check_policies(self, lower_set(self.desired.get("policies")))
 
     def delete(self, change: Change) -> None:
@@ -228,7 +231,6 @@ class Entity(Identity):
 
     def check(self) -> None:
         super().check()
-        check_metadata((self.desired or {}).get("metadata"), "metadata", empty=True)
         wanted = (self.desired or {}).get("aliases") or {}
         if len(wanted) < len(self.item.get("aliases") or ()):
             raise InvalidInput(

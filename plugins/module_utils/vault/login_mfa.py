@@ -159,6 +159,9 @@ class Method(Resource):
         for name in sorted({name for names in FIELDS.values() for name in names} - set(FIELDS[self.type])):
             if self.item.get(name) is not None:
                 raise InvalidInput('a method of type %s has no "%s"' % (self.type, name), remedy="remove it")
+        for name in ("key_size", "max_validation_attempts"):
+            if name in self.desired and self.desired[name] < 1:
+                raise InvalidInput('"%s" is below 1' % name, remedy="give a larger number, or leave it out")
         if "period" in self.desired and (normalise.seconds(self.desired["period"]) or 0) < 1:
             raise InvalidInput('"period" is below a second', remedy="use 30s, as most programs expect")
         if self.desired.get("settings_file_base64"):

@@ -71,14 +71,33 @@ def check_blocks(option: str, values: Iterable[str]) -> None:
             raise InvalidInput('%s: "%s" is no address block' % (option, value), remedy="write 10.0.0.0/8") from None
 
 
-def check_metadata(metadata: Mapping[str, Any] | None, option: str, empty: bool = False) -> None:
-    """Refuse metadata that the server refuses; ``empty``: it takes empty values. Raises InvalidInput."""
+def masked(values: Any) -> list[str]:
+    """Return blocks of addresses, each with its mask, which some endpoints want of a single address as well."""
+    found = []
+    for value in normalise.strings(values):
+        interface = ipaddress.ip_interface(value)
+        found.append(value if "/" in value else "%s/%d" % (interface.ip, interface.max_prefixlen))
+    return found
+
+
+def check_metadata(
+    metadata: Mapping[str, Any] | None, option: str, empty: bool = False, plain_keys: bool = False
+) -> None:
+    """Refuse metadata that the server refuses. Raises InvalidInput.
+
+    ``empty``: it takes empty values; ``plain_keys``: it takes keys of letters, digits and a few marks only.
+    """
     if len(metadata or {}) > PAIRS:
         raise InvalidInput('"%s" has %d keys' % (option, len(metadata or {})), remedy="use at most %d" % PAIRS)
     for key, value in (metadata or {}).items():
         if isinstance(value, (Mapping, list)):
             raise InvalidInput('"%s" of %s is no text' % (key, option), remedy="give a text")
         text = normalise.scalar(value)
+        if plain_keys and key and not re.fullmatch(r"[a-zA-Z0-9=/+_-]+", str(key)):
+            raise InvalidInput(
+                'the key "%s" in %s holds what the server refuses' % (str(key)[:40], option),
+                remedy="use letters, digits and = / + - _",
+            )
         if not key or not (text or empty):
             raise InvalidInput('a key or the value of "%s" in %s is empty' % (key, option), remedy="leave it out")
         if len(str(key).encode()) > LONGEST_KEY or len(text.encode()) > LONGEST_VALUE:

@@ -135,6 +135,10 @@ class PasswordPolicy(Resource):
         structured = self.item.get("length") is not None or self.item.get("rules") is not None
         if self.item.get("policy") is not None and structured:
             raise InvalidInput('"policy" and "length" with "rules" contradict each other', remedy="give one of the two")
+        if self.item.get("length") is not None and self.item["length"] < SHORTEST:
+            raise InvalidInput(
+                "the length is %d" % self.item["length"], remedy="use %d to %d characters" % (SHORTEST, LONGEST)
+            )
         text = normalise.scalar(self.desired.get("policy"))
         if not text.strip():
             raise InvalidInput("no content", remedy='give "length" and "rules", or "policy"')

@@ -132,6 +132,9 @@ class RateLimit(Quota):
         rate = self.desired.get("rate")
         if rate is None or not 0 < rate < math.inf:
             raise InvalidInput('"rate" is missing or not above 0', remedy="give the number of requests per interval")
+        if normalise.seconds(self.desired.get("interval")) == 0:
+            # the server's own
+            self.desired["interval"] = "1s"
         if (normalise.seconds(self.desired.get("interval")) or 1) < 1:
             raise InvalidInput('"interval" is below a second', remedy="use a second or more")
         for name in ("interval", "block_interval"):
