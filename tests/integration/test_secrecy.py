@@ -61,11 +61,13 @@ LEAST: dict[str, dict[str, Any]] = {
     "k8s_token": {**IN_NAMESPACE, "dest": "{tmp}/k8s-token"},
     "vault_approle_secret_id": {"role": "x", "dest": "{tmp}/secret-id"},
     "vault_audit": {"path": "x", "state": "absent"},
+    "vault_audited_header": {**NAMED, "state": "absent"},
     "vault_auth": {"path": "x", "type": "userpass"},
     "vault_auth_role": {"mount": "userpass", "name": "x", "state": "absent"},
     "vault_aws_config": {"mount": "aws"},
     "vault_aws_role": {"mount": "aws", "name": "x", "state": "absent"},
     "vault_configuration": {"configuration": {"namespaces": [{"name": "x"}]}},
+    "vault_cors": {"state": "absent"},
     "vault_database_connection": {**NAMED, "state": "absent"},
     "vault_database_role": {**NAMED, "state": "absent"},
     "vault_endpoint": {"path": "auth/token/roles/x", "state": "absent"},
@@ -78,7 +80,9 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_login_mfa": {**NAMED, "state": "absent"},
     "vault_login_mfa_enforcement": {**NAMED, "state": "absent"},
     "vault_namespace": NAMED,
+    "vault_oidc": {**NAMED, "type": "key", "state": "absent"},
     "vault_password_policy": {**NAMED, "state": "absent"},
+    "vault_pki_acme": {"mount": "pki", "enabled": False},
     "vault_pki_ca": {"mount": "pki", "common_name": "x"},
     "vault_pki_certificate": {
         "mount": "pki",
@@ -97,6 +101,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_ssh_ca": {"mount": "ssh", "state": "absent"},
     "vault_ssh_role": {"mount": "ssh", "name": "x", "state": "absent"},
     "vault_transit_key": {**NAMED, "state": "absent"},
+    "vault_ui_header": {**NAMED, "state": "absent"},
     "vault_unseal": {},
 }
 #: modules whose least options end before a login is tried: they have none, or look elsewhere first

@@ -20,10 +20,12 @@ from .client import Client, VaultError
 from .kind import Given, Kind
 from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.audit_devices import AuditDevices
+from .kinds.audited_headers import AuditedHeaders
 from .kinds.auth_methods import AuthMethods
 from .kinds.auth_roles import AuthRoles
 from .kinds.aws_configs import AwsConfigs
 from .kinds.aws_roles import AwsRoles
+from .kinds.cors import Cors
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
 from .kinds.endpoints import Endpoints
@@ -32,7 +34,9 @@ from .kinds.identity_groups import IdentityGroups
 from .kinds.login_mfa_enforcements import LoginMfaEnforcements
 from .kinds.login_mfa_methods import LoginMfaMethods
 from .kinds.namespaces import Namespaces
+from .kinds.oidc import Oidc
 from .kinds.password_policies import PasswordPolicies
+from .kinds.pki_acme import PkiAcme
 from .kinds.pki_cas import PkiCas
 from .kinds.pki_certificates import PkiCertificates
 from .kinds.pki_roles import PkiRoles
@@ -43,10 +47,14 @@ from .kinds.secrets_engines import SecretsEngines
 from .kinds.ssh_cas import SshCas
 from .kinds.ssh_roles import SshRoles
 from .kinds.transit_keys import TransitKeys
+from .kinds.ui_headers import UiHeaders
 
 #: by the names that they have in a tree, in the order in which they need each other
 KINDS: Mapping[str, Kind] = {
     "audit_devices": AuditDevices(),
+    "audited_headers": AuditedHeaders(),
+    "cors": Cors(),
+    "ui_headers": UiHeaders(),
     "namespaces": Namespaces(),
     "auth_methods": AuthMethods(),
     "secrets_engines": SecretsEngines(),
@@ -55,10 +63,12 @@ KINDS: Mapping[str, Kind] = {
     "auth_roles": AuthRoles(),
     "identity_entities": IdentityEntities(),
     "identity_groups": IdentityGroups(),
+    "oidc": Oidc(),
     "login_mfa_methods": LoginMfaMethods(),
     "quotas": Quotas(),
     "pki_cas": PkiCas(),
     "pki_roles": PkiRoles(),
+    "pki_acme": PkiAcme(),
     "transit_keys": TransitKeys(),
     "ssh_cas": SshCas(),
     "ssh_roles": SshRoles(),

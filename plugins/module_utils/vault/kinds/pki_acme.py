@@ -1,0 +1,41 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates of PKI mounts by ACME."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import pki_acme
+from ..client import Client
+from ..kind import Given, Kind
+from ..schema import Fields
+from ..secrets_engine import Mounted
+
+STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "enabled": {"type": "bool"},
+    "default_directory_policy": {"type": "str"},
+    "allowed_roles": STRINGS,
+    "allowed_issuers": STRINGS,
+    "allow_role_ext_key_usage": {"type": "bool", "no_log": False},
+    "eab_policy": {"type": "str", "choices": ["not-required", "new-account-required", "always-required"]},
+    "dns_resolver": {"type": "str"},
+}
+
+
+class PkiAcme(Kind):
+    """Certificates of PKI mounts by ACME."""
+
+    module = "vault_pki_acme"
+    plural = "configurations"
+    item = ITEM
+    required = ("mount",)
+    within = ("secrets_engines", "pki")
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounted, schema = Mounted(client), Fields(client)
+        return [pki_acme.Acme(mounted, item, schema) for item in items]
