@@ -1,8 +1,10 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every module that talks to Vault against every behaviour of a hostile server, from the first request on and after the
-login: it ends in one sentence, in time, has changed nothing, and no other host has heard of it.
+"""Every module that talks to Vault against every behaviour of a hostile server.
+
+From the first request on and after the login it ends in one sentence, in time, has changed nothing, and no other host
+has heard of it.
 
 A new module fails by name until it has options in `ARGS`; a new behaviour is tried on all of them.
 """
@@ -10,24 +12,22 @@ A new module fails by name until it has options in `ARGS`; a new behaviour is tr
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from support.hostile import MATRIX, Hostile, hostile_server
+from support.hostile import Hostile, hostile_server
 from support.local import Authority, write_private
 from support.many import Run, run_many
+from support.matrix import BODY, TIMEOUT, TOKEN, filled, problems, whole_matrix
+from support.openbao import VaultServer
 from support.system import ROOT
 
 MODULES = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["vault"]
-TOKEN = "s.the-administrators-own-token"
-BODY = "a-value-that-is-nobody-elses"
-#: seconds for a request, and for a whole module run: two requests that wait, and the work
-TIMEOUT, LONGEST = 1, 6
 RULES = [{"path": "secret/*", "capabilities": ["read"]}]
 #: what each module needs so that it would write something
 ARGS: dict[str, dict[str, Any]] = {
@@ -83,7 +83,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_policy": {"name": "x", "rules": RULES},
     "vault_quota": {"name": "x", "rate": 10},
     "vault_raft": {"autopilot": {"min_quorum": 3}, "wait_timeout": 1},
-    "vault_root_token": {"key_store": "{tmp}/keys.json", "state": "session", "dest": "{tmp}/root"},
+    "vault_root_token": {"key_store": "{tmp}/keys.json", "state": "lent", "dest": "{tmp}/root"},
     "vault_secrets_engine": {"path": "x", "type": "kv"},
     "vault_snapshot": {"dest": "{tmp}/raft.snap", "transfer_timeout": TIMEOUT},
     "vault_ssh_ca": {"mount": "ssh"},
@@ -101,54 +101,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         yield server
 
 
-def filled(value: Any, folder: Path) -> Any:
-    """Return options with the folder in them."""
-    return json.loads(json.dumps(value).replace("{tmp}", str(folder)))
-
-
-def problems(name: str, run: Run, told: bool = False) -> list[str]:
-    """Return what is wrong with the end of a module run. ``told``: its answer may be a report instead of a failure."""
-    result, found = run.result, []
-    if not result.data:
-        return [f"no result: {result.stdout[-300:]}{result.stderr[-300:]}"]
-    text = result.stdout + result.stderr
-    if result.changed:
-        found.append("changed")
-    if not result.failed and not told:
-        found.append("succeeded")
-    if "report this as a bug" in text or "Traceback" in text or "report this as a bug" in result.msg:
-        found.append(f"a bug: {result.msg[:300]}")
-    if result.failed and not result.msg.strip():
-        found.append("no sentence")
-    if len(result.msg) > 1200:
-        found.append(f"{len(result.msg)} characters: {result.msg[:200]}")
-    if TOKEN in text or BODY in text:
-        found.append("printed a secret")
-    if run.seconds > LONGEST:
-        found.append(f"took {run.seconds:.1f} s")
-    return found
-
-
-def whole_matrix(hostile: Hostile, names: list[str], options: Any, tolerant: Any) -> list[str]:
-    """Run all modules against all behaviours and return what is wrong."""
-
-    def one(name: str) -> list[str]:
-        times = ("always",) if name in ALL_POLITE else ("always", "later")
-        cases = [(when, behaviour) for when in times for behaviour in MATRIX]
-        runs = run_many(name, [options(name, hostile.at(when, behaviour)) for when, behaviour in cases])
-        return [
-            f"{name}, {when}, {behaviour}: {problem} <{run.result.msg[:160]}>"
-            for (when, behaviour), run in zip(cases, runs)
-            for problem in problems(name, run, tolerant(name, when, behaviour, run))
-        ]
-
-    before = len(hostile.strangers())
-    with ThreadPoolExecutor(max_workers=20) as pool:
-        found = [line for lines in pool.map(one, names) for line in lines]
-    strangers = hostile.strangers()[before:]
-    return found + [f"another host was sent {one.method} {one.path}" for one in strangers[:5]]
-
-
 def test_every_module_has_options_here() -> None:
     assert sorted(set(MODULES) - set(ARGS)) == [], "give a new module the options with which it writes something"
     assert sorted(set(ARGS) - set(MODULES)) == []
@@ -159,17 +111,103 @@ def tolerant(name: str, when: str, behaviour: str, run: Run) -> bool:
     return name == "vault_info" and all(not node["reachable"] for node in run.result.get("nodes") or [{"reachable": 1}])
 
 
-def test_whole_matrix(hostile: Hostile, tmp_path: Path) -> None:
-    def options(name: str, url: str) -> dict[str, Any]:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True, mode=0o700)
-        if name == "vault_root_token" and not (folder / "keys.json").exists():
-            store = {"format": 1, "keys_base64": [], "root_token": TOKEN}
-            write_private(folder / "keys.json", json.dumps(store).encode())
-        common: dict[str, Any] = {"url": [url], "ca_cert": hostile.ca, "timeout": TIMEOUT, "retries": 0}
-        if name not in ("vault_init", "vault_unseal", "vault_login"):
-            common["token"] = TOKEN
-        return {**common, **filled(ARGS[name], folder)}
+def options_for(hostile: Hostile, tmp_path: Path, name: str, url: str) -> dict[str, Any]:
+    """Return the options of a module with which it talks to the hostile server."""
+    folder = tmp_path / name
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if name == "vault_root_token" and not (folder / "keys.json").exists():
+        store = {"format": 1, "keys_base64": [], "root_token": TOKEN}
+        write_private(folder / "keys.json", json.dumps(store).encode())
+    common: dict[str, Any] = {"url": [url], "ca_cert": hostile.ca, "timeout": TIMEOUT, "retries": 0}
+    if name not in ("vault_init", "vault_unseal", "vault_login"):
+        common["token"] = TOKEN
+    return {**common, **filled(ARGS[name], folder)}
 
-    found = whole_matrix(hostile, MODULES, options, tolerant)
+
+def test_whole_matrix(hostile: Hostile, tmp_path: Path) -> None:
+    found = whole_matrix(
+        hostile, MODULES, lambda name, url: options_for(hostile, tmp_path, name, url), tolerant, ALL_POLITE
+    )
     assert not found, "%d:\n%s" % (len(found), "\n".join(found[:60]))
+
+
+def test_an_endless_answer_is_cut_off(hostile: Hostile, tmp_path: Path) -> None:
+    options = {**options_for(hostile, tmp_path, "vault_policy", hostile.at("always", "flood")), "timeout": 30}
+    run = run_many("vault_policy", [options])[0]
+    assert "the answer is larger than 64 MiB" in run.result.msg
+    assert not problems("vault_policy", Run(run.result, 0))
+
+
+def test_a_snapshot_has_a_limit_of_its_own(openbao: VaultServer, tmp_path: Path) -> None:
+    options = {
+        "url": [openbao.url],
+        "ca_cert": openbao.ca_cert,
+        "token": openbao.token,
+        "dest": str(tmp_path / "snaps"),
+    }
+    small, whole = run_many("vault_snapshot", [{**options, "max_size": 2048}, options])
+    assert small.result.failed and not small.result.changed
+    assert "the answer is larger than 2 KiB" in small.result.msg
+    assert whole.result.changed and whole.result["size"] > 2048
+    assert len(list((tmp_path / "snaps").iterdir())) == 2, "the snapshot and its record, nothing half done"
+
+
+def test_what_no_server_takes_is_refused_before_it_is_asked(hostile: Hostile, tmp_path: Path) -> None:
+    before = hostile.server.connections
+    options = options_for(hostile, tmp_path, "vault_policy", hostile.at("always", "null-200"))
+    cases: dict[str, dict[str, Any]] = {
+        'option "timeout"': {"timeout": -5},
+        'option "timeout": 99999999999 seconds': {"timeout": 99999999999},
+        'option "retries"': {"retries": -1},
+        '"https://[::1" is not a URL': {"url": ["https://[::1"]},
+        "holds a name that no server has": {"url": ["https://%s.example.com" % ("a" * 300)]},
+        "write https://v.example.com:8200: the API's own path is added": {"url": ["https://v.example.com:8200/v1/"]},
+        "write https://v.example.com/vault: the": {"url": ["https://v.example.com/vault/ui/vault/secrets"]},
+        "holds a user or a password": {"url": ["https://x:%s@v.example.com" % BODY]},
+        "holds a query": {"url": ["https://v.example.com?token=" + BODY]},
+        '"https://v.example.com:port" is not a URL': {"url": ["https://v.example.com:port"]},
+    }
+    runs = run_many("vault_policy", [{**options, **case} for case in cases.values()])
+    for said, run in zip(cases, runs):
+        assert said in run.result.msg, (said, run.result.msg)
+        # the echo of the options is no message
+        assert not [one for one in problems("vault_policy", run) if one != "printed a secret"]
+        assert BODY not in run.result.msg
+    assert hostile.server.connections == before
+
+
+def test_a_dead_port_is_told_once(openbao: VaultServer, tmp_path: Path) -> None:
+    """Nothing is asked for each kind and object, in check mode neither."""
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    server.close()
+    policies = [{"name": "x%d" % number, "rules": RULES} for number in range(50)]
+    tree = {**ARGS["vault_configuration"]["configuration"], "policies": policies}
+    for url, token, said in (
+        ("https://127.0.0.1:%d" % port, "s.any", "connection refused"),
+        (openbao.url, "s.wrong", "the token is invalid, expired or revoked"),
+    ):
+        common = {"url": [url], "ca_cert": openbao.ca_cert, "token": token, "retries": 1}
+        for check in (False, True):
+            runs = [
+                run_many("vault_configuration", [{**common, "configuration": tree, "_check": check}])[0],
+                run_many("vault_policy", [{**common, "policies": policies, "_check": check}])[0],
+            ]
+            for run in runs:
+                assert run.result.failed and not run.result.changed
+                assert run.result.msg.count(said) == 1, run.result.msg
+                assert not run.result.get("results"), "nothing was compared"
+
+
+def test_a_server_that_falls_silent_is_asked_a_few_times_only(hostile: Hostile, tmp_path: Path) -> None:
+    """It answers the look at the token, and then closes every connection."""
+    policies = [{"name": "x%d" % number, "rules": RULES} for number in range(50)]
+    options = options_for(hostile, tmp_path, "vault_policy", hostile.at("later", "closes"))
+    for name in ("name", "rules"):
+        options.pop(name)
+    before = hostile.server.connections
+    run = run_many("vault_policy", [{**options, "policies": policies}])[0]
+    assert run.result.msg.count("the connection was closed") == 1, run.result.msg
+    assert run.result["summary"]["not_reached"] == 49
+    assert len(run.result["results"]) == 1
+    assert hostile.server.connections - before <= 8

@@ -132,9 +132,14 @@ class Hostile:
         for one in (self.server, self.recorder, self.plain):
             one.close()
 
-    def at(self, when: str, behaviour: str) -> str:
-        """Return the address that behaves so."""
-        return "%s/%s/%s" % (self.url, when, behaviour)
+    def at(self, when: str, behaviour: str, mark: str = "") -> str:
+        """Return the address that behaves so; a mark tells whose it is, and changes nothing."""
+        return "%s/%s/%s%s" % (self.url, when, behaviour, "~" + mark if mark else "")
+
+    def asked(self, url: str) -> int:
+        """Return how many requests came for an address."""
+        prefix = url[len(self.url) :] + "/"
+        return sum(request.path.startswith(prefix) for request in self.server.requests)
 
     def strangers(self) -> list[Request]:
         """Return what reached another host."""
@@ -147,7 +152,7 @@ class Hostile:
         if when == "later" and polite is not None:
             sock.sendall(_json(200, polite))
             return
-        BEHAVIOURS[behaviour](self, sock, request)
+        BEHAVIOURS[behaviour.partition("~")[0]](self, sock, request)
 
 
 VAULT = {"request_id": "1", "lease_id": "", "renewable": False, "lease_duration": 0, "data": {"keys": ["x"]}}

@@ -3,38 +3,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The connection to a Kubernetes API server: pooled transport, what it serves, and errors that say what to do.
 
-The official client reads the kubeconfig and owns the pool of connections. Objects stay plain JSON: the dynamic client's
-discovery of the whole API costs more than everything that a module does.
+The official client reads the kubeconfig; the connections are those of `http.transport`. Objects stay plain JSON: the
+dynamic client's discovery of the whole API costs more than everything that a module does.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
+from ..http import failure, rules
+from ..http.transport import Answer
+from .transport import KUBERNETES_ERROR, Following, Transport
 
-try:
+if KUBERNETES_ERROR is None:
     import urllib3
     from kubernetes import client as kubernetes_client
     from kubernetes import config as kubernetes_config
 
-    KUBERNETES_ERROR = None
-except ImportError:
-    KUBERNETES_ERROR = traceback.format_exc()
-
 #: answers after which the same request may succeed. Source: Kubernetes API conventions, HTTP status codes
 RETRY_STATUS = frozenset((429, 502, 503, 504))
-POOL = 16
 PAGE = 500
 #: objects of a kind in a namespace whose events are asked for one by one, and seconds that a list of them holds
 MANY_EVENTS = 5
@@ -53,6 +51,21 @@ _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
     r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
+#: what an API server says, as text, of a path that it does not serve
+_NO_PATH = b"404 page not found"
+#: where that means that a group or a version is not installed
+_DISCOVERY = re.compile(r"/apis?(/[^/]+){0,2}")
+#: kinds of answers that describe the API, and have no metadata
+_DISCOVERED = re.compile(r"API(Versions|GroupList|Group|ResourceList)|Status")
+#: paths whose answers are no objects
+_NO_OBJECTS = re.compile(r"/(version|openapi/.*|healthz|livez|readyz)")
+WORDS = failure.Words(
+    "the API server",
+    "check that the API server runs, and the kubeconfig's address",
+    "use an address that is in the certificate",
+    "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
+    'check "client_cert" and "client_key", or the kubeconfig\'s',
+)
 _UNKNOWN_FIELD = re.compile(r"(?P<field>\.\S+): field not declared in schema")
 
 
@@ -68,11 +81,27 @@ class KubernetesError(SecretopsError):
 
 
 class Unreachable(KubernetesError):
-    """No API server answered."""
+    """No API server answered. ``retryable``: the same may succeed later; ``tls``: the server is not trusted."""
+
+    ends_task = True
+    retryable = True
+    tls = False
+
+
+class NotKubernetes(KubernetesError):
+    """What answered is no API server, or something in between that is none."""
+
+    ends_task = True
 
 
 class Forbidden(KubernetesError):
-    """401, 403: the credentials are none, or may not do this."""
+    """401, 403: the credentials may not do this, or are none."""
+
+
+class Unauthorized(Forbidden):
+    """401: the credentials are none, or no longer."""
+
+    ends_task = True
 
 
 class Conflict(KubernetesError):
@@ -140,7 +169,7 @@ class Client:
     def __init__(
         self, configuration: Any, timeout: int = 30, retries: int = 3, headers: Mapping[str, str] | None = None
     ) -> None:
-        configuration.connection_pool_maxsize = POOL
+        rules.check_times(timeout, retries)
         if not configuration.verify_ssl:
             urllib3.disable_warnings()
         self.configuration = configuration
@@ -155,20 +184,13 @@ class Client:
         self._served: dict[str, list[str]] = {}
         self._plurals: dict[str, set[str]] = {}
         self._lock = threading.Lock()
-        try:
-            self.pool = kubernetes_client.ApiClient(configuration).rest_client.pool_manager
-        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
-            raise InvalidInput(
-                "the certificates cannot be used (%s)" % error,
-                "the connection to Kubernetes",
-                'check "ca_cert", "client_cert", "client_key" and the kubeconfig',
-            ) from error
+        self.transport = Transport(configuration)
 
     # -- transport ----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self.pool.clear()
+        self.transport.close()
 
     def _headers(self, content_type: str, accept: str) -> dict[str, str]:
         headers = {"Accept": accept, "User-Agent": "secretops.vault_eso", **self.headers}
@@ -180,75 +202,29 @@ class Client:
         return headers
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, Any] | None,
-        body: Any,
-        content_type: str,
-        accept: str,
-        stream: float = 0,
-    ) -> Any:
-        """Send one request; with ``stream``, the seconds that it may last, its answer is left to be read in parts."""
-        url = self.host + path + ("?" + urlencode(query) if query else "")
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, content_type: str, accept: str
+    ) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers(content_type if body is not None else "", accept)
+        with self._reaching(self.timeout):
+            return self.transport.request(method, self._target(method, path, query), data, headers, self.timeout)
+
+    def _target(self, method: str, path: str, query: Mapping[str, Any] | None) -> str:
         with self._lock:
             self.requests += 1
             self.writes += method != "GET"
+        return path + ("?" + urlencode(query) if query else "")
+
+    @contextmanager
+    def _reaching(self, seconds: float) -> Iterator[None]:
+        """Turn the errors of the transport into Unreachable."""
         try:
-            return self.pool.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body).encode(),
-                headers=self._headers(content_type if body is not None else "", accept),
-                timeout=urllib3.Timeout(connect=min(self.timeout, 10), read=stream + 10 if stream else self.timeout),
-                retries=False,
-                preload_content=not stream,
-            )
-        except urllib3.exceptions.SSLError as error:
-            raise self._certificate_problem(str(error)) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise self._no_answer(error) from error
-
-    def _no_answer(self, error: Exception) -> KubernetesError:
-        text = str(error)
-        # a refused connection is a kind of timeout to urllib3
-        if isinstance(error, urllib3.exceptions.TimeoutError) and "Failed to establish" not in text:
-            return Unreachable(
-                "no answer within %s seconds" % self.timeout,
-                self.host,
-                'check that the API server runs and the address is right, or raise "timeout"',
-            )
-        reason = (
-            "connection refused"
-            if "refused" in text
-            else (
-                "the name does not resolve"
-                if "Name or service" in text or "resolve" in text.lower()
-                else "the connection failed (%s)" % type(error).__name__
-            )
-        )
-        return Unreachable(reason, self.host, "check that the API server runs, and the kubeconfig's address")
-
-    def _certificate_problem(self, detail: str) -> KubernetesError:
-        if "mismatch" in detail or "doesn't match" in detail:
-            return Unreachable(
-                "the API server's certificate is for another name",
-                self.host,
-                "use an address that is in the certificate",
-            )
-        if "CERTIFICATE_VERIFY_FAILED" in detail or "certificate verify failed" in detail:
-            return Unreachable(
-                "the API server's certificate is not signed by the CA that is trusted here",
-                self.host,
-                "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
-            )
-        if "wrong version number" in detail.lower().replace("_", " ") or "record layer" in detail.lower():
-            return Unreachable("the port does not speak TLS", self.host, "correct the port or the scheme")
-        return Unreachable(
-            "TLS failed: %s" % detail.splitlines()[0][:200],
-            self.host,
-            'check "client_cert" and "client_key", or the kubeconfig\'s',
-        )
+            yield
+        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+            found = failure.explain(error, seconds, WORDS, "the CA that is trusted here")
+            problem = Unreachable(found.what, self.host, found.remedy)
+            problem.retryable, problem.tls = found.retryable, found.tls
+            raise problem from error
 
     def request(
         self,
@@ -278,33 +254,78 @@ class Client:
             try:
                 answer = self._send(method, path, query, body, content_type, accept)
             except Unreachable as error:
-                if last or "certificate" in error.what or "TLS" in error.what or "resolve" in error.what:
+                if last or not error.retryable:
                     raise
-                time.sleep(min(0.2 * 2**attempt, 3))
+                time.sleep(rules.pause(attempt))
                 continue
-            if answer.status in RETRY_STATUS and not last:
-                pause = answer.headers.get("Retry-After") or ""
-                time.sleep(min(float(pause), 5) if pause.isdigit() else min(0.2 * 2**attempt, 5))
+            if answer.status_code in RETRY_STATUS and not last:
+                time.sleep(rules.pause(attempt, answer.headers.get("Retry-After") or ""))
                 continue
             break
-        if answer.status < 300:
-            return dict(json.loads(answer.data or b"{}"))
-        if answer.status == 404 and missing_ok:
+        if 200 <= answer.status_code < 300:
+            return self._object(answer, path)
+        refused = self._refusal(answer, method, path)
+        if missing_ok and isinstance(refused, Missing):
             return None
-        raise self._refusal(answer, method, path)
+        raise refused
 
-    def _refusal(self, answer: Any, method: str, path: str) -> KubernetesError:
+    def _object(self, answer: Answer, path: str) -> Object:
+        """Return what a successful answer holds. Raises NotKubernetes when no API server answers so."""
         try:
-            status = json.loads(answer.data)
+            found = answer.json()
         except ValueError:
-            status = {"message": answer.data.decode(errors="replace")}
-        return self._error(answer.status, method, path, status if isinstance(status, dict) else {})
+            found = None
+        if isinstance(found, dict):
+            if _NO_OBJECTS.fullmatch(path):
+                return found
+            kind = found.get("kind")
+            described = isinstance(kind, str) and (
+                isinstance(found.get("metadata"), dict) or _DISCOVERED.fullmatch(kind) is not None
+            )
+            if described and isinstance(found.get("items"), (list, type(None))):
+                return found
+        raise self._stranger(answer)
+
+    def _stranger(self, answer: Answer) -> NotKubernetes:
+        if answer.status_code in rules.REDIRECTS:
+            target = rules.redirect(
+                answer.status_code, self.host + "/", str(answer.headers.get("Location") or ""), ()
+            ).target
+            what = "it redirects (status %d) to %s, which is never followed" % (
+                answer.status_code,
+                target or "an address that is none",
+            )
+        else:
+            what = "what answers is no Kubernetes API server (%s)" % answer.about()
+        error = NotKubernetes(what, self.host, "correct the address, or look at the proxy or load balancer in between")
+        error.status = answer.status_code
+        return error
+
+    def _refusal(self, answer: Answer, method: str, path: str) -> KubernetesError:
+        code = answer.status_code
+        try:
+            status = answer.json()
+        except ValueError:
+            status = None
+        if isinstance(status, dict) and status.get("kind") == "Status":
+            return self._error(code, method, path, status)
+        # before its handlers an API server answers in plain text: of unknown paths, and when it is too busy
+        plain = str(answer.headers.get("Content-Type") or "").startswith("text/plain")
+        if code == 404 and plain and answer.content.strip() == _NO_PATH:
+            if _DISCOVERY.fullmatch(path):
+                return self._error(code, method, path, {"message": "not served"})
+            return NotServed("the API server does not serve this path", path, "see that the CRD is installed")
+        if plain and (code == 400 or code == 429 or code >= 500):
+            return self._error(code, method, path, {"message": answer.content[:2000].decode(errors="replace")})
+        return self._stranger(answer)
 
     def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
         text = " ".join(str(status.get("message") or "status %d" % code).split())[:600]
+        details = status.get("details")
+        details = details if isinstance(details, Mapping) else {}
         error: KubernetesError
         if code == 401:
-            error = Forbidden(
+            error = Unauthorized(
                 "the API server does not accept the credentials",
                 self.host,
                 "check the token or client certificate; it may have expired",
@@ -312,7 +333,6 @@ class Client:
         elif code == 403:
             error = self._forbidden(text, path)
         elif code == 404:
-            details = status.get("details") or {}
             if details.get("kind") == "namespaces":
                 error = Missing(
                     'the namespace "%s" does not exist' % details.get("name"),
@@ -331,7 +351,7 @@ class Client:
         elif code == 400 and "HTTP request to an HTTPS server" in text:
             error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
         elif code in (400, 405, 415, 422):
-            causes = (status.get("details") or {}).get("causes") or []
+            causes = [one for one in details.get("causes") or [] if isinstance(one, Mapping)]
             parts = ["%s: %s" % (cause.get("field") or "object", cause.get("message")) for cause in causes[:5]]
             error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
         elif "admission webhook" in text or "failed calling webhook" in text:
@@ -401,11 +421,16 @@ class Client:
         Raises Forbidden, KubernetesError; an expired version is a 410, here or as an event of the type ERROR.
         """
         query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": max(1, int(seconds))}
-        answer = self._send("GET", path, query, None, JSON, JSON, stream=max(1, int(seconds)))
-        with self._lock:
-            self.watches += 1
-        if answer.status >= 300:
-            raise self._refusal(answer, "GET", path)
+        # the server ends it; when it does not, it is ended some seconds later
+        longest = max(1, int(seconds)) + 10
+        with self._reaching(longest):
+            answer = self.transport.follow(self._target("GET", path, query), self._headers("", JSON), longest)
+            with self._lock:
+                self.watches += 1
+            if answer.status != 200:
+                refused = answer.whole()
+                answer.close()
+                raise self._refusal(refused, "GET", path)
         return Stream(answer)
 
     def apply(self, path: str, manifest: Object, manager: str, force: bool = False, dry_run: bool = False) -> Object:
@@ -429,6 +454,22 @@ class Client:
         self.request("DELETE", path, body, missing_ok=True)
 
     # -- what is served -----------------------------------------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Make sure that an API server answers, before anything is called missing. ``GET /version``.
+
+        Raises Unreachable, NotKubernetes.
+        """
+        try:
+            known = self.request("GET", "/version") or {}
+        except Forbidden:
+            return
+        except (Missing, NotServed) as error:
+            raise NotKubernetes(
+                "what answers is no Kubernetes API server, or not at this path", self.host, "correct the address"
+            ) from error
+        if "gitVersion" not in known:
+            raise NotKubernetes("what answers is no Kubernetes API server", self.host, "correct the address")
 
     def versions(self, group: str) -> list[str]:
         """Return the versions of a group that the API server serves, [] for none. ``GET /apis/<group>``."""
@@ -463,6 +504,7 @@ class Client:
             return kind.versions[0]
         served = self.versions(kind.group)
         if not served:
+            self.greet()
             raise NotServed(
                 'the API group "%s" is not known to this cluster' % kind.group,
                 self.host,
@@ -523,27 +565,30 @@ class Client:
 class Stream:
     """The events of a watch as they come: type and object."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Following) -> None:
         self._answer = answer
 
     def __iter__(self) -> Iterator[tuple[str, Object]]:
         rest = b""
         try:
-            for part in self._answer.stream():
+            for part in self._answer:
                 *lines, rest = (rest + part).split(b"\n")
                 for line in lines:
-                    if line.strip():
-                        event = json.loads(line)
-                        yield str(event.get("type")), dict(event.get("object") or {})
-        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+                    event = json.loads(line) if line.strip() else {}
+                    item = event.get("object")
+                    if isinstance(item, dict) and isinstance(item.get("metadata"), dict):
+                        yield str(event.get("type")), item
+                if len(rest) > rules.LIMIT:
+                    return
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, AttributeError):
             # cut off, or closed from here: whoever watches goes on with a new one
             return
+        finally:
+            self._answer.release()
 
     def close(self) -> None:
         """End it, from any thread."""
-        with suppress(OSError, ValueError, RuntimeError):
-            # older versions of the library cannot: the server ends it then
-            getattr(self._answer, "shutdown", lambda: None)()
+        self._answer.close()
 
 
 def env(*names: str) -> str | None:
@@ -579,9 +624,8 @@ def connect(params: Mapping[str, Any]) -> Client:
     if not (host and (api_key or files["cert_file"][1])):
         _load(configuration, kubeconfig, context)
     if host:
-        configuration.host = str(host).rstrip("/")
-    if not str(configuration.host).startswith(("https://", "http://")):
-        raise InvalidInput('"%s" is not a URL' % configuration.host, 'option "host"', "write https://host:6443")
+        configuration.host = rules.check_url(str(host), "host", "https://host:6443")
+    configuration.host = rules.check_url(str(configuration.host), "host", "https://host:6443")
     if api_key:
         api_key = in_header(api_key, "api_key")
         # a key of the kubeconfig's user would come back through the hook
@@ -607,9 +651,9 @@ def connect(params: Mapping[str, Any]) -> Client:
     user = given("impersonate_user", "IMPERSONATE_USER")
     if user:
         headers["Impersonate-User"] = user
-    return Client(
-        configuration, params.get("timeout") or 30, 3 if params.get("retries") is None else params["retries"], headers
-    )
+    rules.check_headers(headers)
+    timeout, retries = params.get("timeout"), params.get("retries")
+    return Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
 
 
 def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:

@@ -1,0 +1,132 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every module that talks to a Kubernetes API server against every behaviour of a hostile server.
+
+From the first request on and after the discovery it ends in one sentence, in time, has changed nothing, and no other
+host has heard of it.
+
+A new module fails by name until it has options in `ARGS`; a new behaviour is tried on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.hostile import Hostile, hostile_server
+from support.local import Authority
+from support.many import Run, run_many
+from support.matrix import BODY, TIMEOUT, TOKEN, filled, problems, whole_matrix
+from support.system import ROOT
+
+MODULES = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["eso"]
+IN_NAMESPACE = {"name": "x", "namespace": "default"}
+VAULT = {"url": ["{hostile}/later/silent"], "ca_cert": "{ca}", "token": BODY, "timeout": TIMEOUT, "retries": 0}
+AUTH = {"kubernetes": {"role": "x", "service_account": {"name": "x"}}}
+STORE = {"server": "https://vault.example.com:8200", "path": "secret", "auth": AUTH}
+DATA = [{"secret_key": "a", "remote_ref": {"key": "b", "property": "c"}}]
+KEPT = {
+    "apiVersion": "external-secrets.io/v1",
+    "kind": "ExternalSecret",
+    "metadata": IN_NAMESPACE,
+    "spec": {"secretStoreRef": {"name": "x"}, "data": [{"secretKey": "a", "remoteRef": {"key": "b"}}]},
+}
+#: what each module needs so that it would write something
+ARGS: dict[str, dict[str, Any]] = {
+    "eso_backup": {"path": "{tmp}/backup.yaml"},
+    "eso_clusterexternalsecret": {
+        "name": "x",
+        "namespaces": ["default"],
+        "external_secret": {"store": {"name": "x"}, "data": DATA},
+    },
+    "eso_externalsecret": {**IN_NAMESPACE, "store": {"name": "x"}, "data": DATA},
+    "eso_generator": {
+        **IN_NAMESPACE,
+        "path": "x",
+        "provider": {"server": "https://vault.example.com:8200", "auth": AUTH},
+    },
+    "eso_handover": {"state": "released", "objects": [{"api_version": "v1", "kind": "ConfigMap", **IN_NAMESPACE}]},
+    "eso_info": {},
+    "eso_pushsecret": {
+        **IN_NAMESPACE,
+        "store_refs": [{"name": "x"}],
+        "selector": {"secret": {"name": "x"}},
+        "data": [{"match": {"secret_key": "a", "remote_ref": {"remote_key": "b"}}}],
+    },
+    "eso_restore": {"path": "{tmp}/kept.yaml"},
+    "eso_secretstore": {**IN_NAMESPACE, **STORE},
+    "eso_sync": IN_NAMESPACE,
+    "eso_verify": {"namespaces": ["default"], "vault": VAULT},
+    "flux_reconcile": IN_NAMESPACE,
+    "k8s_rollout": IN_NAMESPACE,
+    "k8s_token": {**IN_NAMESPACE, "dest": "{tmp}/k8s-token"},
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
+    with hostile_server(Authority(tmp_path_factory.mktemp("hostile"), "a hostile authority")) as server:
+        yield server
+
+
+def test_every_module_has_options_here() -> None:
+    assert sorted(set(MODULES) - set(ARGS)) == [], "give a new module the options with which it writes something"
+    assert sorted(set(ARGS) - set(MODULES)) == []
+
+
+def options_for(hostile: Hostile, tmp_path: Path, name: str, url: str) -> dict[str, Any]:
+    """Return the options of a module with which it talks to the hostile server."""
+    folder = tmp_path / name
+    folder.mkdir(exist_ok=True, mode=0o700)
+    (folder / "kept.yaml").write_text(yaml.safe_dump(KEPT))
+    (folder / "kept.yaml").chmod(0o600)
+    common = {"host": url, "ca_cert": hostile.ca, "api_key": TOKEN, "timeout": TIMEOUT, "retries": 0}
+    places = {"{hostile}": hostile.url, "{ca}": hostile.ca}
+    return {**common, **filled(ARGS[name], folder, places)}
+
+
+def test_whole_matrix(hostile: Hostile, tmp_path: Path) -> None:
+    found = whole_matrix(
+        hostile, MODULES, lambda name, url: options_for(hostile, tmp_path, name, url), lambda *_: False, frozenset()
+    )
+    assert not found, "%d:\n%s" % (len(found), "\n".join(found[:60]))
+
+
+def test_an_endless_answer_is_cut_off(hostile: Hostile, tmp_path: Path) -> None:
+    options = {**options_for(hostile, tmp_path, "eso_info", hostile.at("always", "flood")), "timeout": 30}
+    run = run_many("eso_info", [options])[0]
+    assert "the answer is larger than 64 MiB" in run.result.msg
+    assert not problems("eso_info", Run(run.result, 0))
+
+
+def test_what_no_server_takes_is_refused_before_it_is_asked(hostile: Hostile, tmp_path: Path) -> None:
+    before = hostile.server.connections
+    options = options_for(hostile, tmp_path, "eso_info", hostile.at("always", "null-200"))
+    cases = {
+        'option "timeout"': {"timeout": -5},
+        'option "timeout": 99999999999 seconds': {"timeout": 99999999999},
+        'option "retries"': {"retries": -1},
+        'option "host": "https://[::1" is not a URL': {"host": "https://[::1"},
+        "holds a name that no server has": {"host": "https://%s.example.com" % ("a" * 300)},
+        "is in the value for Impersonate-User": {"impersonate_user": BODY + "\nX-Evil: 1"},
+        "holds a user or a password": {"host": "https://x:%s@127.0.0.1:1" % BODY},
+    }
+    runs = run_many("eso_info", [{**options, **case} for case in cases.values()])
+    for said, run in zip(cases, runs):
+        assert said in run.result.msg, (said, run.result.msg)
+        # the echo of the options is no message
+        assert not [one for one in problems("eso_info", run) if one != "printed a secret"]
+        assert BODY not in run.result.msg
+    assert hostile.server.connections == before
+
+
+def test_a_page_of_html_is_no_missing_operator(hostile: Hostile, tmp_path: Path) -> None:
+    options = options_for(hostile, tmp_path, "eso_externalsecret", hostile.at("always", "html-404"))
+    run = run_many("eso_externalsecret", [options])[0]
+    assert "what answers is no Kubernetes API server (status 404, text/html" in run.result.msg
+    assert "install" not in run.result.msg
