@@ -36,6 +36,8 @@ class Resource:
     write_only_fields: frozenset[str] = frozenset()
     #: answered by a read, and no field of a write
     answered_only: frozenset[str] = frozenset()
+    #: it is of a server of its own: that it does not answer says nothing of the others
+    own_server: ClassVar[bool] = False
     #: deleting it loses data that cannot be declared again
     holds_data: ClassVar[bool] = False
     #: lower ones are written first and deleted last
@@ -292,7 +294,9 @@ class Report:
 
 def ended(changes: Iterable[Change]) -> bool:
     """Tell whether an object met an error that every other one would meet: the server is silent, the token wrong."""
-    return any(change.error is not None and change.error.ends_task for change in changes)
+    return any(
+        change.error is not None and change.error.ends_task and not change.resource.own_server for change in changes
+    )
 
 
 def _each(function: Callable[[Change], None], changes: Sequence[Change], workers: int) -> None:
@@ -310,7 +314,7 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
                     change.seen = False
                     return
                 change.error = error.at(change.resource.label)
-                if error.ends_task:
+                if ended((change,)):
                     waiting.clear()
 
     def drain() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.key_store import FORMAT
 from support.hostile import Hostile, hostile_server
 from support.local import Authority, write_private
 from support.many import Run, run_many
@@ -116,7 +117,7 @@ def options_for(hostile: Hostile, tmp_path: Path, name: str, url: str) -> dict[s
     folder = tmp_path / name
     folder.mkdir(exist_ok=True, mode=0o700)
     if name == "vault_root_token" and not (folder / "keys.json").exists():
-        store = {"format": 1, "keys_base64": [], "root_token": TOKEN}
+        store = {"format": FORMAT, "keys": [], "root_token": TOKEN}
         write_private(folder / "keys.json", json.dumps(store).encode())
     common: dict[str, Any] = {"url": [url], "ca_cert": hostile.ca, "timeout": TIMEOUT, "retries": 0}
     if name not in ("vault_init", "vault_unseal", "vault_login"):

@@ -58,7 +58,7 @@ _DISCOVERY = re.compile(r"/apis?(/[^/]+){0,2}")
 #: kinds of answers that describe the API, and have no metadata
 _DISCOVERED = re.compile(r"API(Versions|GroupList|Group|ResourceList)|Status")
 #: paths whose answers are no objects
-_NO_OBJECTS = re.compile(r"/(version|openapi/.*|healthz|livez|readyz)")
+_NO_OBJECTS = re.compile(r"/(version|openapi/.*|openid/.*|\.well-known/.*)")
 WORDS = failure.Words(
     "the API server",
     "check that the API server runs, and the kubeconfig's address",

@@ -62,6 +62,8 @@ BARE: Mapping[str, frozenset[str]] = {
 }
 #: paths that answer in a form of their own, for whoever reads them by vault_endpoint
 FREE = re.compile(r"sys/(metrics|internal/|pprof|rekey|generate-root|raw|replication/|in-flight-req)|.*/\.well-known/")
+#: what the help of a path holds (``?help=1``)
+HELP = frozenset(("help", "openapi"))
 #: what the server itself says of a 404 that is not the object's own
 NO_NAMESPACE, NO_ROUTE, NO_API = "namespace not found", "no handler for route", "unsupported path"
 #: what the server says of an object that does not exist, where it says anything
@@ -476,7 +478,7 @@ class Client:
                 if bare is not None:
                     known = bool(bare & set(body))
                 elif not known and status == 200:
-                    known = FREE.match(path) is not None
+                    known = FREE.match(path) is not None or set(body) >= HELP
         elif status == 204 and not answer.content:
             known = method not in ("GET", "LIST")
         if known and (status in (200, 204) or status >= 400):

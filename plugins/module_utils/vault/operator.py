@@ -310,6 +310,7 @@ class NodeSeal(Resource):
     """One node, which is to be unsealed."""
 
     kind = "node"
+    own_server = True
 
     def __init__(self, client: Client, url: str, params: Mapping[str, Any]) -> None:
         self.client = client.at(url)

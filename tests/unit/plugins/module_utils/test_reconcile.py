@@ -344,3 +344,13 @@ def test_what_every_object_would_meet_is_told_once_and_ends_the_task(workers: in
     assert report.summary() == {"create": 0, "update": 0, "delete": 0, "none": 0, "failed": 1, "not_reached": 50}
     assert report.message().count("no answer") == 1
     assert len(report.as_result()["results"]) == 1, "what was not looked at was not compared"
+
+
+def test_a_server_of_its_own_says_nothing_of_the_others() -> None:
+    class Node(Unanswered):
+        own_server = True
+
+    world = World()
+    report = reconcile([Node(world, "down", {}), Thing(world, "up", {"a": 1})])
+    assert report.summary()["failed"] == 1 and report.summary()["not_reached"] == 0
+    assert set(world.objects) == {"up"}
