@@ -165,7 +165,7 @@ def main() -> None:
         if params["state"] == "absent":
             result = session.end(params, warn, module.check_mode)
         else:
-            result = session.begin(connect(params), login_for(params), params, warn)
+            result = session.begin(connect(params, warn=warn), login_for(params), params, warn)
         module.ansible.exit_json(changed=False, **result)
 
 

@@ -400,3 +400,16 @@ def test_a_module_that_is_ended_revokes_its_own_login(
         process.kill()
     assert holders() == []
     assert 0 < made() < len(policies)
+
+
+def test_what_is_to_be_doubted_is_told(
+    login: Callable[..., Result], user: dict[str, Any], openbao: VaultServer, tmp_path: Path
+) -> None:
+    token = tmp_path / "open-token"
+    token.write_text(openbao.token)
+    token.chmod(0o644)
+    said = str(login(token_file=str(token), child=True, validate_certs=False)["warnings"])
+    assert f"others can use {token}" in said
+    assert "certificates are not checked" in said
+    token.chmod(0o600)
+    assert "warnings" not in login(token_file=str(token), child=True).data

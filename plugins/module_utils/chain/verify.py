@@ -382,7 +382,7 @@ def connected(kubernetes: Kubernetes, module: Module) -> Iterator[Chain]:
     params = module.params["vault"]
     secrets = [params[name] for name, option in LOGIN_SPEC.items() if option.get("no_log") and params.get(name)]
     warn = module.ansible.warn
-    with module.failing_clearly(secrets), logged_in(connect(params), params, secrets, warn) as vault:
+    with module.failing_clearly(secrets), logged_in(connect(params, warn=warn), params, secrets, warn) as vault:
         yield Chain(kubernetes, vault, warn, module.params.get("ready", True), module.params["workers"])
 
 

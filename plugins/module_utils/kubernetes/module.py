@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Callable
 
 from ..errors import InvalidInput, SecretopsError
+from ..http import doubts
 from ..module import Module
 from ..reconcile import DELETE, Change, Report, Resource, apply, plan
 from .apply import Action, KubeObject, applied_by_us, rehearse
@@ -74,6 +75,9 @@ class KubernetesModule(Module):
         """Give a client; errors inside end the module with one sentence."""
         with self.failing_clearly([value for value in (self.params.get("api_key"),) if value]):
             client = connect(self.params)
+            settings = client.configuration
+            for text in doubts.doubts([client.host], settings.verify_ssl, {"client_key": self.params["client_key"]}):
+                self.ansible.warn(text)
             try:
                 yield client
             finally:

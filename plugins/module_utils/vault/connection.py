@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 
+from ..http import doubts
 from .client import Client, env
+
+#: options that name a file with a secret
+SECRET_FILES = ("token_file", "secret_id_file", "jwt_file", "client_key")
 
 
 def settings(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,9 +31,16 @@ def settings(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def connect(params: Mapping[str, Any], token: str | None = None) -> Client:
-    """Return a client from the connection options and the environment. Raises InvalidInput."""
+def connect(params: Mapping[str, Any], token: str | None = None, warn: Callable[[str], None] | None = None) -> Client:
+    """Return a client from the connection options and the environment; ``warn`` is told what is to be doubted.
+
+    Raises InvalidInput.
+    """
     found = settings(params)
+    if warn:
+        files = {**{name: params.get(name) for name in SECRET_FILES}, "client_key": found["client_key"]}
+        for text in doubts.doubts(found["url"], found["validate_certs"], files):
+            warn(text)
     return Client(
         found.pop("url"),
         token=token,

@@ -9,7 +9,6 @@ Each says which options it needs and turns them into a token. Source: the login 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -240,8 +239,3 @@ def login_for(params: Mapping[str, Any]) -> Login:
     login = METHODS[method_of(params)](params)
     login.validate()
     return login
-
-
-def private(path: str) -> bool:
-    """Tell whether a file is readable by its owner alone."""
-    return not os.stat(path).st_mode & (stat.S_IRWXG | stat.S_IRWXO)

@@ -130,7 +130,7 @@ class VaultModule(Module):
         """
         secrets = self.secrets()
         with self.failing_clearly(secrets):
-            client = connect(self.params)
+            client = connect(self.params, warn=self.ansible.warn)
             self.requests = client.requests
             if not self.login:
                 try:

@@ -48,7 +48,7 @@ def check(params: Mapping[str, Any]) -> None:
     for name in ("policies", "display_name"):
         if params[name] and not params["child"]:
             raise InvalidInput("is for a child token", 'option "%s"' % name, 'remove it, or set "child"')
-    if params["ttl"] and not params["child"] and params["auth_method"] == "token":
+    if params["ttl"] and not params["child"] and method_of(params) == "token":
         raise InvalidInput(
             "a token that exists keeps its TTL", 'option "ttl"', 'remove it, set "child", or log in by another method'
         )
