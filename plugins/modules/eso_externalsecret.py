@@ -64,6 +64,31 @@ options:
     description: When the operator reads Vault. Without it V(Periodic); not known before version 0.15 of the operator.
     type: str
     choices: [Periodic, OnChange, CreatedOnce]
+  sync_windows: &sync_windows
+    description:
+      - Times in which periodic refreshes are allowed, or are not. A forced sync and a change of the object are done at any time. Needs version 2.7 of
+        the operator.
+    type: dict
+    suboptions:
+      kind:
+        description: Whether refreshes are done only in the windows, or only outside of them.
+        type: str
+        choices: [allow, deny]
+        required: true
+      windows:
+        description: The windows.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          schedule:
+            description: When a window opens, as cron has it, in UTC, such as V(0 22 * * 1-5) or V(@daily).
+            type: str
+            required: true
+          duration:
+            description: How long it stays open, such as V(8h).
+            type: str
+            required: true
   target: &target
     description: The Secret.
     type: dict
@@ -101,7 +126,7 @@ options:
             description: Keys of the Secret and their templates. Use C(urlquery) in URLs and C(toJson) in JSON.
             type: dict
           metadata:
-            description: Labels and annotations of the Secret.
+            description: Labels, annotations and finalizers of the Secret.
             type: dict
             suboptions:
               labels:
@@ -110,8 +135,12 @@ options:
               annotations:
                 description: Annotations.
                 type: dict
+              finalizers:
+                description: Finalizers. Whatever adds them must remove them, or the Secret can never be deleted.
+                type: list
+                elements: str
           template_from:
-            description: Further templates, as a manifest has them.
+            description: Further templates, as a manifest has them; C(values_decoding_strategy) among them needs version 2.7 of the operator.
             type: list
             elements: dict
   data: &data
@@ -149,6 +178,10 @@ options:
             description: How the value is decoded.
             type: str
             choices: [None, Base64, Base64URL, Auto]
+          null_byte_policy:
+            description: Whether a value with null bytes is an error, such as where text is expected. Needs version 2.3 of the operator.
+            type: str
+            choices: [Ignore, Fail]
       source_ref: &source_ref
         description: Another source than O(store) for this entry, as a manifest has it.
         type: dict
@@ -194,6 +227,10 @@ options:
             description: How the values are decoded.
             type: str
             choices: [None, Base64, Base64URL, Auto]
+          null_byte_policy:
+            description: Whether a value with null bytes is an error, such as where text is expected. Needs version 2.3 of the operator.
+            type: str
+            choices: [Ignore, Fail]
       source_ref: *source_ref
       rewrite:
         description: How keys are renamed, as a manifest has it.
@@ -215,6 +252,7 @@ options:
       store: *store
       refresh_interval: *refresh_interval
       refresh_policy: *refresh_policy
+      sync_windows: *sync_windows
       target: *target
       data: *data
       data_from: *data_from

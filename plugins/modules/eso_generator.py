@@ -25,9 +25,28 @@ options:
   kind: &kind
     description:
       - Kind of the generator. A V(ClusterGenerator) serves all namespaces.
+      - V(VaultDynamicSecret), V(Password) and V(UUID) have options below. All others are declared by O(spec), as a manifest has it.
       - V(UUID) and V(ClusterGenerator) are not known to versions of the operator before 0.10 and 0.13.
     type: str
-    choices: [VaultDynamicSecret, Password, UUID, ClusterGenerator]
+    choices:
+      - VaultDynamicSecret
+      - Password
+      - UUID
+      - ACRAccessToken
+      - BeyondtrustWorkloadCredentialsDynamicSecret
+      - CloudsmithAccessToken
+      - ECRAuthorizationToken
+      - Fake
+      - GCRAccessToken
+      - GithubAccessToken
+      - GitlabDeployToken
+      - Grafana
+      - MFA
+      - QuayAccessToken
+      - SSHKey
+      - STSSessionToken
+      - Webhook
+      - ClusterGenerator
     default: VaultDynamicSecret
   name: &name
     description: Name of the generator.
@@ -42,7 +61,10 @@ options:
     description: Annotations of the object.
     type: dict
   spec: &spec
-    description: The whole spec, as a manifest has it. Excludes all options below.
+    description:
+      - The whole spec, as a manifest has it. Excludes all options below.
+      - What stands in it stands in the cluster for all to read who may read the object. The values of a V(Fake), and body and headers of a
+        V(Webhook), are not shown in diffs.
     type: dict
   generator_kind: &generator_kind
     description: What a ClusterGenerator generates by; the options below are those of this kind.
@@ -71,6 +93,16 @@ options:
   controller: &controller
     description: For V(VaultDynamicSecret), the class of the operator instance that is to serve it.
     type: str
+  retry_settings: &retry_settings
+    description: How often and how long apart the operator asks Vault again after an error, for V(VaultDynamicSecret).
+    type: dict
+    suboptions:
+      max_retries:
+        description: How many times at most.
+        type: int
+      retry_interval:
+        description: How long to wait in between, such as V(5s).
+        type: str
   provider: &provider
     description:
       - For V(VaultDynamicSecret), how Vault is reached, by the same options as M(secretops.vault_eso.eso_secretstore) has.
@@ -305,6 +337,7 @@ options:
       result_type: *result_type
       allow_empty_response: *allow_empty_response
       controller: *controller
+      retry_settings: *retry_settings
       provider: *provider
       length: *length
       digits: *digits
@@ -352,6 +385,17 @@ EXAMPLES = r"""
     data_from:
       - source_ref:
           generator_ref: {kind: VaultDynamicSecret, name: web-certificate}
+
+- name: Ask a service of our own for a value
+  secretops.vault_eso.eso_generator:
+    kind: Webhook
+    name: serial-number
+    namespace: applications
+    spec:
+      url: https://serials.example.com/next
+      method: POST
+      result:
+        jsonPath: $.serial
 
 - name: Declare a password for all namespaces
   secretops.vault_eso.eso_generator:

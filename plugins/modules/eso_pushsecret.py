@@ -113,6 +113,10 @@ options:
           annotations:
             description: Annotations.
             type: dict
+          finalizers:
+            description: Finalizers. The Secret is made in between only, so that they have no effect.
+            type: list
+            elements: str
       template_from:
         description: Further templates, as a manifest has them.
         type: list

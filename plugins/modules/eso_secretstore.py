@@ -254,6 +254,16 @@ options:
   refresh_interval: &refresh_interval
     description: How often the operator validates the store, a duration.
     type: str
+  retry_settings: &retry_settings
+    description: How often and how long apart the operator asks Vault again after an error.
+    type: dict
+    suboptions:
+      max_retries:
+        description: How many times at most.
+        type: int
+      retry_interval:
+        description: How long to wait in between, such as V(5s).
+        type: str
   stores:
     description: Many stores. Excludes O(name).
     type: list
@@ -282,6 +292,7 @@ options:
       conditions: *conditions
       controller: *controller
       refresh_interval: *refresh_interval
+      retry_settings: *retry_settings
       state:
         description: Whether this store is to exist; by default the module's O(state).
         type: str

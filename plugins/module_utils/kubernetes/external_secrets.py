@@ -92,6 +92,8 @@ _DYNAMIC = re.compile(r"(^|/)(issue|creds|static-creds|sign)/")
 _LOGIN_IN_URL = re.compile(r"://((?:\{\{.*?\}\}|[^/\s@{}?#])*)@", re.S)
 _BARE = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}")
 _QUOTED = re.compile(r"\"\{\{-?\s*\.(\w+)\s*-?\}\}\"")
+#: the operator's own pattern. Source: CRD of ExternalSecrets, syncWindows
+_SCHEDULE = re.compile(r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4}")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 #: mappings whose keys are the user's own words
 _VERBATIM = frozenset(("labels", "annotations", "data", "tags", "headers", "match_labels", "matchLabels"))
@@ -147,7 +149,7 @@ def duration(value: Any) -> Any:
 
 # -- stores -----------------------------------------------------------------------------------------------------------
 
-STORE_OPTIONS = ("controller", "conditions", "refresh_interval")
+STORE_OPTIONS = ("controller", "conditions", "refresh_interval", "retry_settings")
 PROVIDER_OPTIONS = (
     "server",
     "path",
@@ -212,6 +214,7 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
         )
     if "vault" not in provider:
         return []
+    check_retries(spec)
     vault = provider["vault"]
     check_vault("provider.vault", vault)
     warnings = check_namespaces(kind, namespace, vault)
@@ -379,7 +382,7 @@ def store_kinds(stores: Sequence[Store]) -> list[Kind]:
 
 # -- external secrets -------------------------------------------------------------------------------------------------
 
-EXTERNAL_SECRET_OPTIONS = ("refresh_interval", "refresh_policy", "target", "data", "data_from")
+EXTERNAL_SECRET_OPTIONS = ("refresh_interval", "refresh_policy", "sync_windows", "target", "data", "data_from")
 
 
 def external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -409,10 +412,41 @@ def check_external_secret(name: str, spec: Mapping[str, Any]) -> None:
         raise InvalidInput("no store is given", remedy='set "store" to its name and kind')
     check_choice("refreshPolicy", spec.get("refreshPolicy"), REFRESH_POLICIES)
     check_interval("refresh interval", spec.get("refreshInterval"))
+    check_windows(spec)
     check_target(spec.get("target") or {})
     check_data(data)
     for number, entry in enumerate(data_from):
         check_data_from("data_from[%d]" % number, entry)
+
+
+def check_windows(spec: Mapping[str, Any]) -> None:
+    """Refuse windows that the operator would ignore, or fail at. Raises InvalidInput."""
+    windows = spec.get("syncWindows")
+    if not windows:
+        return
+    if frozen(spec) or spec.get("refreshPolicy") == "OnChange":
+        raise InvalidInput(
+            "sync_windows are for periodic refreshes only, and %s" % (frozen(spec) or "its refresh policy is OnChange"),
+            remedy="remove them, or use the refresh policy Periodic with an interval",
+        )
+    check_choice("syncWindows.kind", windows.get("kind"), ("allow", "deny"))
+    for number, window in enumerate(windows.get("windows") or []):
+        where = "sync_windows.windows[%d]" % number
+        check_interval("duration of %s" % where, window.get("duration"))
+        schedule = str(window.get("schedule") or "")
+        if not _SCHEDULE.fullmatch(schedule):
+            raise InvalidInput(
+                '%s: the schedule "%s" is none of cron' % (where, schedule),
+                remedy='write five fields such as "0 22 * * 1-5", in UTC, or a word such as "@daily"',
+            )
+
+
+def check_retries(spec: Mapping[str, Any]) -> None:
+    """Refuse retry settings that cannot be parsed. Raises InvalidInput."""
+    settings = spec.get("retrySettings") or {}
+    check_interval("retry interval", settings.get("retryInterval"))
+    if settings.get("maxRetries") is not None and int(settings["maxRetries"]) < 0:
+        raise InvalidInput("max_retries is less than 0", remedy="give 0 for none, or leave it out")
 
 
 def check_interval(what: str, value: Any) -> None:
@@ -516,6 +550,7 @@ def check_remote(where: str, reference: Mapping[str, Any]) -> None:
         )
     check_choice("decodingStrategy", reference.get("decodingStrategy"), ("None", "Base64", "Base64URL", "Auto"))
     check_choice("metadataPolicy", reference.get("metadataPolicy"), ("None", "Fetch"))
+    check_choice("nullBytePolicy", reference.get("nullBytePolicy"), ("Ignore", "Fail"))
 
 
 def check_data_from(where: str, entry: Mapping[str, Any]) -> None:

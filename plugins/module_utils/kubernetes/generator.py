@@ -15,12 +15,13 @@ from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput
-from .apply import KubeObject, prune
+from .apply import KubeObject, dotted, prune
 from .client import Client, Kind
 from .external_secrets import (
     LIST_DEFAULTS,
     OPERATOR,
     check_choice,
+    check_retries,
     check_vault,
     manifest_names,
     references,
@@ -30,17 +31,32 @@ from .external_secrets import (
 
 GROUP = "generators.external-secrets.io"
 VERSIONS = ("v1alpha1",)
-KINDS = {
-    name: Kind(name, plural, GROUP, VERSIONS, name != "ClusterGenerator", OPERATOR)
-    for name, plural in (
-        ("VaultDynamicSecret", "vaultdynamicsecrets"),
-        ("Password", "passwords"),
-        ("UUID", "uuids"),
-        ("ClusterGenerator", "clustergenerators"),
-    )
+#: kinds that are declared by options, and kinds that are declared by their raw spec: field of a ClusterGenerator's spec
+TYPED = {"VaultDynamicSecret": "vaultDynamicSecretSpec", "Password": "passwordSpec", "UUID": "uuidSpec"}
+RAW = {
+    "ACRAccessToken": "acrAccessTokenSpec",
+    "BeyondtrustWorkloadCredentialsDynamicSecret": "beyondtrustWorkloadCredentialsDynamicSecretSpec",
+    "CloudsmithAccessToken": "cloudsmithAccessTokenSpec",
+    "ECRAuthorizationToken": "ecrAuthorizationTokenSpec",
+    "Fake": "fakeSpec",
+    "GCRAccessToken": "gcrAccessTokenSpec",
+    "GithubAccessToken": "githubAccessTokenSpec",
+    "GitlabDeployToken": "gitlabDeployTokenSpec",
+    "Grafana": "grafanaSpec",
+    "MFA": "mfaSpec",
+    "QuayAccessToken": "quayAccessTokenSpec",
+    "SSHKey": "sshKeySpec",
+    "STSSessionToken": "stsSessionTokenSpec",
+    "Webhook": "webhookSpec",
 }
 #: where a ClusterGenerator keeps the spec of the kind that it generates by
-FIELDS = {"VaultDynamicSecret": "vaultDynamicSecretSpec", "Password": "passwordSpec", "UUID": "uuidSpec"}
+FIELDS: Mapping[str, str] = {**TYPED, **RAW}
+KINDS = {
+    name: Kind(name, name.lower() + "s", GROUP, VERSIONS, name != "ClusterGenerator", OPERATOR)
+    for name in (*TYPED, *RAW, "ClusterGenerator")
+}
+#: fields that may hold a secret in clear, of a Fake's values and of what a Webhook sends
+_SECRET = re.compile(r"spec\.(generator\.(fake|webhook)Spec\.)?(data|body|headers)\b")
 OPTIONS: Mapping[str, Sequence[str]] = {
     "VaultDynamicSecret": (
         "provider",
@@ -51,6 +67,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
         "result_type",
         "allow_empty_response",
         "controller",
+        "retry_settings",
     ),
     "Password": (
         "length",
@@ -77,13 +94,17 @@ def generator_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     )
     if not cluster and item.get("generator_kind"):
         raise InvalidInput("generator_kind is for a ClusterGenerator", remedy="remove it, or set kind")
-    if item.get("spec"):
+    if item.get("spec") or (item.get("spec") is not None and kind in RAW):
         if given or item.get("generator_kind"):
             raise InvalidInput(
                 '"spec" excludes %s' % ", ".join(given or ["generator_kind"]),
                 remedy="put everything into one of the two",
             )
         return dict(prune(item["spec"]))
+    if kind in RAW:
+        raise InvalidInput(
+            "a generator of the kind %s has no options of its own" % kind, remedy='write the manifest\'s spec as "spec"'
+        )
     if kind is None:
         raise InvalidInput("it is not known what a ClusterGenerator generates by", remedy='set "generator_kind"')
     foreign = [name for name in given if name not in OPTIONS[kind]]
@@ -169,6 +190,7 @@ def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> None:
             "provider.vault does not exist in a generator", remedy="write server and auth directly below provider"
         )
     check_vault("provider", provider)
+    check_retries(spec)
     for where, reference in references(provider):
         if reference.get("namespace") not in (None, namespace):
             raise InvalidInput(
@@ -202,34 +224,22 @@ class Generator(KubeObject):
         if self.spec is not None:
             check_generator(self.api.name, self.namespace, self.spec)
 
-
-class VaultDynamicSecret(Generator):
-    """Credentials that Vault makes when it is asked: certificates, database users."""
-
-    kind, api = "VaultDynamicSecret", KINDS["VaultDynamicSecret"]
-
-
-class Password(Generator):
-    """Random passwords."""
-
-    kind, api = "Password", KINDS["Password"]
+    def hidden(self) -> set[str]:
+        if self.desired is None:
+            return super().hidden()
+        kind = str((self.spec or {}).get("kind")) if self.api.name == "ClusterGenerator" else self.api.name
+        # a ClusterGenerator may have been of another kind before
+        was = str(((self.live or {}).get("spec") or {}).get("kind"))
+        names = {*self.desired, *(dotted(path) for path in self.stale(self.live or {}))}
+        shown = not {kind, was} & {"Fake", "Webhook"}
+        return super().hidden() | (set() if shown else {name for name in names if _SECRET.match(name)})
 
 
-class UUID(Generator):
-    """Random UUIDs."""
-
-    kind, api = "UUID", KINDS["UUID"]
+def _class(name: str) -> type[Generator]:
+    return type(name, (Generator,), {"kind": name, "api": KINDS[name], "__doc__": "A generator of the kind %s." % name})
 
 
-class ClusterGenerator(Generator):
-    """A generator for all namespaces."""
-
-    kind, api = "ClusterGenerator", KINDS["ClusterGenerator"]
-
-
-CLASSES: Mapping[str, type[Generator]] = {
-    one.kind: one for one in (VaultDynamicSecret, Password, UUID, ClusterGenerator)
-}
+CLASSES: Mapping[str, type[Generator]] = {name: _class(name) for name in KINDS}
 
 
 def generator(client: Client, item: Mapping[str, Any], **options: Any) -> Generator:

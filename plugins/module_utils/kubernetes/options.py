@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 DECODING: dict[str, Any] = {"type": "str", "choices": ["None", "Base64", "Base64URL", "Auto"]}
+NULL_BYTES: dict[str, Any] = {"type": "str", "choices": ["Ignore", "Fail"]}
 CONVERSION: dict[str, Any] = {"type": "str", "choices": ["Default", "Unicode"]}
 REMOTE: dict[str, Any] = {
     "key": {"type": "str", "required": True, "no_log": False},
@@ -19,6 +20,7 @@ REMOTE: dict[str, Any] = {
     "metadata_policy": {"type": "str", "choices": ["None", "Fetch"]},
     "conversion_strategy": CONVERSION,
     "decoding_strategy": DECODING,
+    "null_byte_policy": NULL_BYTES,
 }
 SOURCE: dict[str, Any] = {"type": "dict", "options": {"store_ref": {"type": "dict"}, "generator_ref": {"type": "dict"}}}
 TEMPLATE: dict[str, Any] = {
@@ -26,7 +28,14 @@ TEMPLATE: dict[str, Any] = {
     "engine_version": {"type": "str", "choices": ["v2"]},
     "merge_policy": {"type": "str", "choices": ["Replace", "Merge"]},
     "data": {"type": "dict"},
-    "metadata": {"type": "dict", "options": {"labels": {"type": "dict"}, "annotations": {"type": "dict"}}},
+    "metadata": {
+        "type": "dict",
+        "options": {
+            "labels": {"type": "dict"},
+            "annotations": {"type": "dict"},
+            "finalizers": {"type": "list", "elements": "str"},
+        },
+    },
     "template_from": {"type": "list", "elements": "dict"},
 }
 SECRET_REF: dict[str, Any] = {
@@ -113,6 +122,21 @@ EXTERNAL_SECRET_SPEC: dict[str, Any] = {
     },
     "refresh_interval": {"type": "str"},
     "refresh_policy": {"type": "str", "choices": ["Periodic", "OnChange", "CreatedOnce"]},
+    "sync_windows": {
+        "type": "dict",
+        "options": {
+            "kind": {"type": "str", "choices": ["allow", "deny"], "required": True},
+            "windows": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "schedule": {"type": "str", "required": True},
+                    "duration": {"type": "str", "required": True},
+                },
+            },
+        },
+    },
     "target": {
         "type": "dict",
         "options": {
@@ -145,12 +169,17 @@ EXTERNAL_SECRET_SPEC: dict[str, Any] = {
                     "tags": {"type": "dict"},
                     "conversion_strategy": CONVERSION,
                     "decoding_strategy": DECODING,
+                    "null_byte_policy": NULL_BYTES,
                 },
             },
             "source_ref": SOURCE,
             "rewrite": {"type": "list", "elements": "dict"},
         },
     },
+}
+RETRY_SETTINGS: dict[str, Any] = {
+    "type": "dict",
+    "options": {"max_retries": {"type": "int"}, "retry_interval": {"type": "str"}},
 }
 #: how to reach a Vault: of a store and of a generator
 VAULT_SPEC: dict[str, Any] = {

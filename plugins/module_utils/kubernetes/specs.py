@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .generator import KINDS
 from .module import METADATA_SPEC
-from .options import EXTERNAL_SECRET_SPEC, TEMPLATE, VAULT_SPEC
+from .options import EXTERNAL_SECRET_SPEC, RETRY_SETTINGS, TEMPLATE, VAULT_SPEC
 
 Spec = dict[str, Any]
 
@@ -30,11 +31,12 @@ STORE: Spec = {
     },
     "controller": {"type": "str"},
     "refresh_interval": {"type": "str"},
+    "retry_settings": RETRY_SETTINGS,
 }
 GENERATOR: Spec = {
     "kind": {
         "type": "str",
-        "choices": ["VaultDynamicSecret", "Password", "UUID", "ClusterGenerator"],
+        "choices": list(KINDS),
         "default": "VaultDynamicSecret",
     },
     **METADATA_SPEC,
@@ -46,6 +48,7 @@ GENERATOR: Spec = {
     "result_type": {"type": "str", "choices": ["Data", "Auth", "Raw"]},
     "allow_empty_response": {"type": "bool"},
     "controller": {"type": "str"},
+    "retry_settings": RETRY_SETTINGS,
     "provider": {"type": "dict", "options": VAULT_SPEC},
     "length": {"type": "int"},
     "digits": {"type": "int"},
