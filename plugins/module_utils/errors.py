@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from .redact import visible
+
 
 class SecretopsError(Exception):
     """A failure in one sentence.
@@ -24,7 +26,8 @@ class SecretopsError(Exception):
     def sentence(self) -> str:
         """Return the whole message: ``where: what; remedy``."""
         text = "%s: %s" % (self.where, self.what) if self.where else self.what
-        return "%s; %s" % (text, self.remedy) if self.remedy else text
+        # a part of it may be a server's, and control more than the text
+        return visible("%s; %s" % (text, self.remedy) if self.remedy else text)
 
     def at(self, where: str) -> SecretopsError:
         """Name the object, when the code that raised did not know it; returns self."""

@@ -14,9 +14,9 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
-from . import places, process, redact
+from . import places, process, redact, secrecy
 from .errors import InvalidInput, SecretopsError
-from .names import MAY_BE_EMPTY, check_names
+from .names import MAY_BE_EMPTY, check_names, check_paths
 from .reconcile import Report, Resource, plan, reconcile
 
 RECONCILE_SPEC: dict[str, Any] = {
@@ -60,6 +60,8 @@ class _AnsibleModule(AnsibleModule):
     FEW = 50
     #: whether the options were accepted
     accepted = False
+    #: whether the options were understood: before that, Ansible's own messages may hold a value
+    _known = False
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         # a module ends soon: to look for cycles among thousands of declarations again and again is of no use
@@ -68,6 +70,8 @@ class _AnsibleModule(AnsibleModule):
         self.accepted = True
         # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
         self.no_log_values |= redact.echo(self.params, argument_spec)[1]
+        secrecy.watch(lambda: self.no_log_values)
+        self._known = True
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
         """Return the options without secrets, of a long list the length only: the echo would outgrow the result."""
@@ -100,12 +104,19 @@ class _AnsibleModule(AnsibleModule):
         """Fail with a message, that of wrong options with the place of each."""
         if not self.accepted:
             msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
-        msg = redact.MISPLACED.sub("A value in the sub parameter field", msg)
+        msg = redact.visible(redact.MISPLACED.sub("A value in the sub parameter field", msg))
         kwargs.setdefault("invocation", {"module_args": self._brief()})
         self._narrow([msg, kwargs, traceback.format_exc()])
         super().fail_json(msg, **kwargs)
 
+    def warn(self, warning: str, **kwargs: Any) -> None:
+        """Warn, without what would control the terminal."""
+        super().warn(redact.visible(warning), **kwargs)
+
     def _narrow(self, said: Any) -> None:
+        if self._known:
+            # what servers say is without secrets already, and the rest is our own text: "admin" in it is no secret
+            self.no_log_values = {value for value in self.no_log_values if not redact.weak(str(value))}
         if len(self.no_log_values) > self.FEW:
             texts = redact.leaves([said, get_warning_messages()])
             self.no_log_values = redact.occurring(map(str, self.no_log_values), texts)
@@ -141,6 +152,7 @@ class Module:
         try:
             own = {"%s.%s" % (holder, name) for holder in ("", plural) for name in may_be_empty}
             check_names(self.params, spec, MAY_BE_EMPTY | own)
+            check_paths(self.params, spec)
         except InvalidInput as error:
             self.ansible.fail_json(msg=str(error))
 

@@ -1,14 +1,16 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that name something: an empty one would silently stand for another thing, or for all. Pure: no I/O."""
+"""Options that name something: an empty one would stand for another thing, and a secret is no path."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from . import redact
 from .errors import InvalidInput
 
 #: options that say which object, and where it is
@@ -51,3 +53,22 @@ def check_names(params: Mapping[str, Any], spec: Mapping[str, Any], allowed: Col
             % (" and ".join('"%s"' % name for name in found[:3]), "is" if len(found) == 1 else "are"),
             remedy="give a value, or leave it out",
         )
+
+
+def check_paths(params: Mapping[str, Any], spec: Mapping[str, Any], within: str = "") -> None:
+    """Refuse a secret where a path is expected, without printing it. Raises InvalidInput."""
+    for name, option in spec.items():
+        value, place = params.get(name), "%s.%s" % (within, name) if within else name
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        if "path" in (option.get("type"), option.get("elements")):
+            for part in parts:
+                if isinstance(part, str) and redact.no_path(part) and not os.path.exists(part):
+                    raise InvalidInput(
+                        "a path is expected, and this is none; its text is not shown, as it may be a secret",
+                        'option "%s"' % place,
+                        "write it into a file of mode 0600, and give the path of that",
+                    )
+        elif option.get("options"):
+            for part in parts:
+                if isinstance(part, Mapping):
+                    check_paths(part, option["options"], place)

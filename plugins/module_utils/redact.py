@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Callable
 from urllib.parse import unquote
 
@@ -273,7 +274,8 @@ def echo(
 
     Goes by the argument spec and not by value, as Ansible does: so a secret under a misspelt name is hidden, and one
     that looks different in the output because its quotes are escaped. What stands where the spec has no place for it
-    is hidden whatever it is. Options that are not secret are shown as ``free`` returns them.
+    is hidden whatever it is. Options that are not secret are shown as ``free`` returns them, but without what is a
+    secret by its looks (see `masked`) or cannot be the path that it stands for.
     """
     return _echo(options, _names(spec), free)
 
@@ -312,8 +314,55 @@ def _echo(
             shown[name], hidden = _echo(value, inner, free) if isinstance(value, Mapping) else (HIDDEN, set())
             secret |= hidden
         else:
-            shown[name] = free(value)
+            shown[name] = free(_open(name, option, value))
     return shown, secret
+
+
+def _open(name: str, option: Mapping[str, Any], value: Any) -> Any:
+    """Return the value of an option that is not secret, without what stands there nevertheless."""
+    if "path" in (option.get("type"), option.get("elements")):
+        parts = [
+            path(part) if isinstance(part, str) else part for part in (value if isinstance(value, list) else [value])
+        ]
+        return parts if isinstance(value, list) else parts[0]
+    return masked(value, HIDDEN, name)
+
+
+#: what a character may have become that is no letter or digit: itself, an escape of JSON, Go, a URL or HTML, or nothing
+_ESCAPED = r"(?:[^A-Za-z0-9]|\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}|\\+[abfnrtv0]|%[0-9a-fA-F]{2}|&#?\w{2,6};)"
+_WEAK = re.compile(r"[A-Za-z]?[a-z]{0,11}|[A-Z]{1,8}|\d{1,6}|.{0,3}", re.DOTALL)
+#: how much of a secret at the end of a cut text is taken for its beginning
+_CUT = 8
+
+
+def weak(value: str) -> bool:
+    """Tell whether a secret is so short or common that texts hold it by chance: ``admin``, ``true``, ``module``."""
+    return bool(_WEAK.fullmatch(value))
+
+
+def _encoded(value: str) -> Iterator[str]:
+    """Yield what a secret looks like in base64 at every offset, and in hexadecimal digits."""
+    raw = value.encode("utf-8", "surrogatepass")
+    yield raw.hex()
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + raw).decode()
+        # the outermost characters depend on what stands beside it
+        inner = encoded[4 if offset else 0 : len(encoded) // 4 * 4 - 4]
+        if len(inner) >= 8:
+            yield from dict.fromkeys((inner, inner.replace("+", "-").replace("/", "_")))
+
+
+def _pattern(value: str) -> tuple[str, re.Pattern[str]] | None:
+    """Return the longest run of letters and digits of a secret, and what finds all of it however it is escaped."""
+    # runs of letters and digits, and between them what may be escaped
+    parts = re.split(r"([A-Za-z0-9]+)", value)[1:-1]
+    core = max(parts[::2], key=len, default="")
+    if len(core) < 4:
+        return None
+    pattern = "".join(
+        part if number % 2 == 0 else "%s{0,%d}?" % (_ESCAPED, 8 * len(part)) for number, part in enumerate(parts)
+    )
+    return core, re.compile(pattern)
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
@@ -323,6 +372,119 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def scrub_foreign(text: str, secrets: Iterable[str]) -> str:
+    """Return a text that somebody else made with every given secret replaced, in whatever form it stands there.
+
+    Call it before the text is reshaped. Finds what is escaped or quoted for JSON, Go, a URL or HTML, has other white
+    space, is in base64 or hexadecimal digits, or is cut off at the end. What is short or common (`weak`) is replaced
+    only where it stands alone between quotes or behind ``=``.
+    """
+    for value in sorted({item for item in secrets if isinstance(item, str) and item}, key=len, reverse=True):
+        if weak(value):
+            if len(value) > 1:
+                text = re.sub(r"(?<=[\"'`=])%s(?=[\"'`&;,\s]|$)" % re.escape(value), HIDDEN, text)
+            continue
+        text = text.replace(value, HIDDEN)
+        found = _pattern(value)
+        if found and found[0] in text:
+            text = found[1].sub(HIDDEN, text)
+        if len(value) >= 8:
+            for form in _encoded(value):
+                text = text.replace(form, HIDDEN)
+            bare = text.rstrip(". \u2026\"'`")
+            for size in range(min(len(value) - 1, len(bare)), _CUT - 1, -1):
+                if bare.endswith(value[:size]):
+                    text = bare[:-size] + HIDDEN
+                    break
+    return text
+
+
+#: what functions of templates say of a value without holding it
+_HARMLESS = re.compile(
+    r"illegal base64 data at input byte \d+|unexpected end of JSON input|(?:un)?expected EOF|invalid syntax"
+    r"|wrong number of args[^;]*|wrong type for value; expected \w+; got \w+|value is nil"
+)
+_CALLING = re.compile(r"(error calling [\w.]+: )(.*)", re.DOTALL)
+_ITERATE = re.compile(r"(can't iterate over )(.*)", re.DOTALL)
+_INVALID = re.compile(r"(Invalid value: )(\"(?:[^\"\\]|\\.)*\"?|[^\s:,]+)")
+
+
+def event(text: str) -> str:
+    """Return the message of an event or of a condition without what may be a value.
+
+    What a function of a template says holds what it was given (``mustToDate``, ``mustRegexMatch``, ``atoi``), and so do
+    the fields that a template made and the API server refused. The name of the function stays, and so do the words that
+    hold no value. Source: Go, text/template, exec.go; External Secrets Operator, runtime/template.
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        return found[1] + (found[2] if _HARMLESS.fullmatch(found[2].strip()) else "(hidden, as it may hold a value)")
+
+    if "template" in text or "error calling" in text:
+        text = _ITERATE.sub(shown, _CALLING.sub(shown, text))
+    return _INVALID.sub(lambda found: found[1] + HIDDEN, text)
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def visible(text: str) -> str:
+    """Return a text with control characters as escapes, so that none of them reaches a terminal; line ends stay.
+
+    Those that change the direction of text are among them.
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return "" if code == 13 else "\\x%02x" % code if code < 256 else "\\u%04x" % code
+
+    return _CONTROL.sub(shown, text)
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _random(part: str) -> bool:
+    """Tell whether a part of a path looks random: long, letters of both cases and digits, without separators."""
+    return any(
+        len(run) >= 20 and bool(re.search("[a-z]", run) and re.search("[A-Z]", run) and re.search("[0-9]", run))
+        for run in re.split(r"[^A-Za-z0-9+=]", part)
+    )
+
+
+def no_path(text: str) -> bool:
+    """Tell whether a text that stands for a path cannot be one, and is a secret: a key, a token, a document."""
+    bare = text.strip()
+    return bool(
+        re.search(r"[\x00-\x1f]", bare)
+        or "-----BEGIN" in bare
+        or bare.startswith(("{", "["))
+        or TOKEN.search(bare)
+        or _UUID.fullmatch(bare)
+        or len(bare) > 1024
+        or ("/" not in bare and _random(bare))
+    )
+
+
+def path(text: str) -> str:
+    """Return a path as it may be printed. What may be a secret in the place of one is hidden: no path has its looks."""
+    sure = text.startswith(("/", "~", "./", "../")) or "/" in text or re.search(r"\.[A-Za-z]{2,8}$", text)
+    if no_path(text) or not sure or any(_random(part) for part in text.split("/")):
+        return HIDDEN
+    return text
+
+
+def has_credentials(url: str) -> bool:
+    """Tell whether an address holds a user, a password or a token."""
+    return without_passwords(url) != url or "@" in re.split(r"[/?#]", url.partition("://")[2] or url, maxsplit=1)[0]
+
+
+def url(text: str) -> str:
+    """Return an address as it may be printed: what is none, or holds credentials, is hidden."""
+    bare = "://" not in text and (no_path(text) or len(text) > 24)
+    return HIDDEN if bare or has_credentials(text) or TOKEN.search(text) else text
+
+
 def as_text(fields: Mapping[str, Any]) -> str:
     """Return a state as lines of text, for a diff that people read: sorted, text blocks kept as lines."""
     lines = []
@@ -330,7 +492,7 @@ def as_text(fields: Mapping[str, Any]) -> str:
         if isinstance(value, str) and "\n" in value:
             lines += ["%s: |" % name] + ["  " + line for line in value.rstrip("\n").split("\n")]
         elif isinstance(value, str):
-            lines.append("%s: %s" % (name, value))
+            lines.append("%s: %s" % (name, value.replace("\r", "\\r")))
         else:
             lines.append("%s: %s" % (name, json.dumps(value, sort_keys=True, default=str)))
-    return "".join(line + "\n" for line in lines)
+    return visible("".join(line + "\n" for line in lines))

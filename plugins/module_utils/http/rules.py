@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from .. import redact
 from ..errors import InvalidInput
 
 #: statuses that send the client elsewhere, and those of them that keep method and body. Source: RFC 9110, 15.4
@@ -55,6 +56,9 @@ def _split(url: str) -> SplitResult | None:
 
 def origin(url: str) -> Origin | None:
     """Return the origin of an HTTP address, None when it is none."""
+    if redact.has_credentials(url):
+        # what stands before an "@" may be a part of a password, so that none of it is shown
+        raise InvalidInput("the URL holds a user, a password or a token", where, "take them out: they would be logged")
     parts = _split(url)
     if parts is None or parts.scheme not in PORTS:
         return None
@@ -64,7 +68,7 @@ def origin(url: str) -> Origin | None:
 def shown(url: str) -> str:
     """Return an address as a message may hold it: without user, password, query and control characters."""
     found = "".join(char if char.isprintable() else "?" for char in url)[:100]
-    return re.sub(r"[?#].*", "", re.sub(r"//.*@", "//", found))
+    return redact.url(re.sub(r"[?#].*", "", re.sub(r"//.*@", "//", found)))
 
 
 def check_url(url: str, option: str, example: str) -> str:
@@ -73,8 +77,6 @@ def check_url(url: str, option: str, example: str) -> str:
     parts = _split(url)
     if parts is None or parts.scheme not in PORTS or re.search(r"[\x00-\x20\x7f]", url):
         raise InvalidInput('"%s" is not a URL' % shown(url), where, remedy)
-    if "@" in parts.netloc:
-        raise InvalidInput("the URL of %s holds a user or a password" % parts.hostname, where, "leave both out")
     try:
         str(parts.hostname).encode("idna")
     except UnicodeError:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from .. import redact, secrecy
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
 from ..http import failure, rules
@@ -320,7 +321,7 @@ class Client:
         return self._stranger(answer)
 
     def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
-        text = " ".join(str(status.get("message") or "status %d" % code).split())[:600]
+        text = " ".join(secrecy.said(status.get("message") or "status %d" % code).split())[:600]
         details = status.get("details")
         details = details if isinstance(details, Mapping) else {}
         error: KubernetesError
@@ -352,7 +353,9 @@ class Client:
             error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
         elif code in (400, 405, 415, 422):
             causes = [one for one in details.get("causes") or [] if isinstance(one, Mapping)]
-            parts = ["%s: %s" % (cause.get("field") or "object", cause.get("message")) for cause in causes[:5]]
+            parts = [
+                "%s: %s" % (cause.get("field") or "object", secrecy.said(cause.get("message"))) for cause in causes[:5]
+            ]
             error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
         elif "admission webhook" in text or "failed calling webhook" in text:
             error = Refused(
@@ -557,7 +560,7 @@ class Client:
         texts: dict[str, list[tuple[str, str]]] = {}
         for event in events:
             about = event.get("involvedObject") or {}
-            text = " ".join(str(event.get("message") or "").split())[:400]
+            text = " ".join(redact.event(secrecy.said(event.get("message") or "")).split())[:400]
             texts.setdefault(str(about.get("name")), []).append((str(about.get("uid") or ""), text))
         return texts
 
@@ -617,7 +620,7 @@ def connect(params: Mapping[str, Any]) -> Client:
     for option, name in files.values():
         if name and not os.path.exists(name):
             raise InvalidInput(
-                'no such file: "%s"' % name,
+                'no such file: "%s"' % redact.path(name),
                 'option "%s"' % option,
                 "give the path of an existing PEM file on the machine where the module runs",
             )
@@ -662,7 +665,9 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
         if kubeconfig:
             path = os.path.expanduser(str(kubeconfig))
             if not any(os.path.exists(part) for part in path.split(os.pathsep)):
-                raise InvalidInput('no such file: "%s"' % path, where, "give the path of an existing kubeconfig")
+                raise InvalidInput(
+                    'no such file: "%s"' % redact.path(path), where, "give the path of an existing kubeconfig"
+                )
         else:
             path = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
             if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and not os.path.exists(path):

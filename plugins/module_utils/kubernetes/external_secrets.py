@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from .. import normalise
+from .. import normalise, redact
 from ..errors import InvalidInput
 from .apply import KubeObject, condition, prune
 from .client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
@@ -242,8 +242,13 @@ def check_vault(where: str, vault: Mapping[str, Any]) -> None:
     server = str(vault.get("server") or "")
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", server):
         raise InvalidInput(
-            'the server "%s" is not a URL' % server if server else "no server is given",
+            'the server "%s" is not a URL' % redact.url(server) if server else "no server is given",
             remedy="write the URL as the operator's pods reach it, https://vault.example.com:8200",
+        )
+    if redact.has_credentials(server):
+        raise InvalidInput(
+            "the server's address holds a user, a password or a token, which everybody who may read stores would see",
+            remedy='take them out; to log in use "auth"',
         )
     if vault.get("version", "v2") not in ("v1", "v2"):
         raise InvalidInput('the KV version "%s" does not exist' % vault["version"], remedy='write "v1" or "v2"')

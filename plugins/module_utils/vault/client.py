@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import redact, secrecy
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
 from ..http import failure, rules
@@ -204,7 +205,7 @@ class Client:
         for option, name in (("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key)):
             if name and not os.path.exists(name):
                 raise InvalidInput(
-                    'no such file: "%s"' % name,
+                    'no such file: "%s"' % redact.path(name),
                     'option "%s"' % option,
                     "give the path of an existing PEM file on the machine where the module runs",
                 )
@@ -446,7 +447,7 @@ class Client:
             if self._may_pass(answer) and not last and not self._is_sealed(answer):
                 time.sleep(rules.pause(attempt, answer.headers.get("Retry-After") or ""))
                 continue
-            return self.understand(answer, method, path, missing_ok)
+            return self.understand(answer, method, path, missing_ok, data)
         raise AssertionError("unreachable")
 
     @staticmethod
@@ -491,8 +492,13 @@ class Client:
         error.status = status
         raise error
 
-    def understand(self, answer: Answer, method: str, path: str, missing_ok: bool = False) -> dict[str, Any] | None:
-        """Return the body of an answer, or None for 404 with ``missing_ok``. Raises as `request` does."""
+    def understand(
+        self, answer: Answer, method: str, path: str, missing_ok: bool = False, sent: Any = None
+    ) -> dict[str, Any] | None:
+        """Return the body of an answer, or None for 404 with ``missing_ok``. Raises as `request` does.
+
+        ``sent`` is the body of the request: its secrets are not in messages, though a server may send them back.
+        """
         status = answer.status_code
         if status in rules.KEEP_METHOD and not self.follow_redirects:
             redirected = Redirected(
@@ -505,13 +511,14 @@ class Client:
         body = self._vaults(answer, method, path, self.url)
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
             return body
-        errors = [item.strip() for item in body.get("errors") or []]
+        errors = [secrecy.said(item, sent, self.token).strip() for item in body.get("errors") or []]
         if status == 404 and not errors and body.get("data"):
             # a deleted KV v2 version answers 404 with data
             if missing_ok:
                 return body
         elif status == 404 and not errors and body.get("warnings"):
-            errors = [str(item) for item in body["warnings"]] if isinstance(body["warnings"], list) else []
+            found = body["warnings"] if isinstance(body["warnings"], list) else []
+            errors = [secrecy.said(item, sent, self.token) for item in found]
             raise self._error(400, method, path, errors)
         error = self._error(status, method, path, errors)
         if missing_ok and isinstance(error, Missing) and self._absent(error, path):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from .. import redact, secrecy
 from ..credential import in_header
 from ..errors import InvalidInput
 from .client import BadRequest, Client, PermissionDenied, env
@@ -29,14 +30,15 @@ def read_secret_file(path: str, option: str) -> str:
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as handle:
             text = handle.read().strip()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InvalidInput(
-            "cannot read %s (%s)" % (path, error.strerror),
+            "cannot read %s (%s)" % (redact.path(path), getattr(error, "strerror", None) or "it is no text"),
             'option "%s"' % option,
             "give the path of a readable file on the machine where the module runs",
         ) from error
     if not text:
         raise InvalidInput("%s is empty" % path, 'option "%s"' % option)
+    secrecy.remember(text)
     return text
 
 

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils import redact
+from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import SecretopsError
 
 
 def test_pair_hides_values_and_keeps_the_difference_visible() -> None:
@@ -210,3 +214,135 @@ def test_pair_shows_that_only_what_is_hidden_differs() -> None:
     }
     assert after["host"] == "https://me:%s@a/" % redact.HIDDEN_NEW
     assert after["other"] == "https://me:(hidden)@b/"
+
+
+SECRET = "Canary42 '\"\\/+%&<é\n$x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"got {SECRET} there",
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        json.dumps(json.dumps({"x": SECRET})),
+        repr(SECRET),
+        "x=" + quote(SECRET),
+        "x=" + quote_plus(SECRET),
+        html.escape(SECRET),
+        json.dumps(SECRET).replace("&", "\\u0026").replace("<", "\\u003c"),
+        " ".join(SECRET.split()),
+        base64.b64encode(f"a:{SECRET}".encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        SECRET.encode().hex(),
+        "the value Canary42",
+        "cut off: Canary42 '\"\\/...",
+    ],
+)
+def test_a_secret_is_found_in_what_others_say(text: str) -> None:
+    shown = redact.scrub_foreign(text, [SECRET, "other-Secret-1"])
+    assert redact.HIDDEN in shown
+    for form in ("Canary42", "Q2FuYXJ5", base64.b64encode(b"Canary42").decode()[:8], "43616e617279"):
+        assert form not in shown
+
+
+def test_a_common_word_does_not_eat_a_message() -> None:
+    text = 'the module "admin" is true: password "admin" of admin, user=admin and true'
+    assert redact.scrub_foreign(text, ["admin", "true", "module", "is"]) == (
+        'the module "(hidden)" is true: password "(hidden)" of admin, user=(hidden) and true'
+    )
+    assert redact.weak("admin") and redact.weak("true") and redact.weak("1234") and redact.weak("See")
+    assert not redact.weak("Admin1") and not redact.weak("s3cr") and not redact.weak("correct-horse")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "gone"),
+    [
+        (
+            'template: k:1:3: executing "k" at <mustToDate "2006" .d>: error calling mustToDate: parsing time'
+            ' "Canary" as "2006": cannot parse "Canary" as "2006"',
+            "error calling mustToDate",
+            "Canary",
+        ),
+        (
+            "template: k:1:3: error calling mustRegexMatch: error parsing regexp: missing closing ]: `[Canary`",
+            "mustRegexMatch",
+            "Canary",
+        ),
+        ("unable to execute template at key k: range can't iterate over Canary", "key k", "Canary"),
+        ('template: x: error calling atoi: strconv.Atoi: parsing "Canary": invalid syntax', "atoi", "Canary"),
+        ("template: x: error calling b64dec: illegal base64 data at input byte 4", "input byte 4", "Canary"),
+        ('template: k:1: map has no entry for key "pasword"', '"pasword"', "Canary"),
+        (
+            'Secret "x" is invalid: metadata.labels: Invalid value: "Canary\\"!": a valid label',
+            "a valid label",
+            "Canary",
+        ),
+        ('could not get secret data: key "password" does not exist in secret "apps/db"', '"apps/db"', "Canary"),
+    ],
+)
+def test_events_hold_no_value(text: str, kept: str, gone: str) -> None:
+    shown = redact.event(text)
+    assert kept in shown
+    assert gone not in shown
+
+
+def test_nothing_of_a_text_controls_the_terminal() -> None:
+    text = "a\x1b[31mred\x07\x9b1m \u202eevil\u2028\r\nline\tend é"
+    assert redact.visible(text) == "a\\x1b[31mred\\x07\\x9b1m \\u202eevil\\u2028\nline\tend é"
+    assert "\x1b" not in str(SecretopsError(text, text, text))
+    assert "\x1b" not in redact.as_text({"a": text, "b": [text]})
+
+
+@pytest.mark.parametrize("text", ["/etc/ssl/ca.crt", "~/.vault-token", "./x", "a/b", "token.txt", "/dev/shm/x-1/token"])
+def test_a_path_is_shown(text: str) -> None:
+    assert redact.path(text) == text
+    assert not redact.no_path(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [
+        ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", True),
+        ("hvs." + "CAESIJ0123456789abcdefghij", True),
+        ("s." + "EJiI9Ko5Vy5RbkZFkR1jrbfv", True),
+        ("0b1c9f3e-1111-2222-3333-444455556666", True),
+        ("x9Kq2LmPz7VtR4wYbN8s", True),
+        ('{"type": "service_account"}', True),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJl.c2ln", True),
+        ("hunter2-and-more", False),
+        ("/x9Kq2LmPz7VtR4wYbN8sQd3/abc", False),
+    ],
+)
+def test_what_is_no_path_is_not_shown(text: str, sure: bool) -> None:
+    assert redact.path(text) == redact.HIDDEN
+    assert redact.no_path(text) is sure
+
+
+def test_the_options_that_are_shown_hold_no_secret_by_its_looks() -> None:
+    spec = {"metadata": {"type": "dict"}, "url": {"type": "list", "elements": "str"}, "key": {"type": "path"}}
+    options = {
+        "metadata": {"password": "Canary", "headers": {"Authorization": "Canary"}, "owner": "ada"},
+        "url": ["https://me:Canary@host:1"],
+        "key": "Canary/x9Kq2LmPz7VtR4wYbN8sQd3",
+    }
+    shown = redact.echo(options, spec)[0]
+    assert "Canary" not in json.dumps(shown)
+    assert shown["metadata"]["owner"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("address", "held"),
+    [
+        ("https://vault:8200", False),
+        ("https://[::1]:8200/x", False),
+        ("https://me@vault", True),
+        ("https://me:p/w@vault:8200", True),
+        ("HTTPS://me:pw@vault", True),
+        ("https://vault/?private_token=x", True),
+        ("me:pw@vault:8200", True),
+    ],
+)
+def test_credentials_in_an_address(address: str, held: bool) -> None:
+    assert redact.has_credentials(address) is held
+    assert redact.url(address) == (redact.HIDDEN if held else address)
