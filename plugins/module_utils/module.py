@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class _AnsibleModule(AnsibleModule):
     FEW = 50
     #: whether the options were accepted
     accepted = False
-    #: whether the options were understood: before that, Ansible's own messages may hold a value
+    #: whether no message of Ansible's own can hold a value
     _known = False
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
@@ -106,6 +107,8 @@ class _AnsibleModule(AnsibleModule):
             msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
         msg = redact.visible(redact.MISPLACED.sub("A value in the sub parameter field", msg))
         kwargs.setdefault("invocation", {"module_args": self._brief()})
+        # before the options were understood, Ansible's words about a wrong type may hold a value
+        self._known = self._known or not re.search("convert|requested", msg)
         self._narrow([msg, kwargs, traceback.format_exc()])
         super().fail_json(msg, **kwargs)
 

@@ -28,11 +28,15 @@ SECRET_NAME = re.compile(
 )
 #: names of addresses in the many forms that drivers of databases know
 ADDRESS_NAME = re.compile(r"(?:^|[._-])(?:connection[_-](?:url|uri|string)|dsn)$", re.IGNORECASE)
+#: options that take the address of a server
+ADDRESSES = frozenset(("url", "urls", "vault_addr", "host", "proxy", "server"))
 PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL)
 # a password that is not escaped may hold what would end it; a port and a path are none
 URL_PASSWORD = re.compile(
     r"(://[^\s/?#:@\"'<>\[]*:)([^\s/?#\"'<>]+|(?!\d+[/?#])[^\s@\"'<>]+)(?=@)",
 )
+#: for HTTP a user without a password is a token
+URL_USER = re.compile(r"(\bhttps?://)([^\s/?#:@\"'<>]+)(?=@)", re.IGNORECASE)
 #: a token within the query of an address
 URL_TOKEN = re.compile(
     r"([?&](?:[\w.-]*(?:token|secret|password|passwd|api[_-]?key|signature)|sig|pwd|auth)=)([^&\s#\"'<>]+)",
@@ -159,6 +163,8 @@ def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
         return value
     if SECRET_NAME.search(name) and not _TEMPLATE.search(value) and not _OPEN.fullmatch(value):
         return label
+    if name in ADDRESSES and "://" not in value and url(value) != value:
+        return label
     if value.lstrip()[:1] in ("{", "["):
         # a document within a text, such as the headers of an audit device
         try:
@@ -180,7 +186,7 @@ def without_passwords(text: str, label: str = HIDDEN) -> str:
     def shown(found: re.Match[str]) -> str:
         return found[0] if _OPEN.fullmatch(found[2]) or _TEMPLATE.search(found[2]) else found[1] + label
 
-    return URL_TOKEN.sub(shown, URL_PASSWORD.sub(shown, text))
+    return URL_TOKEN.sub(shown, URL_USER.sub(shown, URL_PASSWORD.sub(shown, text)))
 
 
 def apparent(value: Any, name: str = "") -> set[str]:
@@ -320,12 +326,16 @@ def _echo(
 
 def _open(name: str, option: Mapping[str, Any], value: Any) -> Any:
     """Return the value of an option that is not secret, without what stands there nevertheless."""
+    shown = None
     if "path" in (option.get("type"), option.get("elements")):
-        parts = [
-            path(part) if isinstance(part, str) else part for part in (value if isinstance(value, list) else [value])
-        ]
-        return parts if isinstance(value, list) else parts[0]
-    return masked(value, HIDDEN, name)
+        shown = path
+    elif name in ADDRESSES:
+        shown = url
+    if shown is None:
+        return masked(value, HIDDEN, name)
+    if isinstance(value, list):
+        return [shown(part) if isinstance(part, str) else part for part in value]
+    return shown(value) if isinstance(value, str) else value
 
 
 #: what a character may have become that is no letter or digit: itself, an escape of JSON, Go, a URL or HTML, or nothing
@@ -366,9 +376,10 @@ def _pattern(value: str) -> tuple[str, re.Pattern[str]] | None:
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Return text with every given secret of four characters or more replaced, the longest first."""
-    for value in sorted({item for item in secrets if isinstance(item, str) and len(item) >= 4}, key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
+    """Return text of our own with every given secret replaced that is not `weak`, the longest first."""
+    for value in sorted({item for item in secrets if isinstance(item, str)}, key=len, reverse=True):
+        if not weak(value):
+            text = text.replace(value, HIDDEN)
     return text
 
 
@@ -481,7 +492,7 @@ def has_credentials(url: str) -> bool:
 
 def url(text: str) -> str:
     """Return an address as it may be printed: what is none, or holds credentials, is hidden."""
-    bare = "://" not in text and (no_path(text) or len(text) > 24)
+    bare = "://" not in text and (no_path(text) or (len(text) > 20 and not re.search(r"[./:{]", text)))
     return HIDDEN if bare or has_credentials(text) or TOKEN.search(text) else text
 
 

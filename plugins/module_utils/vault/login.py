@@ -69,6 +69,7 @@ class Login:
             return str(self.params[name])
         found = env(FROM_ENVIRONMENT.get(name, "")) if not self.params.get(name + "_file") else None
         if found:
+            secrecy.remember(found)
             return found
         return read_secret_file(self.params[name + "_file"], name + "_file")
 

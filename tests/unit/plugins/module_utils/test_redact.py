@@ -41,9 +41,9 @@ def test_pair_leaves_the_given_states_alone() -> None:
 
 
 def test_scrub_takes_the_longest_first() -> None:
-    text = "token abcd-long and abcd here"
-    assert redact.scrub(text, ["abcd", "abcd-long"]) == "token %s and %s here" % (redact.HIDDEN, redact.HIDDEN)
-    assert "long" not in redact.scrub(text, ["abcd", "abcd-long"])
+    text = "token ab1d-long and ab1d here"
+    assert redact.scrub(text, ["ab1d", "ab1d-long"]) == "token %s and %s here" % (redact.HIDDEN, redact.HIDDEN)
+    assert "long" not in redact.scrub(text, ["ab1d", "ab1d-long"])
 
 
 def test_scrub_spares_what_is_too_short_to_be_a_secret() -> None:
@@ -304,7 +304,7 @@ def test_a_path_is_shown(text: str) -> None:
     ("text", "sure"),
     [
         ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", True),
-        ("hvs." + "CAESIJ0123456789abcdefghij", True),
+        ("hvs." + "CAESIJ0123456789ab1defghij", True),
         ("s." + "EJiI9Ko5Vy5RbkZFkR1jrbfv", True),
         ("0b1c9f3e-1111-2222-3333-444455556666", True),
         ("x9Kq2LmPz7VtR4wYbN8s", True),
