@@ -546,8 +546,7 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
     case(
         "bad key",
         "vault_auth",
-        "",
-        True,
+        "would drop it",
         **reviewed,
         update_secrets="always",
         secret_config={"token_reviewer_jtw": new("token_reviewer_jtw")},
