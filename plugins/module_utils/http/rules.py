@@ -56,9 +56,6 @@ def _split(url: str) -> SplitResult | None:
 
 def origin(url: str) -> Origin | None:
     """Return the origin of an HTTP address, None when it is none."""
-    if redact.has_credentials(url):
-        # what stands before an "@" may be a part of a password, so that none of it is shown
-        raise InvalidInput("the URL holds a user, a password or a token", where, "take them out: they would be logged")
     parts = _split(url)
     if parts is None or parts.scheme not in PORTS:
         return None
@@ -74,6 +71,9 @@ def shown(url: str) -> str:
 def check_url(url: str, option: str, example: str) -> str:
     """Return an address without slashes at its end. Raises InvalidInput for what cannot be one."""
     where, remedy = 'option "%s"' % option, "write %s" % example
+    if redact.has_credentials(url):
+        # what stands before an "@" may be a part of a password, so that none of it is shown
+        raise InvalidInput("the URL holds a user, a password or a token", where, "take them out: they would be logged")
     parts = _split(url)
     if parts is None or parts.scheme not in PORTS or re.search(r"[\x00-\x20\x7f]", url):
         raise InvalidInput('"%s" is not a URL' % shown(url), where, remedy)
