@@ -112,6 +112,17 @@ class Resource:
             if settled is not value:
                 self.desired[name] = settled  # type: ignore[index]
 
+    def heard(self) -> list[str]:
+        """Return what the server warned of since the last call, in this thread, without the object's secrets."""
+        ask = getattr(getattr(self, "client", None), "heard", None)
+        if ask is None:
+            return []
+        hidden = self.hidden()
+        secrets = redact.leaves(
+            [value for name, value in (self.desired or {}).items() if name in hidden or "*" in hidden]
+        )
+        return [redact.scrub(text, secrets) for text in ask()]
+
     def hidden(self) -> set[str]:
         """Return the names of the fields whose values are never printed; may depend on what was read."""
         return set(self.secret_fields | self.write_only_fields)
@@ -408,10 +419,18 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
 
     def act(change: Change) -> None:
         change.reached = True
-        if change.action == DELETE:
-            change.resource.delete(change)
-        else:
-            change.resource.write(change)
+        resource = change.resource
+        # what was heard before is another object's
+        resource.heard()
+        try:
+            if change.action == DELETE:
+                resource.delete(change)
+            else:
+                resource.write(change)
+        finally:
+            for warning in resource.heard():
+                if warning not in resource.warnings:
+                    resource.warnings.append("the server warns: %s" % warning)
 
     # what could not be read is as good as failed for those that name it
     lost = {(change.resource.kind, change.resource.name) for change in changes if change.error is not None}

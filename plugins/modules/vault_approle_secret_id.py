@@ -46,6 +46,10 @@ options:
     description: Address blocks from which the secret ID can be used; they must lie within those of the role.
     type: list
     elements: str
+  token_bound_cidrs: &token_bound_cidrs
+    description: Address blocks from which the tokens that the secret ID gives can be used; they must lie within those of the role.
+    type: list
+    elements: str
   ttl: &ttl
     description: Life of the secret ID, a duration no longer than the role's C(secret_id_ttl).
     type: str
@@ -77,6 +81,7 @@ options:
       min_remaining: *min_remaining
       metadata: *metadata
       cidr_list: *cidr_list
+      token_bound_cidrs: *token_bound_cidrs
       ttl: *ttl
       num_uses: *num_uses
       wrap_ttl: *wrap_ttl

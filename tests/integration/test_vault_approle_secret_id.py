@@ -73,7 +73,14 @@ def test_issued_once(keep: Callable[..., Result], role: dict[str, Any], openbao:
 
 
 @pytest.mark.parametrize(
-    "options", [{"ttl": "30m"}, {"min_remaining": "1h"}, {"metadata": {"a": "b"}}, {"cidr_list": ["127.0.0.1/32"]}]
+    "options",
+    [
+        {"ttl": "30m"},
+        {"min_remaining": "1h"},
+        {"metadata": {"a": "b"}},
+        {"cidr_list": ["127.0.0.1"]},
+        {"token_bound_cidrs": ["127.0.0.1"]},
+    ],
 )
 def test_issued_anew(
     keep: Callable[..., Result], role: dict[str, Any], openbao: VaultServer, tmp_path: Path, options: dict[str, Any]
@@ -192,6 +199,7 @@ def test_nothing_is_issued_for_a_file_that_cannot_be_written(
         ({"ttl": "1h", "min_remaining": "1h"}, "each run would issue another"),
         ({"wrap_ttl": "5m", "destroy_others": True}, '"wrap_ttl" and "destroy_others" contradict each other'),
         ({"cidr_list": ["nowhere"]}, '"nowhere" is no address block'),
+        ({"token_bound_cidrs": [""]}, '"" is no address block'),
         ({"mount": "approle?x"}, 'the mount holds "?"'),
         ({"num_uses": -1}, "num_uses is negative"),
         ({"role": "a/b"}, '"a/b" is no name of a role'),

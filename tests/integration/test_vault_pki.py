@@ -59,6 +59,8 @@ def test_root_and_intermediate_in_one_task(ca: Run, openbao: VaultServer, mount:
         "key_bits": 384,
         "ttl": "8760h",
         "alt_names": ["one.example.com", "two.example.com"],
+        # without any the server warns when it signs
+        "urls": {"issuing_certificates": ["https://vault.example.com/v1/{mount}/ca"]},
     }
     issuing: dict[str, Any] = {
         "mount": f"{mount}-b",

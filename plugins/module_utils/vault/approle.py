@@ -21,7 +21,7 @@ from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_role import networks
 from .client import BadRequest, Client, VaultError
-from .naming import check_blocks, check_mount
+from .naming import check_blocks, check_mount, masked
 
 #: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
 _ISSUING = threading.Lock()
@@ -53,6 +53,7 @@ class SecretId(Resource):
         self.fields = {
             "metadata": normalise.string_map,
             "cidr_list": networks,
+            "token_bound_cidrs": networks,
             "ttl": normalise.duration,
             "wrapped": normalise.boolean,
         }
@@ -64,13 +65,14 @@ class SecretId(Resource):
                 "file_mode": "0600",
                 "metadata": item.get("metadata"),
                 "cidr_list": item.get("cidr_list"),
+                "token_bound_cidrs": item.get("token_bound_cidrs"),
                 "ttl": item.get("ttl"),
                 "role_id": "current" if self.role_id_dest else None,
                 "others": 0 if item.get("destroy_others") else None,
             }
             if item.get("wrap_ttl"):
                 # what is wrapped cannot be looked at without being used up
-                for name in ("metadata", "cidr_list", "ttl"):
+                for name in ("metadata", "cidr_list", "token_bound_cidrs", "ttl"):
                     desired[name] = None
         super().__init__(self.dest, desired)
         self._secret: str | None = None
@@ -103,7 +105,8 @@ class SecretId(Resource):
             )
         if (self.item.get("num_uses") or 0) < 0:
             raise InvalidInput("num_uses is negative", remedy="give 0 for no limit")
-        check_blocks("cidr_list", self.item.get("cidr_list") or ())
+        for name in ("cidr_list", "token_bound_cidrs"):
+            check_blocks(name, self.item.get(name) or ())
         if self.wrapped and self.item.get("destroy_others"):
             raise InvalidInput(
                 '"wrap_ttl" and "destroy_others" contradict each other',
@@ -145,6 +148,7 @@ class SecretId(Resource):
             "valid": True,
             "metadata": data.get("metadata") or {},
             "cidr_list": data.get("cidr_list") or [],
+            "token_bound_cidrs": data.get("token_bound_cidrs") or [],
             "ttl": data.get("secret_id_ttl"),
         }
         if expires is not None:
@@ -198,7 +202,9 @@ class SecretId(Resource):
                 raise VaultError("does not exist", self.base, "declare the role with vault_auth_role")
             private_file.write(self.role_id_dest, self._role_id)
             change.touched = True
-        if change.current is None or set(change.fields) & {"valid", "metadata", "cidr_list", "ttl"}:
+        if change.current is None or set(change.fields) & {
+            *("valid", "metadata", "cidr_list", "token_bound_cidrs", "ttl")
+        }:
             self._issue()
             change.touched = True
         elif "file_mode" in change.fields:
@@ -212,7 +218,10 @@ class SecretId(Resource):
         if self.item.get("metadata"):
             body["metadata"] = json.dumps(normalise.string_map(self.item["metadata"]))
         if self.item.get("cidr_list"):
-            body["cidr_list"] = self.item["cidr_list"]
+            # the server wants a mask with a single address too
+            body["cidr_list"] = masked(self.item["cidr_list"])
+        if self.item.get("token_bound_cidrs"):
+            body["token_bound_cidrs"] = masked(self.item["token_bound_cidrs"])
         if self.item.get("ttl"):
             body["ttl"] = "%ss" % normalise.seconds(self.item["ttl"])
         if self.item.get("num_uses") is not None:

@@ -413,6 +413,8 @@ class AuthMethod(Resource):
         if not self.name:
             raise InvalidInput("neither path nor type is given", remedy='give "type"')
         check_mount(self.name, 'write it like "kubernetes" or "team/approle"', blanks=True)
+        if self.name.startswith("auth/"):
+            raise InvalidInput('the path begins with "auth/", which the server adds', remedy='leave "auth/" out')
         if self.name.split("/")[0] == "token" and self.desired is None:
             raise InvalidInput("the server's own method cannot be removed", remedy="leave it")
         if self.desired is None:

@@ -316,8 +316,10 @@ NO_AUDIENCE = (
 class Policies:
     """The names of the policies, read once; None when the token may not list them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, coming: Iterable[str] = ()) -> None:
+        """``coming``: those that the same tree is about to make."""
         self.client = client
+        self.coming = {name.lower() for name in coming}
         self._lock = threading.Lock()
         self._known = False
         self._names: frozenset[str] | None = None
@@ -335,7 +337,7 @@ class Policies:
         if known is None:
             return []
         # a name with braces is a template that the server fills in at login
-        return sorted(name for name in set(names) - known - {"root", "default"} if "{{" not in name)
+        return sorted(name for name in set(names) - known - self.coming - {"root", "default"} if "{{" not in name)
 
 
 class AuthRole(Resource):
@@ -420,6 +422,8 @@ class AuthRole(Resource):
         if not self.mount:
             raise InvalidInput("no mount is given", remedy='give "mount", or "type" when the mount has the same name')
         check_mount(self.mount, 'write it like "kubernetes"', "mount", blanks=True)
+        if self.mount.startswith("auth/"):
+            raise InvalidInput('the mount begins with "auth/", which the server adds', remedy='leave "auth/" out')
         if {"", ".", ".."} & set(self.role.split("/")):
             raise InvalidInput(
                 "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ . @"

@@ -257,6 +257,19 @@ class Client:
             self._said.add(text)
             return first
 
+    def _hear(self, warnings: Any) -> None:
+        """Keep what the server warns of in a write's answer, for `heard`."""
+        if isinstance(warnings, list):
+            # that a name was taken from the path is no news
+            said = [str(one) for one in warnings if "captured from the endpoint's path" not in str(one)]
+            self._local.heard = [*getattr(self._local, "heard", ()), *said]
+
+    def heard(self) -> list[str]:
+        """Return what the server warned of in this thread since the last call, in one line each."""
+        said, self._local.heard = getattr(self._local, "heard", ()), []
+        texts = ("".join(one if one.isprintable() else " " for one in text) for text in said)
+        return [" ".join(text.split())[:500] for text in texts]
+
     # -- transport ----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -510,6 +523,8 @@ class Client:
             raise redirected
         body = self._vaults(answer, method, path, self.url)
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
+            if method in ("POST", "PUT", "PATCH"):
+                self._hear(body.get("warnings"))
             return body
         errors = [secrecy.said(item, sent, self.token).strip() for item in body.get("errors") or []]
         if status == 404 and not errors and body.get("data"):

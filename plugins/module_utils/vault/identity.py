@@ -99,11 +99,12 @@ class Directory:
     ``lenient``: in check mode what is missing may be about to be created by a task before, and is a warning only.
     """
 
-    def __init__(self, client: Client, lenient: bool = False) -> None:
+    def __init__(self, client: Client, lenient: bool = False, coming: Iterable[str] = ()) -> None:
+        """``coming``: the policies that the same tree is about to make."""
         self.client = client
         self.lenient = lenient
         self.mounts = Mounts(client)
-        self.policies = Policies(client)
+        self.policies = Policies(client, coming)
         self.entities = Names(client, "entity")
         self.groups = Names(client, "group")
         #: held while an alias moves from one entity to another, as what was read of the other is not true any more then

@@ -33,6 +33,7 @@ class Given:
     ``check_mode``: nothing is changed, and what is missing may be another task's. ``rehearsal``: nothing is yet,
     and what is missing may come earlier in the same run; so in check mode, and before a tree is converged.
     ``mounts``: in a tree, the mounts (path and type) that it declares and that hold objects of this kind.
+    ``together``: the names that a tree declares in the same namespace, by kind: what is missing of them is to come.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Given:
         check_mode: bool = False,
         mounts: Sequence[tuple[str, str]] = (),
         rehearsal: bool = False,
+        together: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self.params = params
+        self.together: Mapping[str, frozenset[str]] = together or {}
         self.check_mode = check_mode
         self.rehearsal = check_mode or rehearsal
         self.mounts = mounts
@@ -52,6 +55,10 @@ class Given:
         self.protected: list[str] = list(params.get("protected") or [])
         #: what a purge may delete although it holds data
         self.purge_data: list[str] = list(params.get("purge_data") or [])
+
+    def coming(self, kind: str) -> frozenset[str]:
+        """Return the names of a kind that are not missed in a rehearsal, as the same tree declares them."""
+        return self.together.get(kind, frozenset()) if self.rehearsal else frozenset()
 
     def named_mounts(self) -> list[str]:
         """Return the mounts that a purge is told to look into, whatever is declared in them."""

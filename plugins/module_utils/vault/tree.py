@@ -119,7 +119,7 @@ class Stage:
     def resources(self, client: Client, purge: bool = True, rehearsal: bool = False) -> list[Resource]:
         """Return its resources, for a ``rehearsal`` as in check mode. Raises SecretopsError."""
         params = self.given.params if purge else {**self.given.params, "purge": False}
-        given = Given(params, self.given.check_mode, self.given.mounts, rehearsal)
+        given = Given(params, self.given.check_mode, self.given.mounts, rehearsal, self.given.together)
         found: list[Resource] = self.kind.resources(client, self.items, given)
         for resource in found:
             resource.place = self.place
@@ -149,6 +149,18 @@ class Tree:
             self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
         self._grow(configuration, "configuration", "")
         self.stages.sort(key=lambda stage: stage.title in LAST)
+        self._tell_names()
+
+    def _tell_names(self) -> None:
+        """Tell each stage what the others of its namespace declare."""
+        names: dict[str, dict[str, frozenset[str]]] = {}
+        for stage in self.stages:
+            present = (item for item in stage.items if item.get("state") != "absent" and item.get("name") is not None)
+            names.setdefault(stage.namespace, {})[stage.title] = frozenset(
+                str(item["name"]).strip() for item in present
+            )
+        for stage in self.stages:
+            stage.given.together = names[stage.namespace]
 
     def validate(self) -> None:
         """Refuse what no module would take. Raises InvalidInput."""

@@ -20,6 +20,7 @@ ITEM: dict[str, Any] = {
     "min_remaining": {"type": "str", "default": "0"},
     "metadata": {"type": "dict"},
     "cidr_list": {"type": "list", "elements": "str"},
+    "token_bound_cidrs": {"type": "list", "elements": "str", "no_log": False},
     "ttl": {"type": "str"},
     "num_uses": {"type": "int"},
     "wrap_ttl": {"type": "str"},

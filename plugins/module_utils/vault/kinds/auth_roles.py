@@ -57,7 +57,7 @@ class AuthRoles(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = auth_method.Mounts(client)
-        policies = auth_role.Policies(client)
+        policies = auth_role.Policies(client, given.coming("policies"))
         params = given.params
         common = {"mount": params.get("mount"), "type": params.get("type")}
         entries = [auth_role.entry(item, common) for item in items]

@@ -36,7 +36,7 @@ class IdentityGroups(Kind):
     options = PURGE
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        directory = identity.Directory(client, lenient=given.rehearsal)
+        directory = identity.Directory(client, lenient=given.rehearsal, coming=given.coming("policies"))
         resources = [identity.Group(directory, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]
