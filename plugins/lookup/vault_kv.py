@@ -43,6 +43,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: secretops.vault_eso.vault_kv_read
   - module: secretops.vault_eso.vault_kv
 """
 

@@ -30,6 +30,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: secretops.vault_eso.vault_database_credentials
   - module: secretops.vault_eso.vault_endpoint
 """
 

@@ -473,3 +473,44 @@ def test_where_connection_and_login_come_from(scene: Scene, source: str, tmp_pat
     assert result.returncode == 0, result.stdout + result.stderr
     assert "web" in result.stdout
     scene.wait_for_none()
+
+
+def test_the_reading_module_registers_what_it_does_not_show(scene: Scene) -> None:
+    options = {
+        "url": scene.server.url,
+        "ca_cert": scene.server.ca_cert,
+        "auth_method": "approle",
+        "role_id": scene.role_id,
+        "secret_id": scene.secret_id,
+    }
+    module = "secretops.vault_eso.vault_kv_read"
+    tasks = [
+        {module: {**options, "path": "applications/web-app", "field": "password"}, "register": "read"},
+        {module: {**options, "path": "{{ item }}"}, "loop": ["applications/web-app"], "register": "looped"},
+        {module: {**options, "path": "applications/nothing", "missing": "empty"}, "register": "nothing"},
+        {module: {**options, "path": "db", "mount": "old"}, "register": "old"},
+        {module: {**options, "path": "applications/web-app", "version": 1, "field": "password"}, "register": "first"},
+        {
+            "ansible.builtin.assert": {
+                "that": [
+                    f"read.value == '{PASSWORD[:9]}' ~ '{PASSWORD[9:]}' and read.metadata.version == 2",
+                    "looped.results[0].secret == read.secret and read.found and not read.changed",
+                    "not nothing.found and nothing.secret == {}",
+                    "old.secret.password == 'old-engine' and old.kv_version == 1",
+                    "first.value == 'of yesterday'",
+                ]
+            }
+        },
+        {module: {**options, "path": "applications/nothing"}, "ignore_errors": True},
+        {module: {**options, "path": "forbidden", "missing": "empty"}, "ignore_errors": True},
+    ]
+    result = scene.play(tasks, "-vvvv", "--diff", vars={})
+    output = result.stdout + result.stderr
+    plain = " ".join(output.split())
+    assert result.returncode == 0, output
+    assert PASSWORD not in output
+    assert "of yesterday" not in output.replace("first.value == 'of yesterday'", "")
+    assert "secret/applications/nothing: does not exist" in plain
+    assert "permission denied" in plain
+    assert "ignored=2" in plain
+    assert scene.living() == []

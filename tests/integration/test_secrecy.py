@@ -69,6 +69,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_configuration": {"configuration": {"namespaces": [{"name": "x"}]}},
     "vault_cors": {"state": "absent"},
     "vault_database_connection": {**NAMED, "state": "absent"},
+    "vault_database_action": {**NAMED, "action": "reset_connection"},
+    "vault_database_credentials": {"role": "x"},
     "vault_database_role": {**NAMED, "state": "absent"},
     "vault_endpoint": {"path": "auth/token/roles/x", "state": "absent"},
     "vault_identity_entity": NAMED,
@@ -76,6 +78,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_info": {"gather_subset": ["mounts"]},
     "vault_init": {"key_store": "{tmp}/none/keys.json"},
     "vault_kv": {"path": "x", "state": "absent"},
+    "vault_kv_read": {"path": "x"},
     "vault_login": {"dest": "{tmp}/none/token"},
     "vault_login_mfa": {**NAMED, "state": "absent"},
     "vault_login_mfa_enforcement": {**NAMED, "state": "absent"},
@@ -100,6 +103,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_snapshot": {"dest": "{tmp}/raft.snap"},
     "vault_ssh_ca": {"mount": "ssh", "state": "absent"},
     "vault_ssh_role": {"mount": "ssh", "name": "x", "state": "absent"},
+    "vault_token": {"action": "lookup"},
     "vault_transit_key": {**NAMED, "state": "absent"},
     "vault_ui_header": {**NAMED, "state": "absent"},
     "vault_unseal": {},
@@ -834,6 +838,7 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
         dest=str(folder / "ci" / "wrapped"),
     )
     case("session", "vault_login", "", True, dest=str(folder / "session" / "token"), child=True)
+    case("a token that is no more", "vault_token", action="revoke", target=new("token to revoke", odd=False))
     case("authority", "vault_pki_ca", "", True, mount="pki", common_name="x", ttl="1000h")
     case("role", "vault_pki_role", "", True, mount="pki", name="web", allow_any_name=True)
     tls = {"cert_dest": str(folder / "tls" / "web.crt"), "key_dest": str(folder / "tls" / "web.key")}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Callable
 
+import hvac
 import pytest
 
 from support.modules import Result
@@ -398,3 +399,60 @@ def test_a_detail_that_a_template_turned_into_data(connection: Run, openbao: Vau
         "write_concern"
     ] == json.dumps(concern, indent=2)
     assert not connection(**{**wanted, "options": {"write_concern": json.dumps(concern)}}).changed
+
+
+def test_credentials_and_actions_on_demand(
+    run_module: Run,
+    vault_args: dict[str, Any],
+    connection: Run,
+    role: Run,
+    mount: str,
+    root: dict[str, Any],
+    postgresql: PostgreSql,
+    openbao: VaultServer,
+    unique: str,
+) -> None:
+    user = f"static_{unique}"
+    postgresql.query(f"CREATE ROLE {user} LOGIN PASSWORD 'x'")
+    connection(**root, name="main", allowed_roles=["*"])
+    role(name="dynamic", db_name="main", creation_statements=[CREATE], default_ttl="5m")
+    role(name="reports", type="static", db_name="main", db_username=user, rotation_period="24h")
+
+    def get(check: bool = False, **options: Any) -> Result:
+        return run_module("vault_database_credentials", {**vault_args, "mount": mount, **options}, check=check)
+
+    def act(action: str, name: str, check: bool = False) -> Result:
+        options = {**vault_args, "mount": mount, "action": action, "name": name}
+        return run_module("vault_database_action", options, check=check)
+
+    def leases() -> list[str]:
+        try:
+            return list(openbao.client().sys.list_leases(f"{mount}/creds/dynamic")["data"]["keys"])
+        except hvac.exceptions.InvalidPath:
+            return []
+
+    assert get(check=True, role="dynamic").changed
+    assert leases() == []
+    made = get(role="dynamic")
+    assert made.changed
+    assert made["lease_duration"] == 300
+    assert len(leases()) == 1
+    assert postgresql.query("SELECT current_user", made["username"], made["password"]).strip() == made["username"]
+    assert "does not exist" in get(role="nothing").msg
+    assert "does not exist" in get(check=True, role="nothing").msg
+
+    before = get(static_role="reports")
+    assert not before.changed
+    assert postgresql.query("SELECT current_user", user, before["password"]).strip() == user
+    assert act("rotate_static_role", "reports", check=True).changed
+    assert get(static_role="reports")["password"] == before["password"]
+    assert act("rotate_static_role", "reports")["last_vault_rotation"] > before["last_vault_rotation"]
+    after = get(static_role="reports", check=True)
+    assert after["password"] != before["password"]
+    assert postgresql.query("SELECT current_user", user, after["password"]).strip() == user
+    assert "does not exist" in act("rotate_static_role", "nothing").msg
+
+    assert act("reset_connection", "main", check=True).changed
+    assert act("reset_connection", "main").changed
+    assert postgresql.query("SELECT current_user", user, get(static_role="reports")["password"]).strip() == user
+    assert "does not exist" in act("reset_connection", "nothing", check=True).msg

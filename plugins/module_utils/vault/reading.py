@@ -127,3 +127,20 @@ class Reader:
         if not names:
             raise Missing("holds no secrets", ("%s/%s" % (mount, inside)).rstrip("/"), "correct mount and path")
         return sorted(map(str, names))
+
+
+def result(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one secret as the result of a module. Raises SecretopsError, Missing unless that is to be ``empty``."""
+    field = params["field"]
+    found: dict[str, Any] = {"found": False, "secret": {}, "metadata": {}}
+    if field is not None:
+        found["value"] = None
+    try:
+        read = Reader(client).secret(params["mount"], params["path"], params["version"])
+        if field is not None:
+            found["value"] = field_of(read["secret"], field, "%s/%s" % (read["mount"], read["path"]))
+    except Missing:
+        if params["missing"] == "error":
+            raise
+        return found
+    return {**found, "found": True, **{name: read[name] for name in ("secret", "metadata", "kv_version")}}
