@@ -249,3 +249,23 @@ def test_no_secret_is_in_any_output_journal_argument_or_temporary_file(lab: Lab,
                 continue  # another program's file, gone meanwhile
     assert len(arguments) >= 5
     assert hits == []
+
+
+STEPS = {
+    "install": "Decide whether to install",
+    "tls": "Sign the certificate",
+    "configure": "Write the server's configuration",
+    "harden": "Write the unit's drop-in",
+    "service": "Conclude what is pending",
+    "init": "Initialise the cluster once",
+    "unseal": "Unseal what is sealed",
+    "administer": "Set autopilot and wait for the voters",
+}
+
+
+@pytest.mark.parametrize("tag", STEPS)
+def test_each_tag_runs_its_step_and_no_other(lab: Lab, tag: str) -> None:
+    play = lab.play("playbooks/vault.yml", "--check", "--tags", tag).succeeded()
+    assert play.changed == 0
+    ran = {name for name, task in STEPS.items() if f": {task}]" in play.output}
+    assert ran == {tag}
