@@ -71,6 +71,20 @@ def old_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernete
         api.stop()
 
 
+@pytest.fixture(scope="session")
+def very_old_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes_api.KubeApi]:
+    """An API server 1.20 of our own with the current CRDs: no CEL, no strict validation, no OpenAPI 3."""
+    try:
+        binaries = kubernetes_api.find_old_binaries()
+    except kubernetes_api.Unavailable as reason:
+        pytest.skip(str(reason))
+    api = kubernetes_api.start_local(tmp_path_factory.mktemp("very-old-kubernetes"), binaries=binaries)
+    try:
+        yield api
+    finally:
+        api.stop()
+
+
 @pytest.fixture
 def unique() -> str:
     """A name that no other test of this session uses."""

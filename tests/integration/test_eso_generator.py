@@ -104,7 +104,7 @@ def test_other_kinds(kube_api: KubeApi, namespace: str, kube_args: dict[str, Any
         ({"path": None}, "no path is given"),
         ({"length": 12}, "a generator of the kind VaultDynamicSecret has no length"),
         ({"provider": None}, "no server is given"),
-        ({"provider": {"server": "https://v:8200"}}, "no auth method is given"),
+        ({"provider": {"server": "https://v:8200", "auth": {}}}, "no auth method is given"),
         (
             {
                 "provider": {

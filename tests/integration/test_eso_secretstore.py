@@ -198,8 +198,8 @@ def test_a_field_that_the_installed_definition_lacks_is_named(
     for check in (True, False):
         refused = run_module("eso_secretstore", store, check=check)
         assert refused.failed
-        # refused by a server that has published the schema, silently dropped by one that has not
-        assert "the installed definition of this kind" in refused.msg
+        assert "spec.provider.vault.tomorrow does not exist; use auth, " in refused.msg
+        assert "or upgrade the CRDs" in refused.msg
         assert "spec.provider.vault.tomorrow" in refused.msg
 
 

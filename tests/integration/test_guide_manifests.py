@@ -184,12 +184,6 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
         '"pki/issue/web-app-cert" is not a KV secret, and the provider reads KV only|'
         "declare a VaultDynamicSecret generator and use it in data_from by source_ref.generator_ref",
     ),
-    "a user of a database by extract": (
-        "eso_externalsecret",
-        external(data=None, dataFrom=[{"extract": {"key": "database/creds/app"}}]),
-        '"database/creds/app" is not a KV secret, and the provider reads KV only|'
-        "declare a VaultDynamicSecret generator",
-    ),
     "a certificate by GET": (
         "eso_generator",
         dynamic(method="GET"),

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
+import re
 import ssl
 import subprocess
 import time
@@ -26,7 +28,7 @@ from kubernetes.dynamic import DynamicClient
 from .local import Authority, free_ports, only_one, stop, wait_for, write_private
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = Path("/var/cache/vault-eso-lab/kubernetes")
+CACHE = Path("/var/cache/vault-eso-lab")
 CRDS = ROOT / "molecule" / "lab" / "files" / "crds"
 #: of an operator before 0.16, which serves v1beta1
 OLD_CRDS = CRDS / "v1beta1" / "external-secrets-0.9.20.yaml"
@@ -38,10 +40,24 @@ class Unavailable(RuntimeError):
     """There is no Kubernetes API to be had here, and the message says why."""
 
 
+def current_version() -> str:
+    """Return the version of the current control plane that the lab builds."""
+    text = (ROOT / "molecule" / "lab" / "files" / "kubernetes" / "go.mod").read_text()
+    found = re.search(r"^\s*k8s\.io/kubernetes v(\S+)", text, re.MULTILINE)
+    assert found, "go.mod of the lab requires no k8s.io/kubernetes"
+    return found.group(1)
+
+
+def caches() -> dict[str, Path]:
+    """Return where the lab keeps its control planes, by generation."""
+    return {"current": CACHE / f"kubernetes-{current_version()}", "old": CACHE / "kubernetes-1.20"}
+
+
+@functools.cache
 def find_binaries() -> Path:
     """Return a folder with etcd and kube-apiserver: KUBEBUILDER_ASSETS, else the lab's cache, else built by the lab.
 
-    Raises Unavailable with the reason.
+    KUBERNETES_GENERATION chooses between the lab's own as it does for the lab. Raises Unavailable with the reason.
     """
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets:
@@ -49,12 +65,24 @@ def find_binaries() -> Path:
         if not complete(folder):
             raise Unavailable(f"KUBEBUILDER_ASSETS={assets} does not hold {' and '.join(NEEDED)}")
         return folder
-    if complete(CACHE):
-        return CACHE
+    generation = os.environ.get("KUBERNETES_GENERATION", "")
+    wanted = caches()[generation or "current"]
     with only_one("control-plane"):
-        if not complete(CACHE):
+        if not complete(wanted):
+            # without a generation the lab falls back to the old one by itself
             build()
-    return CACHE
+    return wanted if complete(wanted) else caches()["old"]
+
+
+def find_old_binaries() -> Path:
+    """Return a folder with etcd and an API server of version 1.20. Raises Unavailable where none was built."""
+    folder = caches()["old"]
+    if not complete(folder):
+        raise Unavailable(
+            "the API server 1.20 is not in the lab's cache; build it by "
+            "KUBERNETES_GENERATION=old ansible-playbook molecule/lab/control_plane.yml"
+        )
+    return folder
 
 
 def complete(folder: Path) -> bool:
@@ -79,7 +107,7 @@ def build() -> None:
         text=True,
         check=False,
     )
-    if result.returncode or not complete(CACHE):
+    if result.returncode or not any(complete(folder) for folder in caches().values()):
         tail = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
         # A build that breaks is a failure, not a reason to skip.
         raise RuntimeError(f"{playbook} did not build the control plane:\n{tail}")
@@ -204,8 +232,8 @@ def load_crds(file: Path | None = None) -> Iterator[dict[str, Any]]:
 class LocalKubeApi(KubeApi):
     """etcd and kube-apiserver of our own, without a controller manager."""
 
-    def __init__(self, folder: Path) -> None:
-        binaries = find_binaries()
+    def __init__(self, folder: Path, binaries: Path | None = None) -> None:
+        binaries = binaries or find_binaries()
         folder.mkdir(parents=True, exist_ok=True)
         self.processes: list[subprocess.Popen[bytes]] = []
         authority = Authority(folder / "tls", "vault-eso test cluster")
@@ -325,10 +353,22 @@ def start(folder: Path) -> KubeApi:
 
 
 def start_old(folder: Path) -> KubeApi:
-    """Return an API server of our own with the definitions of an operator before 0.16, from LAB_CRDS_0_9 or the lab."""
-    api = LocalKubeApi(folder)
+    """Return an API server of our own with the definitions of an operator before 0.16, from LAB_CRDS_0_9 or the lab.
+
+    It is one of that time, 1.20, where the lab has it in its cache.
+    """
     try:
-        api.install_crds(file=Path(os.environ.get("LAB_CRDS_0_9") or OLD_CRDS))
+        binaries: Path | None = find_old_binaries()
+    except Unavailable:
+        binaries = None
+    return start_local(folder, Path(os.environ.get("LAB_CRDS_0_9") or OLD_CRDS), binaries)
+
+
+def start_local(folder: Path, crds: Path | None = None, binaries: Path | None = None) -> LocalKubeApi:
+    """Return an API server of our own, with other definitions or of another version than by default."""
+    api = LocalKubeApi(folder, binaries)
+    try:
+        api.install_crds(file=crds)
     except BaseException:
         api.stop()
         raise

@@ -10,32 +10,74 @@ this collection applied before and that is declared no longer is drift as well: 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
-from ..reconcile import DELETE, NONE, Change, Resource, ended
+from ..reconcile import CREATE, DELETE, NONE, UPDATE, Change, Resource, ended
 from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
 from .reading import Reader
+from .schema import UNREADABLE, Schema, at, child, filled_in, problems
 from .waiting import Expectation
 
 #: the field manager of everything that is declared. Changing it would leave fields behind in every cluster.
 MANAGER = "secretops.vault_eso"
+#: options whose name is not that of the manifest's field in other spelling
+OPTION_NAMES: Mapping[str, Sequence[str]] = {
+    "secretStoreRef": ("store",),
+    "secretStoreRefs": ("store_refs",),
+    "externalSecretSpec": ("external_secret",),
+    "namespace": ("vault_namespace",),
+    "checkAndSet": ("check_and_set",),
+}
 _CONFLICT = re.compile(r'conflict with "([^"]+)"')
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 Path = tuple[str, ...]
 
 
-def prune(value: Any) -> Any:
-    """Return data without None and without empty mappings and lists, as an API server would keep it."""
+def without_none(value: Any) -> Any:
+    """Return data without None, which is what an option holds that was not given. What is empty was declared."""
     if isinstance(value, Mapping):
-        inner = {str(key): prune(item) for key, item in value.items()}
+        return {str(key): without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [without_none(item) for item in value]
+    return value
+
+
+def compact(value: Any) -> Any:
+    """Return data without None and without empty mappings and lists, for what is shown or compared by its contents."""
+    if isinstance(value, Mapping):
+        inner = {str(key): compact(item) for key, item in value.items()}
         return {key: item for key, item in inner.items() if item is not None and item != {} and item != []}
     if isinstance(value, (list, tuple)):
-        return [prune(item) for item in value]
+        return [compact(item) for item in value]
     return value
+
+
+def words(where: str, value: Any) -> Any:
+    """Return a mapping of the user's own words with numbers and booleans as text. Raises InvalidInput.
+
+    A number with a fraction is refused: YAML has made 1.1 of ``1.10`` already.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    found = {}
+    for key, item in value.items():
+        if isinstance(item, (float, Mapping, list, tuple)):
+            raise InvalidInput(
+                '%s: the value of "%s" is %s, and text is wanted'
+                % (
+                    where,
+                    key,
+                    "a number" if isinstance(item, float) else "a mapping" if isinstance(item, Mapping) else "a list",
+                ),
+                remedy="write it in quotation marks",
+            )
+        found[str(key)] = None if item is None else normalise.scalar(item)
+    return found
 
 
 def leaves(value: Any, path: Path = (), whole: Collection[str] = ()) -> dict[Path, Any]:
@@ -80,11 +122,14 @@ def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> Object:
     return found
 
 
-def dotted(path: Path) -> str:
-    """Return a path as people write it: ``spec.data``, ``metadata.labels[app.kubernetes.io/name]``."""
+def dotted(path: Sequence[str | int]) -> str:
+    """Return a path as people write it: ``spec.data[0].key``, ``metadata.labels[app.kubernetes.io/name]``."""
     text = ""
     for part in path:
-        text += part if not text else ("[%s]" % part if "." in part or "/" in part else "." + part)
+        if isinstance(part, int):
+            text += "[%d]" % part
+        else:
+            text += part if not text else ("[%s]" % part if "." in part or "/" in part else "." + part)
     return text
 
 
@@ -124,44 +169,94 @@ def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, A
 def matches(
     current: Any,
     desired: Any,
-    defaults: Mapping[str, Any],
+    schema: Schema | None = None,
     normaliser: normalise.Normaliser | None = None,
     inside_list: bool = False,
 ) -> bool:
     """Tell whether a current value is the desired one.
 
-    Inside lists a mapping may hold more than is desired only where that is a known server default (``defaults`` by
-    field name): everything else there was declared by somebody and is drift.
+    Inside lists a mapping may hold more than is desired only where ``schema`` says that the server fills it in:
+    everything else there was declared by somebody and is drift.
     """
     if isinstance(desired, Mapping):
         if not isinstance(current, Mapping):
             return False
         extra = {key: item for key, item in current.items() if key not in desired} if inside_list else {}
         return all(
-            matches(current.get(key), item, defaults, None, inside_list) for key, item in desired.items()
-        ) and all(key in defaults and item == defaults[key] for key, item in extra.items())
+            matches(current.get(key), item, child(schema, key), None, inside_list) for key, item in desired.items()
+        ) and filled_in(schema, desired, extra)
     if isinstance(desired, (list, tuple)):
+        items = (schema or {}).get("items")
         return (
             isinstance(current, (list, tuple))
             and len(current) == len(desired)
-            and all(matches(one, other, defaults, None, True) for one, other in zip(current, desired))
+            and all(matches(one, other, items, None, True) for one, other in zip(current, desired))
         )
     if normaliser is not None:
         return normaliser(current) == normaliser(desired)
     return type(current) is type(desired) and current == desired
 
 
+def spelled(path: Sequence[str | int], item: Mapping[str, Any]) -> str:
+    """Return a path in a manifest as the user wrote it in an entry: ``conditions[0].namespace_selector``.
+
+    Fields of the manifest that no option stands for, such as ``spec.provider.vault``, are left out.
+    """
+    text, cursor = "", item
+    for number, part in enumerate(path):
+        if isinstance(part, int):
+            text += "[%d]" % part
+            cursor = cursor[part] if isinstance(cursor, (list, tuple)) and part < len(cursor) else {}
+            continue
+        names = [part, *OPTION_NAMES.get(part, ())]
+        found = (
+            next((key for key in cursor if key in names or camel(str(key)) in names), None)
+            if isinstance(cursor, Mapping)
+            else None
+        )
+        if found is not None and cursor[found] is not None:
+            cursor = cursor[found]
+        elif number < len(path) - 1 and not text:
+            continue
+        else:
+            found = part if item.get("spec") else snake(part)
+            cursor = {}
+        text += ("." if text else "") + str(found)
+    return text
+
+
+def camel(name: str) -> str:
+    """Return ``certSecretRef`` for ``cert_secret_ref``."""
+    if name == "service_account":
+        return "serviceAccountRef"
+    first, *others = name.split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in others)
+
+
+def snake(name: str) -> str:
+    """Return ``cert_secret_ref`` for ``certSecretRef``."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match.group(1).lower(), name)
+
+
+@contextmanager
+def about(kind: str, item: Mapping[str, Any]) -> Iterator[None]:
+    """Name the object of an entry in what is raised inside."""
+    try:
+        yield
+    except InvalidInput as error:
+        name = "/".join(str(item[part]) for part in ("namespace", "name") if item.get(part))
+        raise error.at('%s "%s"' % (kind, name)) from None
+
+
 class KubeObject(Resource):
     """One Kubernetes object: what is declared of its labels, annotations and body.
 
     Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path),
-    ``list_defaults`` (defaults that the server fills in inside lists, by field name) and ``whole`` (mappings without a
-    schema, which are one field, by dotted path).
+    and ``whole`` (mappings without a schema, which are one field, by dotted path).
     """
 
     api: ClassVar[Kind]
     compared: ClassVar[Mapping[str, normalise.Normaliser]] = {}
-    list_defaults: ClassVar[Mapping[str, Any]] = {}
     whole: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
@@ -185,8 +280,9 @@ class KubeObject(Resource):
         self.manifest: Object | None = None
         desired = None
         if item["state"] == "present":
-            metadata = prune({"labels": item.get("labels"), "annotations": item.get("annotations")})
-            declared = {**({"metadata": metadata} if metadata else {}), **prune(body or {})}
+            # a server keeps no empty labels
+            metadata = compact({name: words(name, item.get(name)) for name in ("labels", "annotations")})
+            declared = {**({"metadata": metadata} if metadata else {}), **without_none(body or {})}
             self.paths = leaves(declared, whole=self.whole)
             desired = {dotted(path): value for path, value in self.paths.items()}
             self.manifest = {
@@ -245,17 +341,31 @@ class KubeObject(Resource):
                     found.add(path)
         return sorted(found)
 
+    @property
+    def schema(self) -> Schema:
+        """The schema of this kind as it is served, or one that knows little where it cannot be read."""
+        return self.client.schema(self.api, self.version) or UNREADABLE
+
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        return sorted(
-            [
-                name
-                for name, value in desired.items()
-                if not matches(
-                    current.get(name), value, self.list_defaults, self.compared.get(name), name in self.whole
-                )
-            ]
-            + [name for name in current if name not in desired]
-        )
+        differing = []
+        for path, value in self.paths.items():
+            name = dotted(path)
+            normaliser, whole = self.compared.get(name), name in self.whole
+            # the schema costs a request, and is only needed for what the server may have filled in
+            if not matches(current.get(name), value, None, normaliser, whole) and (
+                not isinstance(value, list) or not matches(current.get(name), value, at(self.schema, path), normaliser)
+            ):
+                differing.append(name)
+        return sorted(differing + [name for name in current if name not in desired])
+
+    def validate(self) -> None:
+        """Refuse what the served schema does not allow, or would drop without a word. Raises InvalidInput."""
+        for name in self.manifest or {}:
+            if name not in ("apiVersion", "kind", "metadata"):
+                for problem in problems(child(self.schema, name), (self.manifest or {})[name], (name,)):
+                    raise InvalidInput(
+                        "%s %s" % (spelled(problem.path, self.item), problem.what), remedy=problem.remedy
+                    )
 
     def write(self, change: Change) -> None:
         self.live = self._apply(dry_run=False)
@@ -366,6 +476,16 @@ class KubeObject(Resource):
                 % (", ".join(fields), " and ".join('"%s"' % name for name in sorted(appliers))),
                 remedy='let one of the two declare it, or set "force_conflicts" to take it over',
             ) from error
+
+
+def validate(changes: Sequence[Change]) -> None:
+    """Refuse planned objects that do not fit the served schema, before any of them is sent. Raises InvalidInput."""
+    for change in changes:
+        if change.action in (CREATE, UPDATE) and change.error is None and isinstance(change.resource, KubeObject):
+            try:
+                change.resource.validate()
+            except InvalidInput as error:
+                raise error.at(change.resource.label) from None
 
 
 def rehearse(changes: Sequence[Change]) -> None:

@@ -19,10 +19,11 @@ from .. import private_file
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from . import generator, manifests
-from .apply import MANAGER, Action, applied_by_us, matches, prune
+from .apply import MANAGER, Action, applied_by_us, compact, matches
 from .client import Client, Kind, Missing, NotServed, Object
-from .external_secrets import EXTERNAL_SECRET, GROUP, LIST_DEFAULTS, OPERATOR
+from .external_secrets import EXTERNAL_SECRET, GROUP, OPERATOR
 from .reading import Reader
+from .schema import UNREADABLE, Schema, child
 from .waiting import Expectation
 
 HEADER = "# Saved by secretops.vault_eso: the configuration of External Secrets Operator. It holds no Secret.\n"
@@ -100,7 +101,7 @@ def clean(current: Mapping[str, Any], api_version: str, kind: str) -> Object:
         }
     if applied_by_us(current):
         metadata["annotations"][APPLIED] = "true"
-    found: Object = {"apiVersion": api_version, "kind": kind, "metadata": prune(metadata)}
+    found: Object = {"apiVersion": api_version, "kind": kind, "metadata": compact(metadata)}
     if kind != NAMESPACE.name:
         # an empty spec is one, too: UUID has it
         found["spec"] = current.get("spec") or {}
@@ -262,7 +263,7 @@ class Restored(Action):
         self.manifest: Object = {
             **manifest,
             "apiVersion": kind.api_version(self.version),
-            "metadata": prune({**metadata, "annotations": annotations}),
+            "metadata": compact({**metadata, "annotations": annotations}),
         }
         self.live: Object | None = None
         desired = {"spec": manifest.get("spec"), "labels": metadata.get("labels"), "annotations": annotations or None}
@@ -284,12 +285,20 @@ class Restored(Action):
         }
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        differing = [name for name, value in desired.items() if not matches(current.get(name), value, LIST_DEFAULTS)]
+        differing = [
+            name
+            for name, value in desired.items()
+            if not matches(current.get(name), value)
+            and (name != "spec" or not matches(current.get(name), value, child(self._schema(), "spec")))
+        ]
         if differing and not self.overwrite:
             self.info["kept"] = True
             self.warnings.append("exists with another %s, and was left as it is" % " and ".join(differing))
             return []
         return differing
+
+    def _schema(self) -> Schema:
+        return self.client.schema(self.api, self.version) or UNREADABLE
 
     def hidden(self) -> set[str]:
         # what providers other than Vault take inline may be secret

@@ -67,7 +67,8 @@ WORDS = failure.Words(
     "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
     'check "client_cert" and "client_key", or the kubeconfig\'s',
 )
-_UNKNOWN_FIELD = re.compile(r"(?P<field>\.\S+): field not declared in schema")
+#: of servers before 1.25, and of later ones with strict validation
+_UNKNOWN_FIELD = re.compile(r"(?P<field>\.\S+): field not declared in schema|unknown field \"(?P<name>[^\"]+)\"")
 
 
 class KubernetesError(SecretopsError):
@@ -158,6 +159,7 @@ class Kind(NamedTuple):
 SECRET = Kind("Secret", "secrets", "", ("v1",))
 SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts", "", ("v1",))
 EVENT = Kind("Event", "events", "", ("v1",))
+CRD = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", ("v1",), False)
 
 
 class Client:
@@ -184,6 +186,7 @@ class Client:
         self._warnings: dict[tuple[str, str], list[Any]] = {}
         self._served: dict[str, list[str]] = {}
         self._plurals: dict[str, set[str]] = {}
+        self._schemas: dict[tuple[str, str, str], Object | None] = {}
         self._lock = threading.Lock()
         self.transport = Transport(configuration)
 
@@ -344,7 +347,9 @@ class Client:
         elif code == 409:
             error = Conflict(text, remedy="run again")
         elif _UNKNOWN_FIELD.search(text):
-            fields = sorted({match.group("field").lstrip(".") for match in _UNKNOWN_FIELD.finditer(text)})
+            fields = sorted(
+                {(match.group("field") or match.group("name")).lstrip(".") for match in _UNKNOWN_FIELD.finditer(text)}
+            )
             error = Refused(
                 "the installed definition of this kind has no field %s" % ", ".join(fields),
                 remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it",
@@ -437,8 +442,16 @@ class Client:
         return Stream(answer)
 
     def apply(self, path: str, manifest: Object, manager: str, force: bool = False, dry_run: bool = False) -> Object:
-        """Write an object by server-side apply and return it. Raises Conflict when others own its fields."""
-        query = {"fieldManager": manager, "force": str(force).lower(), **({"dryRun": "All"} if dry_run else {})}
+        """Write an object by server-side apply and return it. Raises Conflict when others own its fields.
+
+        A field that the schema does not know is refused: old servers do so by themselves, later ones when asked.
+        """
+        query = {
+            "fieldManager": manager,
+            "force": str(force).lower(),
+            "fieldValidation": "Strict",
+            **({"dryRun": "All"} if dry_run else {}),
+        }
         return self.request("PATCH", path, manifest, query, content_type=APPLY_PATCH) or {}
 
     def merge(self, path: str, patch: Object, manager: str, dry_run: bool = False) -> Object:
@@ -496,6 +509,38 @@ class Client:
         for entry in answer.get("resources") or []:
             if entry.get("kind") == name and "/" not in entry["name"]:
                 return Kind(name, entry["name"], group, (version,), bool(entry.get("namespaced")))
+        return None
+
+    def schema(self, kind: Kind, version: str) -> Object | None:
+        """Return the schema of a kind as it is served, None where it cannot be read.
+
+        ``GET /openapi/v3/apis/<group>/<version>``, which everybody may read who is logged in; servers before 1.24 have
+        it in the CRD alone. Source: Kubernetes documentation, The Kubernetes API, OpenAPI V3.
+        """
+        key = (kind.group, version, kind.name)
+        if key not in self._schemas:
+            try:
+                self._schemas[key] = self._published(kind, version) or self._defined(kind, version)
+            except Forbidden:
+                self._schemas[key] = None
+        return self._schemas[key]
+
+    def _published(self, kind: Kind, version: str) -> Object | None:
+        try:
+            answer = self.get("/openapi/v3/apis/%s/%s" % (quote(kind.group, safe=""), version)) or {}
+        except Forbidden:
+            return None
+        wanted = {"group": kind.group, "kind": kind.name, "version": version}
+        for found in ((answer.get("components") or {}).get("schemas") or {}).values():
+            if wanted in (found.get("x-kubernetes-group-version-kind") or []):
+                return dict(found)
+        return None
+
+    def _defined(self, kind: Kind, version: str) -> Object | None:
+        crd = self.get(CRD.path("v1", None, "%s.%s" % (kind.plural, kind.group))) or {}
+        for found in (crd.get("spec") or {}).get("versions") or []:
+            if found.get("name") == version:
+                return dict((found.get("schema") or {}).get("openAPIV3Schema") or {}) or None
         return None
 
     def version_of(self, kind: Kind, wished: str | None = None) -> str:

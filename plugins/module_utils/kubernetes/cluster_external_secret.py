@@ -13,12 +13,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InvalidInput, SecretopsError
-from .apply import KubeObject, condition, matches, prune
+from .apply import KubeObject, about, compact, condition, matches, without_none
 from .client import Client, Forbidden, Kind, Object
 from .external_secrets import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
-    LIST_DEFAULTS,
     cause,
     check_external_secret,
     check_interval,
@@ -27,6 +26,7 @@ from .external_secrets import (
     manifest_names,
     synced,
 )
+from .schema import UNREADABLE, Schema, child, defaulted
 from .targets import Targets, target_of, unseen
 from .waiting import Expectation
 
@@ -44,16 +44,14 @@ def cluster_external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
         given = sorted(name for name in (*OPTIONS, "external_secret") if item.get(name) not in (None, [], {}))
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(prune(item["spec"]))
+        return dict(without_none(item["spec"]))
     spec = manifest_names({name: item.get(name) for name in OPTIONS})
     spec["externalSecretSpec"] = external_secret_spec(item.get("external_secret") or {})
-    # a selector without terms takes every namespace, and is not nothing
-    selectors = [prune(selector or {}) for selector in spec.pop("namespaceSelectors") or []]
-    return {**prune(spec), **({"namespaceSelectors": selectors} if selectors else {})}
+    return dict(without_none(spec))
 
 
-def check_cluster_external_secret(name: str, spec: Mapping[str, Any]) -> None:
-    """Refuse what the operator refuses or misreads. Raises InvalidInput."""
+def check_cluster_external_secret(name: str, spec: Mapping[str, Any]) -> list[str]:
+    """Refuse what the operator refuses or misreads; return warnings. Raises InvalidInput."""
     for field, advice in (
         ("data", "write it below externalSecretSpec, or as external_secret"),
         ("dataFrom", "write it below externalSecretSpec, or as external_secret"),
@@ -69,7 +67,7 @@ def check_cluster_external_secret(name: str, spec: Mapping[str, Any]) -> None:
             "no namespace is selected", remedy='give "namespace_selectors", each with matchLabels or matchExpressions'
         )
     check_interval("refresh time", spec.get("refreshTime"))
-    check_external_secret(spec.get("externalSecretName") or name, spec.get("externalSecretSpec") or {})
+    return check_external_secret(spec.get("externalSecretName") or name, spec.get("externalSecretSpec") or {})
 
 
 class ClusterExternalSecret(KubeObject):
@@ -78,16 +76,16 @@ class ClusterExternalSecret(KubeObject):
     kind = CLUSTER_EXTERNAL_SECRET.name
     api = CLUSTER_EXTERNAL_SECRET
     compared = {"spec.refreshTime": duration, "spec.externalSecretSpec.refreshInterval": duration}
-    list_defaults = LIST_DEFAULTS
 
     def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        self.spec = cluster_external_secret_spec(item) if item["state"] == "present" else None
+        with about(self.kind, item):
+            self.spec = cluster_external_secret_spec(item) if item["state"] == "present" else None
         super().__init__(client, item, {"spec": self.spec}, **options)
 
     def check(self) -> None:
         super().check()
         if self.spec is not None:
-            check_cluster_external_secret(self.object_name, self.spec)
+            self.warnings += check_cluster_external_secret(self.object_name, self.spec)
 
 
 class Children:
@@ -166,6 +164,7 @@ class Children:
     def expect(self, resource: ClusterExternalSecret, changed: bool) -> Expectation:
         """Return what to wait for: every selected namespace has the ExternalSecret as declared, and it is synced."""
         wanted = (resource.spec or {}).get("externalSecretSpec") or {}
+        schema = child(self.client.schema(EXTERNAL_SECRET, self.version) or UNREADABLE, "spec")
         before = set(provisioned(resource.live))
         seen: dict[str, Object | None] = {"lacking": None}
 
@@ -182,7 +181,7 @@ class Children:
             found = {one["metadata"]["namespace"]: one for one in self.of(current)}
             for namespace in namespaces:
                 one = found.get(namespace)
-                if one is None or not same_spec(one.get("spec") or {}, wanted):
+                if one is None or not same_spec(one.get("spec") or {}, wanted, schema):
                     return 'has not reached the namespace "%s" yet' % namespace
                 lacking = self.lacking(one, resource.warnings)
                 if lacking:
@@ -256,10 +255,13 @@ def provided(current: Object | None) -> str:
     return "" if entry.get("status") == "True" else "is not ready: %s" % (entry.get("message") or "no reason is given")
 
 
-def same_spec(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether an ExternalSecret's spec is the declared one; the operator writes durations its own way."""
-    rest = {key: value for key, value in wanted.items() if key != "refreshInterval"}
-    return matches(current, rest, LIST_DEFAULTS) and (
+def same_spec(current: Mapping[str, Any], wanted: Mapping[str, Any], schema: Schema | None = None) -> bool:
+    """Tell whether an ExternalSecret's spec is the declared one.
+
+    The operator writes durations its own way, and leaves out what is empty. ``schema`` is that of the spec.
+    """
+    rest = {key: value for key, value in defaulted(schema, wanted).items() if key != "refreshInterval"}
+    return matches(compact(current), compact(rest), schema) and (
         "refreshInterval" not in wanted
         or duration(current.get("refreshInterval")) == duration(wanted["refreshInterval"])
     )

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 
 from .. import normalise, redact
 from ..errors import InvalidInput
-from .apply import KubeObject, condition, prune
+from .apply import KubeObject, about, camel, condition, without_none, words
 from .client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
+from .schema import not_a_pattern
 from .waiting import Expectation
 
 OPERATOR = "External Secrets Operator"
@@ -34,22 +35,11 @@ PUSH_SECRET = Kind("PushSecret", "pushsecrets", GROUP, ("v1alpha1",), True, OPER
 
 #: the operator takes the first of several and says nothing; here more than one is an error
 AUTH_METHODS = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
-#: what the server fills in inside lists (only v1beta1 does for remoteRef), by field name
-LIST_DEFAULTS: Mapping[str, Any] = {
-    "conversionStrategy": "Default",
-    "decodingStrategy": "None",
-    "metadataPolicy": "None",
-    "apiVersion": "generators.external-secrets.io/v1alpha1",
-    "target": "Data",
-    "templateAs": "Values",
-    "into": "",
-    "conflictPolicy": "Error",
-    "priorityPolicy": "Strict",
-    "strategy": "Extract",
-}
 CREATION_POLICIES = ("Owner", "Orphan", "Merge", "None", "CreateOrMerge")
 DELETION_POLICIES = ("Retain", "Delete", "Merge")
 REFRESH_POLICIES = ("Periodic", "OnChange", "CreatedOnce")
+#: with it a node could join the cluster. Source: External Secrets Operator, threat model of templates
+REFUSED_TYPES = ("bootstrap.kubernetes.io/token",)
 SYNCED = "SecretSynced"
 
 #: fields that people write and that do not exist: what to write instead
@@ -86,8 +76,9 @@ NO_SUCH_TEMPLATE_FUNCTION = {
     "urlencode": "urlquery",
     "to_json": "toJson",
 }
-#: paths of engines that make what they give; the provider reads KV only
-_DYNAMIC = re.compile(r"(^|/)(issue|creds|static-creds|sign)/")
+#: paths of engines that make what they give: by a POST, which the provider never sends, and by a GET
+_ISSUED = re.compile(r"pki[^/]*/(issue|sign|sign-verbatim)/")
+_LEASED = re.compile(r"database/(static-)?creds/")
 #: user and password in a URL, with actions of a template in them; an action without a function; one as a JSON text
 _LOGIN_IN_URL = re.compile(r"://((?:\{\{.*?\}\}|[^/\s@{}?#])*)@", re.S)
 _BARE = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}")
@@ -100,23 +91,20 @@ _VERBATIM = frozenset(("labels", "annotations", "data", "tags", "headers", "matc
 
 
 def manifest_names(value: Any) -> Any:
-    """Return options with their names as a manifest has them: ``remote_ref`` becomes ``remoteRef``."""
+    """Return options with their names as a manifest has them: ``remote_ref`` becomes ``remoteRef``.
+
+    Raises InvalidInput where the user's own words are no text.
+    """
     if isinstance(value, Mapping):
         return {
-            camel(str(key)): item if key in _VERBATIM and isinstance(item, Mapping) else manifest_names(item)
+            camel(str(key)): words(str(key), item)
+            if key in _VERBATIM and isinstance(item, Mapping)
+            else manifest_names(item)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
         return [manifest_names(item) for item in value]
     return value
-
-
-def camel(name: str) -> str:
-    """Return ``certSecretRef`` for ``cert_secret_ref``."""
-    if name == "service_account":
-        return "serviceAccountRef"
-    first, *others = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in others)
 
 
 def ca_bundle(pem: str) -> str:
@@ -173,7 +161,7 @@ def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
         )
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(prune(item["spec"]))
+        return dict(without_none(item["spec"]))
     vault = vault_provider(item)
     if vault.get("version") is None:
         vault["version"] = "v2"
@@ -183,7 +171,7 @@ def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     spec["refreshInterval"] = (
         None if spec["refreshInterval"] is None else int(normalise.seconds(spec["refreshInterval"]) or 0)
     )
-    return dict(prune({**spec, "provider": {"vault": vault}}))
+    return dict(without_none({**spec, "provider": {"vault": vault}}))
 
 
 def vault_provider(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,8 +204,8 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
         return []
     check_retries(spec)
     vault = provider["vault"]
-    check_vault("provider.vault", vault)
-    warnings = check_namespaces(kind, namespace, vault)
+    warnings = check_vault("provider.vault", vault)
+    warnings += check_namespaces(kind, namespace, vault)
     account = ((vault.get("auth") or {}).get("kubernetes") or {}).get("serviceAccountRef") or {}
     if account.get("name") and not account.get("audiences"):
         warnings.append(
@@ -228,11 +216,24 @@ def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> li
         warnings.append("readYourWrites and forwardInconsistent act only together")
     if spec.get("conditions") and kind == STORE.name:
         raise InvalidInput("conditions are for a ClusterSecretStore", remedy="remove them")
+    for number, entry in enumerate(spec.get("conditions") or []):
+        for index, pattern in enumerate(entry.get("namespaceRegexes") or []):
+            check_pattern("conditions[%d].namespace_regexes[%d]" % (number, index), pattern)
     return warnings
 
 
-def check_vault(where: str, vault: Mapping[str, Any]) -> None:
-    """Refuse what cannot be right in the description of a Vault. Raises InvalidInput."""
+def check_pattern(where: str, pattern: Any) -> None:
+    """Refuse a regular expression that the operator, which is written in Go, cannot compile. Raises InvalidInput."""
+    reason = not_a_pattern(str(pattern))
+    if reason:
+        raise InvalidInput(
+            '%s: "%s" is no regular expression of Go (%s)' % (where, pattern, reason),
+            remedy="correct it; RE2 has no look-around and no references back",
+        )
+
+
+def check_vault(where: str, vault: Mapping[str, Any]) -> list[str]:
+    """Refuse what cannot be right in the description of a Vault; return warnings. Raises InvalidInput."""
     for name, advice in NO_SUCH_VAULT_FIELD.items():
         value: Any = vault
         for part in name.split("."):
@@ -271,10 +272,18 @@ def check_vault(where: str, vault: Mapping[str, Any]) -> None:
         raise InvalidInput(
             "a CA is given, but the server's address is http://", remedy="write https://, or drop the CA"
         )
+    if vault.get("caProvider") and not vault["caProvider"].get("key"):
+        raise InvalidInput("%s.caProvider lacks key" % where, remedy="name the key in the Secret or ConfigMap")
     tls = vault.get("tls") or {}
     if bool(tls.get("certSecretRef")) != bool(tls.get("keySecretRef")):
         raise InvalidInput("tls needs certSecretRef and keySecretRef", remedy="give both or neither")
-    check_auth(vault.get("auth") or {})
+    if vault.get("auth") is None:
+        return [
+            "%s has no auth: the operator sends no token, which only an agent or a proxy of Vault that logs in by "
+            "itself lets through" % where
+        ]
+    check_auth(vault["auth"])
+    return []
 
 
 def check_auth(auth: Mapping[str, Any]) -> None:
@@ -356,10 +365,10 @@ class Store(KubeObject):
     api: ClassVar[Kind] = STORE
     rank = 0
     compared = {"spec.provider.vault.caBundle": same_bundle}
-    list_defaults = LIST_DEFAULTS
 
     def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        self.spec = store_spec(item) if item["state"] == "present" else None
+        with about(self.kind, item):
+            self.spec = store_spec(item) if item["state"] == "present" else None
         super().__init__(client, item, {"spec": self.spec}, **options)
 
     def check(self) -> None:
@@ -396,14 +405,17 @@ def external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
         given = sorted(name for name in (*EXTERNAL_SECRET_OPTIONS, "store") if item.get(name) not in (None, [], {}))
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(prune(item["spec"]))
+        return dict(without_none(item["spec"]))
     spec = manifest_names({name: item.get(name) for name in EXTERNAL_SECRET_OPTIONS})
-    spec["secretStoreRef"] = manifest_names(item.get("store") or {})
-    return dict(prune(spec))
+    spec["secretStoreRef"] = manifest_names(item.get("store"))
+    return dict(without_none(spec))
 
 
-def check_external_secret(name: str, spec: Mapping[str, Any]) -> None:
-    """Refuse what the operator refuses or misreads in an ExternalSecret's spec. Raises InvalidInput."""
+def check_external_secret(name: str, spec: Mapping[str, Any]) -> list[str]:
+    """Refuse what the operator refuses or misreads in an ExternalSecret's spec; return warnings.
+
+    Raises InvalidInput.
+    """
     data, data_from = spec.get("data") or [], spec.get("dataFrom") or []
     if not data and not data_from:
         raise InvalidInput("neither data nor data_from is given", remedy="say which secrets of Vault it holds")
@@ -419,9 +431,10 @@ def check_external_secret(name: str, spec: Mapping[str, Any]) -> None:
     check_interval("refresh interval", spec.get("refreshInterval"))
     check_windows(spec)
     check_target(spec.get("target") or {})
-    check_data(data)
+    warnings = check_data(data)
     for number, entry in enumerate(data_from):
-        check_data_from("data_from[%d]" % number, entry)
+        warnings += check_data_from("data_from[%d]" % number, entry)
+    return warnings
 
 
 def check_windows(spec: Mapping[str, Any]) -> None:
@@ -456,7 +469,7 @@ def check_retries(spec: Mapping[str, Any]) -> None:
 
 def check_interval(what: str, value: Any) -> None:
     """Refuse what is no duration of the API: days are none. Raises InvalidInput."""
-    if value is not None and not re.fullmatch(r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+", str(value)):
+    if value is not None and not re.fullmatch(r"0|((\d+(\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+", str(value)):
         raise InvalidInput(
             'the %s "%s" is no duration of the API' % (what, value),
             remedy='write hours, minutes and seconds, such as "15m" or "1h30m0s"',
@@ -488,6 +501,11 @@ def check_template(template: Mapping[str, Any]) -> None:
     """Refuse templates that cannot render. Raises InvalidInput."""
     if template.get("engineVersion") not in (None, "v2"):
         raise InvalidInput('the template engine "%s" is gone' % template["engineVersion"], remedy='write "v2"')
+    if template.get("type") in REFUSED_TYPES:
+        raise InvalidInput(
+            'the operator makes no Secret of the type "%s"' % template["type"],
+            remedy="use another type, such as Opaque",
+        )
     texts = {"template.data.%s" % key: text for key, text in (template.get("data") or {}).items()}
     texts.update(
         {
@@ -526,9 +544,10 @@ def check_spliced(where: str, text: str) -> None:
             )
 
 
-def check_data(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse duplicate or impossible keys and references. Raises InvalidInput."""
+def check_data(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Refuse duplicate or impossible keys and references; return warnings. Raises InvalidInput."""
     seen: set[str] = set()
+    warnings: list[str] = []
     for number, entry in enumerate(entries):
         key = str(entry.get("secretKey") or "")
         if not _SECRET_KEY.fullmatch(key):
@@ -538,17 +557,23 @@ def check_data(entries: Sequence[Mapping[str, Any]]) -> None:
         if key in seen:
             raise InvalidInput('data: the key "%s" is declared twice' % key, remedy="keep one of the two")
         seen.add(key)
-        check_remote("data[%d].remote_ref" % number, entry.get("remoteRef") or {})
+        if (entry.get("sourceRef") or {}).get("generatorRef") is not None:
+            raise InvalidInput(
+                "data[%d].source_ref.generator_ref: the operator ignores it there" % number,
+                remedy="use the generator in data_from, by source_ref.generator_ref",
+            )
+        warnings += check_remote("data[%d].remote_ref" % number, entry.get("remoteRef") or {})
+    return warnings
 
 
-def check_remote(where: str, reference: Mapping[str, Any]) -> None:
-    """Refuse a reference without a key, or one that no KV engine can answer. Raises InvalidInput."""
+def check_remote(where: str, reference: Mapping[str, Any]) -> list[str]:
+    """Refuse a reference without a key, or one that the provider cannot read; return warnings. Raises InvalidInput."""
     key = str(reference.get("key") or "")
     if not key:
         raise InvalidInput("%s has no key" % where, remedy="write the path of the secret in Vault")
     if key.startswith("/"):
         raise InvalidInput('%s: the key "%s" begins with a slash' % (where, key), remedy="write it without")
-    if (re.search(r"(^|/)pki[^/]*/", key) and _DYNAMIC.search(key)) or re.match(r"database/(static-)?creds/", key):
+    if _ISSUED.match(key):
         raise InvalidInput(
             '%s: "%s" is not a KV secret, and the provider reads KV only' % (where, key),
             remedy="declare a VaultDynamicSecret generator and use it in data_from by source_ref.generator_ref",
@@ -556,13 +581,19 @@ def check_remote(where: str, reference: Mapping[str, Any]) -> None:
     check_choice("decodingStrategy", reference.get("decodingStrategy"), ("None", "Base64", "Base64URL", "Auto"))
     check_choice("metadataPolicy", reference.get("metadataPolicy"), ("None", "Fetch"))
     check_choice("nullBytePolicy", reference.get("nullBytePolicy"), ("Ignore", "Fail"))
+    if _LEASED.match(key):
+        return [
+            '%s: "%s" is no KV secret; only a store of version v1 reads it, without renewing its lease: a '
+            "VaultDynamicSecret in data_from, by source_ref.generator_ref, is made for it" % (where, key)
+        ]
+    return []
 
 
-def check_data_from(where: str, entry: Mapping[str, Any]) -> None:
-    """Refuse an entry that is not exactly one of extract, find and generator. Raises InvalidInput."""
+def check_data_from(where: str, entry: Mapping[str, Any]) -> list[str]:
+    """Refuse an entry that is not exactly one of extract, find and generator; return warnings. Raises InvalidInput."""
     source = entry.get("sourceRef") or {}
-    sources = [name for name in ("extract", "find") if entry.get(name)]
-    sources += ["source_ref.generator_ref"] if source.get("generatorRef") else []
+    sources = [name for name in ("extract", "find") if entry.get(name) is not None]
+    sources += ["source_ref.generator_ref"] if source.get("generatorRef") is not None else []
     if len(sources) != 1:
         raise InvalidInput(
             "%s has %s" % (where, " and ".join(sources) if sources else "no source"),
@@ -570,13 +601,19 @@ def check_data_from(where: str, entry: Mapping[str, Any]) -> None:
         )
     if source.get("generatorRef") and source.get("storeRef"):
         raise InvalidInput("%s.source_ref has generator_ref and store_ref" % where, remedy="give one of the two")
+    for number, step in enumerate(entry.get("rewrite") or []):
+        if step.get("regexp") is not None:
+            check_pattern("%s.rewrite[%d].regexp.source" % (where, number), step["regexp"].get("source") or "")
     if "extract" in sources:
-        check_remote("%s.extract" % where, entry["extract"])
-    if "find" in sources and not entry["find"].get("name") and not entry["find"].get("tags"):
-        raise InvalidInput("%s.find says not what to find" % where, remedy="give name.regexp or tags")
-    pattern = ((entry.get("find") or {}).get("name") or {}).get("regexp")
-    if entry.get("find") and entry["find"].get("name") is not None and not pattern:
-        raise InvalidInput("%s.find.name has no regexp" % where, remedy="give one")
+        return check_remote("%s.extract" % where, entry["extract"])
+    find = entry.get("find") or {}
+    if find.get("name") is not None:
+        if not find["name"].get("regexp"):
+            raise InvalidInput("%s.find.name has no regexp" % where, remedy="give one")
+        check_pattern("%s.find.name.regexp" % where, find["name"]["regexp"])
+    if "find" in sources and not any(find.get(name) for name in ("path", "name", "tags")):
+        return ["%s.find has no path, no name and no tags: it takes every secret of the mount" % where]
+    return []
 
 
 class ExternalSecret(KubeObject):
@@ -586,16 +623,16 @@ class ExternalSecret(KubeObject):
     api = EXTERNAL_SECRET
     rank = 1
     compared = {"spec.refreshInterval": duration}
-    list_defaults = LIST_DEFAULTS
 
     def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        self.spec = external_secret_spec(item) if item["state"] == "present" else None
+        with about(self.kind, item):
+            self.spec = external_secret_spec(item) if item["state"] == "present" else None
         super().__init__(client, item, {"spec": self.spec}, **options)
 
     def check(self) -> None:
         super().check()
         if self.spec is not None:
-            check_external_secret(self.object_name, self.spec)
+            self.warnings += check_external_secret(self.object_name, self.spec)
 
     @property
     def owns(self) -> str:
@@ -604,6 +641,14 @@ class ExternalSecret(KubeObject):
         if self.spec is None or (target.get("creationPolicy") or "Owner") != "Owner" or target.get("manifest"):
             return ""
         return str(target.get("name") or self.object_name)
+
+    @property
+    def fills(self) -> str:
+        """The name of the Secret that it writes as a whole, "" when it shares one or writes none."""
+        target = (self.spec or {}).get("target") or {}
+        if (target.get("creationPolicy") or "Owner") == "Orphan" and not target.get("manifest"):
+            return str(target.get("name") or self.object_name)
+        return self.owns
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = super().compare(current, desired)
@@ -655,14 +700,15 @@ class ExternalSecret(KubeObject):
 
 
 def check_targets(resources: Sequence[ExternalSecret]) -> None:
-    """Refuse two ExternalSecrets that own the same Secret. Raises InvalidInput."""
-    seen: dict[tuple[str | None, str], str] = {}
+    """Refuse two ExternalSecrets that each write the same Secret as a whole. Raises InvalidInput."""
+    seen: dict[tuple[str | None, str], ExternalSecret] = {}
     for resource in resources:
-        if resource.owns:
-            other = seen.setdefault((resource.namespace, resource.owns), resource.object_name)
-            if other != resource.object_name:
+        if resource.fills:
+            other = seen.setdefault((resource.namespace, resource.fills), resource)
+            if other.object_name != resource.object_name:
                 raise InvalidInput(
-                    'it and "%s" own the same Secret "%s"' % (other, resource.owns),
+                    'it and "%s" %s the same Secret "%s"'
+                    % (other.object_name, "own" if other.owns and resource.owns else "fill", resource.fills),
                     resource.label,
                     "give one of them another target name or the creation policy Merge",
                 )

@@ -15,10 +15,9 @@ from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput
-from .apply import KubeObject, dotted, prune
+from .apply import KubeObject, about, dotted, without_none
 from .client import Client, Kind
 from .external_secrets import (
-    LIST_DEFAULTS,
     OPERATOR,
     check_choice,
     check_retries,
@@ -100,7 +99,7 @@ def generator_spec(item: Mapping[str, Any]) -> dict[str, Any]:
                 '"spec" excludes %s' % ", ".join(given or ["generator_kind"]),
                 remedy="put everything into one of the two",
             )
-        return dict(prune(item["spec"]))
+        return dict(without_none(item["spec"]))
     if kind in RAW:
         raise InvalidInput(
             "a generator of the kind %s has no options of its own" % kind, remedy='write the manifest\'s spec as "spec"'
@@ -114,17 +113,18 @@ def generator_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "VaultDynamicSecret":
         spec["provider"] = vault_provider(item.get("provider") or {})
         spec["parameters"] = item.get("parameters")
-        spec["getParameters"] = {
-            str(name): [normalise.scalar(one) for one in (value if isinstance(value, list) else [value])]
-            for name, value in (item.get("get_parameters") or {}).items()
-        }
-    spec = dict(prune(spec))
+        if item.get("get_parameters") is not None:
+            spec["getParameters"] = {
+                str(name): [normalise.scalar(one) for one in (value if isinstance(value, list) else [value])]
+                for name, value in item["get_parameters"].items()
+            }
+    spec = dict(without_none(spec))
     # an empty spec is what chooses the kind
     return {"kind": kind, "generator": {FIELDS[kind]: spec}} if cluster else spec
 
 
-def check_generator(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> None:
-    """Refuse what the operator refuses, ignores or misreads in a generator's spec. Raises InvalidInput."""
+def check_generator(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
+    """Refuse what the operator refuses, ignores or misreads in a generator; return warnings. Raises InvalidInput."""
     if kind == "ClusterGenerator":
         kind, generator = str(spec.get("kind") or ""), spec.get("generator") or {}
         if kind in FIELDS:
@@ -133,12 +133,13 @@ def check_generator(kind: str, namespace: str | None, spec: Mapping[str, Any]) -
                     "a ClusterGenerator of the kind %s has generator.%s and nothing else" % (kind, FIELDS[kind]),
                     remedy="correct its generator",
                 )
-            check_generator(kind, None, generator[FIELDS[kind]] or {})
-        return
+            return check_generator(kind, None, generator[FIELDS[kind]] or {})
+        return []
     if kind == "Password":
         check_password(spec)
     elif kind == "VaultDynamicSecret":
-        check_dynamic(namespace, spec)
+        return check_dynamic(namespace, spec)
+    return []
 
 
 def check_password(spec: Mapping[str, Any]) -> None:
@@ -163,8 +164,8 @@ def check_password(spec: Mapping[str, Any]) -> None:
             )
 
 
-def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> None:
-    """Refuse what cannot work in a VaultDynamicSecret. Raises InvalidInput."""
+def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
+    """Refuse what cannot work in a VaultDynamicSecret; return warnings. Raises InvalidInput."""
     path, method = str(spec.get("path") or ""), spec.get("method") or "GET"
     if not path:
         raise InvalidInput("no path is given", remedy='write the path in Vault, such as "pki_int/issue/web"')
@@ -189,7 +190,7 @@ def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> None:
         raise InvalidInput(
             "provider.vault does not exist in a generator", remedy="write server and auth directly below provider"
         )
-    check_vault("provider", provider)
+    warnings = check_vault("provider", provider)
     check_retries(spec)
     for where, reference in references(provider):
         if reference.get("namespace") not in (None, namespace):
@@ -197,6 +198,7 @@ def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> None:
                 'provider.%s names the namespace "%s", which the operator ignores' % (where, reference["namespace"]),
                 remedy="remove it: a generator's references are looked up in the namespace of the ExternalSecret",
             )
+    return warnings
 
 
 class Generator(KubeObject):
@@ -208,21 +210,18 @@ class Generator(KubeObject):
         "spec.provider.caBundle": same_bundle,
         "spec.generator.vaultDynamicSecretSpec.provider.caBundle": same_bundle,
     }
-    list_defaults = LIST_DEFAULTS
     whole = frozenset(("spec.parameters", "spec.generator.vaultDynamicSecretSpec.parameters"))
     api: ClassVar[Kind]
 
     def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        self.spec = generator_spec(item) if item["state"] == "present" else None
+        with about(self.api.name, item):
+            self.spec = generator_spec(item) if item["state"] == "present" else None
         super().__init__(client, item, {"spec": self.spec}, **options)
-        if self.manifest is not None and self.spec is not None:
-            # what prunes empty mappings must not prune the one that chooses UUID
-            self.manifest["spec"] = self.spec
 
     def check(self) -> None:
         super().check()
         if self.spec is not None:
-            check_generator(self.api.name, self.namespace, self.spec)
+            self.warnings += check_generator(self.api.name, self.namespace, self.spec)
 
     def hidden(self) -> set[str]:
         if self.desired is None:

@@ -22,13 +22,14 @@ from ..errors import InvalidInput, SecretopsError
 from ..names import check_names
 from ..reconcile import CREATE, DELETE, NONE, Change, Resource
 from ..redact import TOKEN, address_passwords, without_passwords
-from . import specs
-from .apply import KubeObject, dotted, leaves, prune
+from . import known_schemas, specs
+from .apply import KubeObject, dotted, leaves, without_none
 from .client import Kind, Object
 from .cluster_external_secret import ClusterExternalSecret
 from .external_secrets import ExternalSecret, check_targets, store
 from .generator import generator
 from .push_secret import PushSecret
+from .schema import problems
 
 try:
     import yaml
@@ -83,6 +84,10 @@ class Offline:
         """Return the version to write for a kind: the wished one where the kind knows it, else its newest."""
         return self.wished if self.wished in kind.versions else kind.versions[0]
 
+    def schema(self, kind: Kind, version: str) -> Object | None:
+        """Return the collection's own copy of a kind's schema, None where it has none."""
+        return known_schemas.known(kind.group, version, kind.name)
+
 
 # -- from declared data to manifests ----------------------------------------------------------------------------------
 
@@ -125,6 +130,7 @@ def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[
     for one in resources:
         try:
             one.check()
+            one.validate()
         except SecretopsError as error:
             raise error.at(one.label) from None
         warnings += ["%s: %s" % (one.label, text) for text in one.warnings]
@@ -135,7 +141,7 @@ def plain(objects: Sequence[Mapping[str, Any]]) -> list[Object]:
     """Return given manifests of plain kinds; a namespace is not deleted with its file. Raises InvalidInput."""
     found = []
     for one in objects:
-        manifest = prune(one)
+        manifest = without_none(one)
         metadata = manifest.get("metadata") or {}
         kind, name, namespace = str(manifest.get("kind")), str(metadata.get("name")), metadata.get("namespace")
         where = '%s "%s"' % (kind, name)
@@ -149,6 +155,9 @@ def plain(objects: Sequence[Mapping[str, Any]]) -> list[Object]:
             )
         if not _PLAIN_NAME.fullmatch(name) or (namespace is not None and not _PLAIN_NAME.fullmatch(str(namespace))):
             raise InvalidInput("its name or namespace is no Kubernetes name", where, "correct it")
+        group, _slash, version = str(manifest.get("apiVersion") or "").rpartition("/")
+        for problem in problems(known_schemas.known(group, version, kind), manifest):
+            raise InvalidInput("%s %s" % (dotted(problem.path), problem.what), where, problem.remedy)
         if kind == "Namespace":
             manifest = {
                 **manifest,

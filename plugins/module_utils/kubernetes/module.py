@@ -14,7 +14,7 @@ from ..errors import InvalidInput, SecretopsError
 from ..http import doubts
 from ..module import Module
 from ..reconcile import DELETE, Change, Report, Resource, apply, plan
-from .apply import Action, KubeObject, applied_by_us, rehearse
+from .apply import Action, KubeObject, applied_by_us, rehearse, validate
 from .client import KUBERNETES_ERROR, Client, Kind, Object, connect
 from .waiting import Expectation, wait_for
 
@@ -86,6 +86,7 @@ class KubernetesModule(Module):
     def act(self, resources: Iterable[Resource]) -> Report:
         """Converge resources and return the report; in check mode the server rehearses what would change."""
         changes = plan(resources, "always", self.params["workers"])
+        validate(changes)
         if not self.check_mode:
             apply(changes, self.params["workers"])
         else:

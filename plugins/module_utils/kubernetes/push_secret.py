@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidInput
-from .apply import KubeObject, prune
+from .apply import KubeObject, about, without_none
 from .client import Client
 from .external_secrets import (
     PUSH_SECRET,
     check_choice,
     check_interval,
+    check_pattern,
     check_remote,
     check_template,
     duration,
@@ -53,11 +54,13 @@ def push_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
         )
         if given:
             raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(prune(item["spec"]))
+        return dict(without_none(item["spec"]))
     spec = manifest_names({name: item.get(name) for name in OPTIONS})
-    spec["secretStoreRefs"] = manifest_names(item.get("store_refs") or [])
-    spec.update({field: [_entry(one) for one in item.get(name) or []] for field, name in LISTS.items()})
-    return dict(prune(spec))
+    spec["secretStoreRefs"] = manifest_names(item.get("store_refs"))
+    spec.update(
+        {field: [_entry(one) for one in item[name]] for field, name in LISTS.items() if item.get(name) is not None}
+    )
+    return dict(without_none(spec))
 
 
 def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def check_push_secret(spec: Mapping[str, Any]) -> None:
     if not stores:
         raise InvalidInput("no store is given", remedy='set "store_refs", a list with name and kind')
     for number, store in enumerate(stores):
-        if bool(store.get("name")) == bool(store.get("labelSelector")):
+        if bool(store.get("name")) == (store.get("labelSelector") is not None):
             raise InvalidInput(
                 "store_refs[%d] needs either name or label_selector" % number, remedy="give exactly one of the two"
             )
@@ -96,6 +99,7 @@ def check_push_secret(spec: Mapping[str, Any]) -> None:
     if not spec.get("data") and not spec.get("dataTo"):
         raise InvalidInput("neither data nor data_to is given: nothing would be pushed", remedy="say what goes where")
     check_entries(spec.get("data") or [])
+    check_data_to(spec.get("dataTo") or [])
 
 
 def check_source(selector: Mapping[str, Any]) -> None:
@@ -103,12 +107,12 @@ def check_source(selector: Mapping[str, Any]) -> None:
     if "name" in selector:
         raise InvalidInput("selector.name does not exist in a PushSecret", remedy="write selector.secret.name")
     secret, generator = selector.get("secret"), selector.get("generatorRef")
-    if bool(secret) == bool(generator):
+    if (secret is not None) == (generator is not None):
         raise InvalidInput(
-            "selector has %s secret %s generator_ref" % (("both", "and") if secret else ("neither", "nor")),
+            "selector has %s secret %s generator_ref" % (("both", "and") if secret is not None else ("neither", "nor")),
             remedy="give exactly one of the two",
         )
-    if secret and bool(secret.get("name")) == bool(secret.get("selector")):
+    if secret is not None and bool(secret.get("name")) == (secret.get("selector") is not None):
         raise InvalidInput("selector.secret needs either name or selector", remedy="give exactly one of the two")
     if secret and secret.get("namespace"):
         raise InvalidInput(
@@ -151,21 +155,43 @@ def made_anew(spec: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def check_data_to(entries: list[Mapping[str, Any]]) -> None:
+    """Refuse entries that the CRD's rules refuse, or whose patterns do not compile. Raises InvalidInput."""
+    for number, entry in enumerate(entries):
+        where = "data_to[%d]" % number
+        store = entry.get("storeRef") or {}
+        if not store.get("name") and store.get("labelSelector") is None:
+            raise InvalidInput(
+                "%s has no store_ref with a name or a label_selector" % where,
+                remedy="say which of store_refs it is for",
+            )
+        if entry.get("remoteKey") and entry.get("rewrite"):
+            raise InvalidInput(
+                "%s has remote_key and rewrite" % where,
+                remedy="remove one: with remote_key all keys go into that one secret under their own names",
+            )
+        if (entry.get("match") or {}).get("regexp"):
+            check_pattern("%s.match.regexp" % where, entry["match"]["regexp"])
+        for index, step in enumerate(entry.get("rewrite") or []):
+            if (step.get("regexp") is None) == (step.get("transform") is None):
+                raise InvalidInput(
+                    "%s.rewrite[%d] needs either regexp or transform" % (where, index),
+                    remedy="give exactly one of the two; several steps are several entries of rewrite",
+                )
+            if step.get("regexp") is not None:
+                check_pattern("%s.rewrite[%d].regexp.source" % (where, index), step["regexp"].get("source") or "")
+
+
 class PushSecret(KubeObject):
     """A PushSecret."""
 
     kind = PUSH_SECRET.name
     api = PUSH_SECRET
     compared = {"spec.refreshInterval": duration}
-    list_defaults = {
-        "kind": "SecretStore",
-        "conversionStrategy": "None",
-        "target": "Data",
-        "templateAs": "Values",
-    }
 
     def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        self.spec = push_secret_spec(item) if item["state"] == "present" else None
+        with about(self.kind, item):
+            self.spec = push_secret_spec(item) if item["state"] == "present" else None
         super().__init__(client, item, {"spec": self.spec}, **options)
 
     def check(self) -> None:

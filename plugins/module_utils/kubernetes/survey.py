@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
 from . import cluster_external_secret
-from .apply import applied_by_us, condition, prune
+from .apply import applied_by_us, compact, condition
 from .client import Client, Kind, NotServed, Object
 from .external_secrets import (
     AUTH_METHODS,
@@ -32,7 +32,7 @@ def describe(current: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told of any kind: name and condition."""
     metadata, entry, status = current["metadata"], condition(current), current.get("status") or {}
     return dict(
-        prune(
+        compact(
             {
                 "name": metadata["name"],
                 "namespace": metadata.get("namespace"),
@@ -131,7 +131,9 @@ def describe_push_secret(current: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **describe(current),
         "stores": [
-            prune({"name": one.get("name"), "kind": one.get("kind") or STORE.name, "labels": one.get("labelSelector")})
+            compact(
+                {"name": one.get("name"), "kind": one.get("kind") or STORE.name, "labels": one.get("labelSelector")}
+            )
             for one in spec.get("secretStoreRefs") or []
         ],
         "source": ((spec.get("selector") or {}).get("secret") or {}).get("name") or "",
@@ -152,7 +154,7 @@ def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
         spec = (spec.get("generator") or {}).get(FIELDS.get(kind, "")) or {}
     provider = spec.get("provider") or {}
     return dict(
-        prune(
+        compact(
             {
                 "kind": current.get("kind") or "",
                 "generator_kind": kind,

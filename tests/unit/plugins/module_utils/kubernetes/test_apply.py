@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import apply, rollout, sync
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import LIST_DEFAULTS
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.schema import UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,31 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.ext
     ],
 )
 def test_matching(current: Any, desired: Any, same: bool) -> None:
-    assert apply.matches(current, desired, LIST_DEFAULTS) is same
+    reference = {
+        "type": "object",
+        "properties": {
+            "key": {"type": "string"},
+            "property": {"type": "string"},
+            "version": {"type": "string"},
+            "conversionStrategy": {"type": "string", "default": "Default"},
+            "decodingStrategy": {"type": "string", "default": "None"},
+            "metadataPolicy": {"type": "string", "default": "None"},
+        },
+    }
+    entry = {**reference, "properties": {**reference["properties"], "ref": reference}}
+    # by the schema, and by what is known where it cannot be read
+    assert apply.matches(current, desired, {"type": "array", "items": entry}) is same
+    assert apply.matches(current, desired, UNREADABLE) is same
+
+
+@pytest.mark.parametrize("name", ["conversionStrategy", "nullBytePolicy", "anything"])
+def test_a_default_is_one_by_the_served_schema_alone(name: str) -> None:
+    current, desired = [{"key": "a", name: "x"}], [{"key": "a"}]
+    known = {"key": {"type": "string"}, name: {"type": "string"}}
+    schema = {"items": {"properties": {**known, name: {"type": "string", "default": "x"}}}}
+    assert apply.matches(current, desired, schema)
+    assert not apply.matches(current, desired, {"items": {"properties": known}})
+    assert not apply.matches(current, desired, {"items": {"properties": {**known, name: {"default": "y"}}}})
 
 
 def test_fields_are_named_by_path() -> None:
@@ -52,11 +77,47 @@ def test_owned_fields_are_read_from_managed_fields() -> None:
     ]
 
 
-def test_nothing_empty_is_sent() -> None:
-    assert apply.prune({"a": None, "b": {"c": []}, "d": [{"e": None, "f": False}], "g": ""}) == {
-        "d": [{"f": False}],
-        "g": "",
-    }
+def test_nothing_that_was_declared_is_dropped() -> None:
+    given = {"a": None, "b": {"c": []}, "d": [{"e": None, "f": False, "h": {}}], "g": ""}
+    assert apply.without_none(given) == {"b": {"c": []}, "d": [{"f": False, "h": {}}], "g": ""}
+
+
+@pytest.mark.parametrize(("value", "text"), [(1, "1"), (True, "true"), ("yes", "yes"), (0, "0"), (None, None)])
+def test_words_of_the_user_are_text(value: Any, text: Any) -> None:
+    assert apply.words("labels", {"a": value}) == {"a": text}
+
+
+@pytest.mark.parametrize("value", [1.1, {"b": "c"}, ["b"]])
+def test_what_is_no_text_is_refused_as_a_word(value: Any) -> None:
+    with pytest.raises(InvalidInput, match=r'labels: the value of "a" is a (number|mapping|list)'):
+        apply.words("labels", {"a": value})
+
+
+@pytest.mark.parametrize(
+    ("path", "item", "text"),
+    [
+        (
+            ("spec", "conditions", 0, "namespaceSelector", "matchLabel"),
+            {"conditions": [{"namespace_selector": {"match_label": {}}}]},
+            "conditions[0].namespace_selector.match_label",
+        ),
+        (
+            ("spec", "provider", "vault", "auth", "iam", "region_"),
+            {"auth": {"iam": {"region_": 1}}, "spec": None},
+            "auth.iam.region_",
+        ),
+        (
+            ("spec", "externalSecretSpec", "dataFrom", 1, "rewrite", 0, "regex"),
+            {"external_secret": {"data_from": [{}, {"rewrite": [{"regex": {}}]}]}},
+            "external_secret.data_from[1].rewrite[0].regex",
+        ),
+        (("spec", "dataFrom", 0, "find", "nam"), {"spec": {"dataFrom": [{"find": {}}]}}, "spec.dataFrom[0].find.nam"),
+        (("spec", "secretStoreRef", "name"), {"store": {"kind": "SecretStore"}}, "store.name"),
+        (("spec", "data", 0, "remoteRef"), {"data": [{"secret_key": "a", "remote_ref": None}]}, "data[0].remote_ref"),
+    ],
+)
+def test_a_path_is_told_as_the_user_wrote_it(path: Any, item: Any, text: str) -> None:
+    assert apply.spelled(path, item) == text
 
 
 def test_changed_keys_are_those_of_another_digest() -> None:

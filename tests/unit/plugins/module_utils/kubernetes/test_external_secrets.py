@@ -37,7 +37,8 @@ def vault(**fields: Any) -> dict[str, Any]:
         (vault(caBundle=PEM), "where the API wants its base64"),
         (vault(caBundle="bm90aGluZw=="), "is not the base64 of PEM certificates"),
         (vault(caBundle=base64.b64encode(PEM.encode()).decode(), caProvider={"name": "x"}), "contradict each other"),
-        (vault(caProvider={"type": "Secret", "name": "ca", "namespace": "other"}), "another namespace"),
+        (vault(caProvider={"type": "Secret", "name": "ca", "key": "k", "namespace": "other"}), "another namespace"),
+        (vault(caProvider={"type": "Secret", "name": "ca"}), "caProvider lacks key"),
         (vault(auth={}), "no auth method is given"),
         (
             vault(auth={**KUBERNETES, "jwt": {"path": "jwt"}, "appRole": {"path": "approle"}}),
@@ -74,7 +75,13 @@ def test_right_stores_are_taken_and_doubtful_ones_warned_about() -> None:
     reference["kubernetes"]["serviceAccountRef"]["audiences"] = ["vault"]
     assert eso.check_store("ClusterSecretStore", None, vault(auth=reference)) == []
     with pytest.raises(InvalidInput, match="caProvider needs a namespace"):
-        eso.check_store("ClusterSecretStore", None, vault(caProvider={"type": "Secret", "name": "ca"}))
+        eso.check_store("ClusterSecretStore", None, vault(caProvider={"type": "Secret", "name": "ca", "key": "k"}))
+    # behind an agent or a proxy that logs in
+    assert "has no auth" in eso.check_store("SecretStore", "apps", vault(auth=None))[0]
+    selector = {"conditions": [{"namespaceSelector": {}}, {"namespaceRegexes": ["team-.*"]}]}
+    assert "act only" in eso.check_store("ClusterSecretStore", None, {**vault(readYourWrites=True), **selector})[-1]
+    with pytest.raises(InvalidInput, match="no regular expression of Go"):
+        eso.check_store("ClusterSecretStore", None, {**vault(), "conditions": [{"namespaceRegexes": ["(?!kube)"]}]})
 
 
 def test_options_become_the_manifest() -> None:
@@ -138,10 +145,13 @@ def entry(key: str, remote: str = "app") -> dict[str, Any]:
         (external(data=[{"secretKey": "a", "remoteRef": {}}]), "has no key"),
         (external(data=[entry("a", "/app")]), "begins with a slash"),
         (external(data=[entry("crt", "pki/issue/app")]), "VaultDynamicSecret"),
-        (external(data=[entry("pw", "database/creds/app")]), "VaultDynamicSecret"),
         (external(dataFrom=[{}]), "has no source"),
         (external(dataFrom=[{"extract": {"key": "a"}, "find": {"name": {"regexp": "b"}}}]), "has extract and find"),
-        (external(dataFrom=[{"find": {"path": "a"}}]), "says not what to find"),
+        (external(dataFrom=[{"find": {"name": {"regexp": "(a"}}}]), "no regular expression of Go"),
+        (external(dataFrom=[{"extract": {"key": "a"}, "rewrite": [{"regexp": {"source": "a++"}}]}]), "rewrite[0]"),
+        (external(refreshInterval="300"), 'the refresh interval "300"'),
+        (external(target={"template": {"type": "bootstrap.kubernetes.io/token"}}), "makes no Secret of the type"),
+        (external(data=[{**entry("a"), "sourceRef": {"generatorRef": {"kind": "UUID"}}}]), "ignores it there"),
         (
             external(dataFrom=[{"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"kind": "UUID"}}}]),
             "has extract and source_ref.generator_ref",
@@ -165,10 +175,27 @@ def test_a_wrong_external_secret_is_refused(spec: dict[str, Any], message: str) 
         external(data=[entry("a", "apps/pkiissue/creds")], dataFrom=[]),
         {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "UUID", "name": "u"}}}]},
         external(dataFrom=[{"extract": {"key": "a"}, "sourceRef": {"storeRef": {"name": "other"}}}]),
+        external(data=[entry("a", "apps/pki-portal/creds/db"), entry("b", "apps/database/creds/app")]),
+        external(dataFrom=[{"find": {"path": "a"}}]),
+        external(dataFrom=[{"extract": {"key": "a"}, "rewrite": [{"merge": {}}]}]),
+        external(refreshInterval="1.5h30m"),
     ],
 )
 def test_a_right_external_secret_is_taken(spec: dict[str, Any]) -> None:
-    assert eso.check_external_secret("app", spec) is None
+    assert eso.check_external_secret("app", spec) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "warning"),
+    [
+        (external(data=[entry("pw", "database/creds/app")]), "only a store of version v1 reads it"),
+        (external(data=None, dataFrom=[{"extract": {"key": "database/static-creds/app"}}]), "version v1"),
+        (external(data=None, dataFrom=[{"find": {}}]), "takes every secret of the mount"),
+    ],
+)
+def test_a_doubtful_external_secret_is_taken_with_a_warning(spec: dict[str, Any], warning: str) -> None:
+    (told,) = eso.check_external_secret("app", spec)
+    assert warning in told
 
 
 def status(generation: int, **fields: Any) -> dict[str, Any]:
