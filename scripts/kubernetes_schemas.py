@@ -4,7 +4,7 @@
 """Write the schemas that eso_manifests and eso_gitops judge by, where no API server can.
 
 Usage: kubernetes_schemas.py KUBECONFIG
-KUBECONFIG is of a current API server with all CRDs of External Secrets Operator, of the version in molecule/lab/files/crds.
+KUBECONFIG is of a current API server with all CRDs of External Secrets Operator.
 """
 
 from __future__ import annotations

@@ -528,7 +528,8 @@ class Client:
     def _published(self, kind: Kind, version: str) -> Object | None:
         try:
             answer = self.get("/openapi/v3/apis/%s/%s" % (quote(kind.group, safe=""), version)) or {}
-        except Forbidden:
+        except KubernetesError:
+            # servers before 1.24 answer 404 with a list of their paths; the CRD is asked next, and has its own errors
             return None
         wanted = {"group": kind.group, "kind": kind.name, "version": version}
         for found in ((answer.get("components") or {}).get("schemas") or {}).values():
