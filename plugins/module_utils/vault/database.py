@@ -26,6 +26,7 @@ from .client import BadRequest, Client, PermissionDenied
 from .kind import Given
 from .listing import plugins
 from .naming import check_mount, check_plain
+from .schema import Fields
 from .secrets_engine import Mounted
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
@@ -44,6 +45,15 @@ DETAILS = (
 )
 #: details that are documents of JSON as text
 DOCUMENTS = ("pem_json", "service_account_json", "write_concern")
+#: how credentials of each type are made. Source: /api-docs/secret/databases (credential_config)
+CREDENTIALS = {
+    "password": frozenset(("password_policy",)),
+    "rsa_private_key": frozenset(("key_bits", "format")),
+    "client_certificate": frozenset(
+        ("common_name_template", "ca_cert", "ca_private_key", "key_type", "key_bits", "signature_bits")
+    ),
+}
+ALL_CREDENTIALS = frozenset().union(*CREDENTIALS.values())
 PLACEHOLDER = re.compile(r"(?<!\{)\{(name|username|password|expiration)\}(?!\})")
 
 
@@ -224,6 +234,8 @@ class Connection(Inside):
             near = difflib.get_close_matches(name, DETAILS, 1, 0.85)
             if name not in DETAILS and near:
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
+        if self.desired.get("connection_url") == "":
+            raise InvalidInput('"connection_url" is empty', remedy="give the address, or leave the option out")
         if url_passwords(self.desired.get("connection_url")):
             raise InvalidInput(
                 "the connection_url holds a password, which would be shown",
@@ -385,6 +397,7 @@ class Role(Inside):
 
     def __init__(self, mounted: Mounted, connections: Connections, item: Mapping[str, Any]) -> None:
         self.connections = connections
+        self.schema = Fields(mounted.client)
         self.item = item
         desired: dict[str, Any] | None = None
         if item["state"] == "present":
@@ -406,6 +419,11 @@ class Role(Inside):
                 raise InvalidInput('a %s has no "%s"' % (self.kind, name), remedy='remove it, or correct "type"')
         misplaced(self.item.get("options"), "options", "the connection")
         self.check_twice((*self.names, *self.others), "options")
+        known = CREDENTIALS.get(str(self.desired.get("credential_type") or ""), ALL_CREDENTIALS)
+        for name in sorted(set(self.desired.get("credential_config") or {}) - known):
+            raise InvalidInput(
+                'credential_config: there is no "%s"' % name, remedy="use one of %s" % ", ".join(sorted(known))
+            )
         if not self.desired.get("db_name"):
             raise InvalidInput('"db_name" is missing', remedy="name the connection that the role is for")
 
@@ -419,8 +437,12 @@ class Role(Inside):
             problem, remedy = self.problem()
             if problem:
                 self.warnings.append("%s; %s" % (problem, remedy))
-            unknown = sorted(set(self.item.get("options") or {}) - set(current or {}))
-            if current is not None and unknown:
+            options = set(self.item.get("options") or {})
+            known = set(current or {})
+            if current is None and options and self.find():
+                known = set(self.schema.of(self.path, "%s/%s" % (self.mount, self.folder)))
+            unknown = sorted(options - known)
+            if known and unknown:
                 raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
         return current
 

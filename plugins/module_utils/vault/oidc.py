@@ -85,6 +85,9 @@ class Oidc(Setting):
             for name in sorted({one for kind in TYPES.values() for one in kind.fields} - set(self.fields)):
                 if self.item.get(name) is not None:
                     raise InvalidInput('type "%s" has no "%s"' % (self.type, name), remedy="remove it")
+            for name in ("key", "client_id"):
+                if self.desired.get(name) == "":
+                    raise InvalidInput('"%s" is empty' % name, remedy="leave it out, or give a name")
         super().check()
 
     def write(self, change: Change) -> None:

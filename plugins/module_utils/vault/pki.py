@@ -24,6 +24,7 @@ from .client import Client, PermissionDenied, VaultError, data_of
 from .kind import Given
 from .listing import mark_absent
 from .naming import check_addresses, check_mount, check_plain, plain
+from .schema import Fields
 from .secrets_engine import Mounted
 
 try:
@@ -919,6 +920,7 @@ class Role(Inside):
     def __init__(self, mounted: Mounted, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
         self.item = item
         self.issuers = issuers or Issuers()
+        self.schema = Fields(mounted.client)
         mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
         self.role = role
         self.absent = False
@@ -941,6 +943,14 @@ class Role(Inside):
             if name in self.fields:
                 self.fields[name](value)
         check_key(self.desired.get("key_type"), normalise.integer(self.desired.get("key_bits")))
+        for name in normalise.strings(self.desired.get("allowed_other_sans")) or (
+            [""] if self.desired.get("allowed_other_sans") else []
+        ):
+            if name != "*" and not re.fullmatch(r"[^;]+;[^:]+:.*", name):
+                raise InvalidInput(
+                    'allowed_other_sans: "%s" is none' % name,
+                    remedy="write <oid>;<type>:<value>, such as 1.3.6.1;UTF8:*",
+                )
         check_usages("key_usage", self.desired.get("key_usage"), KEY_USAGE)
         check_usages("ext_key_usage", self.desired.get("ext_key_usage"), EXT_KEY_USAGE)
         if normalise.boolean(self.desired.get("no_store")) and normalise.boolean(self.desired.get("generate_lease")):
@@ -969,6 +979,9 @@ class Role(Inside):
     def read(self) -> Mapping[str, Any] | None:
         current = self.client.read(self._path()) if self.find() and not self.absent else None
         unknown = sorted(set(self.options) - set(current)) if current is not None and self.desired is not None else []
+        if self.desired is not None and current is None and self.options and self.find():
+            known = self.schema.of(self._path(), "%s/roles" % self.mount)
+            unknown = sorted(set(self.options) - known) if known else []
         if unknown:
             raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
         if current is not None and {"ttl", "max_ttl"} & set(self.desired or {}):

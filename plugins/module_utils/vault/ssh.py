@@ -65,6 +65,11 @@ def lengths(value: Any) -> dict[str, list[Any]]:
     }
 
 
+def listed(value: Any) -> list[str]:
+    """Return a list that the server keeps as one text with commas: one with a comma in it is several."""
+    return normalise.string_set(",".join(normalise.strings(value)))
+
+
 def port(value: Any) -> Any:
     """Return a port; the server keeps its usual one where none is said."""
     return normalise.integer(value) or 22
@@ -81,7 +86,7 @@ OTP: dict[str, normalise.Normaliser] = {**dict.fromkeys(NETWORKS, normalise.stri
 ROLE: dict[str, normalise.Normaliser] = {
     "key_type": normalise.scalar,
     "default_user": normalise.scalar,
-    **dict.fromkeys(LISTS, normalise.string_set),
+    **dict.fromkeys(LISTS, listed),
     **dict.fromkeys(TIMES, normalise.duration),
     **dict.fromkeys(MAPS, normalise.string_map),
     "allowed_user_key_lengths": lengths,
@@ -236,6 +241,11 @@ class Role(Inside):
                 remedy="use letters, digits, - _ . and @",
             )
         desired = self.desired or {}
+        for name, sizes in lengths(desired.get("allowed_user_key_lengths")).items():
+            if not all(re.fullmatch(r"\d+", size) for size in sizes):
+                raise InvalidInput(
+                    'allowed_user_key_lengths: "%s" has no length' % name, remedy="give a number of bits, or a list"
+                )
         usual, longest, _skew = (normalise.whole_seconds(desired.get(name)) for name in TIMES)
         if usual and longest and usual > longest:
             raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
@@ -292,7 +302,7 @@ class Role(Inside):
         desired = self.desired or {}
         # a write replaces the role, so what is not declared goes along as it is, unless only the old type has it
         current = change.current or {}
-        names = SHARED if "key_type" in change.fields else tuple(ROLE)
+        names = SHARED if "key_type" in change.fields else tuple(current)
         kept = {name: current[name] for name in names if current.get(name) is not None}
         body = {**kept, **desired}
         for name in (*LISTS, *NETWORKS):
