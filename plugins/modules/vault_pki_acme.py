@@ -11,7 +11,8 @@ short_description: Manage ACME of PKI engines of Vault or OpenBao
 version_added: 0.1.0
 description:
   - Declares whether and how clients get certificates of a PKI mount by ACME. What is not declared stays as it is.
-  - The mount needs its own address first (option O(secretops.vault_eso.vault_pki_ca#module:cluster)), and the headers C(Last-Modified), C(Location), C(Replay-Nonce) and C(Link) in its C(allowed_response_headers); the module warns where they are missing.
+  - The mount needs its own address first (option O(secretops.vault_eso.vault_pki_ca#module:cluster)), and the headers C(Last-Modified),
+    C(Location), C(Replay-Nonce) and C(Link) in its C(allowed_response_headers); the module warns where they are missing.
   - A configuration cannot be removed; set O(enabled=false).
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:

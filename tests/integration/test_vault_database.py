@@ -335,9 +335,9 @@ def test_how_credentials_are_made(role: Run, openbao: VaultServer, mount: str) -
     wanted = {"name": "app", "db_name": "x", "creation_statements": CREATE}
     assert role(**wanted, credential_config={"password_policy": ""}).changed
     assert not role(**wanted, credential_config={"password_policy": ""}).changed
-    for _run in range(2):
-        odd = role(**wanted, credential_config={"pasword_policy": "long"})
-        assert odd.failed and 'the server ignores "pasword_policy" of "credential_config"' in odd.msg, odd.msg
+    for check in (True, False):
+        odd = role(check=check, **wanted, credential_config={"pasword_policy": "long"})
+        assert odd.failed and 'credential_config: there is no "pasword_policy"; use one of' in odd.msg, odd.msg
     assert role(**wanted, credential_config={"password_policy": "long"}).changed
     kept = openbao.client().read(f"{mount}/roles/app")["data"]["credential_config"]
     assert kept == {"password_policy": "long"}

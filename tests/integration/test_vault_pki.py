@@ -482,8 +482,10 @@ def test_times_are_checked_with_those_of_the_server(role: Run, mount: str) -> No
 
 
 def test_an_option_that_the_server_does_not_know_is_told(role: Run, mount: str) -> None:
-    created = role(mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
-    assert created.failed and 'ignores the option "no_such_option"' in created.msg
+    for check in (True, False):
+        refused = role(check=check, mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
+        assert refused.failed and 'knows no option "no_such_option"' in refused.msg
+    assert role(mount=f"{mount}-a", name="odd").changed
     refused = role(mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
     assert refused.failed and 'knows no option "no_such_option"' in refused.msg
 
