@@ -487,6 +487,48 @@ def guide(bench: Bench) -> list[dict[str, Any]]:
     return rows
 
 
+def lookups(bench: Bench, hosts: int) -> list[dict[str, Any]]:
+    """Return seconds and requests of ten lookups on each of some hosts, by AppRole, of ten secrets in all."""
+    call = bench.server.call
+    call("POST", "sys/mounts/lookups", {"type": "kv", "options": {"version": "2"}})
+    time.sleep(0.5)  # a new mount of version 2 is not ready at once
+    for i in range(10):
+        call("POST", f"lookups/data/app{i}", {"data": {"password": f"value{i}"}})
+    call("POST", "sys/auth/approle", {"type": "approle"})
+    call("PUT", "sys/policies/acl/lookups", {"policy": 'path "lookups/*" { capabilities = ["read"] }'})
+    call("POST", "auth/approle/role/lookups", {"token_policies": ["lookups"]})
+    role_id = json.loads(call("GET", "auth/approle/role/lookups/role-id"))["data"]["role_id"]
+    secret_id = json.loads(call("POST", "auth/approle/role/lookups/secret-id", {}))["data"]["secret_id"]
+    variables = {
+        "ansible_hashi_vault_url": bench.server.url,
+        "ansible_hashi_vault_ca_cert": bench.server.ca_cert,
+        "ansible_hashi_vault_auth_method": "approle",
+        "ansible_hashi_vault_role_id": role_id,
+        "ansible_hashi_vault_secret_id": secret_id,
+        "ansible_connection": "local",
+    }
+    inventory = bench.folder / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {f"host{i}": None for i in range(hosts)}, "vars": variables}}))
+    ways = {
+        "this collection": "lookup('secretops.vault_eso.vault_kv', 'app%d', mount='lookups', field='password')",
+        "community.hashi_vault": "lookup('community.hashi_vault.vault_kv2_get', 'app%d', "
+        "engine_mount_point='lookups').secret.password",
+    }
+    rows = []
+    for contender, lookup in ways.items():
+        conditions = [f"{lookup % i} == 'value{i}'" for i in range(10)]
+        task = {"ansible.builtin.assert": {"that": conditions, "quiet": True}}
+        book = bench.folder / "lookups.yml"
+        book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
+        command = ["ansible-playbook", "-i", str(inventory), "--forks", "10", str(book)]
+        found = bench.run(command, what=f"lookups, {contender}")
+        row = {"contender": contender, "hosts": hosts, "lookups": hosts * 10}
+        row.update({key: found[key] for key in ("seconds", "processor", "requests")})
+        rows.append(row)
+        print(f"{hosts * 10} lookups, {contender}: {found['seconds']:.1f} s", file=sys.stderr, flush=True)
+    return rows
+
+
 def machine() -> dict[str, str]:
     """Describe where this runs."""
     model = ""
@@ -511,6 +553,9 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5, help="runs of which the quickest counts (%(default)s)")
     parser.add_argument("--large", type=int, default=10000, help="objects of the memory test, 0: none (%(default)s)")
     parser.add_argument("--workers", type=int, default=4, help="threads of a task (the modules' default, %(default)s)")
+    parser.add_argument(
+        "--lookup-hosts", type=int, default=100, help="hosts of ten lookups each, 0: none (%(default)s)"
+    )
     parser.add_argument("--minutes", type=float, default=30, help="no memory test begins after them (%(default)s)")
     parser.add_argument("--no-peers", action="store_true", help="leave the Ansible peers out")
     parser.add_argument("--no-guide", action="store_true", help="leave the guides' configuration out")
@@ -524,7 +569,7 @@ def main() -> int:
     if not given.no_peers:
         peers_environment()
     start = time.monotonic()
-    results: dict[str, Any] = {"machine": machine(), "kinds": {}, "large": [], "guide": []}
+    results: dict[str, Any] = {"machine": machine(), "kinds": {}, "large": [], "guide": [], "lookups": []}
     with tempfile.TemporaryDirectory(prefix="vault-eso-bench-") as folder:
         (Path(folder) / "server").mkdir()
         server = Server(Path(folder) / "server")
@@ -532,6 +577,8 @@ def main() -> int:
             results["server"] = f"{server.product} {server.version}, TLS, raft, on the same machine"
             bench = Bench(Path(folder), server, given.workers)
             sizes = [int(size) for size in given.sizes.split(",")]
+            if given.lookup_hosts:
+                results["lookups"] = lookups(bench, given.lookup_hosts)
             for key in given.kinds.split(","):
                 results["kinds"][key] = []
                 for size in sizes:

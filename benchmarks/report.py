@@ -117,7 +117,18 @@ def into(readme: str, results: dict[str, Any]) -> str:
     """Return the text of the README with the table and the machine between its two marks."""
     before, rest = readme.split(BEGIN)
     after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n\n{summary(results)}\n{place(results)}\n{END}{after}"
+    lookups = looked_up(results) + "\n" if results.get("lookups") else ""
+    return f"{before}{BEGIN}\n\n{summary(results)}\n{lookups}{place(results)}\n{END}{after}"
+
+
+def looked_up(results: dict[str, Any]) -> str:
+    """Return the table of the lookups, as nothing where they were left out."""
+    lines = [[row["contender"], f"{row['seconds']:.1f}", str(row["requests"])] for row in results.get("lookups") or []]
+    if not lines:
+        return ""
+    row = results["lookups"][0]
+    title = f"{row['lookups']} lookups of ten secrets over {row['hosts']} hosts, ten forks, by AppRole"
+    return table([title, "seconds, of ansible-playbook", "requests"], lines)
 
 
 def page(results: dict[str, Any]) -> str:
@@ -138,6 +149,8 @@ def page(results: dict[str, Any]) -> str:
         "Ansible takes to hand them over too; the start of ansible-playbook is in no number.\n\n"
         f"{summary(results)}\n"
     )
+    if results.get("lookups"):
+        text += f"## Lookups\n\n{looked_up(results)}\n"
     if results["guide"]:
         lines = [
             [
