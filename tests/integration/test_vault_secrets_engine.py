@@ -368,6 +368,7 @@ def test_the_servers_own_mounts_can_be_tuned(engine: Run, openbao: VaultServer, 
         ({"tune": {"max_lease_ttl": "1h"}}, '"max_lease_ttl" of the server\'s own mount cannot be changed'),
         ({"type": "kv"}, "the server's own mount is there"),
         ({"path": "sys/x", "type": "kv"}, "the server's own mount cannot be managed"),
+        ({"path": "auth/foo", "type": "kv"}, '"auth/" is where auth methods are'),
         ({"path": "token", "type": "kv"}, "the server's own mount cannot be managed"),
     ):
         refused = engine(check=True, **{"path": "identity", **options})

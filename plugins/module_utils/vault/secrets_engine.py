@@ -281,6 +281,8 @@ class Engine(Resource):
         check_mount(self.name, 'write it like "secret" or "team/kv"')
         if self.name in TUNABLE:
             self._check_own()
+        elif self.name.split("/")[0] == "auth":
+            raise InvalidInput('"auth/" is where auth methods are', remedy="use another path, or the module vault_auth")
         elif self.name.split("/")[0] in PROTECTED:
             raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
         if self.desired is not None:
