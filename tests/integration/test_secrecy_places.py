@@ -329,3 +329,22 @@ def test_what_options_hold_by_their_names_is_not_in_the_echo(openbao: VaultServe
         for check in (True, False):
             result = run_module(module, {**at, **options}, check=check, diff=True)
             canaries.absent({f"{module} {options}"[:200]: result.stdout + result.stderr})
+
+
+def test_what_stands_at_a_kv_path_is_not_shown_by_an_endpoint(openbao: VaultServer) -> None:
+    """Whatever its name: it was written as a secret, by hand or by another tool."""
+    server = openbao.client()
+    server.sys.enable_secrets_engine("kv", path="places-kv", options={"version": "1"})
+    server.write_data("places-kv/app", data={"note": "Canary-by-hand", "other": "x"})
+    at = {"url": [openbao.url], "ca_cert": openbao.ca_cert, "token": openbao.token}
+    for check in (True, False):
+        options = {"path": "places-kv/app", "data": {"note": "Canary-declared"}}
+        result = run_module("vault_endpoint", {**at, **options}, check=check, diff=True)
+        assert result.changed
+        shown = json.dumps(result.data.get("diff"))
+        assert "note" in shown and "Canary" not in shown, shown
+    # what is no such engine is shown as before
+    server.sys.create_or_update_policy("places", 'path "x" { capabilities = ["read"] }')
+    options = {"path": "auth/token/roles/places", "data": {"token_explicit_max_ttl": 60}, "compare": {}}
+    result = run_module("vault_endpoint", {**at, **options}, check=True, diff=True)
+    assert "token_explicit_max_ttl: 60" in json.dumps(result.data.get("diff")), result.data

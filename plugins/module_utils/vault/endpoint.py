@@ -55,6 +55,7 @@ class Endpoint(Resource):
         self.item = item
         self.open = {key: value for key, value in (item.get("data") or {}).items() if value is not None}
         self.secret = {key: value for key, value in (item.get("secret_data") or {}).items() if value is not None}
+        self._values: bool | None = None
         self.when = item.get("write") or WHEN_DIFFERENT
         self.ways = {key: normalise.scalar(how) for key, how in (item.get("compare") or {}).items()}
         self.fields = {key: COMPARE[how] for key, how in self.ways.items() if how in COMPARE}
@@ -119,8 +120,26 @@ class Endpoint(Resource):
         return [] if self.when == WHEN_MISSING else super().compare(current, desired)
 
     def hidden(self) -> set[str]:
-        # what was read may hold anything; only what the user declared openly may be shown
-        return {"*"} if self.desired is None else super().hidden()
+        # what was read may hold anything; only what the user declared openly may be shown, and nothing of a KV engine:
+        # what stands there was written as a secret, by whatever name
+        return {"*"} if self.desired is None or self._holds_values() else super().hidden()
+
+    def _holds_values(self) -> bool:
+        """Tell whether the path is in an engine that keeps what it is given; one that cannot be told is taken for it.
+
+        Source: /api-docs/system/internal-ui-mounts.
+        """
+        if self._values is None:
+            first = self.name.partition("/")[0]
+            if first in ("sys", "auth", "identity"):
+                self._values = False
+            else:
+                try:
+                    found = self.client.read("sys/internal/ui/mounts/%s" % self.name) or {}
+                    self._values = found.get("type") in (None, "kv", "generic", "cubbyhole")
+                except VaultError:
+                    self._values = True
+        return self._values
 
     def write(self, change: Change) -> None:
         method = self.item.get("method") or "POST"
