@@ -61,7 +61,7 @@ options:
     description: User to act as. E(K8S_AUTH_IMPERSONATE_USER).
     type: str
   timeout:
-    description: Seconds to wait for the answer to one request.
+    description: Seconds that one request may take, from the look-up of the name to the last byte of the answer.
     type: int
     default: 30
   retries:

@@ -118,7 +118,8 @@ def drift_part_of(result: Mapping[str, Any], name: str, inside: str) -> list[dic
     errors: list[dict[str, Any]] = []
     if isinstance(result.get("results"), list):
         changes, errors = _from_engine(result)
-        compared = len(result["results"])
+        # what could not be read was not compared
+        compared = sum(not entry.get("error") for entry in result["results"])
     elif "method" in result or "result" in result:
         changes, errors, compared = _from_k8s(result)
     else:

@@ -31,7 +31,7 @@ class SecretopsError(Exception):
 
     def at(self, where: str) -> SecretopsError:
         """Name the object, when the code that raised did not know it; returns self."""
-        if where and where != self.where:
+        if where and where != self.where and not self.where.startswith(where + ": "):
             self.where = "%s: %s" % (where, self.where) if self.where else where
             self.args = (self.sentence(),)
         return self

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import client as kubernetes
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client, Unreachable, VaultError
 from support.local import Authority, Pair, write_private
 from support.openbao import VaultServer
@@ -141,6 +142,11 @@ def serving(pair: Pair, clients: Path | None = None) -> ssl.SSLContext:
         context.load_verify_locations(clients)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def kubernetes_client(url: str, authority: Authority) -> kubernetes.Client:
+    """Return a client of a Kubernetes API server at an address."""
+    return kubernetes.connect({"host": url, "api_key": "a-key", "ca_cert": str(authority.ca), "retries": 0})
 
 
 @pytest.fixture(autouse=True)
@@ -293,3 +299,53 @@ def test_a_ca_bundle_of_the_environment(
 def test_a_name_that_nobody_knows() -> None:
     with pytest.raises(Unreachable, match="the name does not resolve"):
         Client(["https://nowhere.invalid:8200"], token="s.any", retries=0).read("x")
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [((-9, -1), "or one of its issuers, has expired"), ((1, 9), "or one of its issuers, is not yet valid")],
+)
+def test_a_certificate_out_of_its_time(authority: Authority, days: tuple[float, float], said: str) -> None:
+    with small_server(tls=serving(authority.issue("server", days=days))) as told:
+        with pytest.raises(Unreachable, match=said) as failure:
+            Client([told.url], token="s.any", ca_cert=str(authority.ca)).read("x")
+        assert failure.value.tls and not failure.value.retryable
+        with pytest.raises(kubernetes.Unreachable, match=said):
+            kubernetes_client(told.url, authority).get("/version")
+
+
+def test_a_missing_client_certificate_is_told_as_such(authority: Authority) -> None:
+    said = "the server refuses the client certificate, or misses one"
+    tls = serving(authority.issue("server"), clients=authority.ca)
+    with small_server(tls=tls) as told, pytest.raises(Unreachable, match=said):
+        Client([told.url], token="s.any", ca_cert=str(authority.ca)).read("x")
+
+
+def test_a_dead_proxy_is_not_the_server(
+    openbao: VaultServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = socket.create_server(("127.0.0.1", 0))
+    proxy = "http://user:a-password@127.0.0.1:%d" % dead.getsockname()[1]
+    dead.close()
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    said = "the proxy http://127.0.0.1:[0-9]+ failed: connection refused; correct HTTPS_PROXY"
+    with pytest.raises(Unreachable, match=said) as failure:
+        Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert).read("sys/auth")
+    assert "a-password" not in str(failure.value)
+    with pytest.raises(kubernetes.Unreachable, match=said):
+        kubernetes_client("https://127.0.0.1:1", authority).get("/version")
+
+
+def test_a_redirect_to_a_named_address_keeps_method_and_body() -> None:
+    with small_server() as active, small_server() as standby:
+        standby_url, standby.url = standby.url, active.url
+        client = Client([standby_url, active.url], token="s.any", retries=0)
+        client.url, client._chosen = standby_url, True
+        assert client.write("moved", {"key": "value"})["data"]["path"] == "/v1/there"
+        method, path, headers, body = active.requests[-1]
+        assert (method, path, headers["X-Vault-Token"]) == ("POST", "/v1/there", "s.any")
+        assert json.loads(body) == {"key": "value"}
+        before = len(active.requests)
+        with pytest.raises(VaultError, match="which is not followed: that is not an address that was named"):
+            Client([standby_url], token="s.any", retries=0).write("moved", {"key": "value"})
+        assert len(active.requests) == before

@@ -103,7 +103,9 @@ class Authority:
         self.ca = folder / "ca.crt"
         self.ca.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: tuple[float, float] = (-0.01, 2)
+    ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.timezone.utc)
         return (
             x509.CertificateBuilder()
@@ -111,13 +113,18 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=5))
-            .not_valid_after(now + datetime.timedelta(days=2))
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         )
 
-    def issue(self, name: str, organization: str = "", common_name: str = "") -> Pair:
-        """Issue a certificate for servers on the loopback interface and for clients, as NAME.crt and NAME.key."""
+    def issue(
+        self, name: str, organization: str = "", common_name: str = "", days: tuple[float, float] = (-0.01, 2)
+    ) -> Pair:
+        """Issue a certificate for servers on the loopback interface and for clients, as NAME.crt and NAME.key.
+
+        ``days``: from when until when it is valid, counted from now.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name or name)]
         if organization:
@@ -128,7 +135,7 @@ class Authority:
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
         cert = (
-            self._builder(x509.Name(parts), key.public_key())
+            self._builder(x509.Name(parts), key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from .. import redact, secrecy
 from ..credential import in_header
 from ..errors import InvalidInput
-from .client import BadRequest, Client, PermissionDenied, env
+from .client import BadRequest, Client, NotVault, PermissionDenied, env
 from .naming import check_mount, check_name
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -107,6 +107,8 @@ class Login:
             raise
         auth = (answer or {}).get("auth") or {}
         if not auth.get("client_token"):
+            if not auth.get("mfa_requirement"):
+                raise NotVault("what answers the login gives no token", client.url, 'correct "url" and "auth_mount"')
             raise PermissionDenied(
                 "the server wants a second factor", self.path(), "log in without MFA, or by another method"
             )
