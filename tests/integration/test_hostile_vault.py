@@ -34,6 +34,7 @@ RULES = [{"path": "secret/*", "capabilities": ["read"]}]
 ARGS: dict[str, dict[str, Any]] = {
     "vault_approle_secret_id": {"role": "x", "dest": "{tmp}/secret-id"},
     "vault_audit": {"path": "x", "type": "file", "options": {"file_path": "stdout"}},
+    "vault_audited_header": {"name": "X-Forwarded-For", "hmac": True},
     "vault_auth": {"path": "x", "type": "userpass"},
     "vault_auth_role": {"mount": "userpass", "name": "x", "type": "userpass", "password": BODY},
     "vault_aws_config": {"mount": "aws", "access_key": "AKIA", "secret_key": BODY},
@@ -52,6 +53,7 @@ ARGS: dict[str, dict[str, Any]] = {
             "secrets": [{"path": "x", "data": {"a": BODY}}],
         }
     },
+    "vault_cors": {"allowed_origins": ["https://portal.example.com"]},
     "vault_database_connection": {
         "mount": "database",
         "name": "x",
@@ -74,7 +76,9 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_login_mfa": {"name": "x", "type": "totp", "issuer": "x"},
     "vault_login_mfa_enforcement": {"name": "x", "mfa_methods": ["x"], "auth_method_types": ["userpass"]},
     "vault_namespace": {"name": "x"},
+    "vault_oidc": {"type": "key", "name": "x", "allowed_client_ids": ["*"]},
     "vault_password_policy": {"name": "x", "length": 20, "rules": [{"charset": "abcdefgh"}]},
+    "vault_pki_acme": {"mount": "pki", "enabled": True},
     "vault_pki_ca": {"mount": "pki", "common_name": "x"},
     "vault_pki_certificate": {
         "mount": "pki",
@@ -94,6 +98,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_ssh_role": {"mount": "ssh", "name": "x", "key_type": "ca", "allow_user_certificates": True},
     "vault_token": {"action": "create", "policies": ["default"]},
     "vault_transit_key": {"mount": "transit", "name": "x"},
+    "vault_ui_header": {"name": "X-Frame-Options", "values": ["DENY"]},
     "vault_unseal": {"shares": ["c2hhcmU="], "wait_timeout": 1, "start_timeout": 1},
 }
 #: asks for nothing but what the server answers rightly in ``later``
@@ -121,7 +126,7 @@ def options_for(hostile: Hostile, tmp_path: Path, name: str, url: str) -> dict[s
     folder = tmp_path / name
     folder.mkdir(exist_ok=True, mode=0o700)
     if name == "vault_root_token" and not (folder / "keys.json").exists():
-        store = {"format": FORMAT, "keys": [], "root_token": TOKEN}
+        store = {"format": FORMAT, "shares": [], "root_token": TOKEN}
         write_private(folder / "keys.json", json.dumps(store).encode())
     common: dict[str, Any] = {"url": [url], "ca_cert": hostile.ca, "timeout": TIMEOUT, "retries": 0}
     if name not in ("vault_init", "vault_unseal", "vault_login"):

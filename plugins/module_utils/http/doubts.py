@@ -9,7 +9,8 @@ import ipaddress
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+
+from . import rules
 
 
 def _is_loopback(host: str) -> bool:
@@ -24,7 +25,8 @@ def doubts(urls: Iterable[str], validate_certs: bool, files: Mapping[str, object
 
     ``files``: paths of files with a secret by their options; what is None, or no path of a file, is passed over.
     """
-    hosts = [(url, urlsplit(url).hostname or "") for url in urls]
+    # what is no address is refused by the client
+    hosts = [(rules.shown(url), one.host) for url, one in ((url, rules.origin(url)) for url in urls) if one is not None]
     found = [
         "%s: http sends credentials and secrets in clear; use https" % url
         for url, host in hosts
