@@ -111,7 +111,7 @@ def test_what_is_in_the_way_is_told_before_anything_changes(engine: Run, openbao
         ({"path": unique + "/deeper", "type": "kv"}, 'of type "transit" at "%s" is in the way' % unique),
         ({"path": unique + "-x", "type": "nonsense"}, 'no secrets engine of type "nonsense"'),
         ({"path": "sys", "type": "kv"}, "server's own mount"),
-        ({"path": "", "type": "kv"}, "path is empty"),
+        ({"path": "", "type": "kv"}, '"path" is empty'),
         ({"path": unique + "/../x", "type": "kv"}, "leads elsewhere"),
         ({"path": unique + "%2Fx", "type": "kv"}, 'holds "%"'),
         ({"path": unique + "-x", "type": "kv-v2", "config": {"max_versions": -1}}, '"max_versions" is no number'),
