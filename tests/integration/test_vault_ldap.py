@@ -236,7 +236,7 @@ def test_bad_input(
     assert run_module("vault_auth", {**args, **declared, "path": unique}).get("failed") is not True
     unknown = {**args, **declared, "path": unique, "config": {**declared["config"], "usrdn": "x"}}
     refused = run_module("vault_auth", unknown)
-    assert refused.failed and 'the server ignores "usrdn"' in refused.msg
+    assert refused.failed and 'did you mean "userdn"?' in refused.msg
     for options, message in (
         ({"options": {"groups": ["a"]}}, '"groups" is a field of LDAP users'),
         ({"token_ttl": "1h"}, '"token_ttl" is no field of LDAP groups'),
