@@ -226,8 +226,7 @@ def test_what_git_would_run_or_follow_is_refused(tmp_path: Path) -> None:
     refused = site.run(eso_gitops_repository=f"--upload-pack=touch {evidence}")
     assert refused.rc != 0 and "option or a command" in refused.output
     assert not evidence.exists()
-    refused = site.run(eso_gitops_repository=str(site.repository), eso_gitops_path=":/")
-    assert refused.rc != 0 and "no directory inside the repository" in refused.output
+    site.settings["eso_gitops_repository"] = str(site.repository)
     first, outside = tmp_path / "first", tmp_path / "outside"
     outside.mkdir()
     (first / "clusters").mkdir()
