@@ -276,6 +276,7 @@ def test_all_of_them_in_one_tree(run_module: Run, new_server: Callable[..., Vaul
     planned = run_module("vault_configuration", {**args, "configuration": configuration}, check=True)
     assert planned.changed, planned.msg
     done = run_module("vault_configuration", {**args, "configuration": configuration})
-    assert done.changed and not done.data.get("warnings"), (done.msg, done.data.get("warnings"))
+    # what comes earlier in the tree is not missed
+    assert done.changed and "(yet)" not in str(done.data.get("warnings")), (done.msg, done.data.get("warnings"))
     again = run_module("vault_configuration", {**args, "configuration": configuration})
     assert not again.failed and not again.changed, [one for one in again["results"] if one["changed"]]
