@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from support import kubernetes_api
 from support.kubernetes_api import KubeApi, load_crds, start_local
@@ -193,8 +194,73 @@ def test_a_second_run_changes_nothing_whatever_the_operator_fills_in(
     assert changed["results"][0]["fields"] == ["spec.data"]
 
 
-@pytest.fixture(params=["current", "1.20"])
-def served(request: pytest.FixtureRequest) -> KubeApi:
-    """A current API server, and one that knows neither CEL nor strict validation, with the definitions of 2.9."""
-    api: KubeApi = request.getfixturevalue("kube_api" if request.param == "current" else "very_old_kube_api")
-    return api
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a typo that would select every namespace": (
+        "stores",
+        {"conditions": [{"namespace_selector": {"match_label": {"tier": "web"}}}]},
+        'conditions[0].namespace_selector.match_label does not exist; write "matchLabels"',
+    ),
+    "a typo in a list of dictionaries": (
+        "external_secrets",
+        {"data_from": [{"extract": {"key": "a"}, "rewrite": [{"regex": {"source": "a", "target": "b"}}]}]},
+        'data_from[0].rewrite[0].regex does not exist; write "regexp"',
+    ),
+    "two steps of a rewrite in one": (
+        "external_secrets",
+        {
+            "data_from": [
+                {
+                    "extract": {"key": "a"},
+                    "rewrite": [{"regexp": {"source": "a", "target": "b"}, "transform": {"template": "x"}}],
+                }
+            ]
+        },
+        "data_from[0].rewrite[0] takes at most 1 entries",
+    ),
+    "data_to without a store": ("push_secrets", {"data_to": [{"remote_key": "a"}]}, "data_to[0] has no store_ref"),
+    "a selector with a number": (
+        "push_secrets",
+        {"store_refs": [{"label_selector": {"matchExpressions": [{"key": "a", "operator": "In", "values": [1]}]}}]},
+        "store_refs[0].label_selector.matchExpressions[0].values[0] must be text",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", ["current", "1.20", "git"])
+def test_what_a_cluster_would_drop_or_refuse_is_told_as_it_was_written(
+    place: str, request: pytest.FixtureRequest, run_module: Run, tmp_path: Any
+) -> None:
+    space = "vault-eso-test-refused"
+    bases = {"stores": {**VAULT, "kind": "ClusterSecretStore"}, "external_secrets": EXTERNAL, "push_secrets": PUSHED}
+    modules = {"stores": "eso_secretstore", "external_secrets": "eso_externalsecret", "push_secrets": "eso_pushsecret"}
+    for what, (option, change, message) in REFUSED.items():
+        entry = {"name": "refused", **bases[option], **change}
+        if option != "stores":
+            entry["namespace"] = space
+        if place == "git":
+            done = run_module("eso_manifests", {"path": str(tmp_path / "tree"), option: [entry]}, check=True)
+        else:
+            api = request.getfixturevalue("kube_api" if place == "current" else "very_old_kube_api")
+            # one that is right beside it is not sent either
+            right = {**entry, **bases[option], "name": "right"}
+            done = run_module(modules[option], {"kubeconfig": api.kubeconfig, option: [right, entry]})
+            stores = api.call("GET", f"{GROUP}/v1/clustersecretstores")["items"]
+            assert "right" not in [one["metadata"]["name"] for one in stores]
+        assert done.failed, what
+        assert message in done.msg, what
+
+
+def test_plain_objects_for_git_keep_what_is_empty_and_have_no_unknown_fields(run_module: Run, tmp_path: Any) -> None:
+    peer = {"namespaceSelector": {}}
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "vault", "namespace": "apps"},
+        "spec": {"podSelector": {}, "ingress": [{"from": [peer]}], "policyTypes": ["Ingress"]},
+    }
+    run_module("eso_manifests", {"path": str(tmp_path), "objects": [policy]}, must_succeed=True)
+    (file,) = tmp_path.glob("apps/networkpolicy-vault.yaml")
+    assert yaml.safe_load(file.read_text()) == policy
+    peer["namespaceSelector"] = {"matchLabel": {"a": "b"}}
+    wrong = run_module("eso_manifests", {"path": str(tmp_path), "objects": [policy]})
+    assert 'spec.ingress[0].from[0].namespaceSelector.matchLabel does not exist; write "matchLabels"' in wrong.msg

@@ -24,6 +24,7 @@ from ansible.playbook.block import Block
 from ansible.playbook.task import Task
 from ansible.plugins.loader import module_loader
 
+from support import kubernetes_api
 from support.kubernetes_api import KubeApi
 from support.local import write_private
 from support.modules import run_module
@@ -378,7 +379,20 @@ def test_rehearsed_with_vault(vault: Rehearsal) -> None:
 
 
 @pytest.fixture(scope="module")
-def kubernetes(kube_api: KubeApi, server: VaultServer, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def empty_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApi]:
+    """An API server of our own: in the shared one stands what other files left, and examples look at whole clusters."""
+    try:
+        api = kubernetes_api.start_local(tmp_path_factory.mktemp("examples-kubernetes"))
+    except kubernetes_api.Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        yield api
+    finally:
+        api.stop()
+
+
+@pytest.fixture(scope="module")
+def kubernetes(empty_kube_api: KubeApi, server: VaultServer, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     folder = tmp_path_factory.mktemp("examples")
     (folder / "vault-ca.crt").write_text(Path(server.ca_cert).read_text())
     write_private(folder / "vault-token", server.token.encode())
@@ -389,7 +403,7 @@ def kubernetes(kube_api: KubeApi, server: VaultServer, tmp_path_factory: pytest.
     }
     connection = {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token}
     modules = [name for name in MODULES if not name.startswith("vault_")]
-    defaults = {"group/secretops.vault_eso.eso": {"kubeconfig": kube_api.kubeconfig}}
+    defaults = {"group/secretops.vault_eso.eso": {"kubeconfig": empty_kube_api.kubeconfig}}
     return Rehearsal(folder, modules, {"vault_connection": connection, "tree": {"objects": []}}, defaults, instead, {})
 
 
