@@ -30,6 +30,12 @@ help: ## Show this list
 setup: ## Make .venv with everything that the other targets need
 	@scripts/setup
 
+.PHONY: lock
+lock: setup ## Write requirements-lock.txt anew from requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
+	  --quiet requirements-dev.txt --output-file requirements-lock.txt
+	sed -i '1i # Everything that requirements-dev.txt needs, by hashes: written by `make lock`.' requirements-lock.txt
+
 .PHONY: preflight
 preflight:
 	@scripts/preflight
