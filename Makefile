@@ -87,7 +87,7 @@ molecule: preflight setup ## Molecule's scenarios on real hosts: the main job (d
 	done
 
 .PHONY: artifact
-artifact: setup ## Build the collection, install it elsewhere, and hold what is in it against what may be
+artifact: setup ## Build the collection, have galaxy-importer read it, install it elsewhere, and check its contents
 	@python scripts/check_artifact.py
 
 .PHONY: test

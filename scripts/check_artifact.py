@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the collection, look at what is in the artifact, install it elsewhere and use it from there.
+"""Build the collection, look at what is in the artifact, have Galaxy's importer read it, install and use it elsewhere.
 
 The artifact is what users get, so it is held against a list of what may be in it: a new top-level folder, a forgotten
 log or a key is found here and not by a user.
@@ -55,6 +55,28 @@ def inspect(archive: Path) -> list[str]:
     return problems
 
 
+def imported(archive: Path, work: Path, env: dict[str, str]) -> list[str]:
+    """Return the errors and warnings of galaxy-importer, less its linters and ansible-test, which `make test` runs."""
+    settings = work / "importer.cfg"
+    settings.write_text(
+        "[galaxy-importer]\nCHECK_REQUIRED_TAGS = True\nCHECK_CHANGELOG = True\nRUN_ANSIBLE_DOC = True\n"
+        "RUN_ANSIBLE_LINT = False\nRUN_ANSIBLE_TEST = False\nRUN_FLAKE8 = False\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "galaxy_importer.main", str(archive)],
+        cwd=work,
+        env={**env, "GALAXY_IMPORTER_CONFIG": str(settings)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    said = (result.stdout + result.stderr).splitlines()
+    problems = [line for line in said if line.startswith(("ERROR", "WARNING", "Traceback"))]
+    if result.returncode and not problems:
+        problems = said[-5:]
+    return problems
+
+
 def main() -> int:
     """Build, inspect, install, use; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="vault-eso-artifact-") as folder:
@@ -73,6 +95,10 @@ def main() -> int:
         problems = inspect(archive)
         if problems:
             sys.exit("artifact: " + "\nartifact: ".join(problems))
+
+        problems = imported(archive, work, env)
+        if problems:
+            sys.exit("artifact: galaxy-importer: " + "\nartifact: galaxy-importer: ".join(problems))
 
         # The dependencies come from the environment, where there is no Galaxy server to ask.
         run(["ansible-galaxy", "collection", "install", "--no-deps", "-p", str(home), str(archive)], cwd=home, env=env)

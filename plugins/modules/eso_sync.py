@@ -149,7 +149,7 @@ target:
   returned: for a single ExternalSecret
   type: str
   sample: app-secrets
-keys:
+secret_keys:
   description: Keys of the Secret.
   returned: for a single ExternalSecret, when the Secret may be read
   type: list

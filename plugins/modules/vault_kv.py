@@ -209,13 +209,13 @@ results:
       action: update
       changed: true
       fields: [password]
-      info: {mount: secret, path: applications/shop/database, kv_version: 2, version_before: 3, version: 4, keys: [password]}
+      info: {mount: secret, path: applications/shop/database, kv_version: 2, version_before: 3, version: 4, changed_keys: [password]}
 summary:
   description: How many objects were created, updated, deleted, left alone, failed or not reached.
   returned: always
   type: dict
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
-keys:
+changed_keys:
   description: Names of the keys that were added, removed or changed.
   returned: for a single secret that is to be present
   type: list

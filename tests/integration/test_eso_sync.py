@@ -102,7 +102,7 @@ def test_a_sync_is_forced_and_proves_which_keys_changed(
     synced = run_module("eso_sync", options, diff=True, must_succeed=True)
     assert synced.changed
     assert synced["changed_keys"] == ["extra", "password"]
-    assert synced["keys"] == ["extra", "password", "user"]
+    assert synced["secret_keys"] == ["extra", "password", "user"]
     assert synced["target"] == "app"
     synced.hides("second-password", "first-password", digest)
 

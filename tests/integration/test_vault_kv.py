@@ -52,7 +52,7 @@ def test_life_of_a_secret(kv: Run, stored: Callable[..., Any]) -> None:
     assert planned.changed and stored("apps/db") is None
     made = kv(path="apps/db", data=data, diff=True)
     assert (made["version_before"], made["version"], made["kv_version"]) == (0, 1, 2)
-    assert made["keys"] == ["nested", "password", "port"]
+    assert made["changed_keys"] == ["nested", "password", "port"]
     assert "password: (hidden, new value)" in made["diff"][0]["after"]
     assert stored("apps/db") == data
     again = kv(path="apps/db", data=data)
@@ -60,7 +60,7 @@ def test_life_of_a_secret(kv: Run, stored: Callable[..., Any]) -> None:
 
     data["password"] = NEW
     planned = kv(path="apps/db", data={"password": NEW}, check=True, diff=True)
-    assert planned["keys"] == ["password"]
+    assert planned["changed_keys"] == ["password"]
     assert planned["diff"][0]["before"] == "password: (hidden, other value)\n"
     assert planned["diff"][0]["after"] == "password: (hidden, new value)\n"
     assert stored("apps/db")["password"] == OLD
@@ -83,7 +83,7 @@ def test_exact_removes_what_is_not_declared(kv: Run, stored: Callable[..., Any])
     assert kv(path="x", data={"a": "1", "b": NEW}).changed
     assert not kv(path="x", data={"a": "1"}, mode="merge").changed
     planned = kv(path="x", data={"a": "1"}, mode="exact", check=True, diff=True)
-    assert planned["keys"] == ["b"] and "b: (hidden, other value)" in planned["diff"][0]["before"]
+    assert planned["changed_keys"] == ["b"] and "b: (hidden, other value)" in planned["diff"][0]["before"]
     assert planned["diff"][0]["after"] == ""
     assert kv(path="x", data={"a": "1"}, mode="exact").changed
     assert stored("x") == {"a": "1"}
@@ -91,7 +91,7 @@ def test_exact_removes_what_is_not_declared(kv: Run, stored: Callable[..., Any])
     # a number is no text
     assert kv(path="x", data={"a": 1}).changed
     assert stored("x") == {"a": 1}
-    assert kv(path="x", remove=["a", "never"])["keys"] == ["a"]
+    assert kv(path="x", remove=["a", "never"])["changed_keys"] == ["a"]
     assert not kv(path="x", remove=["a"]).changed
     assert not kv(path="not-there", remove=["a"]).changed
     planned.hides(NEW)
@@ -108,7 +108,7 @@ def test_values_are_generated_where_missing_and_rotated_where_asked(kv: Run, sto
     generate["key"]["rotate"] = True
     rotated = kv(path="g", generate=generate, diff=True)
     second = stored("g")
-    assert rotated["keys"] == ["key"]
+    assert rotated["changed_keys"] == ["key"]
     assert {**second, "key": ""} == {**first, "key": ""} and second["key"] != first["key"]
     for result in (made, rotated):
         result.hides(first["password"], first["key"], second["key"])
@@ -317,7 +317,7 @@ def test_version_1(run_module: Run, vault_args: dict[str, Any], openbao: VaultSe
     made = kv1(data={"a": "1", "b": OLD})
     assert made.changed and made["kv_version"] == 1 and "version" not in made
     assert not kv1(data={"a": "1"}).changed
-    assert kv1(data={"b": NEW})["keys"] == ["b"]
+    assert kv1(data={"b": NEW})["changed_keys"] == ["b"]
     assert openbao.client().read(f"{unique}/app")["data"] == {"a": "1", "b": NEW}
     for options, said in [
         ({"data": {"a": "2"}, "cas": 1}, '"cas"'),

@@ -69,7 +69,7 @@ def test_each_sort(kv: Run, stored: Callable[[str], dict[str, Any]], openbao: Va
     openbao.client().write_data(f"sys/policies/password/{unique}", data={"policy": policy})
     generate = {**GENERATE, "policy": {"policy": unique}}
     planned = kv(check=True, path="app", data={"user": "app"}, generate=generate)
-    assert planned.changed and planned["keys"] == sorted({*generate, "user"}) and stored("app") == {}
+    assert planned.changed and planned["changed_keys"] == sorted({*generate, "user"}) and stored("app") == {}
     made = kv(path="app", data={"user": "app"}, generate=generate)
     assert made.changed, made.msg
     found = stored("app")
@@ -94,7 +94,7 @@ def test_each_sort(kv: Run, stored: Callable[[str], dict[str, Any]], openbao: Va
     # where one is missing, that one is made
     assert kv(path="app", remove=["uuid"]).changed
     once = kv(path="app", generate=generate)
-    assert once["keys"] == ["uuid"] and stored("app")["uuid"] != found["uuid"]
+    assert once["changed_keys"] == ["uuid"] and stored("app")["uuid"] != found["uuid"]
     exact = kv(path="app", mode="exact", generate={"usual": {}})
     assert exact.changed and stored("app") == {"usual": found["usual"]}
     assert kv(check=True, path="app", state="absent").changed and stored("app")
@@ -109,7 +109,7 @@ def test_a_rehearsal_asks_no_password_policy(
     wanted: dict[str, Any] = {"path": "app", "generate": {"one": {"policy": unique}, "two": {"policy": unique}}}
     planned = kv(check=True, **wanted)
     assert not planned.failed, planned.msg
-    assert planned["keys"] == ["one", "two"] and planned["results"][0]["action"] == "create"
+    assert planned["changed_keys"] == ["one", "two"] and planned["results"][0]["action"] == "create"
     assert len(planned["warnings"]) == 1 and f'secret "{mount}/app": {missing} (yet)' in str(planned["warnings"])
     refused = kv(**wanted)
     assert refused.failed and f"{missing}; declare it first" in refused.msg
@@ -128,7 +128,7 @@ def test_a_rehearsal_asks_no_password_policy(
         client.sys.create_or_update_policy(unique, rules)
         token = client.auth.token.create(policies=[unique])["auth"]["client_token"]
         planned = kv(check=True, token=token, **rotating)
-        assert not planned.failed and planned["keys"] == ["one"], planned.msg
+        assert not planned.failed and planned["changed_keys"] == ["one"], planned.msg
         assert "warnings" not in planned and stored("app") == made
         planned.hides(*made.values())
         rotated = kv(token=token, **rotating)

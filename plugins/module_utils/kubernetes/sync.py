@@ -368,7 +368,7 @@ class Sync(Single):
     def conclude(self) -> None:
         after = self.arrived(self.last, self.target)
         if after is not None and after.known:
-            self.info["keys"] = sorted(after.digests or {})
+            self.info["secret_keys"] = sorted(after.digests or {})
             if self.before is not None:
                 self.info["changed_keys"] = changed_keys(self.before.digests or {}, after.digests or {})
         doubts = {proof.key: proof.confirm(after) for proof in self.proofs}

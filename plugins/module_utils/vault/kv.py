@@ -398,7 +398,7 @@ class Present(Secret):
                 self.info.update(version_before=self.current_version, version=self.current_version)
         self._merge()
         keys = changed_keys(self.before or {}, self.after)
-        self.info["keys"] = keys
+        self.info["changed_keys"] = keys
         missing = self.has_keys and self.before is None
         # removing keys from what does not exist creates nothing
         self.writes_keys = bool(keys) or (missing and (self.exact or self.item.get("data") is not None))
