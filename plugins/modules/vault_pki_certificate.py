@@ -13,7 +13,9 @@ description:
   - Has a PKI engine issue a certificate with its key, and writes both to files on the machine where the module runs.
   - Another one is issued when the file is missing or unreadable, when common name, alternative names or issuer are not as declared, when the key does not
     belong to it, when a file of the chain is missing or another's, when it was revoked, and when it is about to expire.
-  - One that the server would grant so short a life that the next run had to replace it is revoked at once, and the module fails.
+  - With O(csr) or O(csr_file) a certificate signing request is signed instead. The key stays where the request was made, and no key is written. Another
+    certificate is signed in the same cases, and when the request is for another key or, as far as the role takes them from it, other names.
+  - One that the next run had to replace, as the server grants too short a life or writes other names into it, is revoked at once, and the module fails.
   - The key is in no output. The files are proven to be writable before a certificate is issued, and issuing is never repeated blindly.
   - A certificate that is replaced is not revoked, as it may be in use until the service that has it is reloaded.
   - A role with C(generate_lease) gives a warning, since the server revokes such a certificate together with the token that asked for it.
@@ -34,10 +36,15 @@ options:
     description: Name of the PKI role that issues. Needed unless the certificate is to be absent.
     type: str
   common_name: &common_name
-    description: Common name. Needed unless the certificate is to be absent.
+    description:
+      - Common name. Needed unless the certificate is to be absent.
+      - That of a request is taken from it, unless it has none or the role has C(use_csr_common_name=false). One that would be ignored is refused.
     type: str
   alt_names: &alt_names
-    description: Names of hosts and mailboxes beside the common name. The order means nothing.
+    description:
+      - Names of hosts and mailboxes beside the common name. The order means nothing.
+      - Those of a request, and O(ip_sans) and O(uri_sans), are taken from it, unless the role has C(use_csr_sans=false). Others would be ignored, and are
+        refused.
     type: list
     elements: str
   ip_sans: &ip_sans
@@ -66,13 +73,23 @@ options:
     type: str
     choices: [traditional, pkcs8]
     default: traditional
+  csr: &csr
+    description: Certificate signing request that is signed, as PEM. Excludes O(csr_file) and O(key_dest).
+    type: str
+  csr_file: &csr_file
+    description:
+      - Path of a file with the certificate signing request that is signed, on the machine where the module runs. Excludes O(csr) and O(key_dest).
+      - In check mode it may not exist yet.
+    type: path
   cert_dest: &cert_dest
     description:
       - Path of the file for the certificate; it gets mode 0644. A missing directory is made with mode 0700.
       - With O(state=absent) the certificate in it is revoked, and all named files are removed.
     type: path
   key_dest: &key_dest
-    description: Path of the file for the private key; it gets mode 0600. Needed unless the certificate is to be absent.
+    description:
+      - Path of the file for the private key; it gets mode 0600.
+      - Needed unless a request is signed or the certificate is to be absent.
     type: path
   chain_dest: &chain_dest
     description: Path of a file for the certificates of the authorities, the issuer's first.
@@ -96,6 +113,8 @@ options:
       renew_before: *renew_before
       issuer_ref: *issuer_ref
       private_key_format: *private_key_format
+      csr: *csr
+      csr_file: *csr_file
       cert_dest:
         <<: *cert_dest
         required: true
@@ -120,6 +139,15 @@ EXAMPLES = r"""
     fullchain_dest: /etc/nginx/tls/shop.fullchain.crt
     cert_dest: /etc/nginx/tls/shop.crt
     key_dest: /etc/nginx/tls/shop.key
+  notify: Reload nginx
+
+- name: Sign the request of a key that never leaves its host
+  secretops.vault_eso.vault_pki_certificate:
+    mount: pki_int
+    role: web
+    csr_file: /etc/nginx/tls/shop.csr
+    ttl: 720h
+    cert_dest: /etc/nginx/tls/shop.crt
   notify: Reload nginx
 
 - name: Revoke it and remove its files

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import os
 from pathlib import Path
@@ -12,12 +13,27 @@ from typing import Any, Callable
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from support.modules import Result
 from support.openbao import VaultServer
 
 Run = Callable[..., Result]
+#: the role of most certificates
+WEB = {
+    "allow_any_name": True,
+    "key_type": "ec",
+    "max_ttl": "240h",
+    "enforce_hostnames": False,
+    "allowed_uri_sans": "*",
+}
 
 
 @pytest.fixture
@@ -28,10 +44,8 @@ def mount(openbao: VaultServer, unique: str) -> str:
     for name in ("root-1", "root-2"):
         data = {"common_name": f"{unique} {name}", "issuer_name": name, "key_type": "ec", "ttl": "8000h"}
         client.write_data(f"{unique}/root/generate/internal", data=data)
-    role = {"allow_any_name": True, "key_type": "ec", "max_ttl": "240h", "enforce_hostnames": False}
-    role["allowed_uri_sans"] = "*"
-    client.write_data(f"{unique}/roles/web", data=role)
-    client.write_data(f"{unique}/roles/unstored", data={**role, "no_store": True})
+    client.write_data(f"{unique}/roles/web", data=WEB)
+    client.write_data(f"{unique}/roles/unstored", data={**WEB, "no_store": True})
     return unique
 
 
@@ -252,3 +266,186 @@ def test_a_certificate_that_ends_with_the_token(
         pass
     assert revoked(openbao, mount, made["serial_number"]), "the server does what the warning says"
     client.sys.delete_policy(mount)
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def request(common_name: str = "", *names: x509.GeneralName, key: ec.EllipticCurvePrivateKey = KEY) -> str:
+    """Return a certificate signing request as PEM."""
+    subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)] if common_name else []
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+SHOP = request("shop.example.com", x509.DNSName("www.example.com"), x509.UniformResourceIdentifier("spiffe://a/b"))
+
+
+@pytest.fixture
+def signed(certificate: Run, files: dict[str, str]) -> Run:
+    """Run the module for a request, without a file for the key."""
+    places = {name: path for name, path in files.items() if name != "key_dest"}
+
+    def run(check: bool = False, diff: bool = False, **options: Any) -> Result:
+        return certificate(check=check, diff=diff, **{**places, "role": "web", "ttl": "240h", **options})
+
+    return run
+
+
+def test_a_request_is_signed_and_renewed(
+    signed: Run, openbao: VaultServer, mount: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    before = stored(openbao, mount)
+    path = tmp_path / "shop.csr"
+    awaited = signed(csr_file=str(path), check=True)
+    assert awaited.changed and f"there is no request in {path} yet" in str(awaited["warnings"])
+    refused = signed(csr_file=str(path))
+    assert refused.failed and f"there is no request in {path}" in refused.msg
+    path.write_text(SHOP)
+    planned = signed(csr_file=str(path), check=True, diff=True)
+    assert planned.changed and "spiffe://a/b" in planned["diff"][0]["after"] and "warnings" not in planned
+    assert stored(openbao, mount) == before and not os.path.exists(os.path.dirname(files["cert_dest"]))
+
+    made = signed(csr_file=str(path), diff=True)
+    assert made.changed and not made.get("warnings"), made.msg
+    found = load(files)
+    assert found.public_key() == KEY.public_key() and not os.path.exists(files["key_dest"])
+    assert found.subject.rfc4514_string() == "CN=shop.example.com"
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {name.value for name in names} == {"shop.example.com", "www.example.com", "spiffe://a/b"}
+    assert x509.load_pem_x509_certificates(Path(files["fullchain_dest"]).read_bytes())[0] == found
+    assert stored(openbao, mount) - before == {made["serial_number"]}
+    again = signed(csr_file=str(path))
+    assert not again.failed and not again.changed, again.get("results")
+    # the same request as text, and one that was made anew for the same
+    assert not signed(csr=SHOP).changed
+
+    for options, fields in (
+        ({"renew_before": "239h"}, []),
+        ({"issuer_ref": "root-2"}, ["issuer"]),
+        ({"csr": SHOP, "exclude_cn_from_sans": True}, ["alt_names", "issuer"]),
+        ({"csr": request("shop.example.com", x509.DNSName("new.example.com"))}, ["alt_names", "uri_sans"]),
+        ({"csr": request("new.example.com", x509.DNSName("new.example.com"))}, ["alt_names", "common_name"]),
+        ({"csr": request("new.example.com", x509.DNSName("new.example.com"), key=OTHER_KEY)}, ["key"]),
+    ):
+        last = load(files)
+        wanted = {"csr_file": str(path), **options} if "csr" not in options else options
+        planned = signed(**wanted, check=True)
+        assert planned["results"][0].get("fields", []) == fields and load(files) == last, planned.get("results")
+        done = signed(**wanted)
+        assert done.changed == bool(fields) and (load(files) == last) != done.changed, done.msg
+        assert not signed(**wanted).changed
+    assert load(files).public_key() == OTHER_KEY.public_key()
+
+    # about to expire
+    last = load(files)
+    left = last.not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
+    late = {**options, "renew_before": f"{int(left.total_seconds()) + 5}s"}
+    openbao.client().write_data(f"{mount}/roles/web", data={**WEB, "max_ttl": "800h"})
+    renewed = signed(**{**late, "ttl": "800h"})
+    assert renewed["results"][0]["fields"] == ["state"] and load(files) != last, renewed.msg
+
+    removed = signed(state="absent")
+    assert removed.changed and revoked(openbao, mount, renewed["serial_number"])
+    assert os.listdir(os.path.dirname(files["cert_dest"])) == []
+
+
+def test_names_of_a_request_by_the_role(
+    signed: Run, openbao: VaultServer, vault_args: dict[str, Any], mount: str, files: dict[str, str]
+) -> None:
+    client = openbao.client()
+    own = {**WEB, "use_csr_common_name": False, "use_csr_sans": False}
+    client.write_data(f"{mount}/roles/own", data=own)
+    declared = {"common_name": "a.example.com", "alt_names": ["b.example.com"], "ip_sans": ["10.0.0.1"]}
+    before = stored(openbao, mount)
+    for options, message in (
+        (
+            {"csr": SHOP, "common_name": "a.example.com"},
+            "so common_name would be ignored; put them into the request, or",
+        ),
+        (
+            {"csr": SHOP, "ip_sans": ["10.0.0.1"]},
+            'so ip_sans would be ignored; put them into the request, or set "use_csr',
+        ),
+        ({"csr": SHOP, "role": "own"}, "needs a common name, and takes none from the request"),
+        ({"csr": request()}, "needs a common name, and takes none from the request"),
+    ):
+        for check in (True, False):
+            refused = signed(**options, check=check)
+            assert refused.failed and message in refused.msg, refused.msg
+    assert stored(openbao, mount) == before
+
+    # what is in the request already may be declared
+    assert signed(csr=SHOP, common_name="shop.example.com", alt_names=["WWW.example.com"]).changed
+    assert not signed(csr=SHOP, uri_sans=["spiffe://a/b"]).changed
+    made = signed(csr=SHOP, role="own", **declared)
+    assert made.changed, made.msg
+    names = load(files).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {str(name.value) for name in names} == {"a.example.com", "b.example.com", "10.0.0.1"}
+    assert not signed(csr=SHOP, role="own", **declared).changed
+
+    # a token that may sign alone learns from the certificate what the role does
+    rules = f'path "{mount}/sign/*" {{ capabilities = ["update"] }}'
+    client.sys.create_or_update_policy(mount, rules)
+    token = client.auth.token.create(policies=[mount], ttl="10m")["auth"]["client_token"]
+    assert not signed(csr=SHOP, role="own", **declared, token=token).changed
+    made = signed(csr=SHOP, token=token)
+    assert made.changed and not made.get("warnings"), made.msg
+    assert not signed(csr=SHOP, token=token).changed
+    ignored = signed(csr=SHOP, ip_sans=["10.0.0.1"], token=token)
+    assert ignored.failed and "puts other values than declared into alt_names and ip_sans" in ignored.msg, ignored.msg
+    assert "is of no use and stays valid" in str(ignored["warnings"]), "as it may not revoke it"
+    assert not signed(csr=SHOP, token=token).changed, "and nothing was written"
+    client.sys.delete_policy(mount)
+
+
+def test_requests_that_cannot_be_right(signed: Run, openbao: VaultServer, mount: str, tmp_path: Path) -> None:
+    before = stored(openbao, mount)
+    secret = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    broken = SHOP.replace("MII", "MJJ", 1) if "MII" in SHOP else SHOP[:60] + "AAAA" + SHOP[64:]
+    forged = x509.load_pem_x509_csr(SHOP.encode()).public_bytes(Encoding.DER)
+    (tmp_path / "forged.csr").write_text(pem(forged[:-1] + bytes([forged[-1] ^ 1])))
+    (tmp_path / "binary.csr").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "both.pem").write_text(secret + SHOP)
+    for options, message in (
+        ({"csr": SHOP, "csr_file": str(tmp_path / "x.csr")}, '"csr" and "csr_file" exclude each other'),
+        ({"csr": SHOP, "key_dest": str(tmp_path / "x.key")}, "the key of a request stays where it is"),
+        ({"csr": SHOP, "private_key_format": "pkcs8"}, "the key of a request stays where it is"),
+        ({"csr": SHOP, "role": None}, '"role" is missing'),
+        ({"csr": ""}, "holds no certificate signing request"),
+        ({"csr": "a request"}, "holds no certificate signing request"),
+        ({"csr": SHOP + request("b.example.com")}, "holds more than one certificate signing request"),
+        ({"csr": broken}, "cannot be read"),
+        ({"csr_file": str(tmp_path / "forged.csr")}, "is not signed by the key that it is for"),
+        ({"csr_file": str(tmp_path / "binary.csr")}, "cannot be read (it is no text)"),
+        ({"csr": secret + SHOP}, "holds a private key"),
+        ({"csr_file": str(tmp_path / "both.pem")}, "holds a private key"),
+    ):
+        for check in (True, False):
+            refused = signed(**options, check=check)
+            assert refused.failed and message in refused.msg, (message, refused.msg)
+            assert secret.splitlines()[1] not in refused.stdout
+    refused = signed(csr=SHOP, role="nowhere")
+    assert refused.failed and 'has no role "nowhere"' in refused.msg
+    assert stored(openbao, mount) == before
+
+
+def test_names_that_the_server_writes_otherwise(
+    certificate: Run, openbao: VaultServer, mount: str, files: dict[str, str]
+) -> None:
+    before = stored(openbao, mount)
+    refused = certificate(**files, role="web", common_name="münchen.example.com")
+    assert refused.failed and "each run would issue another" in refused.msg and "xn--mnchen-3ya" in refused.msg, (
+        refused.msg
+    )
+    (useless,) = stored(openbao, mount) - before
+    assert revoked(openbao, mount, useless) and not os.path.exists(files["cert_dest"])
+
+
+def pem(data: bytes) -> str:
+    """Return a request as PEM."""
+    text = base64.encodebytes(data).decode()
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"

@@ -3,16 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates of the PKI engine, kept valid in files.
 
-Source: /api-docs/secret/pki (issue, revoke, cert, issuer).
+Source: /api-docs/secret/pki (issue, sign, revoke, cert, issuer).
 """
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
+import itertools
 import os
-import re
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -23,100 +20,43 @@ from ..reconcile import Change
 from .client import BadRequest, PermissionDenied, VaultError, data_of
 from .naming import check_addresses, plain
 from .pki import Inside, blocks
+from .pki_x509 import (
+    NAMES,
+    Request,
+    address,
+    all_names,
+    alternative_names,
+    common_name,
+    issued_by,
+    lower_set,
+    moment,
+    public_key,
+    seconds_left,
+    serial,
+)
 from .secrets_engine import Mounted
 
 try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
-
-    CRYPTOGRAPHY_ERROR = None
 except ImportError:
-    CRYPTOGRAPHY_ERROR = traceback.format_exc()
+    # told by the module, see `pki_x509`
+    pass
 
 #: files of public text; the key is the one that is private
 PUBLIC = ("cert_dest", "chain_dest", "fullchain_dest")
 FILES = (*PUBLIC, "key_dest")
-NAMES = ("alt_names", "ip_sans", "uri_sans")
-
-
-def address(value: Any) -> str:
-    """Return an IP address in one form; what is none stays what it is."""
-    try:
-        return str(ipaddress.ip_address(normalise.scalar(value).strip()))
-    except ValueError:
-        return normalise.scalar(value)
-
-
-def lower_set(value: Any) -> list[str]:
-    """Return names of hosts and mailboxes as a set in lower case."""
-    return sorted({name.lower() for name in normalise.strings(value)})
-
-
-def hostname(name: str) -> bool:
-    """Tell whether a common name is one that the engine adds to the alternative names as a host."""
-    labels = name[2:] if name.startswith("*.") else name
-    return bool(re.fullmatch(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", labels))
-
-
-def moment(certificate: Any, name: str) -> datetime.datetime:
-    """Return ``not_valid_before`` or ``not_valid_after`` in UTC, of old and new versions of the library."""
-    # the older names warn on new versions, the newer are missing on old ones
-    found = getattr(certificate, name + "_utc", None) or getattr(certificate, name)
-    return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
-
-
-def seconds_left(certificate: Any) -> float:
-    """Return how many seconds a certificate is still valid."""
-    return (moment(certificate, "not_valid_after") - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
-
-
-def public_key(key: Any) -> bytes:
-    """Return a public key in the one form in which equality means equality."""
-    return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
-
-
-def serial(certificate: Any) -> str:
-    """Return a serial number as the API writes it: ``0a:1b:...``."""
-    text = "%x" % certificate.serial_number
-    text = text.zfill(len(text) + len(text) % 2)
-    return ":".join(text[at : at + 2] for at in range(0, len(text), 2))
-
-
-def alternative_names(certificate: Any) -> dict[str, list[str]]:
-    """Return the alternative names by the options that they come from."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return {name: [] for name in NAMES}
-    return {
-        "alt_names": lower_set([*names.get_values_for_type(x509.DNSName), *names.get_values_for_type(x509.RFC822Name)]),
-        "ip_sans": sorted(str(one) for one in names.get_values_for_type(x509.IPAddress)),
-        "uri_sans": sorted(names.get_values_for_type(x509.UniformResourceIdentifier)),
-    }
-
-
-def issued_by(certificate: Any, issuer: Any) -> bool:
-    """Tell whether a certificate was signed by an issuer."""
-    if certificate.issuer != issuer.subject:
-        return False
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except AttributeError:
-        # cryptography below 40: the key identifiers must do
-        try:
-            theirs = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-            ours = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-        except x509.ExtensionNotFound:
-            return True
-        return bool(ours == theirs)
-    except Exception:  # noqa: BLE001  # pylint: disable=broad-except
-        # InvalidSignature, or a kind of key that cannot have signed this
-        return False
-    return True
+#: options that give a request
+REQUESTS = ("csr", "csr_file")
+#: what a role says of names in requests: of the common name, and of all others
+OWN = ("use_csr_common_name", "use_csr_sans")
 
 
 class Certificate(Inside):
-    """One certificate with its key in files, named by the certificate's file: issued when that will not do."""
+    """One certificate in files, named by the certificate's file: issued with its key, or signed for a request.
+
+    A new one is made when the present one will not do.
+    """
 
     kind = "certificate"
     rank = 30
@@ -127,26 +67,29 @@ class Certificate(Inside):
         "uri_sans": normalise.string_set,
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any], check_mode: bool = False) -> None:
         self.item = item
+        self.check_mode = check_mode
+        #: whether a request is signed; which one is known after `check`
+        self.signed = any(item.get(name) is not None for name in REQUESTS)
+        self.request: Request | None = None
+        self._role: dict[str, Any] | None = None
+        self._role_asked = False
         self.files = {name: os.path.abspath(str(item[name])) for name in FILES if item.get(name)}
         self.certificate: Any = None
         self.pem = ""
         self.private_key = ""
         desired: dict[str, Any] | None = None
         if item["state"] == "present":
-            desired = {"role": item.get("role"), "common_name": item.get("common_name"), "state": "valid"}
-            desired.update({name: item.get(name) or [] for name in NAMES})
-            desired["alt_names"] = self._all_names(desired["alt_names"])
+            desired = {"role": item.get("role"), "state": "valid", "key": "matching", "issuer": "as declared"}
             desired.update({name: "current" for name in self.files if name not in ("cert_dest", "key_dest")})
-            desired.update(key="matching", key_mode="0600", issuer="as declared")
+            if not self.signed:
+                desired.update({name: item.get(name) or [] for name in NAMES}, common_name=item.get("common_name"))
+                desired["alt_names"] = all_names(
+                    item.get("common_name"), desired["alt_names"], item.get("exclude_cn_from_sans")
+                )
+                desired["key_mode"] = "0600"
         super().__init__(mounted, normalise.path(item["mount"]), self.files.get("cert_dest", ""), desired)
-
-    def _all_names(self, names: Sequence[str]) -> list[str]:
-        """Return the alternative names that the engine makes of the declared ones and the common name."""
-        common = normalise.scalar(self.item.get("common_name"))
-        named = "@" in common or hostname(common)
-        return lower_set([*names, *([common] if named and not self.item.get("exclude_cn_from_sans") else [])])
 
     # -- what cannot be right -----------------------------------------------------------------------------------------
 
@@ -156,9 +99,11 @@ class Certificate(Inside):
             raise InvalidInput("two of the files are the same", remedy="name a file for each")
         if self.desired is None:
             return
-        for name in ("role", "common_name", "key_dest"):
+        for name in ("role",) if self.signed else ("role", "common_name", "key_dest"):
             if not self.item.get(name):
                 raise InvalidInput('"%s" is missing' % name, remedy="give it, or set state: absent")
+        if self.signed:
+            self._load_request()
         if not plain(str(self.item["role"])):
             raise InvalidInput('"%s" is no name of a role' % self.item["role"], remedy="correct it")
         ttl, before = (normalise.seconds(self.item.get(name)) for name in ("ttl", "renew_before"))
@@ -169,6 +114,25 @@ class Certificate(Inside):
                 "renew_before is no shorter than ttl, so each run would issue another", remedy="correct one of the two"
             )
         check_addresses("ip_sans", self.item.get("ip_sans") or ())
+
+    def _load_request(self) -> None:
+        """Take the declared request; in check mode its file may not exist yet. Raises InvalidInput."""
+        if all(self.item.get(name) is not None for name in REQUESTS):
+            raise InvalidInput('"csr" and "csr_file" exclude each other', remedy="give one of the two")
+        if self.item.get("key_dest") or self.item.get("private_key_format") == "pkcs8":
+            raise InvalidInput(
+                "the key of a request stays where it is: the server has none to write",
+                remedy='leave out "key_dest" and "private_key_format"',
+            )
+        path = self.item.get("csr_file")
+        if path is None:
+            self.request = Request(str(self.item["csr"]), 'option "csr"')
+            return
+        self.request = Request.load(path)
+        if self.request is None:
+            if not self.check_mode:
+                raise InvalidInput("there is no request in %s" % path, 'option "csr_file"', "make it first")
+            self.warnings.append("there is no request in %s yet" % path)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -181,6 +145,7 @@ class Certificate(Inside):
                 return {"state": "without certificate"}
             if self.desired is not None and mounted:
                 self._read_role()
+                self._expect({})
             return None
         self.pem = (blocks(text) or [""])[0]
         try:
@@ -188,8 +153,11 @@ class Certificate(Inside):
         except ValueError:
             return {"state": "unreadable"}
         self._tell()
-        current: dict[str, Any] = {"role": self.item.get("role"), "state": "valid", **self._describe()}
+        names = self._describe(self.certificate)
+        current: dict[str, Any] = {"role": self.item.get("role"), "state": "valid", **names}
         if self.desired is not None:
+            if mounted:
+                self._expect(names)
             current.update(self._look_at_files())
             current["state"] = self._state(mounted)
             current["issuer"] = "as declared" if not mounted or self._right_issuer() else "another"
@@ -203,21 +171,56 @@ class Certificate(Inside):
             issuer=self.certificate.issuer.rfc4514_string(),
         )
 
-    def _describe(self) -> dict[str, Any]:
-        common = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        return {"common_name": "".join(str(part.value) for part in common), **alternative_names(self.certificate)}
+    @staticmethod
+    def _describe(certificate: Any) -> dict[str, Any]:
+        return {"common_name": common_name(certificate), **alternative_names(certificate)}
+
+    def _expect(self, found: Mapping[str, Any]) -> None:
+        """Desire the names that the request and its role give. Raises InvalidInput for declared ones that are ignored.
+
+        Where the role cannot be read, each of its settings will do that gives the names that were ``found``.
+        """
+        if self.request is None or self.desired is None:
+            return
+        role = self._read_role()
+        if role is None:
+            able = [
+                self.request.expected(self.item, *flags)
+                for flags in itertools.product((True, False), repeat=2)
+                if not self.request.ignored(self.item, *flags)
+            ]
+            same = [one for one in able if not normalise.differing(found, one, self.fields)]
+            self.desired.update((same or able)[0])
+            return
+        own_name, own_names = (normalise.boolean(role.get(name, True)) for name in OWN)
+        ignored = self.request.ignored(self.item, own_name, own_names)
+        if ignored:
+            raise InvalidInput(
+                'the role "%s" takes names from the request, so %s would be ignored'
+                % (self.item["role"], " and ".join(ignored)),
+                remedy='put them into the request, or set "%s: false" for the role'
+                % OWN[0 if ignored[0] == "common_name" else 1],
+            )
+        expected = self.request.expected(self.item, own_name, own_names)
+        if not expected["common_name"] and normalise.boolean(role.get("require_cn", True)):
+            raise InvalidInput(
+                'the role "%s" needs a common name, and takes none from the request' % self.item["role"],
+                remedy='give "common_name", or set "require_cn: false" for the role',
+            )
+        self.desired.update(expected)
+
+    def _wanted_key(self) -> bytes | None:
+        """Return the public key that the certificate is to have, None when there is none."""
+        if self.signed:
+            return self.request.key if self.request else None
+        try:
+            return public_key(serialization.load_pem_private_key(self.private_key.encode(), None).public_key())
+        except (ValueError, TypeError):
+            return None
 
     def _look_at_files(self) -> dict[str, Any]:
         state: dict[str, Any] = {"key": "another", "key_mode": "0600"}
-        try:
-            key = (
-                serialization.load_pem_private_key(self.private_key.encode(), None).public_key()
-                if self.private_key
-                else None
-            )
-        except (ValueError, TypeError):
-            key = None
-        if key is not None and public_key(key) == public_key(self.certificate.public_key()):
+        if self._wanted_key() == public_key(self.certificate.public_key()):
             state["key"] = "matching"
         if self.private_key and not private_file.is_private(self.files["key_dest"]):
             state["key_mode"] = "open to others"
@@ -261,13 +264,16 @@ class Certificate(Inside):
 
     def _read_role(self) -> dict[str, Any] | None:
         """Return the role, None when there is none, or the token may only issue."""
+        if self._role_asked:
+            return self._role
         try:
-            role = self.client.read("%s/roles/%s" % (self.mount, self.item["role"]))
+            self._role = self.client.read("%s/roles/%s" % (self.mount, self.item["role"]))
         except PermissionDenied:
-            return None
-        if role is not None and normalise.boolean(role.get("generate_lease")):
+            self._role = None
+        self._role_asked = True
+        if self._role is not None and normalise.boolean(self._role.get("generate_lease")):
             self._warn_of_lease()
-        return role
+        return self._role
 
     def _warn_of_lease(self) -> None:
         text = (
@@ -313,7 +319,7 @@ class Certificate(Inside):
             return
         answer = self._issue()
         try:
-            self._check_life(answer)
+            self._check_made(answer)
             change.touched = True
             self._store(answer)
         except SecretopsError:
@@ -321,9 +327,20 @@ class Certificate(Inside):
             raise
         self._tell()
 
-    def _check_life(self, answer: Mapping[str, Any]) -> None:
+    def _check_made(self, answer: Mapping[str, Any]) -> None:
         """Refuse a certificate that the next run would replace. Raises InvalidInput."""
         certificate = x509.load_pem_x509_certificate(str(answer["certificate"]).encode())
+        names = self._describe(certificate)
+        self._expect(names)
+        wanted = {name: value for name, value in (self.desired or {}).items() if name in self.fields}
+        other = normalise.differing(names, wanted, self.fields)
+        if other:
+            raise InvalidInput(
+                "the server puts other values than declared into %s, so each run would issue another"
+                % " and ".join(other),
+                remedy="declare them as the server writes them: %s"
+                % "; ".join("%s: %s" % (name, names[name]) for name in other),
+            )
         left = seconds_left(certificate)
         if left <= self._renew_before(certificate):
             raise InvalidInput(
@@ -342,7 +359,9 @@ class Certificate(Inside):
             )
 
     def _issue(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"common_name": self.item["common_name"], "format": "pem"}
+        body: dict[str, Any] = {"format": "pem"}
+        if self.item.get("common_name"):
+            body["common_name"] = self.item["common_name"]
         # lists that the API takes as text only
         body.update({name: ",".join(self.item[name]) for name in NAMES if self.item.get(name)})
         if self.item.get("ttl"):
@@ -351,12 +370,14 @@ class Certificate(Inside):
             body["exclude_cn_from_sans"] = True
         if self.item.get("private_key_format") == "pkcs8":
             body["private_key_format"] = "pkcs8"
-        path = "%s/issue/%s" % (self.mount, self.item["role"])
+        if self.request is not None:
+            body["csr"] = self.request.pem
+        path = "%s/%s" % ("sign" if self.request else "issue", self.item["role"])
         if self.item.get("issuer_ref"):
-            path = "%s/issuer/%s/issue/%s" % (self.mount, quote(self.item["issuer_ref"], safe=""), self.item["role"])
+            path = "issuer/%s/%s" % (quote(self.item["issuer_ref"], safe=""), path)
         # never repeated: each attempt that reaches the server leaves a certificate there
         try:
-            answer = self.client.write(path, body, idempotent=False)
+            answer = self.client.write("%s/%s" % (self.mount, path), body, idempotent=False)
             if answer.get("lease_id"):
                 self._warn_of_lease()
             return data_of(answer)
@@ -415,12 +436,16 @@ class Certificate(Inside):
             private_file.remove(path)
 
 
-def certificates(mounted: Mounted, items: Sequence[Mapping[str, Any]], mount: str | None = None) -> list[Certificate]:
+def certificates(
+    mounted: Mounted, items: Sequence[Mapping[str, Any]], mount: str | None = None, check_mode: bool = False
+) -> list[Certificate]:
     """Return the resources of declared certificates, in their own mount, else the module's, else ``pki``.
 
     Raises InvalidInput when two would write one file in turn; only a chain may be that of both.
     """
-    resources = [Certificate(mounted, {**item, "mount": item.get("mount") or mount or "pki"}) for item in items]
+    resources = [
+        Certificate(mounted, {**item, "mount": item.get("mount") or mount or "pki"}, check_mode) for item in items
+    ]
     owners: dict[str, Certificate] = {}
     for resource in resources:
         for name, path in resource.files.items():

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .. import pki_certificate
+from ... import redact
+from .. import pki_certificate, pki_x509
 from ..client import Client
 from ..kind import Given, Kind
 from ..secrets_engine import Mounted
@@ -31,6 +32,8 @@ ITEM: dict[str, Any] = {
         "default": "traditional",
         "no_log": False,
     },
+    "csr": {"type": "str"},
+    "csr_file": {"type": "path"},
     "cert_dest": {"type": "path"},
     "key_dest": {"type": "path", "no_log": False},
     "chain_dest": {"type": "path"},
@@ -45,7 +48,11 @@ class PkiCertificates(Kind):
     plural = "certificates"
     item = ITEM
     required = ("cert_dest",)
-    libraries = (("cryptography", pki_certificate.CRYPTOGRAPHY_ERROR),)
+    libraries = (("cryptography", pki_x509.CRYPTOGRAPHY_ERROR),)
+
+    def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+        # a private key may be given for the request
+        return redact.apparent([item.get("csr") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return pki_certificate.certificates(Mounted(client), items, given.params.get("mount"))
+        return pki_certificate.certificates(Mounted(client), items, given.params.get("mount"), given.check_mode)
