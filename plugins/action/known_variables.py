@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with a sentence for each unknown variable, or say which roles were checked."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, given = self.validate_argument_spec({"roles": {"type": "list", "elements": "str"}})
+        _validated, given = self.validate_argument_spec({"roles": {"type": "list", "elements": "str"}})
         role = self._task._role
         checked = given["roles"] or ([Path(role.get_role_path()).name] if role else [])
         if not checked:

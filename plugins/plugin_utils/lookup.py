@@ -40,7 +40,8 @@ SESSION = "vault_session_token"
 def plain(value: Any) -> Any:
     """Return a value without Ansible's own types, for JSON."""
     if isinstance(value, str):
-        return value if type(value) is str else "".join(value)
+        # joining gives a text of the type itself
+        return "".join(value)
     if isinstance(value, Mapping):
         return {plain(key): plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

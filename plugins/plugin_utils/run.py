@@ -111,7 +111,8 @@ def _start(path: str, main: tuple[int, str]) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101
+    if process.stdin is None or process.stdout is None:
+        raise NoBroker("its process has no pipes")
     with process.stdin, process.stdout, suppress(BrokenPipeError):
         process.stdin.write(json.dumps(given).encode() + b"\n")
         process.stdin.flush()

@@ -22,7 +22,7 @@ from ..kubernetes.targets import plain
 _ACTION = re.compile(r"\{\{\s*\.([A-Za-z_]\w*)\s*((?:\|\s*\w+\s*)*)\}\}")
 _FUNCTIONS = {
     "toString": lambda text: text,
-    "b64enc": lambda text: base64.b64encode(text),
+    "b64enc": base64.b64encode,
     "urlquery": lambda text: quote_plus(text, safe="-_.~").encode(),
 }
 #: the largest integer that a float64 holds as it is

@@ -117,19 +117,27 @@ class BadRequest(VaultError):
 
 
 class Missing(VaultError):
-    """404: the object does not exist."""
+    """404: the object does not exist. ``container``: it is what the object would be in that does not exist."""
+
+    container = False
 
 
 class NoNamespace(Missing):
     """404: the namespace does not exist."""
 
+    container = True
+
 
 class NoRoute(Missing):
     """404: nothing is mounted at that path."""
 
+    container = True
+
 
 class NoApi(Missing):
     """404: the server, or the engine, does not know that path."""
+
+    container = True
 
 
 class Sealed(VaultError):
@@ -551,7 +559,7 @@ class Client:
             if known is None or _mounted(known, path):
                 known = self._mounts[key] = self._listed_mounts(key[1])
             return known is not None and not _mounted(known, path)
-        return type(error) is Missing
+        return isinstance(error, Missing) and not error.container
 
     def _expected(self) -> bool:
         """Tell whether the client's namespace may not exist yet."""

@@ -37,7 +37,7 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
             "this server has no %s quotas" % kind, remedy="they need HashiCorp Vault Enterprise"
         ) from error
     except Missing as error:
-        if type(error) is not Missing:
+        if error.container:
             raise
         return None
 
