@@ -58,6 +58,13 @@ options:
     type: list
     elements: str
     default: []
+  plain_shares:
+    description:
+      - Whether the shares may be written to the key store as they are. With V(false) nothing is initialised without PGP keys for all shares
+        of the seal at hand, O(pgp_keys) or O(recovery_pgp_keys); in check mode that is refused as well.
+    type: bool
+    default: true
+    version_added: 0.1.0
   wait_timeout:
     description: Seconds to wait for the nodes to answer. All must, because one that is silent may hold the initialised cluster.
     type: int
@@ -150,6 +157,7 @@ SPEC = {
     "recovery_shares": {"type": "int", "default": 5},
     "recovery_threshold": {"type": "int", "default": 3},
     "recovery_pgp_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "plain_shares": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 60},
 }
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -43,6 +45,38 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     finally:
         for server in servers:
             server.stop()
+
+
+@pytest.fixture
+def gpg(tmp_path: Path) -> Iterator[Callable[..., bytes]]:
+    """A function that runs gpg with a key ring of its own, which has one key, ada@example.com."""
+    home = tmp_path / "gpg"
+    home.mkdir(mode=0o700)
+    # the agent's socket must have a short path
+    env = {**os.environ, "GNUPGHOME": str(home)}
+
+    def run(*arguments: str, given: bytes = b"") -> bytes:
+        command = [
+            "gpg",
+            "--batch",
+            "--quiet",
+            "--no-tty",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase",
+            "",
+            *arguments,
+        ]
+        return subprocess.run(command, input=given, env=env, capture_output=True, check=True).stdout
+
+    try:
+        run("--quick-gen-key", "ada@example.com", "rsa2048", "encrypt")
+    except FileNotFoundError:
+        pytest.skip("gpg is not installed")
+    try:
+        yield run
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], env=env, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -40,38 +39,6 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture
-def gpg(tmp_path: Path) -> Iterator[Callable[..., bytes]]:
-    """A function that runs gpg with a key ring of its own, which has one key, ada@example.com."""
-    home = tmp_path / "gpg"
-    home.mkdir(mode=0o700)
-    # the agent's socket must have a short path
-    env = {**os.environ, "GNUPGHOME": str(home)}
-
-    def run(*arguments: str, given: bytes = b"") -> bytes:
-        command = [
-            "gpg",
-            "--batch",
-            "--quiet",
-            "--no-tty",
-            "--pinentry-mode",
-            "loopback",
-            "--passphrase",
-            "",
-            *arguments,
-        ]
-        return subprocess.run(command, input=given, env=env, capture_output=True, check=True).stdout
-
-    try:
-        run("--quick-gen-key", "ada@example.com", "rsa2048", "encrypt")
-    except FileNotFoundError:
-        pytest.skip("gpg is not installed")
-    try:
-        yield run
-    finally:
-        subprocess.run(["gpgconf", "--kill", "all"], env=env, check=False)
 
 
 def test_initialises_once_into_a_private_file(fresh: VaultServer, run_module: Run, tmp_path: Path) -> None:
@@ -134,6 +101,7 @@ def test_nothing_is_initialised_when_the_key_store_has_no_place(
         ({"shares": 2, "threshold": 3}, "threshold"),
         ({"shares": 3, "threshold": 1}, "whole key"),
         ({"shares": 3, "threshold": 2, "pgp_keys": ["a"]}, "1 keys for 3 shares"),
+        ({"plain_shares": False}, "in clear"),
         ({"shares": 1, "threshold": 1, "pgp_keys": ["/no/such/file.asc"]}, "entry 1"),
         ({"shares": 1, "threshold": 1, "pgp_keys": ["-----BEGIN PGP PRIVATE KEY BLOCK-----"]}, "private key"),
         ({"url": ["https://127.0.0.1:1"], "wait_timeout": 1}, "https://127.0.0.1:1"),

@@ -220,6 +220,12 @@ class Initialisation(Resource):
                 "not initialised, but the key store %s exists already" % self.store.path,
                 remedy="if the cluster that it belongs to is gone, move the file away",
             )
+        option = "recovery_pgp_keys" if self.auto else "pgp_keys"
+        if not self.params["plain_shares"] and not self.params[option]:
+            raise InvalidInput(
+                "the %s shares would be written to %s in clear" % ("recovery" if self.auto else "key", self.store.path),
+                remedy='set "%s", a key for each share, or "plain_shares: true" if that is what you want' % option,
+            )
         self._describe(None)
         self.store.check_writable()
         return None

@@ -1,0 +1,132 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role vault_cluster, by its playbook: who may hold the keys, and how people who hold them take part."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+from support.local import write_private
+from support.openbao import VaultServer
+from support.system import BIN, ROOT, Play
+
+Start = Callable[..., VaultServer]
+
+#: the two ways of the inventories, in front of the values of a test
+PRODUCTION = ROOT / "inventories" / "production" / "group_vars" / "vault_clusters" / "connection.yml"
+
+
+class Cluster:
+    """An inventory with one Vault cluster that has a server and nothing else, its key store in a folder of its own."""
+
+    def __init__(self, server: VaultServer, folder: Path, **variables: Any) -> None:
+        self.server, self.folder = server, folder
+        self.credentials = folder / "credentials" / "vault"
+        held = str(self.credentials)
+        declared = {
+            "vault_connection": {"url": [server.url], "ca_cert": server.ca_cert},
+            "vault_cluster_key_store": f"{held}/unseal-keys.json",
+            "vault_cluster_key_shares": 3,
+            "vault_cluster_key_threshold": 2,
+            "vault_cluster_admin_role_id_file": f"{held}/admin-role-id",
+            "vault_cluster_admin_secret_id_file": f"{held}/admin-secret-id",
+            **variables,
+        }
+        (folder / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": declared}}}))
+
+    def play(self, *arguments: str, **environment: str) -> Play:
+        """Run ``playbooks/vault.yml``; a failed run is an outcome too."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
+        clean.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
+        done = subprocess.run(
+            [str(BIN / "ansible-playbook"), "-i", "hosts.json", str(ROOT / "playbooks" / "vault.yml"), *arguments],
+            cwd=self.folder,
+            env={**clean, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        return Play(done.returncode, " ".join((done.stdout + done.stderr).split()))
+
+
+def test_shares_in_clear_are_refused_unless_told_so(new_server: Start, tmp_path: Path) -> None:
+    """Seen on the server: 501 is its answer while nobody has initialised it."""
+    cluster = Cluster(new_server(initialise=False), tmp_path)
+    for arguments, word in (
+        ([], "the key shares would be written to"),
+        (["--check"], "the key shares would be written to"),
+        (["-e", "vault_cluster_unseal_mode=auto"], "the recovery shares would be written to"),
+        (["-e", '{"vault_cluster_pgp_keys": ["one.asc"]}'], "there are 1 PGP keys for 3 shares"),
+    ):
+        refused = cluster.play(*arguments)
+        assert refused.rc != 0
+        assert word in refused.output and "Nothing was changed" in refused.output
+        assert cluster.server.health() == 501
+        assert not cluster.credentials.exists()
+    assert "vault_cluster_plain_shares" in cluster.play().output
+
+    # what a past cluster left here takes nothing away from that: the module looks at the moment itself
+    cluster.credentials.mkdir(parents=True, mode=0o700)
+    write_private(cluster.credentials / "admin-role-id", b"old")
+    assert "would be written to" in cluster.play("--tags", "init").output
+    assert cluster.server.health() == 501
+    (cluster.credentials / "admin-role-id").unlink()
+
+    told = ["-e", "vault_cluster_plain_shares=true"]
+    assert cluster.play(*told, "--check").rc == 0
+    assert cluster.server.health() == 501
+    cluster.play(*told)
+    cluster.server.wait_active()
+    # it is initialised: what would be written is settled, and nobody asks again
+    assert "would be written to" not in cluster.play("--check").output
+
+
+def test_people_hold_the_keys_as_the_production_example_says(
+    new_server: Start, gpg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    example = PRODUCTION.read_text()
+    holders = tmp_path / "pgp"
+    holders.mkdir()
+    public = gpg("--armor", "--export", "ada@example.com")
+    for number in (1, 2, 3):
+        (holders / f"{number}.asc").write_bytes(public)
+    settings = {}
+    for name in ("pgp_keys", "root_token_pgp_key", "unseal"):
+        (line,) = (line for line in example.splitlines() if line.startswith(f"vault_cluster_{name}:"))
+        value = line.partition(": ")[2].strip('"')
+        settings[f"vault_cluster_{name}"] = {"false": False}.get(value, value)
+    root_file = tmp_path / "root-token"
+    cluster = Cluster(
+        new_server(initialise=False), tmp_path, **settings, vault_cluster_bootstrap_token_file=str(root_file)
+    )
+    first = cluster.play()
+    assert first.rc != 0
+    assert "vault is initialised and sealed, and vault_cluster_unseal is false: have 2 holders decrypt" in first.output
+    assert f"put the decrypted root token into {root_file}, then run again" in first.output
+    assert cluster.server.health() == 503
+    held = json.loads((cluster.credentials / "unseal-keys.json").read_text())
+    shares = [gpg("--decrypt", given=base64.b64decode(share)).decode() for share in held["shares"]]
+    assert len(shares) == 3 and not any(share in json.dumps(held) for share in shares)
+
+    cluster.server.client("").sys.submit_unseal_keys(shares[:2])
+    cluster.server.wait_active()
+    root = gpg("--decrypt", given=base64.b64decode(held["root_token"])).decode()
+    write_private(root_file, root.encode())
+    second = cluster.play()
+    assert second.rc == 0, second.output
+    assert not cluster.server.client(root).is_authenticated()
+    assert not any(secret in first.output + second.output for secret in [root, *shares])
+    role_id, secret_id = ((cluster.credentials / f"admin-{name}").read_text() for name in ("role-id", "secret-id"))
+    client = cluster.server.client("")
+    client.auth.approle.login(role_id=role_id.strip(), secret_id=secret_id.strip())
+    assert "secretops-admin" in client.lookup_token()["data"]["policies"]
+    client.auth.token.revoke_self()
+    assert cluster.play("--check").rc == 0
