@@ -275,8 +275,8 @@ def _alike(value: Any, other: Any) -> bool:
 
 def same(value: Any, other: Any, normaliser: Normaliser | None = None) -> bool:
     """Tell whether two values mean the same, by the field's own normaliser or by `guess`."""
-    kind = type(value)
-    if kind is type(other) and value == other and (kind is str or _alike(value, other)):
+    alike = value.__class__ is other.__class__ and value == other
+    if alike and (isinstance(value, str) or _alike(value, other)):
         return True
     left, right = guess(value, other) if normaliser is None else (normaliser(value), normaliser(other))
     return bool(left == right) and _alike(left, right)
