@@ -10,7 +10,8 @@ module: vault_info
 short_description: Gather facts about a Vault or OpenBao cluster
 version_added: 0.1.0
 description:
-  - Reads and returns the state of each node and, with a token, what is mounted and configured. Never a secret, and nothing is changed.
+  - Reads and returns the state of each node and, with a token, what is mounted and configured, and the objects of any kind that
+    M(secretops.vault_eso.vault_configuration) knows. Never a secret, and nothing is changed.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
@@ -23,6 +24,23 @@ options:
     elements: str
     choices: [all, health, mounts, auth, policies, raft]
     default: [health]
+  kinds:
+    description:
+      - Kinds of which all objects are listed, by the names that they have in O(secretops.vault_eso.vault_configuration#module:configuration), such as
+        V(policies), V(auth_roles), V(pki_roles) or V(secrets). Needs a token.
+      - V(all) stands for each that a server can list; what the product or the namespace does not have is left out.
+      - Objects inside mounts are listed for all mounts of their type, of the namespace that the module works in.
+      - V(pki_certificates) and V(approle_secret_ids) are files, and V(endpoints) any path; no server lists them.
+      - A kind that the token may not list is an error.
+    type: list
+    elements: str
+    default: []
+  fields:
+    description:
+      - Whether the fields of the objects in O(kinds) are read, with one request for each, or their names only.
+      - Of V(secrets) the names alone are ever read. What looks like a secret in the fields of others is masked.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Nothing is ever changed.
@@ -41,6 +59,11 @@ EXAMPLES = r"""
 - name: See all
   secretops.vault_eso.vault_info:
     gather_subset: [all]
+
+- name: See what a declaration would have to hold
+  secretops.vault_eso.vault_info:
+    kinds: [policies, auth_roles, pki_roles, secrets]
+  register: vault
 """
 
 RETURN = r"""
@@ -121,9 +144,20 @@ raft_dead_peers:
   type: list
   elements: str
   sample: []
+objects:
+  description:
+    - The objects of each kind of O(kinds), sorted. C(mount) for kinds inside mounts; C(type) for kinds of several types, and C(subject) for what is a group
+      or a user of a method.
+    - The C(fields) are as the server answers them.
+  returned: when O(kinds) are given
+  type: dict
+  sample:
+    policies: [{name: default, fields: {name: default, policy: "# the rules"}}]
+    auth_roles: [{name: pipeline, mount: approle, type: approle, fields: {token_policies: [default]}}]
+    secrets: [{name: applications/web-app, mount: secret}]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import info
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import info, inventory
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
 
 SPEC = {
@@ -133,15 +167,23 @@ SPEC = {
         "choices": ["all", *info.SUBSETS],
         "default": ["health"],
     },
+    "kinds": {"type": "list", "elements": "str", "default": []},
+    "fields": {"type": "bool", "default": True},
 }
 
 
 def main() -> None:
     module = VaultModule(SPEC)
     subset = module.params["gather_subset"]
-    module.login = info.needs_token(subset)
+    kinds = module.params["kinds"]
+    with module.failing_clearly():
+        inventory.check(kinds)
+    module.login = info.needs_token(subset) or bool(kinds)
     with module.client() as client:
-        module.ansible.exit_json(changed=False, **info.gather(client, subset))
+        found = info.gather(client, subset)
+        if kinds:
+            found["objects"] = inventory.Inventory(client).gather(kinds, module.params["fields"])
+        module.ansible.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

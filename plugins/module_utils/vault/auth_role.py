@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable
@@ -33,7 +33,7 @@ from .auth_method import (
 )
 from .client import Client, PermissionDenied, VaultError
 from .kind import Given
-from .listing import mark_absent
+from .listing import Listing, mark_absent
 from .naming import check_mount, check_plain, in_url, masked
 
 Table = Mapping[str, normalise.Normaliser]
@@ -628,6 +628,14 @@ def entry(item: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
     mount = item.get("mount") or common.get("mount")
     same = mount == common.get("mount")
     return {**item, "mount": mount, "type": item.get("type") or (common.get("type") if same else None)}
+
+
+def listings() -> Iterator[Listing]:
+    """Yield where the roles, users and groups of each type of auth method are."""
+    for name, kind in TYPES.items():
+        folders = {kind.folder: "", **{folder: subject for subject, (folder, _table) in SUBJECTS.get(name, {}).items()}}
+        for folder, subject in folders.items():
+            yield Listing("auth/{mount}/%s" % folder, engine=name, type=name, subject=subject)
 
 
 def existing(client: Client, mounts: Mounts, mount: str, kind: str = "", subject: str = "") -> list[str]:

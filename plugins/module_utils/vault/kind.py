@@ -14,6 +14,7 @@ from typing import Any, Callable, ClassVar
 from .. import normalise
 from ..errors import InvalidInput
 from .client import Client
+from .listing import Listing
 
 PURGE: dict[str, Any] = {
     "purge": {"type": "bool", "default": False},
@@ -122,6 +123,10 @@ class Kind:
     concealed: ClassVar[str] = ""
     #: options of an object that name something, and that mean something when they are empty
     may_be_empty: ClassVar[Sequence[str]] = ()
+    #: where the server lists its objects
+    listings: ClassVar[Sequence[Listing]] = ()
+    #: why the server cannot list them, to be read after "cannot be listed:"
+    unlisted: ClassVar[str] = ""
     #: Python libraries that it needs, with the error of their import
     libraries: ClassVar[Sequence[tuple[str, str | None]]] = ()
 

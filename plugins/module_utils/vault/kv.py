@@ -652,6 +652,12 @@ class Patterns:
                 )
 
 
+def names(client: Client, mount: str, entry: Mapping[str, Any]) -> list[str]:
+    """Return the paths of all secrets of a mount, of which the server says ``entry``. Raises PermissionDenied."""
+    version = 2 if str((entry.get("options") or {}).get("version", "1")) == "2" else 1
+    return tree(client, mount, version, "", Patterns([]))
+
+
 def tree(client: Client, mount: str, version: int, below: str, spared: Patterns, workers: int = 4) -> list[str]:
     """Return the sorted paths of all secrets of a mount, below a folder of it; one LIST for each folder.
 

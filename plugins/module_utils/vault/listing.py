@@ -1,17 +1,52 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one LIST tells about many objects: which of them do not exist, so that they need no read of their own."""
+"""What the server lists: where the objects of a kind stand, and which of many do not exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Callable
 
 from .client import Client, VaultError
 
 #: from so many objects of one folder on, a LIST is worth its request
 MANY = 50
+
+#: how a server answers for a kind: a LIST of names, a LIST with ``key_info`` by ID, a GET of all objects by name, and
+#: a GET of the only one
+NAMES, INFO, MAP, ONE = "names", "info", "map", "one"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Where the server keeps objects of one kind. Paths are of the API; ``{mount}`` stands for each mount of a type."""
+
+    path: str
+    shape: str = NAMES
+    #: for ``{mount}``: type of the secrets engines, or of the auth methods when the path begins with ``auth/``
+    engine: str = ""
+    #: of kinds with types: which one this is
+    type: str = ""
+    #: of types with several: whose fields these are, such as a group's
+    subject: str = ""
+    #: path of one object, by default its name (of INFO its ID) below ``path``; of INFO "": what the list says is all
+    item: str = "{path}/{name}"
+    #: of INFO: the field of ``key_info`` that is the name
+    name: str = "name"
+    #: of MAP: the field of the answer that holds the objects
+    within: str = ""
+    #: of ONE: the field that says whether it exists at all
+    switch: str = ""
+    #: whether their fields may be told: not of what holds secrets
+    fields: bool = True
+    #: the root namespace alone has it
+    at_root: bool = False
+    #: not every product has it, or it is an error until it is configured
+    optional: bool = False
+    #: finds the names where one LIST does not: of the client, the mount and what the server says of the mount
+    walk: Callable[[Client, str, Mapping[str, Any]], Iterable[str]] | None = None
 
 
 def plugins(client: Client, ask: Callable[[Client], Iterable[str]]) -> frozenset[str]:

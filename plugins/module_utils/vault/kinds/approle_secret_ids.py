@@ -35,6 +35,7 @@ class ApproleSecretIds(Kind):
     plural = "secret_ids"
     item = ITEM
     required = ("role", "dest")
+    unlisted = "they are files of the machine that keeps them, and the server knows accessors alone"
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return [approle.SecretId(client, item) for item in items]

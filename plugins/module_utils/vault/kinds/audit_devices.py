@@ -11,6 +11,7 @@ from typing import Any
 from .. import audit
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "path": {"type": "str"},
@@ -35,6 +36,7 @@ class AuditDevices(Kind):
     options = OPTIONS
     required = ()
     mutually_exclusive = (("devices", "path"), ("devices", "type"))
+    listings = (Listing("sys/audit", "map", at_root=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         devices = audit.Devices(client, given.params["remove_last"])

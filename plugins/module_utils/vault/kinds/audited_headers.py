@@ -11,6 +11,7 @@ from typing import Any
 from .. import setting
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
@@ -25,6 +26,7 @@ class AuditedHeaders(Kind):
     plural = "headers"
     item = ITEM
     options = PURGE
+    listings = (Listing("sys/config/auditing/request-headers", "map", within="headers", at_root=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         resources = [setting.AuditedHeader(client, item) for item in items]

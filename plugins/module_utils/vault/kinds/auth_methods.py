@@ -11,6 +11,7 @@ from typing import Any
 from .. import auth_method
 from ..client import Client
 from ..kind import PURGE_DATA, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "path": {"type": "str"},
@@ -54,6 +55,7 @@ class AuthMethods(Kind):
     required = ()
     update_secrets = True
     mutually_exclusive = (("methods", "path"), ("methods", "type"))
+    listings = (Listing("sys/auth", "map"),)
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return auth_method.secret_values([item.get("config") for item in declared])

@@ -51,6 +51,7 @@ class AuthRoles(Kind):
     options = {**PURGE, **MOUNTS}
     within = ("auth_methods", "")
     update_secrets = True
+    listings = tuple(auth_role.listings())
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return auth_method.secret_values([item.get("options") for item in declared])

@@ -11,6 +11,7 @@ from typing import Any
 from .. import aws
 from ..client import Client
 from ..kind import Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "mount": {"type": "str"},
@@ -38,6 +39,7 @@ class AwsConfigs(Kind):
     item = ITEM
     required = ("mount",)
     update_secrets = True
+    listings = (Listing("{mount}/config/root", "one", engine="aws"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         engine = aws.Engine(client)

@@ -11,6 +11,7 @@ from typing import Any
 from .. import aws
 from ..client import Client
 from ..kind import MOUNTS, PURGE, Given, Kind
+from ..listing import Listing
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
 ITEM: dict[str, Any] = {
@@ -40,6 +41,7 @@ class AwsRoles(Kind):
     item = ITEM
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "aws")
+    listings = (Listing("{mount}/roles", engine="aws"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return list(aws.roles(client, items, given))

@@ -11,6 +11,7 @@ from typing import Any
 from .. import setting
 from ..client import Client
 from ..kind import Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "allowed_origins": {"type": "list", "elements": "str"},
@@ -26,6 +27,7 @@ class Cors(Kind):
     plural = "configurations"
     item = ITEM
     required = ()
+    listings = (Listing("sys/config/cors", "one", switch="enabled", at_root=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return [setting.Cors(client, item) for item in items]

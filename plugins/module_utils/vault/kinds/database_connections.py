@@ -11,6 +11,7 @@ from typing import Any
 from .. import auth_method, database
 from ..client import Client
 from ..kind import MOUNTS, PURGE_DATA, Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -44,6 +45,7 @@ class DatabaseConnections(Kind):
     options = {**PURGE_DATA, **MOUNTS}
     within = ("secrets_engines", "database")
     update_secrets = True
+    listings = (Listing("{mount}/config", engine="database"),)
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield from auth_method.secret_values([item.get("options") for item in declared])

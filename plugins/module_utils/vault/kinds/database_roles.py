@@ -12,6 +12,7 @@ from ... import redact
 from .. import database
 from ..client import Client
 from ..kind import MOUNTS, PURGE, Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -44,6 +45,10 @@ class DatabaseRoles(Kind):
     item = ITEM
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "database")
+    listings = (
+        Listing("{mount}/roles", engine="database", type="dynamic"),
+        Listing("{mount}/static-roles", engine="database", type="static"),
+    )
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # the server wants the key of an authority among what is no secret

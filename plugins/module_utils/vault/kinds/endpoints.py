@@ -32,6 +32,7 @@ class Endpoints(Kind):
     required = ("path",)
     update_secrets = True
     concealed = "secret_data"
+    unlisted = "they are paths of any API"
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return auth_method.secret_values([item.get("data") for item in declared])

@@ -11,6 +11,7 @@ from typing import Any
 from .. import identity
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ALIAS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -37,6 +38,7 @@ class IdentityEntities(Kind):
     plural = "entities"
     item = ITEM
     options = OPTIONS
+    listings = (Listing("identity/entity/name"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         directory = identity.Directory(client, lenient=given.rehearsal, coming=given.coming("policies"))

@@ -11,6 +11,7 @@ from typing import Any
 from .. import identity
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ALIAS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -34,6 +35,7 @@ class IdentityGroups(Kind):
     plural = "groups"
     item = ITEM
     options = PURGE
+    listings = (Listing("identity/group/name"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         directory = identity.Directory(client, lenient=given.rehearsal, coming=given.coming("policies"))

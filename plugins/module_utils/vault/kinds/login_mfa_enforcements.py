@@ -12,6 +12,7 @@ from .. import login_mfa
 from ..client import Client
 from ..identity import Directory
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
@@ -30,6 +31,7 @@ class LoginMfaEnforcements(Kind):
     plural = "enforcements"
     item = ITEM
     options = PURGE
+    listings = (Listing("identity/mfa/login-enforcement"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         methods = login_mfa.Methods(Directory(client, lenient=given.rehearsal))

@@ -12,6 +12,7 @@ from .. import login_mfa
 from ..client import Client
 from ..identity import Directory
 from ..kind import PURGE_DATA, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
@@ -46,6 +47,7 @@ class LoginMfaMethods(Kind):
     item = ITEM
     options = PURGE_DATA
     update_secrets = True
+    listings = (Listing("identity/mfa/method", "info", item=""),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         methods = login_mfa.Methods(Directory(client, lenient=given.rehearsal))

@@ -11,6 +11,7 @@ from typing import Any
 from .. import namespace
 from ..client import Client
 from ..kind import PURGE_DATA, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
@@ -26,6 +27,7 @@ class Namespaces(Kind):
     plural = "namespaces"
     item = ITEM
     options = PURGE_DATA
+    listings = (Listing("sys/namespaces", walk=lambda client, _mount, _entry: namespace.tree(client)),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         resources = [namespace.Namespace(client, item) for item in items]

@@ -11,6 +11,7 @@ from typing import Any
 from .. import oidc
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
 ITEM: dict[str, Any] = {
@@ -47,6 +48,7 @@ class Oidc(Kind):
     item = ITEM
     options = PURGE
     required = ("name", "type")
+    listings = tuple(Listing("identity/oidc/%s" % name, type=name) for name in oidc.TYPES)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return oidc.objects(client, items, given)

@@ -12,6 +12,7 @@ from ...reconcile import unmanaged
 from .. import password_policy
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 RULE: dict[str, Any] = {
     "charset": {"type": "str", "required": True},
@@ -32,6 +33,7 @@ class PasswordPolicies(Kind):
     plural = "policies"
     item = ITEM
     options = PURGE
+    listings = (Listing("sys/policies/password"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         resources = [password_policy.PasswordPolicy(client, item) for item in items]

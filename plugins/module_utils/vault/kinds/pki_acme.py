@@ -11,6 +11,7 @@ from typing import Any
 from .. import pki_acme
 from ..client import Client
 from ..kind import Given, Kind
+from ..listing import Listing
 from ..schema import Fields
 from ..secrets_engine import Mounted
 
@@ -35,6 +36,7 @@ class PkiAcme(Kind):
     item = ITEM
     required = ("mount",)
     within = ("secrets_engines", "pki")
+    listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted, schema = Mounted(client), Fields(client)

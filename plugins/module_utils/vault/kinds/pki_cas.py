@@ -11,6 +11,7 @@ from typing import Any
 from .. import pki
 from ..client import Client
 from ..kind import Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -104,6 +105,7 @@ class PkiCas(Kind):
     plural = "authorities"
     item = ITEM
     required = ("mount",)
+    listings = (Listing("{mount}/issuers", "info", engine="pki", name="issuer_name", item="{mount}/issuer/{name}"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return pki.authorities(Mounted(client), items)

@@ -49,6 +49,7 @@ class PkiCertificates(Kind):
     item = ITEM
     required = ("cert_dest",)
     libraries = (("cryptography", pki_x509.CRYPTOGRAPHY_ERROR),)
+    unlisted = "they are files of the machine that keeps them, and the server knows serial numbers alone"
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # a private key may be given for the request

@@ -11,6 +11,7 @@ from typing import Any
 from .. import pki
 from ..client import Client
 from ..kind import MOUNTS, PURGE, Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -67,6 +68,7 @@ class PkiRoles(Kind):
     item = ITEM
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "pki")
+    listings = (Listing("{mount}/roles", engine="pki"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return pki.roles(Mounted(client), items, given)

@@ -11,6 +11,7 @@ from typing import Any
 from .. import auth_method, policy
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 RULE: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -40,6 +41,7 @@ class Policies(Kind):
     plural = "policies"
     item = ITEM
     options = PURGE
+    listings = (Listing("sys/policies/acl"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = auth_method.Mounts(client)

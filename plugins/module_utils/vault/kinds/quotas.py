@@ -11,6 +11,7 @@ from typing import Any
 from .. import quota
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
@@ -34,6 +35,10 @@ class Quotas(Kind):
     options = PURGE
     # a quota of everything, and of a method whatever the role
     may_be_empty = ("path", "role")
+    listings = tuple(
+        Listing("sys/quotas/%s" % name, type=name, optional=kind is not quota.RateLimit, at_root=True)
+        for name, kind in quota.TYPES.items()
+    )
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         resources = [quota.quota(client, item) for item in items]

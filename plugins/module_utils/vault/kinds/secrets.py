@@ -11,6 +11,7 @@ from typing import Any
 from .. import kv
 from ..client import Client
 from ..kind import PURGE_DATA, Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted, split_type
 
 METADATA: dict[str, Any] = {
@@ -51,6 +52,7 @@ class Secrets(Kind):
     required = ("path",)
     concealed = "data"
     within = ("secrets_engines", "")
+    listings = (Listing("{mount}", engine="kv", fields=False, walk=kv.names),)
 
     def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
         return kv.public_names(kv.at_mount(items, given.params.get("mount")))

@@ -11,6 +11,7 @@ from typing import Any
 from .. import secrets_engine
 from ..client import Client
 from ..kind import PURGE_DATA, Given, Kind
+from ..listing import Listing
 
 TUNE: dict[str, Any] = {
     "default_lease_ttl": {"type": "str"},
@@ -53,6 +54,7 @@ class SecretsEngines(Kind):
     item = ITEM
     options = PURGE_DATA
     required = ("path",)
+    listings = (Listing("sys/mounts", "map"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = secrets_engine.Mounts(client)

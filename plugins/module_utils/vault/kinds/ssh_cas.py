@@ -11,6 +11,7 @@ from typing import Any
 from .. import ssh
 from ..client import Client
 from ..kind import Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -29,6 +30,7 @@ class SshCas(Kind):
     plural = "authorities"
     item = ITEM
     required = ("mount",)
+    listings = (Listing("{mount}/config/ca", "one", engine="ssh", optional=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted = Mounted(client)

@@ -11,6 +11,7 @@ from typing import Any
 from .. import ssh
 from ..client import Client
 from ..kind import MOUNTS, PURGE, Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -56,6 +57,7 @@ class SshRoles(Kind):
     item = ITEM
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "ssh")
+    listings = (Listing("{mount}/roles", engine="ssh"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return ssh.roles(Mounted(client), items, given)

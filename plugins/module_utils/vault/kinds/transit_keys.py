@@ -11,6 +11,7 @@ from typing import Any
 from .. import transit
 from ..client import Client
 from ..kind import MOUNTS, PURGE_DATA, Given, Kind
+from ..listing import Listing
 from ..secrets_engine import Mounted
 
 ITEM: dict[str, Any] = {
@@ -37,6 +38,7 @@ class TransitKeys(Kind):
     item = ITEM
     options = {**PURGE_DATA, **MOUNTS}
     within = ("secrets_engines", "transit")
+    listings = (Listing("{mount}/keys", engine="transit"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return transit.keys(Mounted(client), items, given)

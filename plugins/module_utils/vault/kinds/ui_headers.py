@@ -11,6 +11,7 @@ from typing import Any
 from .. import setting
 from ..client import Client
 from ..kind import PURGE, Given, Kind
+from ..listing import Listing
 
 ITEM: dict[str, Any] = {
     "name": {"type": "str"},
@@ -25,6 +26,7 @@ class UiHeaders(Kind):
     plural = "headers"
     item = ITEM
     options = PURGE
+    listings = (Listing("sys/config/ui/headers", item="{path}/{name}?multivalue=true", at_root=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         resources = [setting.UiHeader(client, item) for item in items]
