@@ -41,6 +41,7 @@ preflight:
 	@scripts/preflight
 
 .PHONY: demo
+demo: export DEMO_STARTED := $(shell date +%s)
 demo: preflight setup ## From nothing to a running cluster and a synced Kubernetes secret, on this machine
 	ansible-playbook molecule/lab/create.yml
 	ansible-playbook -i inventories/demo playbooks/site.yml

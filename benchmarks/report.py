@@ -26,9 +26,25 @@ COLOURS = {
 }
 
 
+#: seconds by which two starts of the same process differ: less than that is not told apart from the fixed cost
+TOLD = 0.05
+
+
 def number(value: float) -> str:
-    """Return a number with about three digits."""
+    """Return a number with about three digits, and never 0.00 for what is more than nothing."""
+    if 0 < value < 0.01:
+        return f"{value:.1g}"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def told(seconds: float, unit: float, fixed: float, error: float = 0.0) -> str:
+    """Return seconds as so many units: with the standard error, or an upper bound where they are not told apart.
+
+    ``fixed`` is what was taken off; without it the seconds were measured as they are.
+    """
+    if fixed and (seconds < TOLD or 2 * error >= seconds):
+        return f"at most {number((max(seconds, 0) + max(2 * error, TOLD)) / unit)}"
+    return number(seconds / unit) + (f" ± {number(error / unit)}" if error else "")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -57,11 +73,9 @@ def summary(results: dict[str, Any]) -> str:
         for phase in ("unchanged", "first"):
             (ours,) = find(rows, contender=OURS, phase=phase, size=size)
             (pooled,) = find(rows, contender=POOLED, phase=phase, size=size)
-            # what is told apart from the fixed cost may come out below nothing where both are small
-            error = f" ± {number(ours['error'] / pooled['work'])}" if ours["error"] else ""
-            cells.append(number(max(ours["work"], 0) / pooled["work"]) + error)
+            cells.append(told(ours["work"], pooled["work"], ours["fixed"], ours["error"]))
             (alone,) = find(rows, contender=ALONE, phase=phase, size=size)
-            cells.append(number(max(alone["work"], 0) / pooled["work"]))
+            cells.append(told(alone["work"], pooled["work"], alone["fixed"]))
         (unchanged,) = find(rows, contender=OURS, phase="unchanged", size=size)
         cells += [f"{number(unchanged['fixed'])} s", number(unchanged["requests_each"])]
         for peer in PEERS:
@@ -92,9 +106,9 @@ def details(results: dict[str, Any]) -> str:
             [
                 f"{row['contender']}, {row['phase']}",
                 str(row["size"]) if row["count"] == row["size"] else f"{row['size']} (from {row['count']})",
-                number(max(row["each_ms"], 0)),
+                told(row["work"], row["count"] / 1000, row["fixed"]),
                 number(max(row["each_ms"], 0) * row["size"] / 1000 + row["fixed"]),
-                number(max(row["processor"], 0) / row["count"] * 1000),
+                told(row["processor"], row["count"] / 1000, row["fixed"]),
                 number(row["requests_each"]),
             ]
             for row in rows
@@ -142,7 +156,8 @@ def page(results: dict[str, Any]) -> str:
         "## Ratios\n\n"
         "The least of several runs, in turns, without the fixed cost of one task: what the same task takes for one "
         "object, and what Ansible itself takes to hand that many objects to a module with the same options that does "
-        "nothing. Of unchanged tasks it is the median of rounds of these four, with its standard error. "
+        "nothing. Of unchanged tasks it is the median of rounds of these four, with its standard error. Where the "
+        "error or the difference of two starts, 0.05 s, is as large as what is left, `at most` gives the upper bound. "
         "`module alone` is the same of the module's process without ansible-playbook. The tasks say "
         "`report: changes`. The pooled client is written for these objects alone: four threads, kept-alive "
         "connections, the fewest requests. Against the peers' loops all counts that grows with the objects, what "

@@ -8,11 +8,14 @@ Names and states only; no value of a secret is read.
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from typing import Any, Callable
 
 import hvac
 import hvac.exceptions
-from demo_common import Demo, ending_clearly, health, operator_login, read_demo
+from demo_common import STATE, Demo, ending_clearly, health, operator_login, read_demo
 from kubernetes import client as kube
 from kubernetes import config
 from kubernetes.client.exceptions import ApiException
@@ -106,6 +109,44 @@ def synchronised(name: str, connection: dict[str, Any]) -> None:
     table(f"Kubernetes cluster {name}: ExternalSecrets", rows, ("NAMESPACE", "NAME", "STATUS", "WHAT CAME"))
 
 
+#: what stands in for External Secrets Operator, by the lab's own word for it
+CONTROLLERS = {
+    "emulated": "The controller that serves these ExternalSecrets is an emulation, not External Secrets Operator, whose\n"
+    "  image needs a container runtime. Vault, its hosts and the Kubernetes API are real. ESO_CONTROLLER=/path names\n"
+    "  a real one.",
+    "external": "None: the cluster's own External Secrets Operator serves these ExternalSecrets.",
+}
+
+
+def closing(ui: str, ca_cert: str, controller: str, seconds: int | None) -> str:
+    """Return what a person needs to know next: how to log in, where the shares lie, what is real, what to try."""
+    took = f"\nIt took {seconds // 60} min {seconds % 60} s.\n" if seconds is not None else ""
+    real = CONTROLLERS.get(controller, f"The controller that serves these ExternalSecrets is {controller}.")
+    return f"""{took}
+Emulation
+  {real}
+
+Log in
+  eval "$(make -s demo-env)"                  # this shell as the operator: VAULT_*, BAO_*, KUBECONFIG, PATH
+  {ui}     # from this machine; method Token, and the token is: echo "$BAO_TOKEN"
+  {ca_cert}     # signed its certificate; tell the browser, or let it warn
+
+Keys
+  {STATE}/credentials/unseal-keys.json     # the shares, in clear, for root alone; the root token is revoked
+
+Watch a change arrive (after the eval; within 15 seconds)
+  bao kv patch -mount=secret applications/web-app webhook_secret=new-value &&
+    kubectl -n production wait secret/web-app --for=jsonpath='{{.data.WEBHOOK_SECRET}}'="$(printf new-value | base64)" --timeout=60s
+
+Look around
+  bao operator raft list-peers
+  bao policy list; bao secrets list; bao auth list
+  kubectl get externalsecret,secret -A
+  ansible-playbook -i inventories/demo playbooks/site.yml --check --diff
+  make demo-overview                          # this page again
+  make demo-down                              # remove it all"""
+
+
 def main() -> None:
     """Print the overview."""
     demo = read_demo()
@@ -117,15 +158,16 @@ def main() -> None:
         client.auth.token.revoke_self()
     for name, connection in demo.kubernetes.items():
         synchronised(name, connection)
-    print("""
-Look around
-  eval "$(make -s demo-env)"                  # this shell as the operator: VAULT_*, BAO_*, KUBECONFIG, PATH
-  bao operator raft list-peers
-  bao policy list; bao secrets list; bao auth list
-  kubectl get externalsecret,secret -A
-  ansible-playbook -i inventories/demo playbooks/site.yml --check --diff
-  make demo-overview                          # this page again
-  make demo-down                              # remove it all""")
+    started = os.environ.get("DEMO_STARTED", "")
+    lab = json.loads((STATE / "lab.json").read_text())
+    print(
+        closing(
+            f"{client.url}/ui",
+            demo.ca_cert,
+            str(lab.get("eso_controller", "")),
+            int(time.time()) - int(started) if started.isdigit() else None,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ options:
     type: int
     default: 3
 requirements:
-  - kubernetes >= 28
+  - kubernetes >= 29
 """
 
     WAIT = r"""

@@ -57,7 +57,7 @@ options:
     description: Path of the client certificate's private key. E(BAO_CLIENT_KEY), E(VAULT_CLIENT_KEY).
     type: path
 requirements:
-  - hvac >= 2.0
+  - hvac >= 2.3
 """
 
     LOGIN = r"""

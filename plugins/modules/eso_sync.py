@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
   - secretops.vault_eso.kubernetes.vault_connection
 requirements:
-  - hvac >= 2.0, for the option O(vault)
+  - hvac >= 2.3, for the option O(vault)
 attributes:
   check_mode:
     description: Reads everything, forces nothing, and reports what would be forced.

@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
   - secretops.vault_eso.kubernetes.vault_connection
 requirements:
-  - hvac >= 2.0
+  - hvac >= 2.3
 attributes:
   check_mode:
     description: Changes nothing in any mode. Tokens are made and revoked.
