@@ -111,9 +111,9 @@ def synchronised(name: str, connection: dict[str, Any]) -> None:
 
 #: what stands in for External Secrets Operator, by the lab's own word for it
 CONTROLLERS = {
-    "emulated": "The controller that serves these ExternalSecrets is an emulation, not External Secrets Operator, whose\n"
-    "  image needs a container runtime. Vault, its hosts and the Kubernetes API are real. ESO_CONTROLLER=/path names\n"
-    "  a real one.",
+    "emulated": "The controller that serves these ExternalSecrets is an emulation, not External Secrets Operator,\n"
+    "  whose image needs a container runtime. Vault, its hosts and the Kubernetes API are real.\n"
+    "  ESO_CONTROLLER=/path names a real one.",
     "external": "None: the cluster's own External Secrets Operator serves these ExternalSecrets.",
 }
 
@@ -136,7 +136,8 @@ Keys
 
 Watch a change arrive (after the eval; within 15 seconds)
   bao kv patch -mount=secret applications/web-app webhook_secret=new-value &&
-    kubectl -n production wait secret/web-app --for=jsonpath='{{.data.WEBHOOK_SECRET}}'="$(printf new-value | base64)" --timeout=60s
+    kubectl -n production wait secret/web-app --timeout=60s \\
+      --for=jsonpath='{{.data.WEBHOOK_SECRET}}'="$(printf new-value | base64)"
 
 Look around
   bao operator raft list-peers
