@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import select
 import socket
 import ssl
 import sys
@@ -31,6 +32,8 @@ MOST_FIELDS = 100
 LONGEST_LINE = 65536
 #: bytes that are read, or written, at once
 PIECE = 1 << 16
+#: seconds that a socket's timeout may differ from the time that is left before it is set again, which is a system call
+SLACK = 0.02
 
 
 class _Timed(io.RawIOBase):
@@ -46,7 +49,7 @@ class _Timed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(left(self._deadline))
+        bound(self._sock, self._deadline)
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -72,6 +75,14 @@ def left(deadline: float) -> float:
     if seconds <= 0:
         raise socket.timeout("the deadline is over")
     return seconds
+
+
+def bound(sock: socket.socket, deadline: float) -> None:
+    """Let the next step of a socket end at a deadline, within `SLACK`. Raises socket.timeout when it is over."""
+    seconds = left(deadline)
+    now = sock.gettimeout()
+    if now is None or not -SLACK < now - seconds < SLACK:
+        sock.settimeout(seconds)
 
 
 class Headers(dict[str, str]):
@@ -250,14 +261,14 @@ class Connection(http.client.HTTPConnection):
 
     def send(self, data: Any) -> None:
         """Send bytes, or what a file holds. Raises OSError."""
-        if hasattr(data, "read"):
+        if not isinstance(data, bytes) and hasattr(data, "read"):
             for block in iter(lambda: data.read(PIECE), b""):
                 self.send(block)
             return
         if self.sock is None:
             self.connect()
         for start in range(0, len(data), PIECE) or (0,):
-            self.sock.settimeout(left(self.deadline))
+            bound(self.sock, self.deadline)
             self.sock.sendall(data[start : start + PIECE])
 
 
@@ -366,7 +377,7 @@ class Server:
 
 def readable(sock: socket.socket) -> bool:
     """Tell whether something can be read at once."""
-    # of urllib3, which knows poll: select takes no number above 1023
-    from urllib3.util import wait_for_read
-
-    return bool(wait_for_read(sock, timeout=0))
+    # select.select takes no number above 1023
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

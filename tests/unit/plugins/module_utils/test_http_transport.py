@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import http.client
 import socket
+import threading
+import time
 
 import pytest
 
@@ -96,3 +98,58 @@ def test_the_connections_to_a_server_answer_with_it() -> None:
     assert isinstance(transport.Connection(server).response_class(ours), transport.Response)
     ours.close()
     theirs.close()
+
+
+def test_every_step_ends_at_the_deadline() -> None:
+    """No single read times out, as bytes keep coming, and the socket has the timeout of another request."""
+    ours, theirs = socket.socketpair()
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.005):
+            theirs.sendall(b"x")
+
+    with ours, theirs:
+        ours.settimeout(60)
+        thread = threading.Thread(target=drip)
+        thread.start()
+        before = time.monotonic()
+        try:
+            reader = transport._Source(ours, before + 0.2).makefile("rb")
+            with reader, pytest.raises(socket.timeout):
+                reader.read()
+            assert 0.2 <= time.monotonic() - before < 0.2 + transport.SLACK + 1
+        finally:
+            stop.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("before", (None, 0.1, 5.0, 60.0))
+def test_a_timeout_of_another_request_is_replaced(before: float | None) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(before)
+        deadline = time.monotonic() + 10
+        transport.bound(ours, deadline)
+        held = ours.gettimeout()
+        assert held is not None
+        assert abs(held - (deadline - time.monotonic())) < transport.SLACK + 1
+        with pytest.raises(socket.timeout):
+            transport.bound(ours, time.monotonic())
+
+
+def test_a_timeout_that_is_about_right_is_left_alone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(1000.015625)
+        transport.bound(ours, time.monotonic() + 1000.02)
+        assert ours.gettimeout() == 1000.015625
+
+
+def test_what_no_header_takes_is_found_among_others() -> None:
+    good = {"X-Vault-Token": "s.aaa", "X-Note": "a\tb", "Accept": ""}
+    rules.check_headers(good)
+    for character in ("\n", "\r", "\x00", "\x7f", "\u20ac"):
+        with pytest.raises(InvalidInput, match="for X-Bad") as failure:
+            rules.check_headers({**good, "X-Bad": "hush" + character, "X-Last": "z"})
+        assert "hush" not in str(failure.value)
