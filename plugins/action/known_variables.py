@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Refuse variables of the host that look like a role's and that the role does not know."""
+"""Refuse variables that look like a role's and that the role does not know, and values of the wrong shape."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_variables
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_values, role_variables
 
 #: of this collection, wherever it is installed
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -31,7 +31,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with a sentence for each unknown variable, or say which roles were checked."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, given = self.validate_argument_spec({"roles": {"type": "list", "elements": "str"}})
+        _validated, given = self.validate_argument_spec(
+            {"roles": {"type": "list", "elements": "str"}, "values": {"type": "bool"}}
+        )
         role = self._task._role
         checked = given["roles"] or ([Path(role.get_role_path()).name] if role else [])
         if not checked:
@@ -49,7 +51,22 @@ class ActionModule(ActionBase):
         if problems:
             remedy = "Correct the name, or give a variable of your own another (or list it in %s)." % OWN
             raise AnsibleActionFail("%s %s Nothing was changed." % (" ".join(problems), remedy))
+        if given["values"] if given["values"] is not None else role and not given["roles"]:
+            wrong = [said for name in checked for said in self._misshapen(ROLES / name, variables)]
+            if wrong:
+                raise AnsibleActionFail("%s. Nothing was changed." % "; ".join(wrong))
         return {**result, "changed": False, "roles": checked}
+
+    def _misshapen(self, role: Path, variables: dict[str, Any]) -> list[str]:
+        """Return a sentence for each variable of a role whose value has not the shape that the role describes."""
+        spec, values = role_values.options(role), {}
+        for name in spec.keys() & variables.keys():
+            try:
+                values[name] = self._templar.template(variables[name])
+            except AnsibleUndefinedVariable:
+                # whoever uses it says so
+                continue
+        return role_values.problems(spec, values)
 
     def _missing(self, variables: dict[str, Any]) -> list[str]:
         """Return the variables that the inventory asks for and that have no value, each with where it belongs."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: known_variables
-short_description: Refuse misspelt variables of the roles of this collection
+short_description: Refuse misspelt and misshapen variables of the roles of this collection
 version_added: 0.1.0
 description:
   - Ansible ignores a variable that no role reads. This action fails when the host has a variable with the prefix of a role that the role does
@@ -22,6 +22,12 @@ options:
     description: The roles whose variables are checked; inside of a role by default that one.
     type: list
     elements: str
+  values:
+    description:
+      - Whether the values are checked as well, against the roles' argument specifications. By default inside of a role, where O(roles) is not set.
+      - Ansible's own validation prints a value that it refuses, secrets in it too. So the roles leave lists and mappings with suboptions to this
+        action, whose messages hold no values.
+    type: bool
 attributes:
   check_mode:
     description: Changes nothing.
@@ -51,7 +57,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 def main() -> None:
     # Ansible runs the action of the same name (plugins/action); only it knows the variables.
-    module = AnsibleModule({"roles": {"type": "list", "elements": "str"}}, supports_check_mode=True)
+    module = AnsibleModule(
+        {"roles": {"type": "list", "elements": "str"}, "values": {"type": "bool"}}, supports_check_mode=True
+    )
     module.fail_json(msg="known_variables is an action: run it as a task of a play")
 
 
