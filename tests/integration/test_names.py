@@ -37,6 +37,7 @@ ODD = [f"{PLAIN}{rest}" for rest in ("?x=1", "#x", "%6f", "/../x", "/./x", "//x"
 #: what an entry of a kind needs beside its names
 LEAST: Mapping[str, Mapping[str, Any]] = {
     "audit_devices": {"path": "x", "type": "file", "options": {"file_path": "/x"}},
+    "audited_headers": {"name": "X-A", "hmac": True},
     "auth_methods": {"path": "x", "type": "userpass"},
     "auth_roles": {"mount": "x", "name": "x", "type": "approle"},
     "aws_configs": {"mount": "x", "region": "x"},
@@ -44,6 +45,8 @@ LEAST: Mapping[str, Mapping[str, Any]] = {
     "database_connections": {"mount": "x", "name": "x", "plugin_name": "postgresql-database-plugin"},
     "database_roles": {"mount": "x", "name": "x", "db_name": "x", "creation_statements": ["x"]},
     "endpoints": {"path": "x/x"},
+    "oidc": {"type": "key", "name": "x"},
+    "pki_acme": {"mount": "x", "enabled": True},
     "pki_cas": {"mount": "x", "common_name": "x"},
     "pki_certificates": {"mount": "x", "role": "x", "common_name": "x", "cert_dest": "{tmp}/c", "key_dest": "{tmp}/k"},
     "pki_roles": {"mount": "x", "name": "x"},
@@ -58,6 +61,7 @@ LEAST: Mapping[str, Mapping[str, Any]] = {
     "ssh_cas": {"mount": "x"},
     "ssh_roles": {"mount": "x", "name": "x", "key_type": "ca", "allow_user_certificates": True},
     "transit_keys": {"mount": "x", "name": "x"},
+    "ui_headers": {"name": "X-A", "values": ["x"]},
 }
 
 

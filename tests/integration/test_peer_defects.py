@@ -118,6 +118,7 @@ def asked(audited: VaultServer) -> Callable[[], list[tuple[str, str]]]:
 
 #: one object of each kind that stands in nobody's way
 KINDS: dict[str, dict[str, Any]] = {
+    "vault_audited_header": {"name": "X-Peers", "hmac": True},
     "vault_auth": {"path": "peers", "type": "userpass"},
     "vault_auth_role": {"mount": "approle", "name": "peers", "token_ttl": "1h"},
     "vault_aws_config": {"mount": "aws", "access_key": "x", "secret_key": "y"},
@@ -137,6 +138,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "vault_login_mfa": {"name": "peers", "type": "totp", "issuer": "x"},
     "vault_login_mfa_enforcement": {"name": "peers", "mfa_methods": ["x"], "auth_method_types": ["userpass"]},
     "vault_namespace": {"name": "peers", "custom_metadata": {"team": "a"}},
+    "vault_oidc": {"type": "key", "name": "peers", "allowed_client_ids": ["*"]},
     "vault_password_policy": {"name": "peers", "length": 20, "rules": [{"charset": "abcdef"}]},
     "vault_pki_ca": {"mount": "pki-peers", "common_name": "peers", "key_type": "ec"},
     "vault_pki_role": {"mount": "pki", "name": "peers", "allow_any_name": True},
@@ -145,6 +147,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "vault_secrets_engine": {"path": "peers", "type": "transit"},
     "vault_ssh_ca": {"mount": "ssh", "key_type": "ed25519"},
     "vault_ssh_role": {"mount": "ssh", "name": "peers", "key_type": "otp", "default_user": "x"},
+    "vault_ui_header": {"name": "X-Peers", "values": ["a"]},
     "vault_transit_key": {"mount": "transit", "name": "peers", "type": "ed25519"},
 }
 #: kinds whose life is tried elsewhere, because they need more than one object or write files
@@ -152,6 +155,8 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "vault_approle_secret_id": {"mount": "approle", "role": "peers", "dest": "peers.secret-id"},
     "vault_audit": {"path": "peers", "type": "file", "options": {"file_path": "stdout"}},
     "vault_configuration": {"configuration": {"policies": [{"name": "peers", "policy": POLICY}]}},
+    "vault_cors": {"allowed_origins": ["https://peers.example.com"]},
+    "vault_pki_acme": {"mount": "pki", "enabled": False},
     "vault_pki_certificate": {
         "mount": "pki",
         "role": "peers",
@@ -355,7 +360,7 @@ def test_04_a_missing_key_is_drift(run_module: Run, args: dict[str, Any], audite
     client.secrets.kv.v2.create_or_update_secret("bare", {"a": "value-a"}, mount_point="secret")
     secret = {**args, "mount": "secret", "path": "bare", "data": {"a": "value-a", "b": "value-b"}}
     result = run_module("vault_kv", secret, must_succeed=True)
-    assert result.changed and result["keys"] == ["b"]
+    assert result.changed and result["changed_keys"] == ["b"]
 
     client.write_data("auth/token/roles/bare", data={"orphan": True})
     endpoint = {**args, "path": "auth/token/roles/bare", "data": {"orphan": True, "token_bound_cidrs": ["127.0.0.1"]}}

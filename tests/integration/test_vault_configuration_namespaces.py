@@ -18,7 +18,7 @@ from support.openbao import VaultServer
 Run = Callable[..., Result]
 PASSWORD = "pass-w0rd-inside-4711"
 #: what belongs to a server as a whole, and what the product has not
-NOT_INSIDE = {"audit_devices", "quotas", "aws_configs", "aws_roles"}
+NOT_INSIDE = {"audit_devices", "quotas", "aws_configs", "aws_roles", "cors", "ui_headers", "audited_headers"}
 #: kinds whose objects have nothing to change, and which field is changed of each of the others
 FIXED = {"ssh_cas", "approle_secret_ids", "pki_certificates"}
 CHANGED: dict[str, dict[str, Any]] = {
@@ -34,6 +34,8 @@ CHANGED: dict[str, dict[str, Any]] = {
     "login_mfa_enforcements": {"auth_method_types": ["userpass", "approle"]},
     "pki_cas": {"crl": {"expiry": "96h"}},
     "pki_roles": {"max_ttl": "2h"},
+    "pki_acme": {"eab_policy": "not-required"},
+    "oidc": {"description": "another"},
     "transit_keys": {"auto_rotate_period": "48h"},
     "ssh_roles": {"ttl": "20m"},
     "database_connections": {"max_open_connections": 5},
@@ -85,7 +87,17 @@ def everything(folder: Path) -> dict[str, Any]:
         "identity_groups": [{"name": "staff", "member_entities": ["ada"], "policies": ["own"]}],
         "login_mfa_methods": [{"name": "phone", "type": "totp", "issuer": "own", "period": "30"}],
         "login_mfa_enforcements": [{"name": "all", "mfa_methods": ["phone"], "auth_method_types": ["userpass"]}],
-        "pki_cas": [{"mount": "pki", "common_name": "Inside", "key_type": "ec", "ttl": "1000h"}],
+        "pki_cas": [
+            {
+                "mount": "pki",
+                "common_name": "Inside",
+                "key_type": "ec",
+                "ttl": "1000h",
+                "cluster": {"path": "https://vault.example.com/v1/pki"},
+            }
+        ],
+        "oidc": [{"type": "scope", "name": "groups", "template": '{"groups": []}', "description": "one"}],
+        "pki_acme": [{"mount": "pki", "enabled": True, "eab_policy": "always-required"}],
         "pki_roles": [{"mount": "pki", "name": "web", "allow_any_name": True, "max_ttl": "1h"}],
         "transit_keys": [{"name": "orders", "auto_rotate_period": "24h"}],
         "ssh_cas": [{"mount": "ssh", "key_type": "ed25519"}],
@@ -154,7 +166,11 @@ def test_life_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: VaultS
     place = f"{top}/team"
     assert {part for inside, part, _name, _action in changes(made) if inside == place} == set(wanted) - {"inside"}
     assert (f"{place}/inmost", "policies", "deep", "create") in changes(made)
-    assert {action for *_where, action in changes(made)} == {"create"}
+    # a mount brings its settings of ACME with it
+    assert {(part == "pki_acme", action) for _inside, part, _name, action in changes(made)} == {
+        (False, "create"),
+        (True, "update"),
+    }
     assert set(openbao.client().sys.list_policies()["data"]["policies"]) == before, "it is not the namespace's own"
     client = openbao.client(namespace=place)
     assert client.read("secret/data/app")["data"]["data"] == {"password": PASSWORD, "user": "app"}
