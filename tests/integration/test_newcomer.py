@@ -44,8 +44,9 @@ class Newcomer:
         self.vault = server.client()
         self.vault.adapter.namespace = area
 
-    def play(self, playbook: str, *arguments: str) -> Play:
-        return self.installed.play(playbook, self.folder, "-i", "hosts.yml", *arguments, VAULT_TOKEN=self.server.token)
+    def play(self, playbook: str, *arguments: str, **environment: str) -> Play:
+        environment = {"VAULT_TOKEN": self.server.token, **environment}
+        return self.installed.play(playbook, self.folder, "-i", "hosts.yml", *arguments, **environment)
 
     def password(self, application: str) -> str:
         """What the server holds."""
@@ -101,7 +102,11 @@ def test_a_survey_gives_a_text_for_a_list_of_names(newcomer: Newcomer) -> None:
     refused = newcomer.play("rotate", *declared, "-e", "rotation_only=web-app,web-ap")
     assert refused.rc != 0
     assert "rotation_only names web-ap, which" in " ".join(refused.output.split())
-    newcomer.play("rotate", *declared, "-e", "rotation_only=web-app").succeeded()
+    rotated = newcomer.play("rotate", *declared, "-e", "rotation_only=web-app", ANSIBLE_SHOW_CUSTOM_STATS="true")
+    assert "vault: rotated: applications/web-app (version 2)." in rotated.succeeded().output
+    # what a workflow of job templates gets
+    stats = " ".join(rotated.output.partition("CUSTOM STATS")[2].split())
+    assert '"vault": { "applications": [ "web-app" ], "versions": { "applications/web-app": 2 } }' in stats
     assert len(newcomer.password("web-app")) == 40
     assert newcomer.vault.list("applications/metadata")["data"]["keys"] == ["web-app"]
 

@@ -81,6 +81,13 @@ def test_shares_in_clear_are_refused_unless_told_so(new_server: Start, tmp_path:
     (cluster.credentials / "admin-role-id").unlink()
 
     told = ["-e", "vault_cluster_plain_shares=true"]
+    job = cluster.play(*told, AWX_HOST="https://awx.example.com")
+    assert job.rc != 0
+    assert f"{cluster.credentials}/unseal-keys.json" in job.output
+    assert "would be lost when this job's container ends" in job.output and "Nothing was changed" in job.output
+    assert cluster.server.health() == 501
+    lasting = [*told, "-e", f"vault_eso_durable_directories={tmp_path}"]
+    assert cluster.play(*lasting, "--check", AWX_HOST="https://awx.example.com").rc == 0
     assert cluster.play(*told, "--check").rc == 0
     assert cluster.server.health() == 501
     cluster.play(*told)
