@@ -164,7 +164,8 @@ def changes(result: Mapping[str, Any]) -> list[str]:
     lines = []
     for entry in result.get("results") or []:
         if entry.get("changed"):
-            fields = ", ".join(str(name) for name in entry.get("fields") or [])
+            # a field that is called as the object itself tells nothing: update policy "reader": policy
+            fields = ", ".join(str(name) for name in entry.get("fields") or [] if name != entry.get("kind"))
             line = "%s %s" % (entry.get("action"), label_of(entry))
             lines.append("%s: %s" % (line, fields) if fields and entry.get("action") == "update" else line)
     return wrap_var(lines)  # type: ignore[no-any-return]

@@ -295,7 +295,7 @@ def test_drift_reports_exactly_what_was_changed_by_hand(applied: Platform) -> No
     # nothing was changed by looking; applying puts it right
     assert admin.read("auth/approle/role/cicd-pipeline")["data"]["token_ttl"] == 43200
     assert applied.inventory.play("configure", "--limit", VAULT).succeeded().changed_objects() == [
-        'update policy "cicd": policy',
+        'update policy "cicd"',
         'update auth role "approle/cicd-pipeline": token_max_ttl, token_ttl',
         'update secret "secret/cache/redis": port',
     ]

@@ -117,4 +117,4 @@ def test_a_tree_gives_a_part_for_each_of_its_lists():
     assert parts[0]["warnings"] == ["about nothing in particular"]
     assert parts[1]["warnings"] == ['policy "shop" in namespace "team-a": odd']
     assert parts[1]["changes"][0]["diff"] == ["-policy: a", "+policy: b"]
-    assert drift.changes(tree) == ['update policy "shop" in namespace "team-a": policy']
+    assert drift.changes(tree) == ['update policy "shop" in namespace "team-a"']
