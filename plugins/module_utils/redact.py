@@ -340,14 +340,30 @@ def _open(name: str, option: Mapping[str, Any], value: Any) -> Any:
 
 #: what a character may have become that is no letter or digit: itself, an escape of JSON, Go, a URL or HTML, or nothing
 _ESCAPED = r"(?:[^A-Za-z0-9]|\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}|\\+[abfnrtv0]|%[0-9a-fA-F]{2}|&#?\w{2,6};)"
-_WEAK = re.compile(r"[A-Za-z]?[a-z]{0,11}|[A-Z]{1,8}|\d{1,6}|.{0,3}", re.DOTALL)
+# what Ansible or a server writes for a number or a truth value; a longer number may be a PIN or a password
+_WEAK = re.compile(r"true|false|yes|no|on|off|none|null|-?\d{1,4}(?:\.\d{1,2})?|.{0,3}", re.DOTALL | re.IGNORECASE)
+#: words that stand in our own messages and in many others'; as a password each is as good as none
+COMMON = frozenset(
+    """
+    absent access address admin after again allowed already another answer auth before body cannot certificate
+    change changed check client cluster config configuration connection correct create credentials data
+    database declare declared default delete directory does each else empty endpoint engine error exist exists
+    expired file files filled find first from give given have here hidden holds host https into keep key keys
+    kind kubernetes leave like list local lock login look method missing mode module more mount must name
+    names namespace needs node nothing number object only operator option options other owner pass password
+    path policies policy port private public read remove request requests role roles root same secret secrets
+    server servers service shares sign state store string such system take test text than that their them then
+    there this time token type unknown unseal update user username userpass uses value values vault version
+    wait what where which with without would write written wrong your
+    """.split()  # noqa: SIM905 - one a line would be a page
+)
 #: how much of a secret at the end of a cut text is taken for its beginning
 _CUT = 8
 
 
 def weak(value: str) -> bool:
     """Tell whether a secret is so short or common that texts hold it by chance: ``admin``, ``true``, ``module``."""
-    return bool(_WEAK.fullmatch(value))
+    return value.lower() in COMMON or bool(_WEAK.fullmatch(value))
 
 
 def _encoded(value: str) -> Iterator[str]:
@@ -388,11 +404,13 @@ def scrub_foreign(text: str, secrets: Iterable[str]) -> str:
 
     Call it before the text is reshaped. Finds what is escaped or quoted for JSON, Go, a URL or HTML, has other white
     space, is in base64 or hexadecimal digits, or is cut off at the end. What is short or common (`weak`) is replaced
-    only where it stands alone between quotes or behind ``=``.
+    where it stands as a whole word, and of less than three characters only between quotes or behind ``=``.
     """
     for value in sorted({item for item in secrets if isinstance(item, str) and item}, key=len, reverse=True):
         if weak(value):
-            if len(value) > 1:
+            if len(value) > 2:
+                text = re.sub(r"(?<![\w.-])%s(?![\w-])" % re.escape(value), HIDDEN, text)
+            elif len(value) > 1:
                 text = re.sub(r"(?<=[\"'`=])%s(?=[\"'`&;,\s]|$)" % re.escape(value), HIDDEN, text)
             continue
         text = text.replace(value, HIDDEN)

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from .. import secrecy
 from ..errors import InvalidInput
 from . import rules
 from .failure import ProxyFailure, TooLarge
@@ -296,7 +297,7 @@ class Answer:
 
     def about(self) -> str:
         """Say what it is, for a message: never what it holds."""
-        kind = str(self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        kind = secrecy.said(self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         kind = "".join(char for char in kind[:40] if char.isalnum() or char in "/.+-")
         packed = ", compressed" if self.headers.get("Content-Encoding") else ""
         what = "%s%s, %d bytes" % (kind or "no content type", packed, len(self.content)) if self.content else "empty"

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from .. import normalise
+from .. import normalise, redact, secrecy
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import CREATE, DELETE, NONE, UPDATE, Change, Resource, ended
 from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
@@ -159,10 +159,12 @@ def applied_by_us(current: Mapping[str, Any]) -> bool:
 
 
 def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, Any]:
-    """Return a condition of an object's status, {} without it."""
+    """Return a condition of an object's status, {} without it; its message is without what may be a value."""
     for entry in (current.get("status") or {}).get("conditions") or []:
         if entry.get("type") == name:
-            return dict(entry)
+            if not entry.get("message"):
+                return dict(entry)
+            return {**entry, "message": redact.event(secrecy.said(entry["message"]))}
     return {}
 
 

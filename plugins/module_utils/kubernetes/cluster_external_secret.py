@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .. import redact, secrecy
 from ..errors import InvalidInput, SecretopsError
 from .apply import KubeObject, about, compact, condition, matches, without_none
 from .client import Client, Forbidden, Kind, Object
@@ -239,7 +240,10 @@ def astray(current: Mapping[str, Any], selected: set[str] | None) -> str:
 def failures(current: Mapping[str, Any]) -> str:
     """Return which namespaces failed and why, as the status tells, "" when none did."""
     failed = (current.get("status") or {}).get("failedNamespaces") or []
-    text = "; ".join('namespace "%s": %s' % (one.get("namespace"), one.get("reason")) for one in failed[:3])
+    text = "; ".join(
+        'namespace "%s": %s' % (one.get("namespace"), redact.event(secrecy.said(one.get("reason"))))
+        for one in failed[:3]
+    )
     return text + ("; and %d more" % (len(failed) - 3) if len(failed) > 3 else "")
 
 

@@ -265,11 +265,12 @@ class Client:
             self._said.add(text)
             return first
 
-    def _hear(self, warnings: Any) -> None:
+    def _hear(self, warnings: Any, sent: Any) -> None:
         """Keep what the server warns of in a write's answer, for `heard`."""
         if isinstance(warnings, list):
             # that a name was taken from the path is no news
-            said = [str(one) for one in warnings if "captured from the endpoint's path" not in str(one)]
+            news = [one for one in warnings if "captured from the endpoint's path" not in str(one)]
+            said = [secrecy.said(one, sent, self.token) for one in news]
             self._local.heard = [*getattr(self._local, "heard", ()), *said]
 
     def heard(self) -> list[str]:
@@ -532,7 +533,7 @@ class Client:
         body = self._vaults(answer, method, path, self.url)
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
             if method in ("POST", "PUT", "PATCH"):
-                self._hear(body.get("warnings"))
+                self._hear(body.get("warnings"), sent)
             return body
         errors = [secrecy.said(item, sent, self.token).strip() for item in body.get("errors") or []]
         if status == 404 and not errors and body.get("data"):

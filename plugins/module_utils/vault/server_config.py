@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils import redact
 from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils.normalise import file_mode, seconds
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products
@@ -397,17 +398,17 @@ def _addresses(node: Wish) -> Iterator[str]:
                     name,
                 )
             continue
-        parts = urlsplit(value)
+        parts, shown = urlsplit(value), redact.url(value)
         try:
             port = parts.port
         except ValueError:
             port = None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            yield "%s%s: %r is not a URL; write it as https://host:port" % (PREFIX, name, value)
+            yield "%s%s: %r is not a URL; write it as https://host:port" % (PREFIX, name, shown)
         elif parts.hostname in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            yield "%s%s: %r is no address that others can reach; use this node's own" % (PREFIX, name, value)
+            yield "%s%s: %r is no address that others can reach; use this node's own" % (PREFIX, name, shown)
         elif port is None:
-            yield "%s%s: %r has no port; write it as https://host:port" % (PREFIX, name, value)
+            yield "%s%s: %r has no port; write it as https://host:port" % (PREFIX, name, shown)
     peers = ["%s:%s" % (peer.get("address"), peer.get("port") or 8200) for peer in node.get("peers") or []]
     for address in sorted({address for address in peers if peers.count(address) > 1}):
         yield "%speers: two nodes have the address %s; give each its own" % (PREFIX, address)

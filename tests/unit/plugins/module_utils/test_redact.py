@@ -247,12 +247,22 @@ def test_a_secret_is_found_in_what_others_say(text: str) -> None:
 
 
 def test_a_common_word_does_not_eat_a_message() -> None:
-    text = 'the module "admin" is true: password "admin" of admin, user=admin and true'
-    assert redact.scrub_foreign(text, ["admin", "true", "module", "is"]) == (
-        'the module "(hidden)" is true: password "(hidden)" of admin, user=(hidden) and true'
+    """Not our own; a foreign text loses the word, as nobody can tell by what it was put there."""
+    text = 'the module "admin" is true: password "admin" of administrators, user=admin and is-true'
+    words = ["admin", "true", "module", "is", "a"]
+    assert redact.scrub(text, words) == text
+    assert redact.scrub_foreign(text, words) == (
+        'the (hidden) "(hidden)" is (hidden): password "(hidden)" of administrators, user=(hidden) and is-true'
     )
-    assert redact.weak("admin") and redact.weak("true") and redact.weak("1234") and redact.weak("See")
-    assert not redact.weak("Admin1") and not redact.weak("s3cr") and not redact.weak("correct-horse")
+    assert redact.scrub_foreign('user="is"', words) == 'user="(hidden)"'
+    assert all(map(redact.weak, ("admin", "true", "1234", "See", "module", "server", "policy", "a", "0.5")))
+
+
+@pytest.mark.parametrize("word", ["correcthorse", "hunter", "sesame", "LETMEIN", "123456", "Admin1", "s3cr", "tiger"])
+def test_a_plain_word_that_is_no_word_of_ours_is_hidden_everywhere(word: str) -> None:
+    text = f"cannot log in: {word} is wrong (x{word}y)"
+    for shown in (redact.scrub(text, [word]), redact.scrub_foreign(text, [word])):
+        assert shown == "cannot log in: (hidden) is wrong (x(hidden)y)"
 
 
 @pytest.mark.parametrize(
@@ -285,6 +295,21 @@ def test_events_hold_no_value(text: str, kept: str, gone: str) -> None:
     shown = redact.event(text)
     assert kept in shown
     assert gone not in shown
+
+
+def test_conditions_and_warnings_and_addresses_hold_no_value() -> None:
+    from ansible_collections.secretops.vault_eso.plugins.module_utils import secrecy
+    from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import condition
+    from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
+
+    secrecy.remember("Canary-known-1")
+    told = 'error calling atoi: strconv.Atoi: parsing "Canary": invalid syntax'
+    entry = {"type": "Ready", "status": "False", "message": told + "; Canary-known-1"}
+    assert "Canary" not in str(condition({"status": {"conditions": [entry]}}))
+    assert "atoi" in condition({"status": {"conditions": [entry]}})["message"]
+    client = Client(["https://127.0.0.1:1"], token="Canary-token-1")
+    client._hear(["got Canary-token-1, Canary-sent-1 and Canary-known-1"], {"password": "Canary-sent-1"})
+    assert client.heard() == ["got (hidden), (hidden) and (hidden)"]
 
 
 def test_nothing_of_a_text_controls_the_terminal() -> None:
