@@ -92,7 +92,12 @@ def options_for(hostile: Hostile, tmp_path: Path, name: str, url: str) -> dict[s
 
 def test_whole_matrix(hostile: Hostile, tmp_path: Path) -> None:
     found = whole_matrix(
-        hostile, MODULES, lambda name, url: options_for(hostile, tmp_path, name, url), lambda *_: False, frozenset()
+        hostile,
+        MODULES,
+        lambda name, url: options_for(hostile, tmp_path, name, url),
+        lambda *_: False,
+        frozenset(),
+        MODULES,
     )
     assert not found, "%d:\n%s" % (len(found), "\n".join(found[:60]))
 
@@ -114,7 +119,7 @@ def test_what_no_server_takes_is_refused_before_it_is_asked(hostile: Hostile, tm
         'option "host": "https://[::1" is not a URL': {"host": "https://[::1"},
         "holds a name that no server has": {"host": "https://%s.example.com" % ("a" * 300)},
         "is in the value for Impersonate-User": {"impersonate_user": BODY + "\nX-Evil: 1"},
-        "holds a user or a password": {"host": "https://x:%s@127.0.0.1:1" % BODY},
+        "holds a user, a password or a token": {"host": "https://x:%s@127.0.0.1:1" % BODY},
     }
     runs = run_many("eso_info", [{**options, **case} for case in cases.values()])
     for said, run in zip(cases, runs):

@@ -302,6 +302,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
 #: too much work to let every module meet it
 HEAVY = frozenset(("flood",))
 MATRIX = [name for name in BEHAVIOURS if name not in HEAVY]
+#: those that end only when the client gives up
+ENDLESS = frozenset(("drip-body", "drip-chunks", "drip-head", "drip-status", "silent"))
 
 
 @contextmanager

@@ -11,13 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from support.hostile import MATRIX, Hostile
+from support.hostile import DRIPS, ENDLESS, MATRIX, Hostile
 from support.many import Run, run_many
 
 TOKEN = "s.the-administrators-own-token"
 BODY = "a-value-that-is-nobody-elses"
-#: seconds for a request, and for a whole module run on a busy machine; what is without a bound lasts a minute
-TIMEOUT, LONGEST = 1, 25
+#: seconds for a request to what never ends, and to what answers at once, however busy the machine is
+TIMEOUT, PATIENT = 1, 30
+#: seconds for one module run at most; what is without a bound lasts DRIPS
+LONGEST = 45
+assert PATIENT < LONGEST < DRIPS
+#: seconds that 60 processes on two processors may keep each other waiting
+CROWDED = 10
+#: of this many behaviours, one is tried on a module's first request too: most modules make the same one
+THINNED = 3
 
 
 def filled(value: Any, folder: Path, places: Mapping[str, str] | None = None) -> Any:
@@ -57,26 +64,49 @@ def whole_matrix(
     options: Callable[[str, str], dict[str, Any]],
     tolerant: Callable[[str, str, str, Run], bool],
     all_polite: Collection[str],
+    own_first: Collection[str],
 ) -> list[str]:
     """Run all modules against all behaviours and return what is wrong.
 
     ``options`` of a module at an address; ``tolerant`` tells where a module may succeed; ``all_polite`` ask for nothing
-    that is not answered rightly in ``later``.
+    that is not answered rightly in ``later``; ``own_first`` do not begin with the request that all others begin with.
     """
 
-    def one(name: str) -> list[str]:
-        times = ("always",) if name in all_polite else ("always", "later")
-        cases = [(when, behaviour) for when in times for behaviour in MATRIX]
-        urls = [hostile.at(when, behaviour, name) for when, behaviour in cases]
-        runs = run_many(name, [options(name, url) for url in urls])
-        return [
-            f"{name}, {when}, {behaviour}: {problem} <{run.result.msg[:160]}>"
-            for (when, behaviour), run in zip(cases, runs)
-            for problem in problems(name, run, tolerant(name, when, behaviour, run))
-        ] + ["%s: did not ask %s <%s>" % (name, urls[0], runs[0].result.msg[:300])] * (not hostile.asked(urls[0]))
+    def cases_of(name: str, endless: bool) -> list[tuple[str, str]]:
+        number = sorted(names).index(name)
+        first = MATRIX if name in own_first or name in all_polite else MATRIX[number % THINNED :: THINNED]
+        later = [] if name in all_polite else MATRIX
+        cases = [("always", one) for one in first] + [("later", one) for one in later]
+        return [case for case in cases if (case[1] in ENDLESS) is endless]
+
+    def runs_of(name: str, endless: bool) -> list[tuple[str, str, str, Run]]:
+        cases = [(when, one, hostile.at(when, one, name)) for when, one in cases_of(name, endless)]
+        timeout = TIMEOUT if endless else PATIENT
+        runs = run_many(name, [{**options(name, url), "timeout": timeout} for _when, _one, url in cases])
+        return [(*case, run) for case, run in zip(cases, runs)]
 
     before = len(hostile.strangers())
-    with ThreadPoolExecutor(max_workers=20) as pool:
-        found = [line for lines in pool.map(one, names) for line in lines]
+    # those that wait cost no time of a processor: all at once, beside the others
+    with ThreadPoolExecutor(max_workers=6) as pool, ThreadPoolExecutor(max_workers=60) as waiting:
+        ended = {name: waiting.submit(runs_of, name, True) for name in names}
+        quick = dict(zip(names, pool.map(lambda name: runs_of(name, False), names)))
+        endless = {name: future.result() for name, future in ended.items()}
+    found = []
+    for name in names:
+        # what the same module needs on this machine, at this time, when nothing keeps it waiting
+        work = max(run.seconds for *_case, run in quick[name])
+        for when, behaviour, url, run in quick[name] + endless[name]:
+            wrong = problems(name, run, tolerant(name, when, behaviour, run))
+            if behaviour in ENDLESS:
+                own = sum(float(options(name, url).get(wait) or 0) for wait in ("wait_timeout", "start_timeout"))
+                longest = min(TIMEOUT * hostile.asked(url) + own + 2 * work + CROWDED, LONGEST)
+                if run.seconds > longest:
+                    wrong.append(f"took {run.seconds:.1f} s, more than {longest:.1f} s")
+            elif "no answer within" in run.result.msg:
+                wrong.append("was not asked to the end")
+            found += [f"{name}, {when}, {behaviour}: {problem} <{run.result.msg[:160]}>" for problem in wrong]
+        url, run = quick[name][0][2:]
+        if not hostile.asked(url):
+            found.append(f"{name}: did not ask {url} <{run.result.msg[:300]}>")
     strangers = hostile.strangers()[before:]
     return found + [f"another host was sent {one.method} {one.path}" for one in strangers[:5]]
