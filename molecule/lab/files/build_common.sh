@@ -6,6 +6,7 @@
 # What both builds of a Kubernetes control plane share; to be sourced in $work, the folder of the build.
 # LAB_MIRROR is the package mirror, LAB_PYTHON the Python whose pip gets the Go toolchain.
 suite=bookworm
+: "${work:?}"
 
 # apt with lists of its own: the machine's stay as they are
 in_suite() {
