@@ -14,7 +14,8 @@ from ansible_collections.secretops.vault_eso.plugins.filter.listed import listed
 #: what AWX and the platform set for a job, whose container is removed at its end
 JOB_VARIABLES = ("AWX_HOST", "AWX_PRIVATE_DATA_DIR")
 #: what ansible-runner sets; only inside a container it is this directory
-RUNNER_VARIABLE, RUNNER_DIRECTORY = "AWX_ISOLATED_DATA_DIR", "/runner"
+RUNNER_VARIABLE = "AWX_ISOLATED_DATA_DIR"
+RUNNER_DIRECTORY = "/runner"
 
 
 def in_a_job() -> bool:

@@ -150,7 +150,8 @@ class Inventory:
             return None if answer is None else data_of(answer)
         except VaultError as error:
             # nothing of this kind was ever made, or the product does not have it
-            if type(error) is Missing or (listing.optional and isinstance(error, (BadRequest, NoApi))):
+            absent = isinstance(error, Missing) and not error.container
+            if absent or (listing.optional and isinstance(error, (BadRequest, NoApi))):
                 return None
             raise
 
