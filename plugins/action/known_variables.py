@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_values, role_variables
@@ -63,8 +63,8 @@ class ActionModule(ActionBase):
         for name in spec.keys() & variables.keys():
             try:
                 values[name] = self._templar.template(variables[name])
-            except AnsibleUndefinedVariable:
-                # whoever uses it says so
+            except AnsibleError:
+                # undefined, or a file that is not there yet: whoever uses it says so
                 continue
         return role_values.problems(spec, values)
 
