@@ -20,7 +20,7 @@ from .. import normalise, private_file
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_role import networks
-from .client import BadRequest, Client, VaultError
+from .client import BadRequest, Client, Missing, NoNamespace, VaultError
 from .naming import check_blocks, check_mount, masked
 
 #: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
@@ -161,9 +161,14 @@ class SecretId(Resource):
     def _lookup(self, secret: str) -> dict[str, Any]:
         try:
             data = self.client.write(self.base + "/secret-id/lookup", {"secret_id": secret})
-        except (BadRequest, VaultError) as error:
-            # a role, or a whole method, that is not there yet knows no secret ID
-            if error.status in (400, 404) and ("does not exist" in error.what or "no handler" in error.what):
+        except NoNamespace:
+            raise
+        except Missing:
+            # a method that is not there yet knows no secret ID
+            return {}
+        except BadRequest as error:
+            # the server's own words for a role that is not there yet
+            if "does not exist" in error.what:
                 return {}
             raise
         return dict(data.get("data") or {})
