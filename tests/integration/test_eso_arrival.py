@@ -122,7 +122,7 @@ def test_ready_without_a_secret_is_no_success(scene: Scene) -> None:
     # what merges does so once its Secret exists
     body = {"metadata": {"name": "not-there"}, "stringData": {"other": "of-another"}}
     scene.kube.call("POST", f"/api/v1/namespaces/{scene.at}/secrets", body)
-    assert sync(scene, {"name": "merged"})["results"][0]["info"]["keys"] == ["other", "password"]
+    assert sync(scene, {"name": "merged"})["results"][0]["info"]["secret_keys"] == ["other", "password"]
 
 
 def test_many_are_looked_at_by_lists(scene: Scene) -> None:

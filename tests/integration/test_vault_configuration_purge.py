@@ -137,15 +137,20 @@ def test_only_what_needs_the_failed_one_is_not_reached(
     run_module: Run, vault_args: dict[str, Any], openbao: VaultServer, area: str
 ) -> None:
     """Of groups: one that is broken stops the group that holds it, and no other."""
-    broken = {"name": "leaf-bad", "member_entities": [], "type": "internal", "metadata": {"x" * 200: "too long"}}
+    client = openbao.client(namespace=area)
+    denied = 'path "identity/group/name/leaf-bad" { capabilities = ["read"] }'
+    client.sys.create_or_update_policy(
+        "all-but-one", 'path "*" { capabilities = ["sudo", "create", "read", "update", "delete", "list"] }\n' + denied
+    )
+    token = client.auth.token.create(policies=["all-but-one"], ttl="5m")["auth"]["client_token"]
     groups = [
         {"name": "top-of-bad", "member_groups": ["leaf-bad"]},
         {"name": "top-of-top", "member_groups": ["top-of-bad"]},
         {"name": "top-of-good", "member_groups": ["leaf-good"]},
-        broken,
+        {"name": "leaf-bad"},
         {"name": "leaf-good"},
     ]
-    done = run_module("vault_identity_group", {**vault_args, "namespace": area, "groups": groups})
+    done = run_module("vault_identity_group", {**vault_args, "token": token, "namespace": area, "groups": groups})
     assert done.failed and 'group "leaf-bad"' in done.msg, done.msg
     reached = {one["name"]: one["changed"] for one in done["results"]}
     assert reached == {
@@ -156,5 +161,5 @@ def test_only_what_needs_the_failed_one_is_not_reached(
         "leaf-good": True,
     }
     assert done["summary"]["failed"] == 1 and done["summary"]["not_reached"] == 2
-    names = openbao.client(namespace=area).list("identity/group/name")["data"]["keys"]
+    names = client.list("identity/group/name")["data"]["keys"]
     assert sorted(names) == ["leaf-good", "top-of-good"]

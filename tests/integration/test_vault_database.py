@@ -276,7 +276,8 @@ def test_bad_connections(connection: Run, openbao: VaultServer, mount: str, root
         ({**root, "options": {"private_key": "x-secret-0815"}}, "is a secret"),
         ({**root, "options": {"disable_escapping": True}}, 'did you mean "disable_escaping"?'),
         ({**root, "max_connection_lifetime": "soon"}, "is not a duration"),
-        ({**root, "mount": "secret/data"}, "nothing is mounted there"),
+        ({**root, "mount": f"{mount}-missing"}, "nothing is mounted there"),
+        ({**root, "mount": f"{mount}/data"}, f'no secrets engine is mounted there, but one is at "{mount}"'),
         ({**root, "mount": f"{mount}?x"}, 'the mount holds "?"'),
     ):
         refused = connection(name="bad", **options)

@@ -42,7 +42,7 @@ def test_life_of_a_key(key: Run, openbao: VaultServer, mount: str) -> None:
     client, path = openbao.client(), f"{mount}/keys/orders"
     wanted = {"name": "orders", "auto_rotate_period": "30d", "deletion_allowed": False, "exportable": True}
     planned = key(check=True, **wanted)
-    assert planned.changed and "auto_rotate_period: 30d" in planned["diff"][0]["after"]
+    assert planned.changed and "auto_rotate_period: 2592000s" in planned["diff"][0]["after"]
     assert stored(openbao, path) == {}
     made = key(**wanted)
     assert made.changed and made["latest_version"] == 1, made.msg
