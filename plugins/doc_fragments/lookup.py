@@ -9,8 +9,28 @@ from __future__ import annotations
 class ModuleDocFragment:
     """Sources of the options: variables, environment, ansible.cfg."""
 
+    #: one key of what was read
+    FIELD = r"""
+options:
+  field:
+    description: Key whose value is returned instead of all of them.
+    type: str
+"""
+
+    #: a KV engine; the lookup says what it is for, and which one is the default
+    MOUNT = r"""
+options:
+  mount:
+    type: str
+    aliases: [engine_mount_point]
+"""
+
     DOCUMENTATION = r"""
 options:
+  _terms:
+    type: list
+    elements: str
+    required: true
   default:
     description:
       - What to return for what does not exist. Without it that is an error.
@@ -49,8 +69,8 @@ options:
     type: str
   url:
     aliases: [vault_addr]
-    vars: [{name: ansible_hashi_vault_url}]
-    env: [{name: ANSIBLE_HASHI_VAULT_URL}]
+    vars: [{name: ansible_hashi_vault_addr}, {name: ansible_hashi_vault_url}]
+    env: [{name: ANSIBLE_HASHI_VAULT_ADDR}, {name: ANSIBLE_HASHI_VAULT_URL}]
     ini: [{section: hashi_vault_collection, key: url}]
   ca_cert:
     aliases: [cacert]
@@ -87,6 +107,16 @@ options:
     vars: [{name: ansible_hashi_vault_cert_auth_private_key}]
     env: [{name: ANSIBLE_HASHI_VAULT_CERT_AUTH_PRIVATE_KEY}]
     ini: [{section: hashi_vault_collection, key: cert_auth_private_key}]
+  proxy:
+    description:
+      - URL of an HTTP proxy that all requests take. E(BAO_PROXY_ADDR), E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
+      - A mapping of V(http) and V(https), also as text of JSON, says one for each scheme of O(url).
+      - Without it E(HTTPS_PROXY) and E(NO_PROXY), as other tools read them.
+    type: raw
+    aliases: [proxies]
+    vars: [{name: ansible_hashi_vault_proxies}]
+    env: [{name: ANSIBLE_HASHI_VAULT_PROXIES}]
+    ini: [{section: hashi_vault_collection, key: proxies}]
   auth_method:
     vars: [{name: ansible_hashi_vault_auth_method}]
     env: [{name: ANSIBLE_HASHI_VAULT_AUTH_METHOD}]

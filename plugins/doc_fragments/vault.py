@@ -56,6 +56,11 @@ options:
   client_key:
     description: Path of the client certificate's private key. E(BAO_CLIENT_KEY), E(VAULT_CLIENT_KEY).
     type: path
+  proxy:
+    description:
+      - URL of an HTTP proxy that all requests take. E(BAO_PROXY_ADDR), E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
+      - Without it E(HTTPS_PROXY) and E(NO_PROXY), as other tools read them.
+    type: str
 requirements:
   - hvac >= 2.3
 """

@@ -14,22 +14,16 @@ author: secretops.vault_eso contributors (@secretops)
 version_added: 0.1.0
 extends_documentation_fragment:
   - secretops.vault_eso.lookup
+  - secretops.vault_eso.lookup.field
+  - secretops.vault_eso.lookup.mount
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
 options:
   _terms:
     description: Paths of secrets inside O(mount), any number of them.
-    type: list
-    elements: str
-    required: true
   mount:
     description: Path at which the KV engine is mounted.
-    type: str
     default: secret
-    aliases: [engine_mount_point]
-  field:
-    description: Key whose value is returned instead of the whole secret.
-    type: str
   version:
     description: Version of the secret, of KV version 2; by default the current one.
     type: int

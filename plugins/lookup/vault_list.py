@@ -13,18 +13,14 @@ author: secretops.vault_eso contributors (@secretops)
 version_added: 0.1.0
 extends_documentation_fragment:
   - secretops.vault_eso.lookup
+  - secretops.vault_eso.lookup.mount
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
 options:
   _terms:
     description: Paths of the API without C(/v1/); with O(mount) folders inside that KV engine. Any number of them.
-    type: list
-    elements: str
-    required: true
   mount:
     description: Path at which a KV engine is mounted. Its folders are then written without C(metadata/). V(/) as a term is the engine's top.
-    type: str
-    aliases: [engine_mount_point]
 seealso:
   - module: secretops.vault_eso.vault_info
 """

@@ -14,17 +14,12 @@ author: secretops.vault_eso contributors (@secretops)
 version_added: 0.1.0
 extends_documentation_fragment:
   - secretops.vault_eso.lookup
+  - secretops.vault_eso.lookup.field
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
 options:
   _terms:
     description: Paths of the API without C(/v1/), any number of them.
-    type: list
-    elements: str
-    required: true
-  field:
-    description: Key whose value is returned instead of all.
-    type: str
   raw:
     description: Return the whole answer with C(lease_id), C(lease_duration), C(wrap_info) and the like, and C(data) inside it.
     type: bool

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ display = Display()
 #: options that say how to connect, in the names of the modules
 CONNECTION = (
     *("url", "ca_cert", "validate_certs", "tls_server_name", "namespace", "timeout", "retries", "follow_redirects"),
-    *("client_cert", "client_key"),
+    *("client_cert", "client_key", "proxy"),
 )
 #: and how to log in
 LOGIN = (
@@ -47,6 +48,21 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(part) for part in value]
     return value
+
+
+def proxy_for(given: Any, urls: Any) -> str | None:
+    """Return the proxy of a text, or of a mapping by scheme (also as text of JSON). Raises AnsibleError."""
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            raise AnsibleError('"proxy" begins like a mapping and is no JSON') from None
+    if isinstance(given, Mapping):
+        scheme = str(urls[0]).partition("://")[0].lower() if urls else "https"
+        given = given.get(scheme)
+    if given is not None and not isinstance(given, str):
+        raise AnsibleError('"proxy" is the URL of a proxy, or a mapping of "http" and "https" to such URLs')
+    return given or None
 
 
 class Lookup(LookupBase):
@@ -117,6 +133,7 @@ class Lookup(LookupBase):
                     params[name] = value
         if isinstance(params["url"], str):
             params["url"] = [part.strip() for part in params["url"].split(",") if part.strip()]
+        params["proxy"] = proxy_for(params["proxy"], params["url"])
         folder = self.get_option("token_path")
         if folder:
             params["token_file"] = os.path.join(folder, params["token_file"] or ".vault-token")

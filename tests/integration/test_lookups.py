@@ -23,6 +23,7 @@ from typing import Any, Callable
 import hvac
 import pytest
 
+from support.local import connect_proxy
 from support.openbao import VaultServer
 from support.system import BIN, ROOT
 
@@ -198,6 +199,27 @@ def test_one_login_and_one_read_over_hosts_forks_and_templates(scene: Scene) -> 
     assert ("update", "auth/token/revoke-self") in asked
     assert len(asked) == 6, asked
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_thousand_lookups_over_a_hundred_hosts(scene: Scene) -> None:
+    client = scene.server.client()
+    for number in range(10):
+        client.secrets.kv.v2.create_or_update_secret(f"many/app{number}", {"password": f"value{number}"})
+    start = scene.position()
+    conditions = [f"lookup('{KV}', 'many/app{number}', field='password') == 'value{number}'" for number in range(10)]
+    result = scene.play([{"ansible.builtin.assert": {"that": conditions, "quiet": True}}], "--forks", "10", hosts=100)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    assert result.stdout.count("ok=1 ") == 100
+    scene.wait_for_none()
+    asked = scene.asked(start)
+    once = [
+        *(("read", f"secret/data/many/app{number}") for number in range(10)),
+        ("read", "sys/internal/ui/mounts/secret"),
+        ("update", "auth/approle/login"),
+        ("update", "auth/token/renew-self"),
+        ("update", "auth/token/revoke-self"),
+    ]
+    assert sorted(asked) == once, asked
 
 
 def test_values(scene: Scene) -> None:
@@ -473,6 +495,94 @@ def test_where_connection_and_login_come_from(scene: Scene, source: str, tmp_pat
     assert result.returncode == 0, result.stdout + result.stderr
     assert "web" in result.stdout
     scene.wait_for_none()
+
+
+def test_the_session_of_a_play_is_used_and_left_alone(scene: Scene) -> None:
+    start = scene.position()
+    session = {"name": "secretops.vault_eso.vault_session"}
+    variables = {
+        "vault_connection": {"url": [scene.server.url], "ca_cert": scene.server.ca_cert},
+        "vault_session_login": {"auth_method": "approle", "role_id": scene.role_id, "secret_id": scene.secret_id},
+    }
+    options = {"url": scene.server.url, "ca_cert": scene.server.ca_cert}
+    tasks = [
+        {"ansible.builtin.include_role": session},
+        debug(kv("applications/web-app", field="user")),
+        # still the session's: what belongs to the play ends with the play
+        debug(kv("db", mount="old", field="password")),
+        {"ansible.builtin.include_role": {**session, "tasks_from": "close"}},
+        # and a login of the lookups' own once it is over
+        debug(kv("applications/web-app", version=1, field="user")),
+    ]
+    result = scene.play(tasks, vars=variables, module_defaults={"group/secretops.vault_eso.vault": options})
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert '"web"' in result.stdout.replace("msg: web", '"web"') and "old-engine" in result.stdout
+    scene.wait_for_none()
+    paths = [path for _operation, path in scene.asked(start)]
+    first, second = (number for number, path in enumerate(paths) if path == "auth/approle/login")
+    ends = [number for number, path in enumerate(paths) if path == "auth/token/revoke-self"]
+    reads = [number for number, path in enumerate(paths) if path.startswith(("secret/data/", "old/"))]
+    assert len(reads) == 3 and len(ends) == 2, paths
+    assert first < reads[0] < reads[1] < ends[0] < second < reads[2] < ends[1], paths
+
+
+def test_without_a_private_directory_each_lookup_logs_in_and_out(scene: Scene, tmp_path: Path) -> None:
+    """No broker can be there where its directory cannot be made: slower, told, and nothing left alive."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "make = os.mkdir\n"
+        "def refuse(path, *args, **kwargs):\n"
+        "    if 'vault-eso-' in str(path):\n"
+        "        raise OSError(30, 'Read-only file system')\n"
+        "    return make(path, *args, **kwargs)\n"
+        "os.mkdir = refuse\n"
+    )
+    start = scene.position()
+    tasks = [
+        {"ansible.builtin.assert": {"that": [kv("applications/web-app", field="user")[3:-3] + " == 'web'"]}},
+        debug(kv("applications/nothing"), ignore_errors=True),
+    ]
+    result = scene.play(tasks, hosts=2, env={"PYTHONPATH": str(tmp_path)})
+    output = " ".join((result.stdout + result.stderr).split())
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "each lookup of Vault logs in by itself: no private directory can be made" in output
+    assert "secret/applications/nothing: does not exist" in output
+    scene.wait_for_none()
+    paths = [path for _operation, path in scene.asked(start)]
+    assert logins(scene.asked(start)) == 4 == paths.count("auth/token/revoke-self"), paths
+
+
+def test_a_proxy(scene: Scene) -> None:
+    """By its own name and by the other collection's, as text, mapping and JSON; the server is asked through it."""
+    url = scene.server.url.removeprefix("https://")
+    with connect_proxy() as (proxy, targets):
+        ways = {
+            "option": (kv("applications/web-app", version=1, field="user", proxy=proxy), {}),
+            "mapping": (
+                kv("applications/web-app", field="user"),
+                {"ansible_hashi_vault_proxies": {"http": "http://127.0.0.1:9", "https": proxy}},
+            ),
+            "json": (kv("db", mount="old"), {"ansible_hashi_vault_proxies": json.dumps({"https": proxy})}),
+            "roles": (
+                kv("changed", default="x"),
+                {"vault_connection": {"proxy": proxy}},
+            ),
+        }
+        tasks = [{**debug(text), "vars": {"vault_lookup_mask": False, **given}} for text, given in ways.values()]
+        result = scene.play(tasks)
+        assert result.returncode == 0, result.stdout + result.stderr
+        # one login and its connection for each way of reaching the server that is the same
+        assert targets and set(targets) == {url}, targets
+        seen = len(targets)
+        wrong = [debug(kv("x", proxy=given), ignore_errors=True) for given in ("http://[::1", "{")]
+        plain = " ".join(scene.play(wrong).stdout.split())
+        assert "is not the URL of a proxy" in plain and "begins like a mapping and is no JSON" in plain, plain
+        assert len(targets) == seen
+    away = kv("applications/web-app", proxy="http://me:a-password@127.0.0.1:9")
+    result = scene.play([debug(away)], vars={**scene.approle, "ansible_hashi_vault_retries": 0})
+    plain = " ".join(result.stdout.split())
+    assert "the proxy http://127.0.0.1:9 failed: connection refused" in plain, plain
+    assert "a-password" not in result.stdout + result.stderr
 
 
 def test_the_reading_module_registers_what_it_does_not_show(scene: Scene) -> None:

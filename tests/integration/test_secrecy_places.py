@@ -112,12 +112,18 @@ def test_credentials_in_addresses(address: str) -> None:
 def test_credentials_of_a_proxy() -> None:
     """A proxy may want some; no message and no echo holds them."""
     proxy = "http://me:Canary@127.0.0.1:1"
+    policy = {"name": "x", "state": "absent", "url": ["https://10.255.255.1"]}
+    policy.update(token="x", retries=0, timeout=5)
     for result in (
         run_module("eso_info", {"host": "https://10.255.255.1", "api_key": "x", "proxy": proxy, "retries": 0}),
-        run_module(
-            "vault_policy",
-            {"name": "x", "state": "absent", "url": ["https://10.255.255.1"], "token": "x", "retries": 0, "timeout": 5},
-            env={"HTTPS_PROXY": proxy, "https_proxy": proxy},
+        *(
+            run_module("vault_policy", {**policy, **options}, env=environment)
+            for options, environment in (
+                ({}, {"HTTPS_PROXY": proxy, "https_proxy": proxy}),
+                ({}, {"VAULT_PROXY_ADDR": proxy}),
+                ({"proxy": proxy}, {}),
+                ({"proxy": proxy.replace("127.0.0.1:1", "[::1")}, {}),
+            )
         ),
     ):
         assert result.failed

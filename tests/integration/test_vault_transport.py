@@ -25,7 +25,9 @@ from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import client as kubernetes
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client, Unreachable, VaultError
-from support.local import Authority, Pair, write_private
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.connection import connect
+from support.local import Authority, Pair, connect_proxy, write_private
+from support.modules import run_module
 from support.openbao import VaultServer
 
 
@@ -90,43 +92,6 @@ def small_server(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, rud
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-@contextmanager
-def connect_proxy() -> Iterator[tuple[str, list[str]]]:
-    """Be a proxy for TLS (method CONNECT); gives its URL and the list of the targets that were asked for."""
-    targets: list[str] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-    def serve() -> None:
-        while True:
-            try:
-                caller, _address = listener.accept()
-            except OSError:
-                return
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += caller.recv(4096)
-            targets.append(head.split()[1].decode())
-            host, port = targets[-1].rsplit(":", 1)
-            upstream = socket.create_connection((host, int(port)))
-            caller.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            for pair in ((caller, upstream), (upstream, caller)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield "http://127.0.0.1:%d" % listener.getsockname()[1], targets
-    finally:
-        listener.close()
 
 
 @pytest.fixture
@@ -282,6 +247,26 @@ def test_through_a_proxy(openbao: VaultServer, monkeypatch: pytest.MonkeyPatch) 
         assert client.read("sys/auth")
         assert len(targets) == 1
         client.close()
+
+
+def test_through_a_proxy_that_an_option_names(openbao: VaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the environment has another one, and says that none is to be taken
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    target = openbao.url.removeprefix("https://")
+    with connect_proxy() as (proxy, targets):
+        options = {"url": [openbao.url], "token": openbao.token, "ca_cert": openbao.ca_cert, "retries": 0}
+        run_module("vault_info", {**options, "proxy": proxy}, must_succeed=True)
+        assert set(targets) == {target}
+        for number, name in enumerate(("VAULT_HTTP_PROXY", "VAULT_PROXY_ADDR", "BAO_PROXY_ADDR")):
+            monkeypatch.setenv(name, proxy if number else proxy + "/")
+            targets.clear()
+            client = connect({**options, "timeout": 10, "follow_redirects": True}, openbao.token)
+            assert client.read("sys/auth")
+            assert targets == [target]
+            client.close()
+        broken = run_module("vault_info", {**options, "proxy": "http://[::1"})
+        assert broken.failed and 'is not the URL of a proxy; correct HTTPS_PROXY or the option "proxy"' in broken["msg"]
 
 
 def test_a_ca_bundle_of_the_environment(

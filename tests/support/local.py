@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports, certificates and processes for servers that tests start on the loopback interface."""
+"""Ports, certificates and processes for servers and proxies that tests start on the loopback interface."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import ipaddress
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,3 +156,40 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
+
+
+@contextmanager
+def connect_proxy() -> Iterator[tuple[str, list[str]]]:
+    """Be a proxy for TLS (method CONNECT); gives its URL and the list of the targets that were asked for."""
+    targets: list[str] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def serve() -> None:
+        while True:
+            try:
+                caller, _address = listener.accept()
+            except OSError:
+                return
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += caller.recv(4096)
+            targets.append(head.split()[1].decode())
+            host, port = targets[-1].rsplit(":", 1)
+            upstream = socket.create_connection((host, int(port)))
+            caller.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            for pair in ((caller, upstream), (upstream, caller)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield "http://127.0.0.1:%d" % listener.getsockname()[1], targets
+    finally:
+        listener.close()

@@ -110,7 +110,7 @@ def explain(error: BaseException, timeout: float, words: Words, authority: str) 
         if isinstance(one, ProxyFailure):
             return Failure(
                 "the proxy %s failed: %s" % (one.proxy, one.reason),
-                "correct HTTPS_PROXY, or name the server in NO_PROXY",
+                'correct HTTPS_PROXY or the option "proxy", or name the server in NO_PROXY',
                 False,
             )
         if isinstance(one, TooLarge):

@@ -199,7 +199,7 @@ def proxy_of(url: str, headers: Mapping[str, str] | None = None) -> Proxy | None
         return Proxy(parts.hostname, parts.port or 80, sent)
     except ValueError:
         raise InvalidInput(
-            '"%s" is not the URL of a proxy' % rules.shown(url), remedy="correct HTTPS_PROXY, or unset it"
+            '"%s" is not the URL of a proxy' % rules.shown(url), remedy='correct HTTPS_PROXY or the option "proxy"'
         ) from None
 
 

@@ -192,6 +192,7 @@ class Client:
         tls_server_name: str | None = None,
         client_cert: str | None = None,
         client_key: str | None = None,
+        proxy: str | None = None,
         timeout: int = 30,
         retries: int = 4,
         follow_redirects: bool = True,
@@ -238,7 +239,7 @@ class Client:
         #: what was said once for all objects of the task; shared in the same way
         self._said: set[str] = set()
         self._counting = threading.Lock()
-        self.session = Session(tls_server_name)
+        self.session = Session(tls_server_name, proxy)
         self._calls = _Calls(self.session)
         try:
             self.session.verify = (ca_cert or True) if validate_certs else False

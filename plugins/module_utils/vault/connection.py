@@ -28,6 +28,7 @@ def settings(params: Mapping[str, Any]) -> dict[str, Any]:
         "tls_server_name": params.get("tls_server_name") or env("TLS_SERVER_NAME"),
         "client_cert": params.get("client_cert") or env("CLIENT_CERT"),
         "client_key": params.get("client_key") or env("CLIENT_KEY"),
+        "proxy": params.get("proxy") or env("PROXY_ADDR", "HTTP_PROXY"),
     }
 
 

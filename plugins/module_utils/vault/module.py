@@ -28,6 +28,7 @@ CONNECTION_SPEC: dict[str, Any] = {
     "follow_redirects": {"type": "bool", "default": True},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
+    "proxy": {"type": "str"},
 }
 LOGIN_SPEC: dict[str, Any] = {
     "auth_method": {"type": "str", "choices": sorted(METHODS)},

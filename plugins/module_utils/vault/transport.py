@@ -73,12 +73,15 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
     """A session of requests, of which `call` and `transfer` are the short way; no redirect is ever followed here.
 
     ``verify`` and ``cert`` are set before the first call. ``server_name``: the name in the server's certificate when it
-    is another than the address's.
+    is another than the address's. ``proxy``: the URL of the proxy for every server, whatever the environment says of
+    proxies; without one the environment's.
     """
 
-    def __init__(self, server_name: str | None = None) -> None:
+    def __init__(self, server_name: str | None = None, proxy: str | None = None) -> None:
         super().__init__()
         self.server_name = server_name
+        # given with each request, because the environment's go before the session's own
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._servers: dict[tuple[str, str], Server | None] = {}
         self._lock = threading.Lock()
         # a login for this host in ~/.netrc is not one for Vault
@@ -118,7 +121,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
                     address = rules.origin(url)
                     if address is None:
                         raise InvalidInput('"%s" is not a URL' % rules.shown(url), 'option "url"')
-                    settings = self.merge_environment_settings(url, {}, False, self.verify, self.cert)
+                    settings = self.merge_environment_settings(url, dict(self._proxies), False, self.verify, self.cert)
                     named = requests.utils.select_proxy(url, settings["proxies"])
                     proxy = proxy_of(named) if named else None
                     server = None
@@ -183,6 +186,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
                 timeout=timeout,
                 stream=True,
                 allow_redirects=False,
+                proxies=dict(self._proxies),
                 # named here, because a bundle that the environment names would go before the session's
                 verify=self.verify,
                 cert=self.cert,
