@@ -12,8 +12,8 @@ from typing import Any
 from objects import KINDS
 
 OURS, ALONE, POOLED = "this collection, one task", "this collection, module alone", "pooled client"
-#: what stands between them in the README is made here
-BEGIN, END = "<!-- made by make bench BENCH_ARGS=--docs -->", "<!-- end of what was made -->"
+#: what stands between them in the README is made here, for each part of a run
+BEGIN, END = "<!-- made by make bench: %s -->", "<!-- end of %s -->"
 PEERS = ("community.hashi_vault loop", "hashivault loop")
 COLOURS = {
     OURS: "#0b6e4f",
@@ -67,7 +67,7 @@ def find(rows: list[dict[str, Any]], **wanted: Any) -> list[dict[str, Any]]:
 def summary(results: dict[str, Any]) -> str:
     """Return the numbers to reach, with the largest size."""
     lines = []
-    for key, rows in results["kinds"].items():
+    for key, rows in results["kinds"]["rows"].items():
         size = max(row["size"] for row in rows)
         cells = [f"{KINDS[key].title}, {size}"]
         for phase in ("unchanged", "first"):
@@ -101,7 +101,7 @@ def summary(results: dict[str, Any]) -> str:
 def details(results: dict[str, Any]) -> str:
     """Return every measurement."""
     text = ""
-    for key, rows in results["kinds"].items():
+    for key, rows in results["kinds"]["rows"].items():
         lines = [
             [
                 f"{row['contender']}, {row['phase']}",
@@ -118,29 +118,44 @@ def details(results: dict[str, Any]) -> str:
     return text
 
 
-def place(results: dict[str, Any]) -> str:
-    """Return where this was measured, as a line of text."""
-    machine = results["machine"]
+def place(part: dict[str, Any]) -> str:
+    """Return where a part was measured, as a line of text."""
+    machine = part["place"]
     return (
         f"Machine: {machine['processors']}, {machine['memory']}, {machine['system']}; load before the run "
-        f"{machine['load']}. Server: {results['server']}.\n"
+        f"{machine['load']}. Server: {machine['server']}.\n"
     )
 
 
 def into(readme: str, results: dict[str, Any]) -> str:
-    """Return the text of the README with the table and the machine between its two marks."""
-    before, rest = readme.split(BEGIN)
-    after = rest.split(END)[1]
-    lookups = looked_up(results) + "\n" if results.get("lookups") else ""
-    return f"{before}{BEGIN}\n\n{summary(results)}\n{lookups}{place(results)}\n{END}{after}"
+    """Return the text of the README with what was measured between the marks of each part."""
+    for part, make in (("kinds", summary), ("large", memory), ("lookups", looked_up)):
+        if part in results:
+            before, rest = readme.split(BEGIN % part)
+            after = rest.split(END % part)[1]
+            machine = "" if part == "large" else "\n" + place(results[part])
+            readme = f"{before}{BEGIN % part}\n\n{make(results)}{machine}\n{END % part}{after}"
+    return readme
+
+
+def memory(results: dict[str, Any]) -> str:
+    """Return what the largest task of policies takes, as a sentence."""
+    rows = find(results["large"]["rows"], kind="policies", phase="unchanged")
+    if not rows:
+        return "The memory of large tasks was not measured.\n"
+    row = max(rows, key=lambda one: one["count"])
+    return (
+        f"A task of {row['count']} {KINDS['policies'].title} takes {row['module_mb']:.0f} MB in the module's process; "
+        f"that of ansible-playbook has {row['playbook_mb']:.0f} MB then, and {row['ping_mb']:.0f} MB\n"
+        "when it hands the same to `ping`.\n"
+    )
 
 
 def looked_up(results: dict[str, Any]) -> str:
-    """Return the table of the lookups, as nothing where they were left out."""
-    lines = [[row["contender"], f"{row['seconds']:.1f}", str(row["requests"])] for row in results.get("lookups") or []]
-    if not lines:
-        return ""
-    row = results["lookups"][0]
+    """Return the table of the lookups."""
+    rows = results["lookups"]["rows"]
+    lines = [[row["contender"], f"{row['seconds']:.1f}", str(row["requests"])] for row in rows]
+    row = rows[0]
     title = f"{row['lookups']} lookups of ten secrets over {row['hosts']} hosts, ten forks, by AppRole"
     return table([title, "seconds, of ansible-playbook", "requests"], lines)
 
@@ -151,22 +166,29 @@ def page(results: dict[str, Any]) -> str:
         "# Benchmarks\n\n"
         "Made by `make bench`; how, is told in `benchmarks/README.md`. Only the ratios say something about another "
         "machine.\n\n"
-        f"{place(results)}\n"
-        "![Milliseconds per object](benchmarks.svg)\n\n"
-        "## Ratios\n\n"
-        "The least of several runs, in turns, without the fixed cost of one task: what the same task takes for one "
-        "object, and what Ansible itself takes to hand that many objects to a module with the same options that does "
-        "nothing. Of unchanged tasks it is the median of rounds of these four, with its standard error. Where the "
-        "error or the difference of two starts, 0.05 s, is as large as what is left, `at most` gives the upper bound. "
-        "`module alone` is the same of the module's process without ansible-playbook. The tasks say "
-        "`report: changes`. The pooled client is written for these objects alone: four threads, kept-alive "
-        "connections, the fewest requests. Against the peers' loops all counts that grows with the objects, what "
-        "Ansible takes to hand them over too; the start of ansible-playbook is in no number.\n\n"
-        f"{summary(results)}\n"
     )
-    if results.get("lookups"):
-        text += f"## Lookups\n\n{looked_up(results)}\n"
-    if results["guide"]:
+    if "kinds" in results:
+        text += (
+            f"{place(results['kinds'])}\n"
+            "![Milliseconds per object](benchmarks.svg)\n\n"
+            "## Ratios\n\n"
+            "The least of several runs, in turns, without the fixed cost of one task: what the same task takes for one "
+            "object, and what Ansible itself takes to hand that many objects to a module with the same options that "
+            "does nothing. Of unchanged tasks it is the median of rounds of these four, with its standard error. Where "
+            "the error or the difference of two starts, 0.05 s, is as large as what is left, `at most` gives the upper "
+            "bound. `module alone` is the same of the module's process without ansible-playbook. The tasks say "
+            "`report: changes`. The pooled client is written for these objects alone: four threads, kept-alive "
+            "connections, the fewest requests. Against the peers' loops all counts that grows with the objects, what "
+            "Ansible takes to hand them over too; the start of ansible-playbook is in no number.\n\n"
+            f"{summary(results)}\n"
+        )
+    if "lookups" in results:
+        rounds = results["lookups"]["rows"][0]["rounds"]
+        text += (
+            f"## Lookups\n\nThe least of {rounds} runs in turns, the start of ansible-playbook included.\n\n"
+            f"{looked_up(results)}\n{place(results['lookups'])}\n"
+        )
+    if "guide" in results:
         lines = [
             [
                 f"{row['contender']}, {row['phase']}",
@@ -174,10 +196,10 @@ def page(results: dict[str, Any]) -> str:
                 f"{row['processor']:.1f}",
                 str(row["requests"]),
             ]
-            for row in results["guide"]
+            for row in results["guide"]["rows"]
         ]
         text += f"## The guides' configuration\n\n{table(['', 'seconds', 'processor seconds', 'requests'], lines)}\n"
-    if results["large"]:
+    if "large" in results:
         lines = [
             [
                 f"{KINDS[row['kind']].title}, {row['count']}, {row['phase']}",
@@ -187,29 +209,35 @@ def page(results: dict[str, Any]) -> str:
                 f"{row['playbook_mb']:.0f}" if "playbook_mb" in row else "",
                 f"{row['ping_mb']:.0f}" if "ping_mb" in row else "",
             ]
-            for row in results["large"]
+            for row in results["large"]["rows"]
         ]
         head = ["", "module, seconds", "module, MB", "ansible-playbook, seconds", "ansible-playbook, MB"]
         head.append("ansible-playbook with ping, MB")
         text += f"## Many objects in one task\n\n{table(head, lines)}\n"
-    text += (
-        "## All measurements\n\n"
-        "Loops that take long are measured with a few objects and extrapolated: `(from 6)` says with how many. "
-        "`community.hashi_vault` has no modules for policies and roles: its `vault_write` writes each time.\n\n"
-        f"{details(results)}"
-    )
+    if "kinds" in results:
+        text += (
+            "## All measurements\n\n"
+            "Loops that take long are measured with a few objects and extrapolated: `(from 6)` says with how many. "
+            "`community.hashi_vault` has no modules for policies and roles: its `vault_write` writes each time.\n\n"
+            f"{details(results)}"
+        )
     return text.rstrip("\n") + "\n"
+
+
+def shown(row: dict[str, Any]) -> float:
+    """Return the milliseconds per object that a bar reaches: the upper bound where the run cannot tell more."""
+    return float(told(row["work"], row["count"] / 1000, row["fixed"], row["error"]).removeprefix("at most ").split()[0])
 
 
 def plot(results: dict[str, Any]) -> str:
     """Return an SVG: milliseconds per object of an unchanged run on a logarithmic axis, a group of bars per kind."""
     left, width, bar, top = 210, 520, 15, 56
     groups = []
-    for key, rows in results["kinds"].items():
+    for key, rows in results["kinds"]["rows"].items():
         size = max(row["size"] for row in rows)
         bars = [row for row in rows if row["phase"] == "unchanged" and row["size"] == size]
         groups.append((f"{KINDS[key].title}, {size}, unchanged", bars))
-    values = [max(row["each_ms"], 0.01) for _title, bars in groups for row in bars]
+    values = [max(shown(row), 0.01) for _title, bars in groups for row in bars]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     high = max(high, low + 1)
 
@@ -234,11 +262,16 @@ def plot(results: dict[str, Any]) -> str:
         y += 22
         parts.append(f'<text x="12" y="{y - 6}" font-weight="bold">{escape(title)}</text>')
         for row in bars:
-            end = max(x(row["each_ms"]), left + 2)
+            end = max(x(shown(row)), left + 2)
             colour = COLOURS.get(row["contender"], "#888")
             parts.append(f'<text x="{left - 6}" y="{y + 11}" text-anchor="end">{escape(row["contender"])}</text>')
-            parts.append(f'<rect x="{left}" y="{y + 2}" width="{end - left:.1f}" height="{bar - 4}" fill="{colour}"/>')
-            parts.append(f'<text x="{end + 4:.1f}" y="{y + 11}" fill="#333">{number(max(row["each_ms"], 0.01))}</text>')
+            said = told(row["work"], row["count"] / 1000, row["fixed"], row["error"])
+            # what is an upper bound has no edge that it was seen to reach
+            pale = ' fill-opacity="0.35"' if said.startswith("at most") else ""
+            parts.append(
+                f'<rect x="{left}" y="{y + 2}" width="{end - left:.1f}" height="{bar - 4}" fill="{colour}"{pale}/>'
+            )
+            parts.append(f'<text x="{end + 4:.1f}" y="{y + 11}" fill="#333">{escape(said)}</text>')
             y += bar
         y += 6
     return "\n".join([*parts, "</svg>", ""])
