@@ -25,6 +25,10 @@ class ProxyFailure(OSError):
         self.reason = reason
 
 
+class SlowName(socket.timeout):
+    """The resolver did not answer before the request's deadline."""
+
+
 class TooLarge(OSError):
     """The answer has more bytes than it may have."""
 
@@ -119,6 +123,11 @@ def explain(error: BaseException, timeout: float, words: Words, authority: str) 
             )
         if isinstance(one, ssl.SSLError) and not isinstance(one, socket.timeout):
             return _tls(one, words, authority)
+        if isinstance(one, SlowName):
+            return Failure(
+                "the name was not resolved within %d seconds" % timeout,
+                "check the name servers of this machine, or give an IP address",
+            )
         if isinstance(one, socket.gaierror):
             return Failure("the name does not resolve", words.check, False)
         if isinstance(one, ConnectionRefusedError):

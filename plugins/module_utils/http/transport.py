@@ -12,21 +12,24 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import queue
 import select
 import socket
 import ssl
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from .. import secrecy
 from ..errors import InvalidInput
 from . import rules
-from .failure import ProxyFailure, TooLarge
+from .failure import ProxyFailure, SlowName, TooLarge
 
 #: how many fields an answer's head may have, and how many bytes each; the limits of http.client
 MOST_FIELDS = 100
@@ -84,6 +87,33 @@ def bound(sock: socket.socket, deadline: float) -> None:
     now = sock.gettimeout()
     if now is None or not -SLACK < now - seconds < SLACK:
         sock.settimeout(seconds)
+
+
+def resolve(host: str, port: int, deadline: float) -> list[Any]:
+    """Return a name's addresses as `socket.getaddrinfo` does. Raises socket.gaierror, and SlowName at the deadline.
+
+    The resolver of libc takes no deadline: it asks each server for some seconds, again and again. So it works in a
+    thread, which is left alone when time is over.
+    """
+    with suppress(socket.gaierror):
+        # an address is no name, and needs no thread
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
+            answers.put(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        found = answers.get(timeout=left(deadline))
+    except queue.Empty:
+        raise SlowName("the name was not resolved in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 class Headers(dict[str, str]):
@@ -203,6 +233,19 @@ def proxy_of(url: str, headers: Mapping[str, str] | None = None) -> Proxy | None
         ) from None
 
 
+def look_up_proxy(url: str, deadline: float) -> None:
+    """Resolve a proxy's name, for libraries that would wait for it without a deadline. Raises ProxyFailure."""
+    parts = urlsplit(url if "://" in url else "http://" + url)
+    with suppress(ValueError):
+        try:
+            resolve(str(parts.hostname), parts.port or 80, deadline)
+        except OSError as error:
+            reason = "its name does not resolve"
+            if isinstance(error, socket.timeout):
+                reason = "its name was not resolved in time"
+            raise ProxyFailure(rules.shown(url), reason) from error
+
+
 class Connection(http.client.HTTPConnection):
     """A connection whose every step ends at `deadline`, with TLS where there is a context."""
 
@@ -228,7 +271,7 @@ class Connection(http.client.HTTPConnection):
     def _reach(self, address: tuple[str, int], *_args: Any, **_kwargs: Any) -> socket.socket:
         """Connect to the first of a name's addresses that answers. Raises OSError."""
         failure: OSError | None = None
-        for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+        for found in resolve(*address, self.deadline):
             sock = None
             try:
                 sock = socket.socket(*found[:3])
@@ -251,7 +294,9 @@ class Connection(http.client.HTTPConnection):
             if server.proxy is None:
                 raise
             reason = "connection refused" if isinstance(error, ConnectionRefusedError) else str(error)[:200]
-            if isinstance(error, socket.timeout):
+            if isinstance(error, SlowName):
+                reason = "its name was not resolved in time"
+            elif isinstance(error, socket.timeout):
                 reason = "no answer in time"
             elif isinstance(error, socket.gaierror):
                 reason = "its name does not resolve"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput
 from ..http import rules
 from ..http.failure import TooLarge
-from ..http.transport import PIECE, Answer, Server, left, proxy_of
+from ..http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
     import urllib3
@@ -68,12 +68,14 @@ class Transport:
         self.base = str(configuration.host).rstrip("/")
         self._server: Server | None = None
         self._pool: Any = None
+        self._proxy = ""
         proxy = None
         named = configuration.proxy
         try:
             if named and not _bypassed(configuration.host, configuration.no_proxy):
                 proxy = proxy_of(named, configuration.proxy_headers)
                 if proxy is None:
+                    self._proxy = named
                     self._pool = kubernetes_client.ApiClient(configuration).rest_client.pool_manager
                     return
             context = _context(configuration) if address.scheme == "https" else None
@@ -109,6 +111,7 @@ class Transport:
         return Answer(found.status, found.headers, content)
 
     def _far(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> Any:
+        look_up_proxy(self._proxy, time.monotonic() + timeout)
         return self._pool.request(
             method,
             self.base + target,

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ..errors import InvalidInput
 from ..http import rules
 from ..http.failure import TooLarge
-from ..http.transport import PIECE, Answer, Server, left, proxy_of
+from ..http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
     import requests
@@ -83,6 +83,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         # given with each request, because the environment's go before the session's own
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._servers: dict[tuple[str, str], Server | None] = {}
+        self._proxies: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
         # a login for this host in ~/.netrc is not one for Vault
         self.auth = lambda request: request
@@ -125,6 +126,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
                     named = requests.utils.select_proxy(url, settings["proxies"])
                     proxy = proxy_of(named) if named else None
                     server = None
+                    self._proxies[key] = named or ""
                     if proxy is not None or not named:
                         context = self._context(settings["verify"], settings["cert"]) if scheme == "https" else None
                         server = Server(address, context, self.server_name, proxy)
@@ -177,6 +179,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         parts = urlsplit(url)
         server = self._server(parts.scheme, parts.netloc)
         if server is None:
+            look_up_proxy(self._proxies[parts.scheme, parts.netloc], deadline)
             with self.request(
                 method,
                 url,
