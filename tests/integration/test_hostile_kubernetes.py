@@ -11,6 +11,7 @@ A new module fails by name until it has options in `ARGS`; a new behaviour is tr
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import pytest
 import yaml
 
 from support.hostile import Hostile, hostile_server
+from support.kubernetes_api import KubeApi
 from support.local import Authority
 from support.many import Run, run_many
-from support.matrix import BODY, TIMEOUT, TOKEN, filled, problems, whole_matrix
+from support.matrix import BODY, TIMEOUT, TOKEN, filled, problems, unpunctual, whole_matrix
 from support.system import ROOT
 
 MODULES = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["eso"]
@@ -97,9 +99,12 @@ def test_whole_matrix(hostile: Hostile, tmp_path: Path) -> None:
         lambda name, url: options_for(hostile, tmp_path, name, url),
         lambda *_: False,
         frozenset(),
-        MODULES,
     )
     assert not found, "%d:\n%s" % (len(found), "\n".join(found[:60]))
+
+
+def test_the_timeout_that_is_set_is_the_one_that_counts(hostile: Hostile, tmp_path: Path) -> None:
+    assert not unpunctual(hostile, "eso_info", lambda name, url: options_for(hostile, tmp_path, name, url), 2)
 
 
 def test_an_endless_answer_is_cut_off(hostile: Hostile, tmp_path: Path) -> None:
@@ -128,6 +133,67 @@ def test_what_no_server_takes_is_refused_before_it_is_asked(hostile: Hostile, tm
         assert not [one for one in problems("eso_info", run) if one != "printed a secret"]
         assert BODY not in run.result.msg
     assert hostile.server.connections == before
+
+
+#: the list option of each module that takes many
+PLURALS = {
+    "eso_clusterexternalsecret": "cluster_external_secrets",
+    "eso_externalsecret": "external_secrets",
+    "eso_generator": "generators",
+    "eso_handover": "objects",
+    "eso_pushsecret": "push_secrets",
+    "eso_secretstore": "stores",
+    "eso_sync": "external_secrets",
+    "flux_reconcile": "kustomizations",
+    "k8s_rollout": "workloads",
+}
+MANY = 50
+
+
+def many_of(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with many objects in place of one, in as many namespaces."""
+    plural = PLURALS.get(name)
+    if plural is None:
+        return options
+    common = {key: options.pop(key) for key in ("host", "ca_cert", "api_key", "timeout", "retries")}
+    one = options[plural][0] if plural in options else options
+    others = {"state": options["state"]} if plural in options else {}
+    entries = [{**one, "name": "x%d" % number} for number in range(MANY)]
+    for number, entry in enumerate(entries):
+        if "namespace" in entry:
+            entry["namespace"] = "n%d" % number
+    return {**common, **others, plural: entries}
+
+
+def test_a_failure_of_all_is_told_once(hostile: Hostile, kube_api: KubeApi, tmp_path: Path) -> None:
+    """A dead port, a wrong CA, wrong credentials: each module says it once, and has asked a few times at most."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dead = "https://127.0.0.1:%d" % server.getsockname()[1]
+    failures = {
+        "connection refused": {"host": dead},
+        "is not signed by": {"host": kube_api.url, "ca_cert": hostile.ca},
+        "does not accept the credentials": {"host": kube_api.url, "ca_cert": kube_api.ca_cert, "api_key": "wrong"},
+        "does not accept the credentials; ": {},
+    }
+    found = []
+    for name in MODULES:
+        url = hostile.at("always", "status-401", name)
+        given = many_of(name, options_for(hostile, tmp_path, name, url))
+        cases = [
+            {**given, **failure, "timeout": 30, "_check": check}
+            for check in (False, True)
+            for failure in failures.values()
+        ]
+        for said, run in zip([*failures, *failures], run_many(name, cases)):
+            if not run.result.failed or run.result.changed or run.result.msg.count(said.rstrip("; ")) != 1:
+                found.append("%s, %s: %s" % (name, said, run.result.msg))
+            compared = [one for one in run.result.get("results") or [] if not one.get("error")]
+            if compared:
+                found.append("%s, %s: %d were called compared" % (name, said, len(compared)))
+        # of two runs; as many at once as there are workers, and the listing before
+        if hostile.asked(url) > 2 * 6:
+            found.append("%s asked %d times" % (name, hostile.asked(url)))
+    assert not found, "\n".join(found)
 
 
 def test_a_page_of_html_is_no_missing_operator(hostile: Hostile, tmp_path: Path) -> None:

@@ -35,7 +35,14 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """Give the words before a command that is to know the silent name server only."""
     folder = tmp_path_factory.mktemp("resolver")
     (folder / "resolv.conf").write_text("nameserver %s\n" % SERVER)
-    words = ["unshare", "--mount", "sh", "-c", 'mount --bind %s/resolv.conf /etc/resolv.conf && exec "$@"' % folder, "-"]
+    words = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind %s/resolv.conf /etc/resolv.conf && exec "$@"' % folder,
+        "-",
+    ]
     if subprocess.run([*words, "true"], capture_output=True).returncode:
         pytest.skip("needs the right to change a file for one process (unshare --mount)")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:

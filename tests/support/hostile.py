@@ -294,6 +294,11 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "errors-nested-500": _says(_json(500, {"errors": [["a"], None]})),
     "namespace-not-found": _says(_json(404, {"errors": ["namespace not found"]})),
     "no-handler": _says(_json(404, {"errors": ['no handler for route "x". route entry not found.']})),
+    "status-401": _says(
+        _json(
+            401, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "Unauthorized"}
+        )
+    ),
     "closes": lambda *_: None,
     "closes-in-the-head": _says(b"HTTP/1.1 200 OK\r\nContent-"),
     "not-http": _says(b"SSH-2.0-OpenSSH_9.9\r\n"),

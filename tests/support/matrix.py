@@ -23,8 +23,8 @@ LONGEST = 45
 assert PATIENT < LONGEST < DRIPS
 #: seconds that 60 processes on two processors may keep each other waiting
 CROWDED = 10
-#: of this many behaviours, one is tried on a module's first request too: most modules make the same one
-THINNED = 3
+#: seconds that a module alone may need beside its timeout
+SLACK = 3
 
 
 def filled(value: Any, folder: Path, places: Mapping[str, str] | None = None) -> Any:
@@ -64,25 +64,25 @@ def whole_matrix(
     options: Callable[[str, str], dict[str, Any]],
     tolerant: Callable[[str, str, str, Run], bool],
     all_polite: Collection[str],
-    own_first: Collection[str],
 ) -> list[str]:
     """Run all modules against all behaviours and return what is wrong.
 
+    A name is a module's, and may go on with a colon and a word for another set of its options.
     ``options`` of a module at an address; ``tolerant`` tells where a module may succeed; ``all_polite`` ask for nothing
-    that is not answered rightly in ``later``; ``own_first`` do not begin with the request that all others begin with.
+    that is not answered rightly in ``later``.
     """
 
     def cases_of(name: str, endless: bool) -> list[tuple[str, str]]:
-        number = sorted(names).index(name)
-        first = MATRIX if name in own_first or name in all_polite else MATRIX[number % THINNED :: THINNED]
         later = [] if name in all_polite else MATRIX
-        cases = [("always", one) for one in first] + [("later", one) for one in later]
+        cases = [("always", one) for one in MATRIX] + [("later", one) for one in later]
         return [case for case in cases if (case[1] in ENDLESS) is endless]
 
     def runs_of(name: str, endless: bool) -> list[tuple[str, str, str, Run]]:
         cases = [(when, one, hostile.at(when, one, name)) for when, one in cases_of(name, endless)]
         timeout = TIMEOUT if endless else PATIENT
-        runs = run_many(name, [{**options(name, url), "timeout": timeout} for _when, _one, url in cases])
+        runs = run_many(
+            name.partition(":")[0], [{**options(name, url), "timeout": timeout} for _when, _one, url in cases]
+        )
         return [(*case, run) for case, run in zip(cases, runs)]
 
     before = len(hostile.strangers())
@@ -110,3 +110,22 @@ def whole_matrix(
             found.append(f"{name}: did not ask {url} <{run.result.msg[:300]}>")
     strangers = hostile.strangers()[before:]
     return found + [f"another host was sent {one.method} {one.path}" for one in strangers[:5]]
+
+
+def unpunctual(hostile: Hostile, name: str, options: Callable[[str, str], dict[str, Any]], timeout: int) -> list[str]:
+    """Return which endless answers a module leaves before its timeout, or `SLACK` seconds and more after it.
+
+    For a module that asks once. One that another process kept waiting is tried again.
+    """
+    late = dict.fromkeys(sorted(ENDLESS), "")
+    for _attempt in range(3):
+        given = [[{**options(name, hostile.at("always", one)), "timeout": timeout}] for one in late]
+        with ThreadPoolExecutor(max_workers=len(given)) as pool:
+            runs = [found[0] for found in pool.map(lambda one: run_many(name, one), given)]
+        for one, run in zip(list(late), runs):
+            late[one] = "%s, %s: took %.1f s of %d <%s>" % (name, one, run.seconds, timeout, run.result.msg[:160])
+            if "no answer within %d seconds" % timeout in run.result.msg and timeout <= run.seconds < timeout + SLACK:
+                del late[one]
+        if not late:
+            break
+    return list(late.values())
