@@ -83,7 +83,8 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         # given with each request, because the environment's go before the session's own
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._servers: dict[tuple[str, str], Server | None] = {}
-        self._proxies: dict[tuple[str, str], str] = {}
+        #: the proxies that are not spoken to in plain HTTP, by server
+        self._far: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
         # a login for this host in ~/.netrc is not one for Vault
         self.auth = lambda request: request
@@ -126,7 +127,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
                     named = requests.utils.select_proxy(url, settings["proxies"])
                     proxy = proxy_of(named) if named else None
                     server = None
-                    self._proxies[key] = named or ""
+                    self._far[key] = named or ""
                     if proxy is not None or not named:
                         context = self._context(settings["verify"], settings["cert"]) if scheme == "https" else None
                         server = Server(address, context, self.server_name, proxy)
@@ -179,7 +180,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         parts = urlsplit(url)
         server = self._server(parts.scheme, parts.netloc)
         if server is None:
-            look_up_proxy(self._proxies[parts.scheme, parts.netloc], deadline)
+            look_up_proxy(self._far[parts.scheme, parts.netloc], deadline)
             with self.request(
                 method,
                 url,
