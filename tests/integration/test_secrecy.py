@@ -552,8 +552,6 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
         "bad key",
         "vault_auth",
         "would drop it",
-        # a server tells what it knows of a method that is there
-        True,
         **reviewed,
         update_secrets="always",
         secret_config={"token_reviewer_jtw": new("token_reviewer_jtw")},

@@ -25,7 +25,7 @@ from .client import BadRequest, Client, PermissionDenied
 from .listing import plugins
 from .naming import check_mount
 from .products import Product, product_of_plugin
-from .schema import Fields
+from .schema import Fields, Place
 
 Table = Mapping[str, normalise.Normaliser]
 #: seconds of life below which a reviewer's token is no reviewer's token
@@ -391,6 +391,8 @@ class AuthMethod(Resource):
         self.secret_fields = frozenset("config." + key for key in secret_config)
         self.write_only_fields = frozenset("config." + key for key in UNREADABLE.get(self.type, ()))
         self.configured = bool(open_config or secret_config)
+        #: what is to be asked once the method is there
+        self._doubts: list[str] = []
         super().__init__(path, desired)
 
     @property
@@ -455,20 +457,13 @@ class AuthMethod(Resource):
 
     def _check_known(self) -> None:
         """Refuse configuration that the server would drop. Raises InvalidInput."""
-        product, _version = self.mounts.made_by()
-        declared = {name[len("config.") :] for name in self.desired or {} if name.startswith("config.")}
-        dropped = sorted(declared & (product.unknown_auth_config.get(self.type, frozenset()) if product else set()))
-        if dropped:
-            raise InvalidInput(
-                '%s knows no "%s" of type %s, and would drop it' % (self.mounts.product(), dropped[0], self.type),
-                remedy="remove it",
-            )
-        if self.mounts.get(self.name) is not None:
-            self._ask_known()
-
-    def _ask_known(self) -> None:
         for path, names in self._places().items():
-            self.mounts.fields.check(path, names, "type %s" % self.type, product=self.mounts.product())
+            mount = "auth/%s" % self.name
+            place = Place(mount, self.type, path[len(mount) + 1 :])
+            doubt = self.mounts.fields.check_inside(place, names, "type %s" % self.type)
+            if doubt:
+                self._doubts.append(doubt)
+                self.warnings.append(doubt)
 
     def _check_reviewer(self) -> None:
         """Refuse a reviewer's token that ends soon: nothing renews it, and every login fails from then on."""
@@ -572,8 +567,22 @@ class AuthMethod(Resource):
             if differing:
                 self.client.write(self._mount + "/tune", differing)
                 change.touched = True
+        if change.current is None:
+            self._ask_the_new(change)
         self._write_lockout(change)
         self._write_config(change)
+
+    def _ask_the_new(self, change: Change) -> None:
+        """Ask a method that was made a moment ago for what it knows, and undo it where that is not what is declared."""
+        self.mounts.fields.forget("auth/%s" % self.name)
+        self.warnings = [text for text in self.warnings if text not in self._doubts]
+        try:
+            self._check_known()
+        except InvalidInput:
+            self.delete(change)
+            change.touched = False
+            self.mounts.forget()
+            raise
 
     def _write_lockout(self, change: Change) -> None:
         desired = self.desired or {}
@@ -602,9 +611,6 @@ class AuthMethod(Resource):
         else:
             names = {name[prefix:] for name in change.fields}
             body = {name: value for name, value in desired.items() if not current or name in names}
-        if change.current is None:
-            # a method that was not there could not be asked before
-            self._ask_known()
         table = CONFIG.get(self.type, {})
         unknown = set(desired) - set(table) - self._write_only()
         for path, names in self._places().items():

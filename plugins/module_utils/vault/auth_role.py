@@ -35,6 +35,7 @@ from .client import Client, PermissionDenied, VaultError
 from .kind import Given
 from .listing import Listing, mark_absent
 from .naming import check_mount, check_plain, in_url, masked
+from .schema import Place
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -357,7 +358,6 @@ class AuthRole(Resource):
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
         self.absent = False
         self._settled = False
-        self._mounted = False
         self._desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             self._desired = {name: item.get(name) for name in TYPED}
@@ -379,7 +379,6 @@ class AuthRole(Resource):
                 error.remedy = '%s, or give "type"' % error.remedy
                 raise error.at(self.label) from None
             return
-        self._mounted = mount is not None
         # in a namespace the token method is called so
         found = str((mount or {}).get("type") or "").replace("ns_token", "token")
         if found and self.type and found != self.type:
@@ -510,10 +509,11 @@ class AuthRole(Resource):
         if self.desired.get("bound_claims") is not None:
             check_claims(self.desired["bound_claims"], self.desired.get("bound_claims_type") == "glob")
         self.answered_only = (REPLACED - set(self.fields)) | frozenset(kind.fixed) | {"role_id"}
-        if set(self.desired) - EVERYWHERE and self._mounted:
-            self.mounts.fields.check(
-                self.path, self.desired, "a role of type %s" % self.type, self._place, self.mounts.product()
-            )
+        if set(self.desired) - EVERYWHERE:
+            place = Place("auth/%s" % self.mount, self.type, self._folder, in_url(self.role))
+            doubt = self.mounts.fields.check_inside(place, self.desired, "a role of type %s" % self.type)
+            if doubt:
+                self.warnings.append(doubt)
         self._fit()
         self._check_new()
         if kind.whole is not None:

@@ -26,7 +26,7 @@ from .client import BadRequest, Client, PermissionDenied
 from .kind import Given
 from .listing import plugins
 from .naming import check_mount, check_plain
-from .schema import Fields
+from .schema import Place
 from .secrets_engine import Mounted
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
@@ -397,7 +397,6 @@ class Role(Inside):
 
     def __init__(self, mounted: Mounted, connections: Connections, item: Mapping[str, Any]) -> None:
         self.connections = connections
-        self.schema = Fields(mounted.client)
         self.item = item
         desired: dict[str, Any] | None = None
         if item["state"] == "present":
@@ -426,6 +425,10 @@ class Role(Inside):
             )
         if not self.desired.get("db_name"):
             raise InvalidInput('"db_name" is missing', remedy="name the connection that the role is for")
+        place = Place(self.mount, "database", self.folder, self.own)
+        doubt = self.mounted.fields.check_inside(place, self.item.get("options") or (), "a %s" % self.kind)
+        if doubt:
+            self.warnings.append(doubt)
 
     def problem(self) -> tuple[str, str]:
         """Return why the role cannot work by its connection, and the remedy."""
@@ -437,13 +440,6 @@ class Role(Inside):
             problem, remedy = self.problem()
             if problem:
                 self.warnings.append("%s; %s" % (problem, remedy))
-            options = set(self.item.get("options") or {})
-            known = set(current or {})
-            if current is None and options and self.find():
-                known = set(self.schema.of(self.path, "%s/%s" % (self.mount, self.folder)))
-            unknown = sorted(options - known)
-            if known and unknown:
-                raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
         return current
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:

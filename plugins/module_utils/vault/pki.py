@@ -24,7 +24,7 @@ from .client import Client, PermissionDenied, VaultError, data_of
 from .kind import Given
 from .listing import mark_absent
 from .naming import check_addresses, check_mount, check_plain, plain
-from .schema import Fields
+from .schema import Place
 from .secrets_engine import Mounted
 
 try:
@@ -920,7 +920,6 @@ class Role(Inside):
     def __init__(self, mounted: Mounted, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
         self.item = item
         self.issuers = issuers or Issuers()
-        self.schema = Fields(mounted.client)
         mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
         self.role = role
         self.absent = False
@@ -961,6 +960,11 @@ class Role(Inside):
         for name in ("ttl", "max_ttl", "not_before_duration"):
             normalise.whole_seconds(self.desired.get(name))
         self._check_times(self.desired)
+        doubt = self.mounted.fields.check_inside(
+            Place(self.mount, "pki", "roles", self.role), self.options, "a %s" % self.kind
+        )
+        if doubt:
+            self.warnings.append(doubt)
 
     @staticmethod
     def _check_times(after: Mapping[str, Any], more: str = "") -> None:
@@ -978,12 +982,6 @@ class Role(Inside):
 
     def read(self) -> Mapping[str, Any] | None:
         current = self.client.read(self._path()) if self.find() and not self.absent else None
-        unknown = sorted(set(self.options) - set(current)) if current is not None and self.desired is not None else []
-        if self.desired is not None and current is None and self.options and self.find():
-            known = self.schema.of(self._path(), "%s/roles" % self.mount)
-            unknown = sorted(set(self.options) - known) if known else []
-        if unknown:
-            raise InvalidInput('the server knows no option "%s"' % unknown[0], remedy='correct "options"')
         if current is not None and {"ttl", "max_ttl"} & set(self.desired or {}):
             self._check_times({**current, **(self.desired or {})}, ", with what the server has for the other")
         if self.desired is not None and self.find():

@@ -14,7 +14,7 @@ from ..errors import InvalidInput
 from ..reconcile import Change
 from .client import BadRequest, VaultError
 from .naming import check_mount
-from .schema import Fields
+from .schema import Place
 from .secrets_engine import Mounted
 from .setting import Setting
 
@@ -36,10 +36,10 @@ class Acme(Setting):
         "dns_resolver": normalise.scalar,
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
         self.mounted = mounted
         self.mount = normalise.path(item["mount"])
-        super().__init__(mounted.client, item, self.mount, schema)
+        super().__init__(mounted.client, item, self.mount)
         self.info["mount"] = self.mount
 
     @property
@@ -60,13 +60,14 @@ class Acme(Setting):
         resolver = self.desired.get("dns_resolver")
         if resolver and not re.fullmatch(r"\S+:\d+", resolver):
             raise InvalidInput('dns_resolver: "%s" has no port' % resolver, remedy="write 10.0.0.53:53")
-        try:
-            there = self.mounted.require(self.mount, "pki") is not None
-        except VaultError:
-            # what the server does not let the token see is for `read` to say
-            return
-        if there:
-            self.check_known()
+        self.check_known()
+
+    def check_known(self) -> None:
+        doubt = self.mounted.fields.check_inside(
+            Place(self.mount, "pki", "config/acme"), self.desired or {}, "the %s" % self.kind
+        )
+        if doubt:
+            self.warnings.append(doubt)
 
     def read(self) -> Mapping[str, Any] | None:
         entry = self.mounted.require(self.mount, "pki")

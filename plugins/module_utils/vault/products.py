@@ -106,8 +106,6 @@ class Product:
     config_remedies: dict[str, str] = field(default_factory=dict)
     #: what the other product lets be tuned of a secrets engine, and this one drops without a word
     unknown_tune: frozenset[str] = frozenset()
-    #: the same of the configuration of auth methods, by type
-    unknown_auth_config: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def describe(self, version: str = "") -> dict[str, Any]:
         """Return what the product in this version is and can do, in plain types for templates."""
@@ -284,10 +282,6 @@ _OPENBAO = Product(
         "disable_performance_standby": "use disable_standby_reads",
     },
     unknown_tune=_words("allowed_managed_keys delegated_auth_accessors identity_token_key"),
-    unknown_auth_config={
-        "kubernetes": _words("use_annotations_as_alias_metadata"),
-        "cert": _words("enable_metadata_on_failures role_cache_size"),
-    },
 )
 
 _VAULT = Product(

@@ -21,6 +21,7 @@ from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultErr
 from .listing import plugins
 from .naming import check_mount
 from .products import PRODUCTS, Product, product_of_plugin
+from .schema import Fields
 
 Answer = TypeVar("Answer")
 
@@ -166,6 +167,7 @@ class Mounted:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.fields = Fields(client)
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, Any] | None] = {}
 

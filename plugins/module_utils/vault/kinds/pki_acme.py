@@ -12,7 +12,6 @@ from .. import pki_acme
 from ..client import Client
 from ..kind import Given, Kind
 from ..listing import Listing
-from ..schema import Fields
 from ..secrets_engine import Mounted
 
 STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -39,5 +38,5 @@ class PkiAcme(Kind):
     listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounted, schema = Mounted(client), Fields(client)
-        return [pki_acme.Acme(mounted, item, schema) for item in items]
+        mounted = Mounted(client)
+        return [pki_acme.Acme(mounted, item) for item in items]
