@@ -353,10 +353,11 @@ class Connection(Inside):
 
 
 class Connections:
-    """The connections that roles name: each read once."""
+    """The connections that roles name: each read once. In a rehearsal also those that the same tree declares."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, given: Given) -> None:
         self.client = client
+        self.given = given
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, Any] | None] = {}
 
@@ -374,6 +375,10 @@ class Connections:
             connection = self.get(mount, name)
         except PermissionDenied:
             return "", ""
+        declared = self.given.coming_in("database_connections", mount, "database").get(name)
+        if declared is not None:
+            allowed = declared.get("allowed_roles")
+            connection = {**(connection or {}), **({} if allowed is None else {"allowed_roles": allowed})}
         if connection is None:
             return (
                 'there is no connection "%s"' % name,
@@ -650,7 +655,7 @@ def connections(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Giv
 
 def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
     """Return the resources of declared roles; with a purge also of the others, of both types, in their mounts."""
-    known = Connections(mounted.client)
+    known = Connections(mounted.client, given)
     declared = placed(items, given.params.get("mount"))
     resources = [TYPES[item.get("type") or "dynamic"](mounted, known, item) for item in declared]
     extra: list[Role] = []

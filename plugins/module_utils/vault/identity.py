@@ -21,6 +21,7 @@ from ..reconcile import Change, Resource
 from .auth_method import Mounts
 from .auth_role import Policies
 from .client import Client, PermissionDenied, data_of
+from .kind import Given
 from .naming import check_metadata
 
 #: what the server itself calls an entity that a login made
@@ -96,15 +97,15 @@ class Names:
 class Directory:
     """What the declared entities and groups refer to; each kind is read at most once in a task.
 
-    ``lenient``: in check mode what is missing may be about to be created by a task before, and is a warning only.
+    In check mode what is missing may be about to be created by a task before, and is a warning only. What the same tree
+    makes before is not missed at all.
     """
 
-    def __init__(self, client: Client, lenient: bool = False, coming: Iterable[str] = ()) -> None:
-        """``coming``: the policies that the same tree is about to make."""
+    def __init__(self, client: Client, given: Given) -> None:
         self.client = client
-        self.lenient = lenient
+        self.given = given
         self.mounts = Mounts(client)
-        self.policies = Policies(client, coming)
+        self.policies = Policies(client, given.coming("policies"))
         self.entities = Names(client, "entity")
         self.groups = Names(client, "group")
         #: held while an alias moves from one entity to another, as what was read of the other is not true any more then
@@ -120,10 +121,15 @@ class Directory:
         accessor = str(alias.get("mount_accessor") or "")
         return next((path for path, entry in self.mounts.all().items() if entry.get("accessor") == accessor), accessor)
 
-    def missing(self, resource: Resource, what: str, remedy: str) -> None:
-        """Refuse a reference to what does not exist, or in check mode warn of it. Raises InvalidInput."""
-        if not self.lenient:
+    def missing(self, resource: Resource, what: str, remedy: str, kind: str, name: str) -> None:
+        """Refuse a reference to what does not exist, or in check mode warn of it. Raises InvalidInput.
+
+        ``kind`` and ``name``: what is referred to, as a tree declares it.
+        """
+        if not self.given.rehearsal:
             raise InvalidInput(what, remedy=remedy)
+        if name.lower() in self.given.coming(kind):
+            return
         resource.warnings.append("%s (yet)" % what)
 
     def check_mount(self, resource: Resource, mount: str) -> None:
@@ -133,6 +139,8 @@ class Directory:
                 resource,
                 'no auth method is mounted at "%s"' % mount,
                 "mount it first, or correct the alias's mount",
+                "auth_methods",
+                mount,
             )
 
     def claim(self, resource: Resource, mount: str, name: str) -> None:
@@ -400,6 +408,8 @@ class Group(Identity):
                         self,
                         'there is no %s "%s"' % (names.what, name),
                         'create it first, or correct "%s"' % option,
+                        "identity_entities" if names is self.directory.entities else "identity_groups",
+                        name,
                     )
 
     def _check_owner(self, data: Mapping[str, Any]) -> None:

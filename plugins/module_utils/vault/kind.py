@@ -34,7 +34,7 @@ class Given:
     ``check_mode``: nothing is changed, and what is missing may be another task's. ``rehearsal``: nothing is yet,
     and what is missing may come earlier in the same run; so in check mode, and before a tree is converged.
     ``mounts``: in a tree, the mounts (path and type) that it declares and that hold objects of this kind.
-    ``together``: the names that a tree declares in the same namespace, by kind: what is missing of them is to come.
+    ``together``: what a tree declares present in the same namespace, by kind: what is missing of it is to come.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Given:
         check_mode: bool = False,
         mounts: Sequence[tuple[str, str]] = (),
         rehearsal: bool = False,
-        together: Mapping[str, frozenset[str]] | None = None,
+        together: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.params = params
-        self.together: Mapping[str, frozenset[str]] = together or {}
+        self.together: Mapping[str, Sequence[Mapping[str, Any]]] = together or {}
         self.check_mode = check_mode
         self.rehearsal = check_mode or rehearsal
         self.mounts = mounts
@@ -57,9 +57,29 @@ class Given:
         #: what a purge may delete although it holds data
         self.purge_data: list[str] = list(params.get("purge_data") or [])
 
+    def beside(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Return what the same tree declares of a kind, in a rehearsal: it is not there yet, and not missed."""
+        return self.together.get(kind, ()) if self.rehearsal else ()
+
     def coming(self, kind: str) -> frozenset[str]:
-        """Return the names of a kind that are not missed in a rehearsal, as the same tree declares them."""
-        return self.together.get(kind, frozenset()) if self.rehearsal else frozenset()
+        """Return the names (of mounts the paths) of what is `beside`, in lower case, as most servers keep them."""
+        return frozenset(
+            normalise.path(next((item[name] for name in ("name", "path", "type") if item.get(name)), "")).lower()
+            for item in self.beside(kind)
+        )
+
+    def coming_in(self, kind: str, mount: str, otherwise: str, name: str = "name") -> dict[str, Mapping[str, Any]]:
+        """Return what is `beside` inside a mount, by the option that names it; ``otherwise``: the mount of the rest."""
+        return {
+            str(item[name]).strip(): item
+            for item in self.beside(kind)
+            if item.get(name) and normalise.path(item.get("mount") or otherwise) == mount
+        }
+
+    def tune(self, mount: str) -> Mapping[str, Any]:
+        """Return how the same tree tunes a secrets engine, in a rehearsal."""
+        engines = (item for item in self.beside("secrets_engines") if normalise.path(item.get("path")) == mount)
+        return next((item.get("tune") or {} for item in engines), {})
 
     def named_mounts(self) -> list[str]:
         """Return the mounts that a purge is told to look into, whatever is declared in them."""

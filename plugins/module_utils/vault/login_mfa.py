@@ -178,7 +178,11 @@ class Method(Resource):
         directory = self.methods.directory
         if directory.accessor(mount) is None:
             directory.missing(
-                self, 'username_format: no auth method is mounted at "%s"' % mount, "mount it first, or correct it"
+                self,
+                'username_format: no auth method is mounted at "%s"' % mount,
+                "mount it first, or correct it",
+                "auth_methods",
+                mount,
             )
         return directory.accessor(mount) or "(accessor of %s)" % mount
 
@@ -294,20 +298,31 @@ class Enforcement(Resource):
         for name in desired.get("mfa_methods") or ():
             if self.methods.find(name) is None:
                 self.directory.missing(
-                    self, 'there is no login MFA method "%s"' % name, "declare it first (module vault_login_mfa)"
+                    self,
+                    'there is no login MFA method "%s"' % name,
+                    "declare it first (module vault_login_mfa)",
+                    "login_mfa_methods",
+                    name,
                 )
         for path in desired.get("auth_methods") or ():
             if self.directory.accessor(path) is None:
                 self.directory.missing(
-                    self, 'no auth method is mounted at "%s"' % path, 'mount it first, or correct "auth_methods"'
+                    self,
+                    'no auth method is mounted at "%s"' % path,
+                    'mount it first, or correct "auth_methods"',
+                    "auth_methods",
+                    path,
                 )
         if desired.get("auth_method_types"):
             types = {str(entry.get("type")) for entry in self.directory.mounts.all().values()}
+            types |= {str(item.get("type")) for item in self.directory.given.beside("auth_methods")}
             for name in sorted(set(desired["auth_method_types"]) - types):
                 self.directory.missing(
                     self,
                     "no auth method of type %s is mounted" % name,
                     'mount one first, or correct "auth_method_types"',
+                    "auth_methods",
+                    "",
                 )
         for names, option in (
             (self.directory.groups, "identity_groups"),
@@ -319,6 +334,8 @@ class Enforcement(Resource):
                         self,
                         'there is no identity %s "%s"' % (names.what, name),
                         'create it first, or correct "%s"' % option,
+                        option,
+                        name,
                     )
 
         if self.desired is not None:

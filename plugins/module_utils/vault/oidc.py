@@ -26,16 +26,18 @@ from .schema import Fields
 from .setting import Setting
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: the kinds of a tree that make what is referred to
+COMING = {"entity": "identity_entities", "group": "identity_groups"}
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
 
 
 class Directory:
     """Ids by the names that declarations use: of clients, entities and groups. Each is read once."""
 
-    def __init__(self, client: Client, rehearsal: bool = False) -> None:
+    def __init__(self, client: Client, given: Given) -> None:
         self.client = client
-        #: what is missing may come earlier in the same run
-        self.rehearsal = rehearsal
+        #: says whether what is missing may come earlier in the same run
+        self.given = given
         self._lock = threading.Lock()
         self._clients: dict[str, str] | None = None
         self._known: dict[tuple[str, str], str] = {}
@@ -101,9 +103,10 @@ class Oidc(Setting):
         found = []
         for value in normalise.strings(desired.get(option)):
             known = value if UUID.fullmatch(value) else self.directory.identity(what, value)
-            if not known and not self.directory.rehearsal:
+            given = self.directory.given
+            if not known and not given.rehearsal:
                 raise InvalidInput('there is no %s "%s"' % (what, value), remedy='correct "%s"' % option)
-            if not known:
+            if not known and value.lower() not in given.coming(COMING[what]):
                 self.warnings.append('there is no %s "%s" (yet)' % (what, value))
             found.append(known or value)
         if option in desired:
@@ -293,7 +296,7 @@ def objects(client: Client, items: Iterable[Mapping[str, Any]], given: Given) ->
 
     What the purge keeps is named ``<name>`` or ``<type>/<name>``.
     """
-    directory, schema = Directory(client, given.rehearsal), Fields(client)
+    directory, schema = Directory(client, given), Fields(client)
     resources = [TYPES[item["type"]](directory, item, schema) for item in items]
     extra: list[Oidc] = []
     for name, kind in TYPES.items() if given.purge else ():

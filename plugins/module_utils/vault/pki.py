@@ -894,9 +894,10 @@ ROLE.update(dict.fromkeys(FLAGS, normalise.boolean))
 
 
 class Issuers:
-    """Names and ids of the issuers of each mount, read once."""
+    """Names and ids of the issuers of each mount, read once. In a rehearsal also those that the same tree declares."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: Given | None = None) -> None:
+        self.given = given or Given({})
         self._lock = threading.Lock()
         self._known: dict[str, frozenset[str]] = {}
 
@@ -907,6 +908,7 @@ class Issuers:
                 answer = client.request("LIST", "%s/issuers" % mount, missing_ok=True)
                 info = (data_of(answer) if answer else {}).get("key_info") or {}
                 names = {str(entry.get("issuer_name") or "") for entry in info.values()}
+                names |= set(self.given.coming_in("pki_cas", mount, "pki", "issuer_name"))
                 self._known[mount] = frozenset(names | set(info))
             return self._known[mount]
 
@@ -991,7 +993,8 @@ class Role(Inside):
 
     def _warn_limit(self) -> None:
         longest = max(normalise.duration((self.desired or {}).get(name)) for name in ("ttl", "max_ttl"))
-        limit = self.limit(self.mount) if longest else 0
+        raised = normalise.duration(self.issuers.given.tune(self.mount).get("max_lease_ttl"))
+        limit = raised or (self.limit(self.mount) if longest else 0)
         if limit and longest > limit:
             self.warnings.append(
                 'ttl or max_ttl is longer than the mount allows, so that %d hours count; raise "max_lease_ttl" of the '
@@ -1051,7 +1054,7 @@ def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) ->
     The task's ``mount`` is where roles are that name no mount of their own (``pki`` without it).
     """
     mount = given.params.get("mount")
-    known = Issuers()
+    known = Issuers(given)
     resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}, known) for item in items]
     if given.purge:
 

@@ -13,6 +13,7 @@ from .. import normalise
 from ..errors import InvalidInput
 from ..reconcile import Change
 from .client import BadRequest, VaultError
+from .kind import Given
 from .naming import check_mount
 from .schema import Place
 from .secrets_engine import Mounted
@@ -36,7 +37,8 @@ class Acme(Setting):
         "dns_resolver": normalise.scalar,
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any], given: Given) -> None:
+        self.given = given
         self.mounted = mounted
         self.mount = normalise.path(item["mount"])
         super().__init__(mounted.client, item, self.mount)
@@ -73,7 +75,8 @@ class Acme(Setting):
         entry = self.mounted.require(self.mount, "pki")
         if entry is None:
             return None
-        headers = {name.lower() for name in (entry.get("config") or {}).get("allowed_response_headers") or []}
+        tuned = {**(entry.get("config") or {}), **self.given.tune(self.mount)}
+        headers = {name.lower() for name in normalise.strings(tuned.get("allowed_response_headers"))}
         missing = [name for name in ANSWERS if name.lower() not in headers]
         if missing and (self.desired or {}).get("enabled"):
             self.warnings.append(

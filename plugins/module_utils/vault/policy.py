@@ -17,6 +17,7 @@ from ..reconcile import Change, Resource, unmanaged
 from . import products
 from .auth_method import Mounts
 from .client import Client
+from .kind import Given
 from .listing import mark_absent
 from .naming import check_name, in_url
 
@@ -190,13 +191,13 @@ class Policy(Resource):
     answered_only = frozenset(("name", "version", "modified"))
 
     def __init__(
-        self, client: Client, item: Mapping[str, Any], mounts: Mounts | None = None, lenient: bool = False
+        self, client: Client, item: Mapping[str, Any], mounts: Mounts | None = None, given: Given | None = None
     ) -> None:
-        """``mounts`` is shared by all policies of a task; ``lenient``: warn of an auth method that is not there."""
+        """``mounts`` is shared by all policies of a task; ``given``: whether an auth method is only to be warned of."""
         self.client = client
         self.item = item
         self.mounts = mounts or Mounts(client)
-        self.lenient = lenient
+        self.given = given
         #: all policies of the namespace by their names, where the API lists them with their content
         self.known: Mapping[str, Any] | None = None
         self.absent = False
@@ -256,9 +257,10 @@ class Policy(Resource):
         if found is not None:
             return str(found["accessor"])
         trouble = 'a template names the auth method "%s", and none is mounted there' % mount
-        if not self.lenient:
+        if self.given is None or not self.given.rehearsal:
             raise InvalidInput(trouble, remedy="mount it first, or correct the path")
-        self.warnings.append("%s (yet)" % trouble)
+        if mount.lower() not in self.given.coming("auth_methods"):
+            self.warnings.append("%s (yet)" % trouble)
         return "(accessor of %s)" % mount
 
     def _path(self) -> str:

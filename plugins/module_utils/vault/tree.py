@@ -153,14 +153,12 @@ class Tree:
 
     def _tell_names(self) -> None:
         """Tell each stage what the others of its namespace declare."""
-        names: dict[str, dict[str, frozenset[str]]] = {}
+        declared: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
         for stage in self.stages:
-            present = (item for item in stage.items if item.get("state") != "absent" and item.get("name") is not None)
-            names.setdefault(stage.namespace, {})[stage.title] = frozenset(
-                str(item["name"]).strip() for item in present
-            )
+            present = [item for item in stage.items if item.get("state") != "absent"]
+            declared.setdefault(stage.namespace, {})[stage.title] = present
         for stage in self.stages:
-            stage.given.together = names[stage.namespace]
+            stage.given.together = declared[stage.namespace]
 
     def validate(self) -> None:
         """Refuse what no module would take. Raises InvalidInput."""

@@ -41,7 +41,7 @@ class IdentityEntities(Kind):
     listings = (Listing("identity/entity/name"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        directory = identity.Directory(client, lenient=given.rehearsal, coming=given.coming("policies"))
+        directory = identity.Directory(client, given)
         resources = [identity.Entity(directory, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

@@ -38,7 +38,7 @@ class IdentityGroups(Kind):
     listings = (Listing("identity/group/name"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        directory = identity.Directory(client, lenient=given.rehearsal, coming=given.coming("policies"))
+        directory = identity.Directory(client, given)
         resources = [identity.Group(directory, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

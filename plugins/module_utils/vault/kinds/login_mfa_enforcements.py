@@ -34,7 +34,7 @@ class LoginMfaEnforcements(Kind):
     listings = (Listing("identity/mfa/login-enforcement"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        methods = login_mfa.Methods(Directory(client, lenient=given.rehearsal))
+        methods = login_mfa.Methods(Directory(client, given))
         resources = [login_mfa.Enforcement(methods, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

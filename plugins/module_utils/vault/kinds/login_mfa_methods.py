@@ -50,7 +50,7 @@ class LoginMfaMethods(Kind):
     listings = (Listing("identity/mfa/method", "info", item=""),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        methods = login_mfa.Methods(Directory(client, lenient=given.rehearsal))
+        methods = login_mfa.Methods(Directory(client, given))
         resources = [login_mfa.Method(methods, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

@@ -39,4 +39,4 @@ class PkiAcme(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted = Mounted(client)
-        return [pki_acme.Acme(mounted, item) for item in items]
+        return [pki_acme.Acme(mounted, item, given) for item in items]

@@ -45,7 +45,7 @@ class Policies(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = auth_method.Mounts(client)
-        resources = [policy.Policy(client, item, mounts, lenient=given.rehearsal) for item in items]
+        resources = [policy.Policy(client, item, mounts, given) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]
             for name in policy.surplus(client, declared, given.protected):

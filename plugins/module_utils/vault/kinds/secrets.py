@@ -59,7 +59,7 @@ class Secrets(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounted, params = Mounted(client), given.params
-        generator = kv.Generator(client, rehearsal=given.rehearsal)
+        generator = kv.Generator(client, given.rehearsal, given.coming("password_policies"))
         declared = [kv.secret(mounted, item, generator) for item in kv.at_mount(items, params.get("mount"))]
         if not given.purge:
             return declared
