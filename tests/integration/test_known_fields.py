@@ -193,7 +193,7 @@ def test_inside_a_namespace_that_is_not_there_yet(
 def test_a_newer_server_is_asked_before_anything_else_is_written(
     openbao: VaultServer, clients: Callable[..., tuple[Api, Client]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_fields, "UP_TO", {"openbao": (1, 0), "vault": (1, 0)})
+    monkeypatch.setattr(known_fields, "UP_TO", {})
     api, client = clients(openbao)
     before = mounts(api)
     form = "auth/kubernetes config"
@@ -205,6 +205,8 @@ def test_a_newer_server_is_asked_before_anything_else_is_written(
     done = run(client, tree, check=False)
     assert isinstance(done, Report) and "nonsensical_field" in done.message()
     assert not done.changed and mounts(api) == before
+    misspelt = run(client, tree_of(form, {"kubernetes_hosts": "https://host.example"}, "new"), check=True)
+    assert isinstance(misspelt, str) and 'did you mean "kubernetes_host"?' in misspelt
     # what the server does know is not warned of once that is certain
     monkeypatch.setattr(known_fields, "known", lambda product, form: frozenset(("kubernetes_host",)))
     fields = {"kubernetes_host": "https://host.example", "issuer": "x", "kubernetes_ca_cert": generated.CERTIFICATE}

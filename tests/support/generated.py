@@ -10,6 +10,7 @@ or a new type of one, is a row more; a kind without one says why in `WITHOUT`.
 
 from __future__ import annotations
 
+import base64
 import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, auth_role, login_mfa
 from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kind import Kind
+from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.login_mfa_methods import LoginMfaMethods
 
 
 @dataclass(frozen=True)
@@ -640,6 +642,13 @@ def role(kind: str, **own: Any) -> Base:
 #: of some password: to make one costs the server a tenth of a second
 HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
+#: a settings file as PingID makes it
+PINGID = base64.b64encode(
+    b"use_base64_key=YS1rZXktb2YtcGluZ2lk\nuse_signature=true\ntoken=a-token-of-pingid\nidp_url=https://idp.example/pingid\n"
+    b"org_alias=11111111-2222-3333-4444-555555555555\nadmin_url=https://idp.example/admin\n"
+    b"authenticator_url=https://auth.example/ppm\n"
+).decode()
+
 BASES: list[Base] = [
     role("jwt", item={"options": {"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"]}}),
     role(
@@ -693,6 +702,43 @@ BASES: list[Base] = [
         )
     ),
     Base("auth_methods", "userpass", {"path": "m{n}", "type": "userpass"}),
+    Base(
+        "auth_methods",
+        "ldap",
+        {"path": "people", "type": "ldap", "config": {"url": "ldap://directory.example"}},
+        nested={"config": auth_method.CONFIG["ldap"]},
+        # the others are those of every method
+        skipped={
+            **dict.fromkeys((*auth_method.TUNE, "path", "local", "seal_wrap", "user_lockout_config"), "tried above"),
+            "type": "is another method",
+            "secret_config": "is never compared",
+            "config.bindpass": "is a secret",
+            "config.client_tls_key": "is a secret",
+            "config.client_tls_cert": "needs the key of a pair",
+        },
+        version="2.6.2",
+    ),
+    role("ldap", version="2.6.2"),
+    *(
+        Base(
+            "login_mfa_methods",
+            kind,
+            {"name": "m{n}", "type": kind, **item},
+            skipped={
+                "type": "is another type",
+                **dict.fromkeys(("secret_key", "integration_key", "api_token", "settings_file_base64"), "is a secret"),
+                **dict.fromkeys(
+                    (name for name in LoginMfaMethods.item if name not in (*login_mfa.FIELDS[kind], "name")),
+                    "is of another type",
+                ),
+            },
+        )
+        for kind, item in (
+            ("duo", {"api_hostname": "duo.example", "integration_key": "an-integration-key", "secret_key": "a-key"}),
+            ("okta", {"org_name": "example", "api_token": "a-token-of-okta"}),
+            ("pingid", {"settings_file_base64": PINGID}),
+        )
+    ),
 ]
 
 #: engines, and what is declared inside them

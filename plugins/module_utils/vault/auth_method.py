@@ -207,6 +207,12 @@ _JWT_LEGAL: Mapping[str, legal.Check] = {
     "jwt_validation_pubkeys": legal.both(legal.given, legal.pem("(?:PUBLIC KEY|CERTIFICATE)")),
     "provider_config": _provider,
 }
+#: what any role, and the configuration of LDAP, may say of its tokens
+TOKEN_LEGAL: Mapping[str, legal.Check] = {
+    "token_bound_cidrs": legal.blocks,
+    "token_num_uses": legal.between(0),
+    "token_type": legal.one_of("", "default", "service", "batch"),
+}
 #: what the fields of each type's configuration may hold
 LEGAL: Mapping[str, Mapping[str, legal.Check]] = {
     "kubernetes": {
@@ -217,6 +223,11 @@ LEGAL: Mapping[str, Mapping[str, legal.Check]] = {
     "jwt": _JWT_LEGAL,
     "oidc": _JWT_LEGAL,
     "cert": {"ocsp_cache_size": legal.between(2, 100_000)},
+    "ldap": {
+        **TOKEN_LEGAL,
+        **dict.fromkeys(("tls_min_version", "tls_max_version"), legal.one_of("tls10", "tls11", "tls12", "tls13")),
+        "certificate": legal.pem("CERTIFICATE"),
+    },
 }
 _AWS_ALIASES = ("iam_alias", "iam_metadata", "ec2_alias", "ec2_metadata")
 CONFIG["aws"] = {

@@ -21,6 +21,7 @@ from ..reconcile import Change, Resource, check_completed, check_new
 from . import legal
 from .auth_method import (
     TOKEN,
+    TOKEN_LEGAL,
     Mounts,
     check_kept,
     count,
@@ -151,12 +152,6 @@ def role_of_token(role: Mapping[str, Any]) -> None:
                 )
 
 
-#: what any role may say of its tokens
-TOKEN_LEGAL: Mapping[str, legal.Check] = {
-    "token_bound_cidrs": legal.blocks,
-    "token_num_uses": legal.between(0),
-    "token_type": legal.one_of("", "default", "service", "batch"),
-}
 _JWT_LEGAL: Mapping[str, legal.Check] = {
     **TOKEN_LEGAL,
     "role_type": legal.one_of("", "jwt", "oidc"),

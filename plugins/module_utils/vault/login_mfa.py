@@ -19,6 +19,7 @@ from typing import Any
 from .. import normalise
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource, check_completed, check_new
+from . import legal
 from .auth_method import default
 from .client import VaultError, data_of
 from .identity import Directory, Names, lower_set, mount_path, segment
@@ -38,6 +39,11 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "duo": ("api_hostname", "secret_key", "integration_key"),
     "okta": ("org_name", "api_token"),
     "pingid": ("settings_file_base64",),
+}
+#: parts of an address
+LEGAL: dict[str, legal.Check] = {
+    "org_name": legal.matching(r"\S+", "example"),
+    "base_url": legal.matching(r"\S+", "okta.com"),
 }
 #: never returned by the server
 UNREADABLE: dict[str, frozenset[str]] = {
@@ -159,6 +165,7 @@ class Method(Resource):
         for name in sorted({name for names in FIELDS.values() for name in names} - set(FIELDS[self.type])):
             if self.item.get(name) is not None:
                 raise InvalidInput('a method of type %s has no "%s"' % (self.type, name), remedy="remove it")
+        legal.check_all(self.desired, LEGAL)
         for name in ("key_size", "max_validation_attempts"):
             if name in self.desired and self.desired[name] < 1:
                 raise InvalidInput('"%s" is below 1' % name, remedy="give a larger number, or leave it out")

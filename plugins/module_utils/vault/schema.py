@@ -24,6 +24,10 @@ from .client import Client
 from .products import PRODUCTS, Product, parse_version, product_of_plugin
 
 
+#: how like a known name is one that nobody means
+MISSPELT = 0.85
+
+
 def properties(answer: Mapping[str, object]) -> frozenset[str]:
     """Return the names of the fields that a write takes; none when the document does not tell."""
     document = answer.get("openapi")
@@ -117,7 +121,7 @@ class Fields:
     def check_inside(self, place: Place, names: Iterable[str], what: str) -> str:
         """Refuse fields that a mount would drop, also one that is not there yet. Raises InvalidInput.
 
-        Returns what is to be warned of, where nobody can tell for sure: the server is newer than what is known.
+        Returns what is to be warned of, where nobody can tell for sure: the server may know more than `known_fields`.
         """
         wanted = set(names)
         if not wanted:
@@ -132,7 +136,9 @@ class Fields:
             return ""
         title = "%s %s" % (product.title, version) if product is not None else "the server"
         refusal = _refused(unknown, known, what, title)
-        if told or (product is not None and parse_version(version)[:2] <= known_fields.UP_TO[product.name]):
+        complete = known_fields.UP_TO.get(product.name) if product is not None else None
+        misspelt = difflib.get_close_matches(unknown[0], sorted(known), 1, MISSPELT)
+        if told or misspelt or (complete and parse_version(version)[:2] <= complete):
             raise refusal
         return "%s may know no %s of %s: it can be asked once the mount is there; %s" % (
             title,
