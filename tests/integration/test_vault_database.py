@@ -227,12 +227,10 @@ def test_static_role_rotates(
         refused = role(**{**wanted, "db_username": "somebody"}, check=check)
         assert refused.failed and f'it is for the user "{user}"' in refused.msg
     if openbao.product == "openbao":
-        refused = role(**{**wanted, "rotation_period": None, "rotation_schedule": "0 0 * * *"})
-        assert refused.failed and 'the server ignores "rotation_schedule"' in refused.msg
-        assert role(name="app", type="static", state="absent").changed
-        refused = role(**{**wanted, "rotation_period": None, "rotation_schedule": "0 0 * * *"})
-        assert refused.failed and "this server knows no rotation_schedule" in refused.msg
-        assert role(**wanted).changed
+        for check, name in ((True, "app"), (False, "app"), (True, "new"), (False, "new")):
+            scheduled = {**wanted, "name": name, "rotation_period": None, "rotation_schedule": "0 0 * * *"}
+            refused = role(**scheduled, check=check)
+            assert refused.failed and not refused.changed and 'knows no "rotation_schedule"' in refused.msg
     assert role(name="app", type="static", state="absent").changed
     assert client.list(f"{mount}/static-roles") is None
 

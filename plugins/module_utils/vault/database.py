@@ -390,6 +390,10 @@ class Connections:
         return "", ""
 
 
+#: options that not every product has
+UNSURE = frozenset(("rotation_schedule", "rotation_window"))
+
+
 class Role(Inside):
     """What the two types of roles have in common."""
 
@@ -431,7 +435,8 @@ class Role(Inside):
         if not self.desired.get("db_name"):
             raise InvalidInput('"db_name" is missing', remedy="name the connection that the role is for")
         place = Place(self.mount, "database", self.folder, self.own)
-        doubt = self.mounted.fields.check_inside(place, self.item.get("options") or (), "a %s" % self.kind)
+        unsure = set(self.item.get("options") or ()) | (UNSURE & set(self.desired))
+        doubt = self.mounted.fields.check_inside(place, unsure, "a %s" % self.kind)
         if doubt:
             self.warnings.append(doubt)
 
@@ -463,7 +468,7 @@ class Role(Inside):
         self.client.write(self.path, self.body(change.current or {}))
         change.touched = True
         # the engine drops in silence what it does not know
-        unsure = set(self.item.get("options") or {}) | {"rotation_schedule", "rotation_window"}
+        unsure = set(self.item.get("options") or {}) | UNSURE
         check_kept(self.client, self.path, unsure & names, self.kind)
         if "credential_config" in names:
             self._check_config()

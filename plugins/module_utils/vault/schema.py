@@ -23,7 +23,6 @@ from . import known_fields
 from .client import Client
 from .products import PRODUCTS, Product, parse_version, product_of_plugin
 
-
 #: how like a known name is one that nobody means
 MISSPELT = 0.85
 
