@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kubernetes import client
 
 from support.installed import Installed
+from support.kubernetes_api import KubeApi
 from support.openbao import VaultServer
 from support.system import ROOT, Play
 
@@ -54,6 +56,13 @@ class Newcomer:
         return str(found["data"]["data"]["database_password"])
 
 
+def verdict(play: Play) -> str:
+    """Return the line that ends a run; it is said once."""
+    said = play.output.partition("PLAY [Say how it ended]")[2].partition("PLAY RECAP")[0]
+    (line,) = re.findall(r'^    "msg": "(.*)"$', said.partition("fatal: ")[0], re.MULTILINE)
+    return str(json.loads('"%s"' % line))
+
+
 @pytest.fixture
 def newcomer(installed: Installed, openbao: VaultServer, area: str, tmp_path: Path) -> Newcomer:
     return Newcomer(installed, openbao, area, tmp_path)
@@ -61,17 +70,21 @@ def newcomer(installed: Installed, openbao: VaultServer, area: str, tmp_path: Pa
 
 def test_an_existing_vault_needs_thirty_lines_and_no_repair(newcomer: Newcomer) -> None:
     rehearsed = newcomer.play("site", "--check").succeeded()
+    assert verdict(rehearsed) == "Check mode, nothing was changed. vault: 3 objects in Vault would change."
     assert "set up elsewhere" in rehearsed.output
     assert "applications/" not in newcomer.vault.sys.list_mounted_secrets_engines()["data"]
 
     first = newcomer.play("site").succeeded()
+    assert verdict(first) == "vault: 3 objects in Vault changed."
     assert "set up elsewhere" in first.output
     assert first.recap["vault"]["changed"] == 1
     assert first.recap["vault"]["failed"] == 0
     assert len(newcomer.password("web-app")) == 32
     assert "web-app" in newcomer.vault.sys.list_policies()["data"]["policies"]
 
-    assert newcomer.play("configure").succeeded().changed == 0
+    again = newcomer.play("configure").succeeded()
+    assert again.changed == 0
+    assert verdict(again) == "vault: 3 objects in Vault as declared."
     assert newcomer.play("site").succeeded().changed == 0
     # nothing was left behind in the folder
     assert [path.name for path in newcomer.folder.iterdir()] == ["hosts.yml"]
@@ -108,6 +121,7 @@ def test_a_survey_gives_a_text_for_a_list_of_names(newcomer: Newcomer) -> None:
     stats = " ".join(rotated.output.partition("CUSTOM STATS")[2].split())
     assert '"vault": { "applications": [ "web-app" ], "versions": { "applications/web-app": 2 } }' in stats
     assert len(newcomer.password("web-app")) == 40
+    assert verdict(rotated) == "vault: 1 secret rotated."
     assert newcomer.vault.list("applications/metadata")["data"]["keys"] == ["web-app"]
 
 
@@ -174,3 +188,83 @@ def test_what_is_missing_is_named_before_anything_changes(newcomer: Newcomer, pl
     assert re.search(rf"vault: (there is no|no snapshot is named; )?.*set {missing}", " ".join(refused.output.split()))
     assert refused.changed == 0
     assert newcomer.vault.sys.list_policies()["data"]["policies"] == before
+    rehearsed = newcomer.play(playbook, "--check")
+    if playbook == "restore":
+        said = verdict(rehearsed.succeeded())
+        assert "missing for a restore: a snapshot (none is named; set snapshot_source" in said
+        assert "and the confirmation (-e restore_confirmed=true)" in said
+        assert "would put the cluster back to a snapshot; all that was written since" in " ".join(
+            rehearsed.output.split()
+        )
+
+
+DEPLOYMENT = {
+    "metadata": {"name": "web-app"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "web-app"}},
+        "template": {
+            "metadata": {"labels": {"app": "web-app"}},
+            "spec": {"containers": [{"name": "web-app", "image": "example.com/web-app"}]},
+        },
+    },
+}
+
+
+def test_nothing_is_rotated_that_a_cluster_would_not_take(
+    newcomer: Newcomer, kube_api: KubeApi, namespace: str
+) -> None:
+    """Neither where a cluster is down nor where it refuses, and what was not rotated is not restarted."""
+    newcomer.vault.sys.enable_secrets_engine("kv", "applications", options={"version": "2"})
+    apps = client.AppsV1Api(kube_api.api)
+    apps.create_namespaced_deployment(namespace, DEPLOYMENT)
+    client.CoreV1Api(kube_api.api).create_namespaced_service_account(namespace, {"metadata": {"name": "nobody"}})
+
+    def restarted() -> str | None:
+        found = apps.read_namespaced_deployment("web-app", namespace)
+        return (found.spec.template.metadata.annotations or {}).get("kubectl.kubernetes.io/restartedAt")
+
+    ca_cert = str(kube_api.ca_cert)
+    clusters = {
+        "fine": {"kubeconfig": str(kube_api.kubeconfig)},
+        "down": {"host": "https://127.0.0.1:1", "api_key": "x", "ca_cert": ca_cert, "retries": 0},
+        "denied": {"host": kube_api.url, "api_key": kube_api.token(namespace, "nobody"), "ca_cert": ca_cert},
+    }
+    hosts = {name: {"kubernetes_connection": connection} for name, connection in clusters.items()}
+    inventory = yaml.safe_load(newcomer.inventory.read_text())
+    newcomer.inventory.write_text(yaml.safe_dump({**inventory, "kubernetes_clusters": {"hosts": hosts}}))
+
+    def rotate(**mounts: str) -> Play:
+        applications = [
+            {
+                "name": cluster,
+                "path": cluster,
+                "mount": mounts.get(cluster, "applications"),
+                "generate": {"database_password": {"length": 40}},
+                "workloads": [{"namespace": namespace, "name": "web-app", "cluster": cluster}],
+            }
+            for cluster in clusters
+        ]
+        declared = {"rotation_applications": applications, "rotation_rollout_wait": False}
+        return newcomer.play("rotate", "-e", json.dumps(declared))
+
+    run = rotate()
+    said = " ".join(run.output.split())
+    assert run.rc != 0
+    assert newcomer.vault.list("applications/metadata")["data"]["keys"] == ["fine"]
+    assert (
+        "down, denied are not rotated, because a cluster that uses them cannot take new values now: denied, down."
+        in said
+    )
+    assert "down did not converge. Ask whether the workloads can be restarted:" in said
+    assert "denied did not converge. Ask whether the workloads can be restarted:" in said
+    # limited to these clusters, a run would restart what was not rotated
+    assert "Once the cause is gone, repeat the run." in said
+    assert verdict(run) == (
+        "vault: 1 secret rotated; fine: 1 workload restarted. Pending: vault: not rotated: down, denied. "
+        "Failed: denied, down (see the error below)."
+    )
+    before = restarted()
+    assert before
+
+    assert "fine did not converge" in " ".join(rotate(fine="missing").output.split())
+    assert restarted() == before
