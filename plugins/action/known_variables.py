@@ -52,21 +52,36 @@ class ActionModule(ActionBase):
             remedy = "Correct the name, or give a variable of your own another (or list it in %s)." % OWN
             raise AnsibleActionFail("%s %s Nothing was changed." % (" ".join(problems), remedy))
         if given["values"] if given["values"] is not None else role and not given["roles"]:
-            wrong = [said for name in checked for said in self._misshapen(ROLES / name, variables)]
+            wrong = self._problems(role_values.SHARED, variables)
+            wrong += [said for name in checked for said in self._misshapen(ROLES / name, variables)]
             if wrong:
                 raise AnsibleActionFail("%s. Nothing was changed." % "; ".join(wrong))
         return {**result, "changed": False, "roles": checked}
 
     def _misshapen(self, role: Path, variables: dict[str, Any]) -> list[str]:
         """Return a sentence for each variable of a role whose value has not the shape that the role describes."""
-        spec, values = role_values.options(role), {}
-        for name in spec.keys() & variables.keys():
+        return self._problems(role_values.options(role), variables)
+
+    def _problems(self, spec: Mapping[str, Any], variables: dict[str, Any]) -> list[str]:
+        values, wrong = {}, []
+        for name in sorted(spec.keys() & variables.keys()):
             try:
                 values[name] = self._templar.template(variables[name])
-            except AnsibleError:
+            except AnsibleError as error:
                 # undefined, or a file that is not there yet: whoever uses it says so
+                if role_values.mixed(error):
+                    wrong.append(self._mixed(name, variables))
+        return wrong + role_values.problems(spec, values)
+
+    def _mixed(self, name: str, variables: dict[str, Any]) -> str:
+        """Return a sentence for a variable that is made of values of different shapes, with the shape of each."""
+        shapes = {}
+        for part in role_values.parts(variables[name], variables):
+            try:
+                shapes[part] = role_values.shape(self._templar.template(variables[part]))
+            except AnsibleError:
                 continue
-        return role_values.problems(spec, values)
+        return role_values.mixture(name, shapes)
 
     def _missing(self, variables: dict[str, Any]) -> list[str]:
         """Return the variables that the inventory asks for and that have no value, each with where it belongs."""

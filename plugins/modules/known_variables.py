@@ -27,6 +27,7 @@ options:
       - Whether the values are checked as well, against the roles' argument specifications. By default inside of a role, where O(roles) is not set.
       - Ansible's own validation prints a value that it refuses, secrets in it too. So the roles leave lists and mappings with suboptions to this
         action, whose messages hold no values.
+      - A variable that is put together from others of different shapes, such as a list and a mapping, is named with what each of them is.
     type: bool
 attributes:
   check_mode:

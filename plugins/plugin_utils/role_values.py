@@ -13,12 +13,20 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
 
+#: what an inventory says for all roles and playbooks
+SHARED: dict[str, Any] = {
+    "vault_connection": {"type": "dict"},
+    "kubernetes_connection": {"type": "dict"},
+    "vault_eso_durable_directories": {"type": "list", "elements": "str"},
+    "vault_eso_own_variables": {"type": "list", "elements": "str"},
+}
 _TRUTH = frozenset(("y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f", "1.0", "0.0"))
 _WORDS = {"str": "a text", "path": "a text", "int": "a number", "float": "a number", "bool": "true or false"}
 
@@ -34,6 +42,29 @@ def options(role: Path) -> dict[str, Any]:
             if "options" in option or name not in found:
                 found[name] = option
     return found
+
+
+def mixed(error: BaseException | None) -> bool:
+    """Tell whether an expression could not be evaluated because its values have shapes that do not fit together."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, TypeError):
+            return True
+        seen.append(error)
+        error = getattr(error, "orig_exc", None) or error.__cause__ or error.__context__
+    return False
+
+
+def parts(raw: Any, variables: Mapping[str, Any]) -> list[str]:
+    """Return the variables that the expressions of a value name, in their order."""
+    names = re.findall(r"(?<![\w.'\"])[a-z]\w+", " ".join(re.findall(r"\{\{.*?\}\}|\{%.*?%\}", str(raw), re.DOTALL)))
+    return [name for name in dict.fromkeys(names) if name in variables]
+
+
+def mixture(name: str, shapes: Mapping[str, str]) -> str:
+    """Return a sentence for a variable that is put together from others, whose shapes are given."""
+    found = ", ".join("%s is %s" % pair for pair in shapes.items())
+    return "%s is put together from values of different shapes%s" % (name, ": " + found if found else "")
 
 
 def problems(spec: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
@@ -122,7 +153,13 @@ def _parsed(value: Any) -> Any:
 def _wrong(place: str, value: Any, wanted: str) -> str:
     if value is None:
         return "%s is empty and must be %s" % (place, wanted)
-    found = "a mapping" if isinstance(value, Mapping) else "a list" if isinstance(value, (list, tuple)) else "a text"
+    return "%s is %s and must be %s" % (place, shape(value), wanted)
+
+
+def shape(value: Any) -> str:
+    """Return what kind of value it is, in the words of the messages."""
     if isinstance(value, (bool, int, float)):
-        found = "true or false" if isinstance(value, bool) else "a number"
-    return "%s is %s and must be %s" % (place, found, wanted)
+        return "true or false" if isinstance(value, bool) else "a number"
+    if value is None:
+        return "empty"
+    return "a mapping" if isinstance(value, Mapping) else "a list" if isinstance(value, (list, tuple)) else "a text"

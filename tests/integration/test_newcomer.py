@@ -266,5 +266,9 @@ def test_nothing_is_rotated_that_a_cluster_would_not_take(
     before = restarted()
     assert before
 
-    assert "fine did not converge" in " ".join(rotate(fine="missing").output.split())
+    broken = rotate(fine="missing")
+    assert "vault did not converge. Write new values" in " ".join(broken.output.split())
+    assert verdict(broken).endswith(
+        "Pending: vault: not rotated: fine, down, denied. Failed: vault, denied, down (see the error below)."
+    )
     assert restarted() == before

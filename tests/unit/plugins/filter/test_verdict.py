@@ -15,8 +15,8 @@ from ansible_collections.secretops.vault_eso.plugins.filter.verdict import COUNT
 
 ROOT = Path(__file__).resolve().parents[4]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
-#: these end with a sentence of their role: how many are compared or passed, and where the report is
-OWN = {"drift", "validate"}
+#: drift and validate end with a sentence of their role: how much is as declared or passed, and where the report is
+OWN = {"drift", "validate", "check"}
 
 
 def engine(*changed: bool) -> dict[str, Any]:
