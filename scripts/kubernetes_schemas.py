@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write the schemas that eso_manifests and eso_gitops judge by, where no API server can.
 
-Usage: kubernetes_schemas.py KUBECONFIG
-KUBECONFIG is of a current API server with all CRDs of External Secrets Operator.
+Usage: kubernetes_schemas.py
+It starts an API server as the tests do, with the lab's CRDs. A test holds what is served there against what is written.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,10 +35,12 @@ LEFT_OUT = ("GeneratorState",)
 KEPT = (
     "type",
     "enum",
+    "format",
     "pattern",
     "required",
     "minimum",
     "maximum",
+    "nullable",
     "minLength",
     "maxLength",
     "minItems",
@@ -193,20 +196,31 @@ def packed(kinds: dict[str, dict[str, Any]]) -> str:
     return json.dumps({"kinds": index, "nodes": nodes}, separators=(",", ":"), sort_keys=True)
 
 
+def quoted(text: str) -> str:
+    """Return a text as a literal of Python, as the formatter of the project writes it."""
+    if text.count('"') <= text.count("'"):
+        return json.dumps(text)
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def module(get: Callable[[str], Any]) -> str:
     """Return the text of the module."""
     text = packed({**dict(old()), **dict(served(get))})
     lines = [text[start : start + 100] for start in range(0, len(text), 100)]
-    return HEADER + textwrap.indent("\n".join(json.dumps(line) for line in lines), "    ") + "\n" + FOOTER
+    return HEADER + textwrap.indent("\n".join(quoted(line) for line in lines), "    ") + "\n" + FOOTER
 
 
 def main() -> None:
-    """Read the schemas of a cluster and write the module."""
+    """Read the schemas of a server of our own and write the module."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from support.kubernetes_api import KubeApi
+    from support.kubernetes_api import start_local
 
-    api = KubeApi(Path(sys.argv[1]))
-    TARGET.write_text(module(lambda path: api.call("GET", path)))
+    with tempfile.TemporaryDirectory() as folder:
+        api = start_local(Path(folder) / "server")
+        try:
+            TARGET.write_text(module(lambda path: api.call("GET", path)))
+        finally:
+            api.stop()
 
 
 if __name__ == "__main__":

@@ -128,3 +128,43 @@ def test_what_was_applied_in_a_version_that_is_gone_is_migrated(
     assert entries == {("secretops.vault_eso", "external-secrets.io/v1")}
     again = run_module("eso_externalsecret", new, must_succeed=True)
     assert (again.changed, again.data.get("warnings")) == (False, None)
+
+
+def test_who_applied_in_a_version_that_is_gone_is_remembered(
+    kube_api: KubeApi, namespace: str, run_module: Run, both: None
+) -> None:
+    until(lambda: served(kube_api, "v1beta1"))
+    app = external(kube_api, "app", namespace, labels={"a": "b"})
+    run_module("eso_externalsecret", {**app, "api_version": "v1beta1"}, must_succeed=True)
+    theirs = {
+        "apiVersion": "external-secrets.io/v1beta1",
+        "kind": "ExternalSecret",
+        "metadata": {"name": "flux", "namespace": namespace, "labels": {"a": "b"}},
+        "spec": {"secretStoreRef": {"name": "vault"}, "dataFrom": [{"extract": {"key": "app"}}]},
+    }
+    path = f"/apis/external-secrets.io/v1beta1/namespaces/{namespace}/externalsecrets/flux"
+    apply = "application/apply-patch+yaml"
+    kube_api.call("PATCH", f"{path}?fieldManager=kustomize-controller", theirs, apply)
+    take_back(kube_api)
+
+    def appliers(name: str) -> list[str]:
+        entries = there(kube_api, name, namespace)["metadata"].get("managedFields") or []
+        return [one["manager"] for one in entries if one["operation"] == "Apply"]
+
+    where = {"kubeconfig": kube_api.kubeconfig, "name": "app", "namespace": namespace}
+    for check in (True, False):
+        # no operator runs: it is forced, and not proven
+        forced = run_module("eso_sync", {**where, "wait_timeout": 1}, check=check)
+        assert forced.changed or "does the operator run?" in forced.msg, forced.msg
+    assert "force-sync" in there(kube_api, "app", namespace)["metadata"]["annotations"]
+    assert appliers("app") == ["secretops.vault_eso"]
+    changed = run_module("eso_externalsecret", external(kube_api, "app", namespace), must_succeed=True)
+    assert changed["results"][0]["fields"] == ["metadata.labels.a"]
+
+    objects = [{"kind": "ExternalSecret", "name": "flux", "namespace": namespace}]
+    flux = {"kubeconfig": kube_api.kubeconfig, "objects": objects, "manager": "kustomize-controller"}
+    for state, manager in (("protected", "kustomize-controller"), ("released", "secretops.vault_eso")):
+        handed = {**flux, "state": state}
+        assert run_module("eso_handover", handed, must_succeed=True).changed
+        assert appliers("flux") == [manager]
+        assert not run_module("eso_handover", handed, must_succeed=True).changed

@@ -298,7 +298,6 @@ EXCUSES: Mapping[str, str] = {
     "vault_init": "give the path of an exported public key",
     "Mount all engines, and remove an old one with its data": 'would delete the data of "ssh-client", "transit"',
     "eso_restore": "there is no backup",
-    "Ask a service of our own for a value": "the CRD webhooks.generators.external-secrets.io is not installed",
     "eso_sync": '"[a-z/-]+": does not exist; create it first',
     "Make sure that nothing but the password changed": "has no attribute 'changed_keys'",
     "flux_reconcile": "install Flux with its CRDs first",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import functools
 import json
 import os
@@ -32,6 +33,9 @@ CACHE = Path("/var/cache/vault-eso-lab")
 CRDS = ROOT / "molecule" / "lab" / "files" / "crds"
 #: of an operator before 0.16, which serves v1beta1
 OLD_CRDS = CRDS / "v1beta1" / "external-secrets-0.9.20.yaml"
+#: what CRDs of earlier releases have otherwise. Written by scripts/crd_generations.py
+GENERATIONS = ROOT / "tests" / "support" / "crd_generations.json"
+LAB_GENERATION = "2.9.0"
 NEEDED = ("etcd", "kube-apiserver")
 AUDIENCE = "https://kubernetes.default.svc"
 
@@ -227,6 +231,38 @@ def load_crds(file: Path | None = None) -> Iterator[dict[str, Any]]:
             # there is no webhook that could convert
             document["spec"].pop("conversion", None)
             yield document
+
+
+def generation_changes() -> dict[str, list[tuple[str, Any]]]:
+    """Return path and value of what CRDs of earlier releases of the operator have otherwise than the lab's."""
+    return {name: changes for name, changes in json.loads(GENERATIONS.read_text()).items() if name}
+
+
+def generations() -> list[str]:
+    """Return releases of the operator whose CRDs `load_generation` knows, the lab's own last."""
+    return [*generation_changes(), LAB_GENERATION]
+
+
+def load_generation(version: str) -> Iterator[dict[str, Any]]:
+    """Yield the CRDs of a release of the operator: the lab's, with what that release has otherwise."""
+    changes = [(path.split("/"), value) for path, value in generation_changes().get(version, [])]
+    for crd in load_crds():
+        kind, kept = crd["spec"]["names"]["kind"], []
+        for one in crd["spec"]["versions"]:
+            trees = {one["name"]: one["schema"]["openAPIV3Schema"]}
+            for path, value in changes:
+                if path[:2] == [kind, one["name"]]:
+                    node: Any = trees
+                    for name in path[1:-1]:
+                        node = node[name]
+                    if value is None:
+                        del node[path[-1]]
+                    else:
+                        node[path[-1]] = copy.deepcopy(value)
+            if one["name"] in trees:
+                kept.append(one)
+        if kept:
+            yield {**crd, "spec": {**crd["spec"], "versions": kept}}
 
 
 class LocalKubeApi(KubeApi):

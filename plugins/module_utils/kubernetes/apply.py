@@ -158,6 +158,25 @@ def applied_by_us(current: Mapping[str, Any]) -> bool:
     return MANAGER in managers(current, "Apply")
 
 
+def migrated(
+    client: Client, api: Kind, version: str, current: Mapping[str, Any]
+) -> tuple[list[Object] | None, list[str]]:
+    """Return an object's managedFields with versions that are served, and the versions that are served no longer.
+
+    None and nothing when all are served. With others in it a server answers an apply with 500, and drops all of
+    managedFields, so who applied what, when the object is changed in any other way.
+    """
+    entries = (current.get("metadata") or {}).get("managedFields") or []
+    found = {str(entry.get("apiVersion")) for entry in entries}
+    if not api.group or found <= {api.api_version(version)}:
+        return None, []
+    old = found - {api.api_version(one) for one in client.versions(api.group)}
+    if not old:
+        return None, []
+    new = api.api_version(version)
+    return [{**entry, "apiVersion": new} if entry.get("apiVersion") in old else entry for entry in entries], sorted(old)
+
+
 def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, Any]:
     """Return a condition of an object's status, {} without it; its message is without what may be a value."""
     for entry in (current.get("status") or {}).get("conditions") or []:
@@ -441,17 +460,13 @@ class KubeObject(Resource):
 
     def migrated(self) -> list[Object] | None:
         """Return the object's managedFields with versions that are served, None when they are already."""
-        entries = ((self.live or {}).get("metadata") or {}).get("managedFields") or []
-        served = {self.api.api_version(version) for version in self.client.versions(self.api.group)}
-        old = {str(entry.get("apiVersion")) for entry in entries} - served
-        if not self.api.group or not old:
-            return None
-        self.warnings.append(
-            "its managed fields are of %s, which its CRD lists no longer; they are migrated to %s"
-            % (" and ".join(sorted(old)), self.version)
-        )
-        version = self.api.api_version(self.version)
-        return [{**entry, "apiVersion": version} if entry.get("apiVersion") in old else entry for entry in entries]
+        fields, old = migrated(self.client, self.api, self.version, self.live or {})
+        if fields is not None:
+            self.warnings.append(
+                "its managed fields are of %s, which its CRD lists no longer; they are migrated to %s"
+                % (" and ".join(old), self.version)
+            )
+        return fields
 
     def _send_once(self, dry_run: bool) -> Object:
         manifest = self.manifest or {}

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from . import generator
-from .apply import MANAGER, applied_by_us, managers
+from .apply import MANAGER, applied_by_us, managers, migrated
 from .client import Client, Kind, NotServed, Object
 from .external_secrets import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE
 from .reading import Reader
@@ -88,7 +88,12 @@ class Handover(Resource):
         # read anew: who wrote meanwhile would be lost, and the version makes sure that nobody did
         current = self.client.get(path)
         if current is not None:
+            fields = migrated(self.client, self.api, self.version, current)[0]
+            if fields is not None:
+                current["metadata"]["managedFields"] = fields
             metadata = {"resourceVersion": current["metadata"]["resourceVersion"], **self.patch(current)}
+            if fields is not None:
+                metadata.setdefault("managedFields", fields)
             self.client.request("PATCH", path, {"metadata": metadata}, {"fieldManager": "secretops.vault_eso.handover"},
                                 content_type="application/merge-patch+json", idempotent=False)  # fmt: skip
 

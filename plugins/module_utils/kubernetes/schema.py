@@ -42,7 +42,8 @@ _WORDS = {
 #: where no schema can be read: an API server before 1.24, for who may not read CRDs
 UNREADABLE: dict[str, Any] = {_OPEN: True}
 UNREADABLE.update({"items": UNREADABLE, "additionalProperties": UNREADABLE})
-#: what servers fill in inside lists of the operator's kinds, for these
+#: what CRDs of some release of the operator fill in inside lists. It means the same as nothing to all of them, and
+#: stays in an object when the CRDs are upgraded to a release that fills in nothing there
 _USUAL_DEFAULTS: Mapping[str, Sequence[Any]] = {
     "apiVersion": ("generators.external-secrets.io/v1alpha1",),
     "conflictPolicy": ("Error",),
@@ -58,6 +59,20 @@ _USUAL_DEFAULTS: Mapping[str, Sequence[Any]] = {
     "templateAs": ("Values",),
     "valuesDecodingStrategy": ("None",),
 }
+
+
+#: texts of a format that API servers check, with what to call it. Source: k8s.io/kube-openapi, strfmt
+_FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "byte": (
+        re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})"),
+        "base64",
+    ),
+    "date-time": (
+        re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"),
+        "a time such as 2026-01-31T12:00:00Z",
+    ),
+}
+_BITS: Mapping[str, int] = {"int32": 31, "int64": 63}
 
 
 class Problem(NamedTuple):
@@ -81,34 +96,63 @@ def _count(value: Any, *names: str) -> int:
     return sum(_has(value, name) for name in names)
 
 
-#: the CEL rules of the definitions, by their text. An API server before 1.25 does not know them, and Git asks none.
-RULES: Mapping[str, Callable[[Any], bool]] = {
+Rules = Mapping[str, Callable[[Any], bool]]
+
+
+def _either(one: str, other: str) -> Rules:
+    """Return the rule that wants exactly one of two, as people write it."""
+    text = "(has(self.%s) && !has(self.%s)) || (!has(self.%s) && has(self.%s))" % (one, other, one, other)
+    return {text: lambda self: _count(self, one, other) == 1}
+
+
+def _differ(one: str, other: str) -> Rules:
+    """Return the same rule, written shorter."""
+    return {"has(self.%s) != has(self.%s)" % (one, other): lambda self: _count(self, one, other) == 1}
+
+
+def _at_least_one(one: str, other: str) -> Rules:
+    return {"has(self.%s) || has(self.%s)" % (one, other): lambda self: _count(self, one, other) >= 1}
+
+
+def _counted(limit: str, *names: str) -> Rules:
+    """Return the rule for ``== 1`` or ``<= 1`` of some, as the operator's generator of CRDs writes it."""
+    text = "[%s].filter(x,x==true).size() %s" % (",".join("has(self.%s)" % name for name in names), limit)
+    return {text: lambda self: _count(self, *names) == 1 or (limit == "<= 1" and not _count(self, *names))}
+
+
+#: the CEL rules of the CRDs, by their text. An API server before 1.25 does not know them, and Git asks none.
+RULES: Rules = {
     "has(self.storeRef) && (has(self.storeRef.name) || has(self.storeRef.labelSelector))": lambda self: (
         _has(self, "storeRef", "name") or _has(self, "storeRef", "labelSelector")
     ),
     "!has(self.remoteKey) || !has(self.rewrite) || size(self.rewrite) == 0": lambda self: (
         not _has(self, "remoteKey") or not self.get("rewrite")
     ),
-    "(has(self.regexp) && !has(self.transform)) || (!has(self.regexp) && has(self.transform))": lambda self: (
-        _count(self, "regexp", "transform") == 1
+    "!('esoNamespace' in self) && !('esoStoreName' in self) && !('esoStoreKind' in self)": lambda self: (
+        not {"esoNamespace", "esoStoreName", "esoStoreKind"} & set(self)
     ),
-    "has(self.projectID) != has(self.groupID)": lambda self: _count(self, "projectID", "groupID") == 1,
-    "[has(self.caBundle),has(self.caProvider)].filter(x,x==true).size() <= 1": lambda self: (
-        _count(self, "caBundle", "caProvider") <= 1
+    "has(self.token) || (has(self.username) && has(self.password))": lambda self: (
+        _has(self, "token") or _count(self, "username", "password") == 2
     ),
-    "[has(self.appRole),has(self.tokenSecretRef),has(self.userPass)].filter(x,x==true).size() == 1": lambda self: (
-        _count(self, "appRole", "tokenSecretRef", "userPass") == 1
-    ),
-    "[has(self.roleId),has(self.roleRef)].filter(x,x==true).size() == 1": lambda self: (
-        _count(self, "roleId", "roleRef") == 1
-    ),
+    **_either("regexp", "transform"),
+    **_either("secretRef", "oidcConfig"),
+    **_either("auth", "accessToken"),
+    **_either("accessToken", "oidcConfig"),
+    **_differ("projectID", "groupID"),
+    **_differ("value", "secretRef"),
+    **_at_least_one("auth", "authRef"),
+    **_at_least_one("serviceAccountCredsSecretRef", "tokenSecretRef"),
+    **_counted("<= 1", "caBundle", "caProvider"),
+    **_counted("<= 1", "auth", "authRef"),
+    **_counted("<= 1", "vault", "environment"),
+    **_counted("== 1", "appRole", "tokenSecretRef", "userPass"),
+    **_counted("== 1", "roleId", "roleRef"),
 }
 
 
 def filled_in(schema: Schema | None, desired: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
-    """Tell whether the server filled in all the extra fields that it has beside the desired ones."""
-    if schema is UNREADABLE:
-        return all(item in _USUAL_DEFAULTS.get(name, ()) for name, item in extra.items())
+    """Tell whether a server filled in all the extra fields that it has beside the desired ones, now or before."""
+    extra = {name: item for name, item in extra.items() if item not in _USUAL_DEFAULTS.get(name, ())}
     defaults = defaulted(schema, desired) if extra else {}
     return all(name in defaults and item == defaults[name] for name, item in extra.items())
 
@@ -200,7 +244,7 @@ def _described(value: Any) -> str:
 def _of_mapping(schema: Schema, value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     known = schema.get("properties") or {}
     more = schema.get("additionalProperties")
-    free = bool(schema.get(_OPEN)) or bool(more) or (more is None and not known)
+    free = bool(schema.get(_OPEN)) or more not in (None, False)
     for name in schema.get("required") or []:
         if value.get(name) is None and "default" not in known.get(name, {}):
             yield Problem((*path, name), "is missing", "add it")
@@ -219,12 +263,16 @@ def _of_mapping(schema: Schema, value: Mapping[str, Any], path: Path) -> Iterato
                 if known
                 else "remove it",
             )
-    yield from _size(schema, len(value), path, "Properties", "entries")
+    # the server drops null before it counts
+    yield from _size(schema, sum(item is not None for item in value.values()), path, "Properties", "entries")
 
 
 def _of_list(schema: Schema, value: Sequence[Any], path: Path) -> Iterator[Problem]:
+    items = schema.get("items") or UNREADABLE
     for number, item in enumerate(value):
-        yield from problems(schema.get("items"), item, (*path, number))
+        if item is None and not items.get("nullable") and not items.get(_OPEN):
+            yield Problem((*path, number), "is empty", "give it a value, or remove the entry")
+        yield from problems(items, item, (*path, number))
     yield from _size(schema, len(value), path, "Items", "entries")
     keys = schema.get("x-kubernetes-list-map-keys")
     kind = schema.get("x-kubernetes-list-type")
@@ -255,11 +303,17 @@ def _of_scalar(schema: Schema, value: Any, path: Path) -> Iterator[Problem]:
         pattern = schema.get("pattern")
         if pattern and not _found(pattern, value):
             yield Problem(path, "does not match %s" % pattern, "correct it")
+        form, name = _FORMATS.get(schema.get("format", ""), (None, ""))
+        if form is not None and not form.fullmatch(value):
+            yield Problem(path, "is not %s" % name, "correct it")
     elif not isinstance(value, bool):
         if value < schema.get("minimum", value):
             yield Problem(path, "is less than %s" % schema["minimum"], "correct it")
         if value > schema.get("maximum", value):
             yield Problem(path, "is more than %s" % schema["maximum"], "correct it")
+        bits = _BITS.get(schema.get("format", ""))
+        if bits and not -(2**bits) <= value < 2**bits:
+            yield Problem(path, "does not fit into %d bits" % (bits + 1), "write a smaller number")
 
 
 def _size(schema: Schema, size: int, path: Path, name: str, what: str) -> Iterator[Problem]:
