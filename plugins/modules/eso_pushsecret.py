@@ -231,7 +231,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.mod
     APPLY_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret, check_places
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
 
 ITEM = specs.PUSH_SECRET
@@ -242,6 +242,7 @@ def main() -> None:
     with module.client() as client:
         reader, options = Reader(client), module.options()
         resources = [PushSecret(client, item, reader=reader, **options) for item in module.items()]
+        check_places(resources)
         if module.params["purge"]:
             resources += [
                 PushSecret(client, {**item, "purged": True}, reader=reader, **options)

@@ -209,3 +209,29 @@ def test_waiting_ends_when_the_value_is_in_vault(
     run_module("eso_pushsecret", gone, must_succeed=True)
     assert openbao.client().list(f"{store}/metadata/backups") is None
     run_module("eso_secretstore", {**store_gone, "wait_timeout": 20}, must_succeed=True)
+
+
+def test_what_the_operator_would_write_over_or_remove_is_warned_of(
+    kube_args: dict[str, Any], namespace: str, declared: dict[str, Any], run_module: Run, tmp_path: Path
+) -> None:
+    generator = {"source_ref": {"generator_ref": {"kind": "Password", "name": "long"}}}
+    # no operator runs, so no Secret says who owns it: an ExternalSecret of its name is looked for
+    named = {"name": "app", "namespace": namespace, "data_from": [generator]}
+    run_module("eso_externalsecret", {**kube_args, **named}, must_succeed=True)
+    inside = {name: value for name, value in declared.items() if name not in kube_args}
+    both = [inside, {**inside, "name": "other"}]
+    for check in (True, False):
+        pushed = run_module("eso_pushsecret", {**kube_args, "push_secrets": both}, check=check, must_succeed=True)
+        told = str(pushed["warnings"])
+        assert f'it and "{namespace}/backup" both write "backups/app/user" through the store "vault"' in told
+        assert 'at each refresh of the ExternalSecret "app"' in told
+    lists = {"external_secrets": [named], "push_secrets": both}
+    rendered = run_module("eso_manifests", {"path": str(tmp_path), **lists}, must_succeed=True)
+    assert "both write" in str(rendered["warnings"])
+    assert 'at each refresh of the ExternalSecret "app"' in str(rendered["warnings"])
+
+    kept = {**declared, "deletion_policy": "Delete"}
+    run_module("eso_pushsecret", kept, must_succeed=True)
+    kept["data"] = [{"match": {"secret_key": "user", "remote_ref": {"remote_key": "elsewhere"}}}]
+    moved = run_module("eso_pushsecret", kept, check=True, must_succeed=True)
+    assert 'removes from Vault what it pushes no longer, "backups/app/user"' in str(moved["warnings"])

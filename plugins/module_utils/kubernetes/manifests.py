@@ -28,7 +28,7 @@ from .client import Kind, Object
 from .cluster_external_secret import ClusterExternalSecret
 from .external_secrets import ExternalSecret, check_targets, store
 from .generator import generator
-from .push_secret import PushSecret
+from .push_secret import PushSecret, check_places, check_sources
 from .schema import problems
 
 try:
@@ -88,6 +88,10 @@ class Offline:
         """Return the collection's own copy of a kind's schema, None where it has none."""
         return known_schemas.known(kind.group, version, kind.name)
 
+    def get(self, path: str, **_how: Any) -> Object | None:
+        """Return None: no object is known."""
+        return None
+
 
 # -- from declared data to manifests ----------------------------------------------------------------------------------
 
@@ -125,7 +129,11 @@ def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[
         for item in validated(option, lists.get(option) or [], spec):
             if item["state"] == "present":
                 resources.append(make(client, item))
-    check_targets([one for one in resources if isinstance(one, ExternalSecret)])
+    external = [one for one in resources if isinstance(one, ExternalSecret)]
+    pushed = [one for one in resources if isinstance(one, PushSecret)]
+    check_targets(external)
+    check_places(pushed)
+    check_sources(pushed, external)
     warnings = []
     for one in resources:
         try:

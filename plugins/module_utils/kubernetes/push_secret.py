@@ -8,13 +8,15 @@ Source: External Secrets Operator, API reference, PushSecret; it exists as v1alp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import InvalidInput
 from .apply import KubeObject, about, without_none
-from .client import Client
+from .client import METADATA_ONLY, SECRET, Client, KubernetesError
 from .external_secrets import (
+    EXTERNAL_SECRET,
     PUSH_SECRET,
     check_choice,
     check_interval,
@@ -22,7 +24,9 @@ from .external_secrets import (
     check_remote,
     check_template,
     duration,
+    frozen,
     manifest_names,
+    target_name,
 )
 
 OPTIONS = ("refresh_interval", "update_policy", "deletion_policy", "selector", "template")
@@ -143,16 +147,90 @@ def check_entries(entries: list[Mapping[str, Any]]) -> None:
         seen.add(place)
 
 
-def made_anew(spec: Mapping[str, Any]) -> list[str]:
-    """Return a warning for a source that makes another value, and so another version in Vault, at each refresh."""
-    generator = (spec.get("selector") or {}).get("generatorRef")
+#: functions of templates that give another value each time. Source: ESO, runtime/template/v2/sprig, functions.go
+_ANEW = re.compile(
+    r"(?<![.$\"\w])(rand(?:AlphaNum|Alpha|Ascii|Numeric|Int|Bytes)|uuidv4|shuffle|now|bcrypt|htpasswd|encryptAES"
+    r"|gen(?:PrivateKey|CA(?:WithKey)?|(?:SelfSigned|Signed)Cert(?:WithKey)?))\b"
+)
+SETTLE = "set update_policy to IfNotExists, or refresh_interval to 0"
+
+
+def repeats(spec: Mapping[str, Any]) -> str:
+    """Return how often a PushSecret writes over what is in Vault, "" when it does so once only."""
     every = spec.get("refreshInterval")
-    if not generator or spec.get("updatePolicy") == "IfNotExists" or (every is not None and duration(every) == 0):
+    if spec.get("updatePolicy") == "IfNotExists" or (every is not None and duration(every) == 0):
+        return ""
+    return str(every or "1h0m0s")
+
+
+def made_anew(spec: Mapping[str, Any]) -> list[str]:
+    """Return warnings of what makes another value, and so another version in Vault, at each refresh."""
+    every, found = repeats(spec), []
+    if not every:
+        return []
+    if (spec.get("selector") or {}).get("generatorRef"):
+        found.append("its generator makes another value at each refresh")
+    template = spec.get("template") or {}
+    texts = {"template.data.%s" % key: text for key, text in (template.get("data") or {}).items()}
+    for number, entry in enumerate(template.get("templateFrom") or []):
+        texts["template.template_from[%d].literal" % number] = entry.get("literal")
+    for where, text in texts.items():
+        for action in re.findall(r"\{\{(.*?)\}\}", str(text or ""), re.S):
+            function = _ANEW.search(re.sub(r'"(?:\\.|[^"\\])*"', '""', action))
+            if function:
+                found.append("%s gives another value at each refresh by %s" % (where, function.group(1)))
+                break
+    return ["%s (%s), and each is a new version in Vault: %s" % (one, every, SETTLE) for one in found]
+
+
+def generated(spec: Mapping[str, Any]) -> bool:
+    """Tell whether an ExternalSecret has a generator make other values at each refresh."""
+    return not frozen(spec) and any(
+        (entry.get("sourceRef") or {}).get("generatorRef") for entry in spec.get("dataFrom") or []
+    )
+
+
+def filled_anew(source: str, maker: Mapping[str, Any]) -> list[str]:
+    """Return a warning when an ExternalSecret fills a PushSecret's source with what a generator makes anew."""
+    if target_name(maker) != source or not generated(maker.get("spec") or {}):
         return []
     return [
-        "its generator makes another value at each refresh (%s), and each is a new version in Vault: set "
-        "update_policy to IfNotExists, or refresh_interval to 0" % (every or "1h0m0s")
+        'the Secret "%s" gets another value of a generator at each refresh of the ExternalSecret "%s", and each is '
+        "a new version in Vault: %s, or refresh that ExternalSecret once only"
+        % (source, maker["metadata"]["name"], SETTLE)
     ]
+
+
+def check_sources(resources: Sequence[PushSecret], external: Sequence[KubeObject]) -> None:
+    """Warn of PushSecrets whose source an ExternalSecret of the same declaration fills anew again and again."""
+    for resource in resources:
+        source = ((resource.spec or {}).get("selector") or {}).get("secret") or {}
+        for one in external:
+            if source.get("name") and repeats(resource.spec or {}) and one.namespace == resource.namespace:
+                resource.warnings += filled_anew(source["name"], one.manifest or {"metadata": {"name": ""}})
+
+
+def places(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return where a PushSecret's ``data`` go: path in Vault and property, "" for the whole secret."""
+    remotes = [(entry.get("match") or {}).get("remoteRef") or {} for entry in spec.get("data") or []]
+    return {(str(one.get("remoteKey") or ""), str(one.get("property") or "")) for one in remotes}
+
+
+def check_places(resources: Sequence[PushSecret]) -> None:
+    """Warn of PushSecrets that write over each other: each refresh of one undoes the other, with a new version."""
+    seen: dict[tuple[str, ...], PushSecret] = {}
+    for resource in resources:
+        spec = resource.spec or {}
+        for store in spec.get("secretStoreRefs") or [] if repeats(spec) else []:
+            kind = store.get("kind") or "SecretStore"
+            space = str(resource.namespace) if kind == "SecretStore" else ""
+            for place in sorted(places(spec)) if store.get("name") else []:
+                other = seen.setdefault((kind, space, str(store["name"]), *place), resource)
+                if other is not resource:
+                    resource.warnings.append(
+                        'it and "%s" both write "%s" through the store "%s": each undoes the other at each refresh, '
+                        "with a new version in Vault" % (other.name, "/".join(filter(None, place)), store["name"])
+                    )
 
 
 def check_data_to(entries: list[Mapping[str, Any]]) -> None:
@@ -199,6 +277,38 @@ class PushSecret(KubeObject):
         if self.spec is not None:
             check_push_secret(self.spec)
             self.warnings += made_anew(self.spec)
+
+    def validate(self) -> None:
+        super().validate()
+        self.warnings += self._source_made_anew()
+
+    def _source_made_anew(self) -> list[str]:
+        """Return a warning when the Secret that it pushes is filled by a generator, again and again."""
+        source = (((self.spec or {}).get("selector") or {}).get("secret") or {}).get("name")
+        every = repeats(self.spec or {})
+        if not source or not every:
+            return []
+        try:
+            secret = self.client.get(SECRET.path("v1", self.namespace, source), accept=METADATA_ONLY)
+            owners = ((secret or {}).get("metadata") or {}).get("ownerReferences") or []
+            name = next((one["name"] for one in owners if one.get("kind") == EXTERNAL_SECRET.name), source)
+            version = self.client.version_of(EXTERNAL_SECRET)
+            maker = self.client.get(EXTERNAL_SECRET.path(version, self.namespace, name))
+        except KubernetesError:
+            # who may not look is not warned
+            return []
+        return [] if maker is None else filled_anew(source, maker)
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        names = super().compare(current, desired)
+        live = (self.live or {}).get("spec") or {}
+        gone = places(live) - places(self.spec or {})
+        if names and gone and (self.spec or {}).get("deletionPolicy") == "Delete":
+            self.warnings.append(
+                "its deletion policy is Delete: the operator removes from Vault what it pushes no longer, %s"
+                % ", ".join('"%s"' % "/".join(filter(None, place)) for place in sorted(gone))
+            )
+        return names
 
     def read(self) -> Mapping[str, Any] | None:
         current = super().read()

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import push_secret
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.waiting import with_cause
 
+GENERATOR = {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "long"}}}]}
 METADATA = {"apiVersion": "x/v1", "spec": {"secret_push_format": "string", "customMetadata": {"cost_center": "7"}}}
 
 
@@ -35,6 +36,43 @@ def test_metadata_of_an_entry_stays_as_it_was_written(option: str, field: str) -
 def test_a_source_that_is_made_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
     spec = {"selector": {"generatorRef": {"kind": "Password", "name": "long"}}, **more}
     assert bool(push_secret.made_anew(spec)) is warned
+
+
+@pytest.mark.parametrize(
+    ("text", "function"),
+    [
+        ("{{ randAlphaNum 12 }}", "randAlphaNum"),
+        ("{{ .user }}:{{ .password | bcrypt }}", "bcrypt"),
+        ('{{ now | date "2006" }}', "now"),
+        ('{{ $ca := genCA "x" 3 }}{{ $ca.Cert }}', "genCA"),
+        ("{{ .now }}", ""),
+        ('{{ .a | replace "now" "then" }}', ""),
+        ("randAlphaNum", ""),
+    ],
+)
+def test_a_template_that_gives_another_value_each_time_is_warned_of(text: str, function: str) -> None:
+    source = {"selector": {"secret": {"name": "app"}}}
+    for template in ({"data": {"a": text}}, {"templateFrom": [{"literal": text}]}):
+        warnings = push_secret.made_anew({**source, "template": template})
+        assert bool(warnings) is bool(function)
+        assert function in str(warnings)
+    assert not push_secret.made_anew({**source, "template": {"data": {"a": text}}, "updatePolicy": "IfNotExists"})
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({}, True),
+        ({"target": {"name": "app"}}, True),
+        ({"target": {"name": "other"}}, False),
+        ({"refreshPolicy": "CreatedOnce"}, False),
+        ({"refreshInterval": "0"}, False),
+        ({"dataFrom": [{"extract": {"key": "app"}}]}, False),
+    ],
+)
+def test_a_source_that_an_external_secret_makes_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
+    maker = {"metadata": {"name": "app"}, "spec": {**GENERATOR, **more}}
+    assert bool(push_secret.filled_anew("app", maker)) is warned
 
 
 @pytest.mark.parametrize(
