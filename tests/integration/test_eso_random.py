@@ -13,11 +13,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from kubernetes.client.exceptions import ApiException
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import (
+    external_secrets,
+    generator,
+    schema,
+    specs,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.cluster_external_secret import (
+    ClusterExternalSecret,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import CONNECTION_SPEC
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
-from support.random_specs import Maker
+from support.random_specs import Maker, Writer
 from support.system import ROOT
 
 #: raise both for a search: another seed makes other specs
@@ -57,12 +70,7 @@ def judged(api: KubeApi, crd: dict[str, Any], spec: Any) -> str:
     group = f"{crd['spec']['group']}/{version}"
     space = "namespaces/default/" if crd["spec"]["scope"] == "Namespaced" else ""
     body = {"apiVersion": group, "kind": names["kind"], "metadata": {"name": "random"}, "spec": spec}
-    try:
-        api.call("POST", f"/apis/{group}/{space}{names['plural']}?dryRun=All&fieldValidation=Strict", body)
-    except ApiException as error:
-        assert error.status in (400, 422), error
-        return str(json.loads(error.body)["message"])
-    return ""
+    return judged_manifest(api, f"/apis/{group}/{space}{names['plural']}", body)
 
 
 def test_what_is_said_of_a_spec_is_what_the_server_says(current: KubeApi) -> None:
@@ -111,3 +119,83 @@ def test_the_collections_copy_of_the_schemas_is_what_a_server_publishes(current:
     script = runpy.run_path(str(ROOT / "scripts" / "kubernetes_schemas.py"), run_name="read")
     text = script["module"](lambda path: current.call("GET", path))
     assert text == script["TARGET"].read_text(), "run scripts/kubernetes_schemas.py"
+
+
+AUTH = {"token_secret_ref": {"name": "token", "key": "token", "namespace": "default"}}
+VAULT = {"server": "https://vault.example.com:8200", "auth": AUTH}
+EXTERNAL = {"store": {"name": "vault"}, "data_from": [{"extract": {"key": "app"}}]}
+REMOTE = {"remote_key": "app", "property": "a"}
+PUSHED = {
+    "store_refs": [{"name": "vault"}],
+    "selector": {"secret": {"name": "app"}},
+    "data": [{"match": {"secret_key": "a", "remote_ref": REMOTE}}],
+}
+#: argument spec, class, and what is right, of which some is replaced
+KINDS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
+    "eso_secretstore": (specs.STORE, external_secrets.store, VAULT),
+    "eso_externalsecret": (specs.EXTERNAL_SECRET, external_secrets.ExternalSecret, EXTERNAL),
+    "eso_clusterexternalsecret": (
+        specs.CLUSTER_EXTERNAL_SECRET,
+        ClusterExternalSecret,
+        {"namespaces": ["default"], "external_secret": EXTERNAL},
+    ),
+    "eso_pushsecret": (specs.PUSH_SECRET, PushSecret, PUSHED),
+    "eso_generator": (specs.GENERATOR, generator.generator, {"kind": "UUID"}),
+}
+#: what is refused although the API server takes it: why, and parts of the sentences
+STRICTER_OPTIONS: dict[str, str] = {
+    "the operator cannot read it, and then none of the kind": "is no duration of the API",
+    "the operator's webhook refuses it": "neither data nor data_from|give exactly one of extract, find|contradicts"
+    "|conditions are for a Cluster|exactly one of the two|caProvider (lacks key|may not|needs)|may not; move",
+    "the operator would take one and say nothing": "auth methods are given|no auth method is given",
+    "the operator cannot work with it": "is not a URL|tls needs|auth.* lacks|has (both|neither)|begins with a slash"
+    "|no path is given|is no path of Vault|provider.vault|is no regular expression|cannot hold|different .* are wanted"
+    "|is no key of a Secret|is no schedule",
+    "the operator ignores it": "sync_windows are for periodic|the operator ignores|are not sent with|answers to POST"
+    "|check-and-set|declared twice|written twice|no store is given|nothing would be pushed|has no key",
+}
+
+
+def test_options_that_are_taken_make_what_the_server_takes(current: KubeApi) -> None:
+    client = connect(dict.fromkeys(CONNECTION_SPEC) | {"kubeconfig": current.kubeconfig, "timeout": 30})
+    wrong, taken, refused = [], 0, 0
+    stricter = "|".join(STRICTER_OPTIONS.values())
+    for module, (spec, make, always) in KINDS.items():
+        writer = Writer(f"{SEED}-{module}")
+        skipped = ("name", "namespace", "spec", "labels", "annotations", "adopt")
+        wanted = {name: option for name, option in spec.items() if name not in skipped}
+        validator = ArgumentSpecValidator({**spec, "state": {"type": "str", "default": "present"}})
+        for _number in range(EACH * 5):
+            given = {**always, **writer.options(wanted), "name": "random"}
+            space = {} if "Cluster" in str(given.get("kind")) + str(make) else {"namespace": "default"}
+            checked = validator.validate({**given, **space})
+            assert not checked.error_messages, checked.error_messages
+            item, said, manifest = checked.validated_parameters, "", None
+            try:
+                one = make(client, {**item, "state": "present"})
+                manifest = one.manifest
+                one.check()
+                one.validate()
+            except InvalidInput as error:
+                said = str(error)
+            if manifest is None:
+                continue
+            answer = judged_manifest(current, one.path().rpartition("/")[0], manifest)
+            taken, refused = taken + (not said), refused + bool(said)
+            if not said and answer:
+                wrong.append(f"{module} {json.dumps(given)}\n  the server says: {answer}")
+            elif said and not answer and not re.search(stricter, said):
+                wrong.append(f"{module} {json.dumps(given)}\n  we say: {said}")
+    client.close()
+    assert not wrong, "\n".join([f"{len(wrong)} of {taken} taken, {refused} refused", *wrong[:20]])
+    assert taken > refused / 3, (taken, refused)
+    assert refused > taken / 3, (taken, refused)
+
+
+def judged_manifest(api: KubeApi, collection: str, manifest: dict[str, Any]) -> str:
+    try:
+        api.call("POST", f"{collection}?dryRun=All&fieldValidation=Strict", manifest)
+    except ApiException as error:
+        assert error.status in (400, 422), error
+        return str(json.loads(error.body)["message"])
+    return ""

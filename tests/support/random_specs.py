@@ -118,3 +118,64 @@ def holders(value: Any) -> Iterator[tuple[Any, Any]]:
     for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
         yield value, key
         yield from holders(value[key])
+
+
+#: what people write into options that take any mapping or a list of mappings
+FREE: dict[str, tuple[Any, ...]] = {
+    "namespace_selector": ({}, {"matchLabels": {"a": "b"}}, {"match_labels": {"a": "b"}}, {"match_label": {"a": "b"}}),
+    "label_selector": ({}, {"matchLabels": {"a": "b"}}, {"matchExpressions": [{"key": "a", "operator": "Exists"}]}),
+    "generator_ref": (
+        {"kind": "Password", "name": "p"},
+        {"kind": "UUID", "name": "u"},
+        {"kind": "Nothing", "name": "n"},
+    ),
+    "store_ref": ({"name": "vault"}, {"name": "vault", "kind": "ClusterSecretStore"}, {}),
+    "extract": ({"key": "app"}, {"key": "app", "decodingStrategy": "Auto"}, {"key": "app", "decoding": "Auto"}, {}),
+    "find": ({"path": "apps"}, {"name": {"regexp": ".*"}}, {"tags": {"a": 1}}, {"name": {"regexp": "("}}, {}),
+    "template_from": ({"literal": "a: b"}, {"configMap": {"name": "c", "items": [{"key": "k"}]}}, {"literals": "x"}),
+    "rewrite": ({"merge": {}}, {"regexp": {"source": "a", "target": "b"}}, {"regexp": {"source": "("}}, {"regex": {}}),
+    "data_to": ({"store_ref": {"name": "vault"}}, {"store_ref": {"name": "vault"}, "remote_key": "a"}, {}),
+    "manifest": ({"apiVersion": "v1", "kind": "ConfigMap"}, {"kind": "ConfigMap"}),
+}
+#: texts by the end of an option's name, most of them right
+WORDS: dict[str, tuple[str, ...]] = {
+    "interval": ("1h", "15m0s", "0", "1h30m", "1d", "300"),
+    "time": ("5m", "1h", "1d"),
+    "server": ("https://vault.example.com:8200", "http://vault:8200", "vault.example.com"),
+    "schedule": ("0 22 * * 1-5", "@daily", "nightly"),
+    "duration": ("8h", "30m", "1d"),
+    "namespace": ("default", "apps"),
+    "regexes": ("team-.*", "("),
+    "key": ("app", "apps/db", "a.b_c", "/app"),
+}
+
+
+class Writer(Maker):
+    """Makes options of modules, as people write them, from their argument specs."""
+
+    def option(self, name: str, spec: Mapping[str, Any], depth: int = 0) -> Any:
+        """Return a value of an option."""
+        chance, kind, inner = self.chance, spec.get("type", "str"), spec.get("options")
+        if spec.get("choices"):
+            return chance.choice(spec["choices"])
+        if kind == "list":
+            one = {**spec, "type": spec.get("elements", "str")}
+            return [self.option(name, one, depth) for _ in range(chance.choice([0, 1, 1, 1, 2]))]
+        if inner:
+            return self.options(inner, depth + 1)
+        if kind == "dict":
+            return chance.choice(FREE.get(name, ({}, {"a": "b"}, {"a": 1}, {"a/b": True})))
+        if kind == "bool":
+            return chance.random() < 0.5
+        if kind == "int":
+            return chance.choice([0, 1, 8, 24, 600])
+        fitting = next((texts for end, texts in WORDS.items() if name.endswith(end)), ("app", "app", "a", "Team-A", ""))
+        return chance.choice(fitting)
+
+    def options(self, specs: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+        """Return a mapping of options: those that are required, and some others."""
+        names = [name for name, spec in specs.items() if not spec.get("required")]
+        some = self.chance.sample(names, min(len(names), self.chance.choice([1, 1, 2, 3])))
+        return {
+            name: self.option(name, spec, depth) for name, spec in specs.items() if spec.get("required") or name in some
+        }
