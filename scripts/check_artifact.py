@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = re.compile(
     r"""(
         MANIFEST\.json | FILES\.json
-      | (README|CONTRIBUTING|SECURITY|CODE_OF_CONDUCT)\.md | LICENSE | bindep\.txt | CHANGELOG\.(rst|md) | requirements\.(txt|yml)
+      | (README|CONTRIBUTING|SECURITY|CODE_OF_CONDUCT)\.md
+      | LICENSE | bindep\.txt | CHANGELOG\.(rst|md) | requirements\.(txt|yml)
       | changelogs/changelog\.yaml
       | docs/[\w./-]+\.(md|rst|png|svg|puml)
       | inventories/(production|existing)/[\w./-]+(\.ya?ml|\.md|\.example|hosts)
