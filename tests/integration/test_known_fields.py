@@ -190,6 +190,21 @@ def test_inside_a_namespace_that_is_not_there_yet(
     assert client.list("sys/namespaces") == []
 
 
+def test_a_token_that_is_of_the_namespace_alone(
+    clients: Callable[..., tuple[Api, Client]], openbao: VaultServer
+) -> None:
+    api, client = clients(openbao)
+    api(
+        "PUT",
+        "sys/policies/acl/all",
+        {"policy": 'path "*" { capabilities = ["create", "read", "update", "list", "sudo"] }'},
+    )
+    client.token = api("POST", "auth/token/create", {"policies": ["all"]})["auth"]["client_token"]
+    assert changed_anything(api, client, tree_of("auth/cert config", {"nonsensical_field": "x"}, "new")) == ""
+    done = run(client, tree_of("auth/cert config", {"ocsp_cache_size": 7}, "new"), check=False)
+    assert isinstance(done, Report) and done.changed and not done.failed, said(done)
+
+
 def test_a_newer_server_is_asked_before_anything_else_is_written(
     openbao: VaultServer, clients: Callable[..., tuple[Api, Client]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,10 +90,16 @@ class Fields:
             if key not in self._known:
                 try:
                     answer = (client or self.client).request("GET", path, params={"help": "1"}, missing_ok=True)
-                except SecretopsError:
+                except SecretopsError as error:
+                    if self._ends(error, client):
+                        raise
                     answer = None
                 self._known[key] = properties(answer or {})
             return self._known[key]
+
+    def _ends(self, error: SecretopsError, client: Client | None) -> bool:
+        """Tell whether every other request would fail too: not because a namespace above does not know the token."""
+        return error.ends_task and client in (None, self.client)
 
     def forget(self, mount: str) -> None:
         """Ask a mount again at the next question: it was made a moment ago."""
@@ -171,7 +177,9 @@ class Fields:
                 for client in self._upwards():
                     try:
                         listed = client.read(table) or {}
-                    except SecretopsError:
+                    except SecretopsError as error:
+                        if self._ends(error, client):
+                            raise
                         listed = {}
                     mounts = {path: entry for path, entry in listed.items() if isinstance(entry, dict)}
                     found.append((client, {path: entry for path, entry in mounts.items() if path.endswith("/")}))
