@@ -86,6 +86,16 @@ def engine(*changed: bool) -> dict[str, Any]:
             "a: b taken.",
             "a: b would be taken.",
         ),
+        (
+            {"vault_rolling_order": [], "vault_rolling_done": [], "vault_rolling_complete": True},
+            "a: no node waits.",
+            "a: no node waits.",
+        ),
+        (
+            {"vault_rolling_order": [], "vault_rolling_done": [], "vault_rolling_complete": False},
+            "There was nothing to do.",
+            "There was nothing to do.",
+        ),
         ({"vault_cluster_missing": True}, "There was nothing to do.", "Pending: a: is still to be built."),
         ({"converge_failure": "x: y"}, "Failed: a (see the error below).", "Failed: a (see the error below)."),
     ],
