@@ -56,19 +56,24 @@ COUNTED = (
 
 
 def _count(result: Any) -> tuple[int, int]:
-    """Return how many objects of a registered result changed, and how many there are."""
+    """Return how many objects of a registered result changed, and how many there are; those that failed are none."""
     if not isinstance(result, Mapping) or result.get("skipped"):
         return 0, 0
+    summary = result.get("summary")
+    if isinstance(summary, Mapping):
+        # what failed or was not reached is neither changed nor as declared
+        changed = sum(int(summary.get(action) or 0) for action in ("create", "update", "delete"))
+        return changed, changed + int(summary.get("none") or 0)
     entries = result.get("results")
     if isinstance(entries, list):
-        if all(isinstance(entry, Mapping) and "action" in entry for entry in entries):
-            return sum(bool(entry.get("changed")) for entry in entries), len(entries)
         counts = [_count(entry) for entry in entries]
         return sum(changed for changed, _all in counts), sum(every for _changed, every in counts)
     inner = result.get("result")
     if "method" in result or (isinstance(inner, Mapping) and "results" in inner):
-        changes, _errors, every = _from_k8s(result)
-        return len(changes), every
+        changes, errors, every = _from_k8s(result)
+        return len(changes), every - len(errors)
+    if result.get("failed"):
+        return 0, 0
     return int(bool(result.get("changed"))), 1
 
 

@@ -20,9 +20,9 @@ OWN = {"drift", "validate", "check"}
 
 
 def engine(*changed: bool) -> dict[str, Any]:
-    return {
-        "results": [{"kind": "policy", "name": str(i), "action": "update", "changed": c} for i, c in enumerate(changed)]
-    }
+    """Return the result of a module about policies."""
+    entries = [{"kind": "policy", "name": str(number), "changed": one} for number, one in enumerate(changed)]
+    return {"results": entries, "summary": {"update": sum(changed), "none": len(changed) - sum(changed), "failed": 0}}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ def engine(*changed: bool) -> dict[str, Any]:
             {"eso_files_result": {"results": [{"changed": True}, {"changed": False}], "changed": True}},
             "a: 1 of 2 parts of the operator changed.",
             "a: 1 of 2 parts of the operator would change.",
+        ),
+        (
+            {
+                "vault_config_result": {"failed": True, "summary": {"none": 1, "failed": 1, "not_reached": 2}},
+                "rotation_written": {"failed": True, "msg": "no"},
+            },
+            "a: 1 object in Vault as declared.",
+            "a: 1 object in Vault as declared.",
         ),
         ({"vault_cluster_unsealing": engine(False)}, "a: 1 node unsealed already.", "a: 1 node unsealed already."),
         ({"snapshot_saved": {"path": "/x.snap"}}, "a: saved /x.snap.", "a: a snapshot would be saved."),
