@@ -10,6 +10,7 @@ import glob
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from typing import Callable
 
 from .errors import InvalidInput, SecretopsError
@@ -94,9 +95,9 @@ def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = l
     that was killed; they may hold a secret, and are removed when they are ``disposable``.
     """
     folder = _folder(path)
-    prefix = prefix or ".%s.new-" % os.path.basename(path)[:100]
-    for left in glob.glob(glob.escape(os.path.join(folder, prefix)) + "*"):
-        _remove_left(left, disposable)
+    prefix = prefix or _prefix(path)
+    for one in _beside(path, prefix):
+        _remove_unused(one, disposable)
     while True:
         # mkstemp makes the file 0600 from its first byte on
         handle, made = tempfile.mkstemp(dir=folder, prefix=prefix)
@@ -107,7 +108,30 @@ def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = l
         os.close(handle)
 
 
-def _remove_left(path: str, disposable: Callable[[str], bool]) -> None:
+def _prefix(path: str) -> str:
+    return ".%s.new-" % os.path.basename(path)[:100]
+
+
+def _beside(path: str, prefix: str) -> list[str]:
+    return glob.glob(glob.escape(os.path.join(_folder(path), prefix)) + "*")
+
+
+def left(path: str) -> list[str]:
+    """Return the texts of the temporary files that a process which was killed left beside ``path``."""
+    found = []
+    for one in _beside(path, _prefix(path)):
+        with suppress(SecretopsError):
+            found.append(read(one))
+    return [text for text in found if text]
+
+
+def remove_left(path: str) -> None:
+    """Remove the temporary files that a process which was killed left beside ``path``."""
+    for one in _beside(path, _prefix(path)):
+        _remove_unused(one, lambda _path: True)
+
+
+def _remove_unused(path: str, disposable: Callable[[str], bool]) -> None:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

@@ -252,7 +252,8 @@ class SecretId(Resource):
                 self.info.pop("expires", None)
         try:
             private_file.write(self.dest, self._secret)
-        except Exception:
+        except BaseException:
+            # a signal too: nobody would know this one
             self._destroy(self._secret)
             raise
 

@@ -60,9 +60,12 @@ def logged_in(
     The token joins ``secrets``. Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed.
     """
     login = login_for(params)
+    kept = ""
     try:
         client.choose()
         client.token = login.token(client)
+        if login.leased:
+            kept = session.keep_while(client.token, params)
         secrets.append(client.token)
         if not login.leased:
             try:
@@ -82,7 +85,10 @@ def logged_in(
             client.retries = min(client.retries, 1)
             try:
                 client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
+                if kept:
+                    session.discard(kept)
             except SecretopsError as error:
+                # the next run tries again
                 warn("the module's own token could not be revoked: %s" % error)
         client.close()
 

@@ -559,7 +559,12 @@ class RootSession(Resource):
         change.touched = True
         auth = answer.get("auth") or {}
         known = {"ttl": auth.get("lease_duration"), "renewable": auth.get("renewable")}
-        session.store(self.dest, str(auth["client_token"]), self.params, known)
+        child = str(auth["client_token"])
+        try:
+            session.store(self.dest, child, self.params, known)
+        except BaseException:
+            self.client.at(self.client.url, child).request("POST", "auth/token/revoke-self", {}, idempotent=True)
+            raise
 
 
 def end_or_lend(module: VaultModule, client: Client) -> None:

@@ -4,7 +4,8 @@
 """One login for a play: a token in a private file, renewed while it is used, revoked at the play's end.
 
 Beside the token stands a record without secrets: the server that it belongs to, when it ends, and the run of Ansible
-that it was made for. By it the next run finds and revokes the token of one that was killed.
+that it was made for. By it the next run finds and revokes the token of one that was killed. So do tasks that log in by
+themselves: each keeps its token there while it works.
 Source: /api-docs/auth/token.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Mapping
@@ -29,6 +31,8 @@ Warn = Callable[[str], None]
 RECORD = ".session"
 #: seconds after which what an unknown run left, without a known end, is taken for left
 LONGEST = 24 * 3600
+#: seconds until a token that could not be revoked is tried again: each task that logs in looks
+PAUSE = 60
 #: for the server of a run that was killed, which may be gone as well
 BRIEFLY: dict[str, Any] = {"timeout": 5, "retries": 0, "follow_redirects": False}
 
@@ -69,7 +73,7 @@ def begin(client: Client, login: Login, params: Mapping[str, Any], warn: Warn) -
         return _begin(client, login, dest, params, warn)
     except BaseException:
         if not params["dest"]:
-            _remove(dest)
+            discard(dest)
         raise
 
 
@@ -83,6 +87,9 @@ def _begin(client: Client, login: Login, dest: str, params: Mapping[str, Any], w
     if params["child"]:
         client.token = _child(client, params)
     try:
+        if ours:
+            # before anything else is asked: from here on the next run finds it
+            store(dest, str(client.token), params, {})
         if params["ttl"] and login.leased:
             _shorten(client, int(normalise.seconds(params["ttl"]) or 0))
         known = _known(client)
@@ -90,9 +97,12 @@ def _begin(client: Client, login: Login, dest: str, params: Mapping[str, Any], w
     except BaseException:
         if ours:
             _revoke(client, warn)
+            discard(dest)
         raise
-    if left and before and not before["borrowed"] and left not in (given, client.token):
-        _revoke_left(left, before, warn)
+    finally:
+        replaced = left not in (given, client.token) and private_file.read(dest) != left
+        if left and before and not before["borrowed"] and replaced:
+            _revoke_left(left, before, warn)
     return {
         "dest": dest,
         "url": client.url,
@@ -111,14 +121,49 @@ def place(directory: str | None, warn: Warn) -> str:
 
     What runs that were killed left there is revoked and removed. Raises InvalidInput.
     """
-    candidates = [directory] if directory else [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]  # noqa: S108
-    base = next(
-        (one for one in candidates if one and os.path.isdir(one) and os.access(one, os.W_OK)), directory or None
-    )
-    folder = os.path.join(base or tempfile.gettempdir(), "secretops.vault_eso-%d" % os.geteuid())
+    usual = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]  # noqa: S108
+    candidates = [directory] if directory else usual
+    base = next((one for one in candidates if one and os.path.isdir(one) and os.access(one, os.W_OK)), directory)
+    folder = _folder(base or tempfile.gettempdir())
     private_file.prepare(os.path.join(folder, "x"), "directory", private=True)
-    sweep(folder, warn)
+    # the run that was killed may have had another environment than this one
+    for one in dict.fromkeys([folder, *(_folder(other) for other in [*usual, tempfile.gettempdir()] if other)]):
+        if one == folder or _is_ours(one):
+            sweep(one, warn)
     return os.path.join(tempfile.mkdtemp(dir=folder, prefix="session-"), "token")
+
+
+def _folder(base: str) -> str:
+    """Return the user's directory of sessions in a directory that many share."""
+    return os.path.join(base, "secretops.vault_eso-%d" % os.geteuid())
+
+
+def _is_ours(folder: str) -> bool:
+    """Tell whether a directory is the user's own and closed to everybody else."""
+    try:
+        state = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o077
+
+
+def keep_while(token: str, params: Mapping[str, Any]) -> str:
+    """Keep the token of a task's own login where the next run finds it, should this one be killed.
+
+    Returns the path of its file, which `discard` removes; empty where there is no private place.
+    """
+    dest = ""
+    try:
+        # what cannot be revoked now is named by the next login of a play
+        dest = place(None, lambda _text: None)
+        store(dest, token, params, {})
+    except (SecretopsError, OSError):
+        # what was not kept needs no place
+        if dest:
+            with suppress(SecretopsError):
+                discard(dest)
+        return ""
+    return dest
 
 
 def sweep(folder: str, warn: Warn) -> None:
@@ -132,21 +177,31 @@ def sweep(folder: str, warn: Warn) -> None:
             if found is None:
                 # made a moment ago, or left before a token was in it
                 if time.time() - os.stat(os.path.dirname(dest)).st_mtime > LONGEST:
-                    _remove(dest)
+                    discard(dest)
                 continue
             over = bool(found["expires"]) and time.time() > found["expires"]
             lives = process.lives(found["owner"])
-            if not over and (lives or (lives is None and time.time() - found["made"] < LONGEST)):
+            old = time.time() - found["made"] > LONGEST
+            if not over and (lives or (lives is None and not old) or time.time() - found.get("tried", 0) < PAUSE):
                 continue
-            token = private_file.read(dest)
-            if not token or over or found["borrowed"] or _revoke_left(token, found, warn):
-                _remove(dest)
+            # a run that was killed while it wrote the token has it in a temporary file only
+            tokens = {text for text in [private_file.read(dest), *private_file.left(dest)] if text}
+            if over or found["borrowed"] or all([_revoke_left(token, found, warn) for token in sorted(tokens)]) or old:
+                discard(dest)
+            else:
+                private_file.write(dest + RECORD, json.dumps({**found, "tried": int(time.time())}, sort_keys=True))
+        except FileNotFoundError:
+            # another run was quicker
+            continue
         except (SecretopsError, OSError) as error:
             warn("a session that an interrupted run left in %s could not be ended: %s" % (folder, error))
 
 
-def _remove(dest: str) -> None:
+def discard(dest: str) -> None:
+    """Remove the file of a token, its record, and the directory that was made for them. Raises SecretopsError."""
     private_file.remove(dest)
+    for path in (dest, dest + RECORD):
+        private_file.remove_left(path)
     private_file.remove(dest + RECORD)
     if os.path.basename(os.path.dirname(dest)).startswith("session-"):
         with suppress(OSError):
@@ -310,5 +365,5 @@ def end(params: Mapping[str, Any], warn: Warn, check_mode: bool) -> dict[str, An
             client.close()
         except SecretopsError as error:
             warn("the token could not be revoked and lives on until it expires: %s" % error)
-    _remove(dest)
+    discard(dest)
     return {"dest": dest, "revoked": revoked}
