@@ -13,12 +13,15 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils import redact
 
 #: what an inventory says for all roles and playbooks
 SHARED: dict[str, Any] = {
@@ -124,6 +127,12 @@ def _scalar(place: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
     kind, choices = option.get("type", "str"), option.get("choices")
     if isinstance(value, (Mapping, list, tuple)) or value is None:
         yield _wrong(place, value, _WORDS.get(kind, "a text"))
+    elif kind == "path":
+        if redact.no_path(str(value)) and not os.path.exists(os.path.expanduser(str(value))):
+            yield (
+                "%s is no path; its text is not shown, as it may be a secret: "
+                "write it into a file of mode 0600, and give the path of that" % place
+            )
     elif choices is not None:
         # YAML makes true of "yes" and "on"
         if value not in choices and str(value) not in map(str, choices) and not isinstance(value, bool):

@@ -18,6 +18,8 @@ from typing import Any, Callable
 import hvac.exceptions
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils import process
+from support.local import free_ports, write_private
 from support.modules import ROOT, RUNNER, Result
 from support.openbao import VaultServer
 
@@ -296,6 +298,46 @@ def test_the_next_run_revokes_what_a_killed_one_left(
     assert start(0).wait(60) == 0
     assert not valid(openbao, token)
     assert list(sessions.glob("*/*")) == []
+
+
+def test_what_a_killed_run_had_half_written_is_revoked(
+    run_module: Callable[..., Result],
+    connection: dict[str, Any],
+    user: dict[str, Any],
+    openbao: VaultServer,
+    tmp_path: Path,
+) -> None:
+    """The token is in a temporary file alone; another belongs to a server that does not answer for the moment."""
+    sessions = tmp_path / f"secretops.vault_eso-{os.geteuid()}"
+    ended = {"pid": 4194303, "start": "1", "space": process._space()}
+    tokens = [openbao.client().auth.token.create(ttl="10m")["auth"]["client_token"] for _ in range(2)]
+    silent = {**connection, "url": [f"https://127.0.0.1:{free_ports(1)[0]}"]}
+    for name, token, where in (("token", tokens[1], silent), (".token.new-abc", tokens[0], connection)):
+        folder = sessions / f"session-{len(name)}"
+        folder.mkdir(parents=True, mode=0o700)
+        write_private(folder / name, token.encode())
+        found = {"connection": where, "owner": ended, "borrowed": False, "renewable": False}
+        numbers = {"made": int(time.time()), "ttl": 0, "expires": 0}
+        write_private(folder / "token.session", json.dumps({**found, **numbers}).encode())
+    sessions.chmod(0o700)
+    left = {path.name for path in sessions.iterdir()}
+
+    result = run_module("vault_login", {**connection, **user, "directory": str(tmp_path)})
+    assert not result.failed, result.msg
+    assert not valid(openbao, tokens[0])
+    assert valid(openbao, tokens[1])
+    kept = {path.name for path in sessions.iterdir()} - {Path(result["dest"]).parent.name}
+    assert kept == {"session-5"} < left, "what could not be revoked is kept for the next run"
+    assert "could not be revoked" in str(result["warnings"])
+    result.hides(*tokens)
+
+    # the server is back: it is tried again, though not at once
+    record = sessions / "session-5" / "token.session"
+    told = json.loads(record.read_text())
+    record.write_text(json.dumps({**told, "connection": connection, "tried": told["tried"] - 61}))
+    run_module("vault_login", {**connection, **user, "directory": str(tmp_path)})
+    assert not valid(openbao, tokens[1])
+    assert not record.exists()
 
 
 def test_batch_tokens_end_by_themselves(

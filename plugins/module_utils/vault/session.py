@@ -186,7 +186,9 @@ def sweep(folder: str, warn: Warn) -> None:
                 continue
             # a run that was killed while it wrote the token has it in a temporary file only
             tokens = {text for text in [private_file.read(dest), *private_file.left(dest)] if text}
-            if over or found["borrowed"] or all([_revoke_left(token, found, warn) for token in sorted(tokens)]) or old:
+            wanted = [] if over or found["borrowed"] else sorted(tokens)
+            revoked = [_revoke_left(token, found, warn) for token in wanted]
+            if all(revoked) or old:
                 discard(dest)
             else:
                 private_file.write(dest + RECORD, json.dumps({**found, "tried": int(time.time())}, sort_keys=True))
