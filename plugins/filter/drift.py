@@ -12,6 +12,8 @@ from typing import Any, Callable
 
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils import wording
+
 CLEAN = "clean"
 DRIFT = "drift"
 FAILED = "failed"
@@ -65,7 +67,7 @@ def _from_k8s(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dic
         name = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
         one = {"kind": shown.get("kind") or "object", "name": name}
         message = str((item.get("error") or {}).get("msg") or "")
-        if "namespaces " in message and message.rstrip().endswith("not found"):
+        if wording.in_missing_namespace(message):
             # What is to be in a namespace that does not exist yet cannot be rehearsed: it would be made as well.
             changes.append({**one, "action": "create", "fields": [], "diff": []})
         elif message:

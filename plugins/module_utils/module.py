@@ -157,7 +157,7 @@ class Module:
             check_names(self.params, spec, MAY_BE_EMPTY | own)
             check_paths(self.params, spec)
         except InvalidInput as error:
-            self.ansible.fail_json(msg=str(error))
+            self.ansible.fail_json(msg=str(error), error_code=error.code)
 
     def require(self, library: str, error: str | None) -> None:
         """Fail with Ansible's usual sentence when a Python library could not be imported."""
@@ -232,7 +232,7 @@ class Module:
             with process.stopped_by_signals():
                 yield
         except SecretopsError as error:
-            self.ansible.fail_json(msg=redact.scrub(str(error), secrets))
+            self.ansible.fail_json(msg=redact.scrub(str(error), secrets), error_code=error.code)
         except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
             frames = traceback.extract_tb(error.__traceback__)[-3:]
             where = " < ".join("%s:%s" % (one.filename.rsplit("/", 1)[-1], one.lineno) for one in reversed(frames))
@@ -261,5 +261,5 @@ class Module:
                 self.ansible.warn("%s: %s" % (change.resource.label, warning))
         result = dict(report.as_result(self.params.get("report") == "changes"), **extra)
         if report.failed:
-            self.ansible.fail_json(msg=report.message(), **result)
+            self.ansible.fail_json(msg=report.message(), error_code=report.code(), **result)
         self.ansible.exit_json(**result)

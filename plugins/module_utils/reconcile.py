@@ -233,7 +233,7 @@ class Change:
         if self.resource.info:
             entry["info"] = self.resource.info
         if self.error is not None:
-            entry["error"] = str(self.error)
+            entry["error"], entry["error_code"] = str(self.error), self.error.code
         return entry
 
 
@@ -285,6 +285,10 @@ class Report:
                 count["not_reached"],
             )
         return text
+
+    def code(self) -> str:
+        """Return the kind of failure, in one word: that of the first object that failed."""
+        return next((change.error.code for change in self.changes if change.error is not None), "")
 
     def as_result(self, only_changes: bool = False) -> dict[str, Any]:
         """Return the mapping for exit_json and fail_json; ``only_changes`` leaves out what is as declared."""

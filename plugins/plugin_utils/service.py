@@ -210,7 +210,7 @@ class Service:
         session = self.session(login, params)
         try:
             return {"value": self._read(session, login, request)}
-        except reading.Missing as error:
+        except reading.Absent as error:
             return {"missing": redact.scrub(str(error), session.secrets())}
         except SecretopsError as error:
             return {"error": redact.scrub(str(error), session.secrets())}

@@ -148,6 +148,11 @@ PLURALS = {
     "k8s_rollout": "workloads",
 }
 MANY = 50
+CODES = {
+    "connection refused": "connection_refused",
+    "is not signed by": "tls",
+    "does not accept the credentials": "unauthorized",
+}
 
 
 def many_of(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -185,6 +190,8 @@ def test_a_failure_of_all_is_told_once(hostile: Hostile, kube_api: KubeApi, tmp_
             for failure in failures.values()
         ]
         for said, run in zip([*failures, *failures], run_many(name, cases)):
+            if run.result.get("error_code") != CODES[said.rstrip("; ")]:
+                found.append("%s, %s: %s" % (name, said, run.result.get("error_code")))
             if not run.result.failed or run.result.changed or run.result.msg.count(said.rstrip("; ")) != 1:
                 found.append("%s, %s: %s" % (name, said, run.result.msg))
             compared = [one for one in run.result.get("results") or [] if not one.get("error")]

@@ -199,9 +199,9 @@ def test_a_dead_port_is_told_once(openbao: VaultServer, tmp_path: Path) -> None:
     server.close()
     policies = [{"name": "x%d" % number, "rules": RULES} for number in range(50)]
     tree = {**ARGS["vault_configuration"]["configuration"], "policies": policies}
-    for url, token, said in (
-        ("https://127.0.0.1:%d" % port, "s.any", "connection refused"),
-        (openbao.url, "s.wrong", "the token is invalid, expired or revoked"),
+    for url, token, said, code in (
+        ("https://127.0.0.1:%d" % port, "s.any", "connection refused", "connection_refused"),
+        (openbao.url, "s.wrong", "the token is invalid, expired or revoked", "token_invalid"),
     ):
         common = {"url": [url], "ca_cert": openbao.ca_cert, "token": token, "retries": 1}
         for check in (False, True):
@@ -212,6 +212,7 @@ def test_a_dead_port_is_told_once(openbao: VaultServer, tmp_path: Path) -> None:
             for run in runs:
                 assert run.result.failed and not run.result.changed
                 assert run.result.msg.count(said) == 1, run.result.msg
+                assert run.result["error_code"] == code
                 assert not run.result.get("results"), "nothing was compared"
 
 
@@ -225,5 +226,6 @@ def test_a_server_that_falls_silent_is_asked_a_few_times_only(hostile: Hostile, 
     run = run_many("vault_policy", [{**options, "policies": policies}])[0]
     assert run.result.msg.count("the connection was closed") == 1, run.result.msg
     assert run.result["summary"]["not_reached"] == 49
+    assert [run.result["error_code"]] == [one["error_code"] for one in run.result["results"]] == ["connection_closed"]
     assert len(run.result["results"]) == 1
     assert hostile.server.connections - before <= 8

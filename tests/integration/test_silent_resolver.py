@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A name server that never answers: both clients give up at the request's own deadline.
 
-The resolver of libc waits 5 seconds for each server, twice, whatever the timeout of a request is.
+The resolver of libc waits 5 seconds for each server, twice, whatever the timeout of a request is, and then calls the
+name one that does not resolve: the sentence tells which of the two ended it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,6 @@ from support.system import ROOT
 
 SERVER = "127.0.0.77"
 TIMEOUT = 1
-#: what libc's resolver waits for at least; the rest is for the imports of four modules on a busy machine
-LIBC = 10
 NAME = "https://vault.example.com:8200"
 
 
@@ -73,7 +71,6 @@ def test_the_deadline_holds_for_names_too(isolated: list[str], tmp_path: Path) -
         "import sys, runpy; from ansible.module_utils import basic; basic._ANSIBLE_PROFILE = 'legacy'; "
         "basic._ANSIBLE_ARGS = sys.argv[2].encode(); runpy.run_module(sys.argv[1], run_name='__main__')"
     )
-    start = time.monotonic()
     running = {}
     for case, (name, options, environment, _said) in CASES.items():
         given = {"ANSIBLE_MODULE_ARGS": {**options, "timeout": TIMEOUT, "retries": 0}}
@@ -87,4 +84,3 @@ def test_the_deadline_holds_for_names_too(isolated: list[str], tmp_path: Path) -
     for case, process in running.items():
         result = json.loads(process.communicate(timeout=60)[0])
         assert result["failed"] and CASES[case][3] in result["msg"], (case, result["msg"])
-        assert time.monotonic() - start < LIBC, case

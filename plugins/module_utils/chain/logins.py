@@ -12,8 +12,8 @@ from typing import Any, Callable
 from ..errors import SecretopsError
 from ..kubernetes.client import SECRET, SERVICE_ACCOUNT, Forbidden, KubernetesError
 from ..kubernetes.client import Client as Kubernetes
+from ..vault.client import BadRequest, PermissionDenied, VaultError
 from ..vault.client import Client as Vault
-from ..vault.client import PermissionDenied, VaultError
 from ..vault.naming import in_url
 from .links import MOUNTS, Broken, Session, Untried, account, broken, claims, globbed, listed, quoted
 
@@ -65,7 +65,8 @@ class Logins:
             except VaultError as error:
                 if not error.status or error.status >= 500:
                     raise
-                reason = error.what.replace("login refused: ", "").replace("the server refuses it: ", "")
+                plain = isinstance(error, (BadRequest, PermissionDenied)) and error.said
+                reason = plain or error.what
                 raise broken("login", "%s is refused (%s)" % (explain[0], reason), session.where, explain[1]) from error
             auth = answer.get("auth") or {}
             session.policies = sorted({*(auth.get("policies") or []), *(auth.get("identity_policies") or [])})

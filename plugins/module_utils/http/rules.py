@@ -115,26 +115,26 @@ def check_headers(headers: Mapping[str, str]) -> None:
             )
 
 
-def pause(attempt: int, retry_after: str = "", now: datetime.datetime | None = None) -> float:
-    """Return the seconds to wait after an attempt (0 for the first one).
+def wish(retry_after: str, now: datetime.datetime | None = None) -> float:
+    """Return the seconds that a server's ``Retry-After`` asks for, as seconds or as a date; 0 for nothing usable.
 
-    ``retry_after``: the server's own wish, in seconds or as a date; what is neither, or negative, does not count.
     Source: RFC 9110, 10.2.3.
     """
-    wish = 0.0
     text = retry_after.strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
-        wish = float(text)
-    elif text:
-        try:
-            date = email.utils.parsedate_to_datetime(text)
-        except (TypeError, ValueError, IndexError, OverflowError):
-            date = None
-        if date is not None:
-            if date.tzinfo is None:
-                date = date.replace(tzinfo=datetime.timezone.utc)
-            wish = (date - (now or datetime.datetime.now(datetime.timezone.utc))).total_seconds()
-    return min(wish if wish > 0 else 0.2 * 2 ** min(attempt, 10), LONGEST_PAUSE)
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return 0.0
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=datetime.timezone.utc)
+    return max((date - (now or datetime.datetime.now(datetime.timezone.utc))).total_seconds(), 0.0)
+
+
+def pause(attempt: int, retry_after: str = "", now: datetime.datetime | None = None) -> float:
+    """Return the seconds to wait after an attempt (0 for the first one); ``retry_after``: the server's own wish."""
+    return min(wish(retry_after, now) or 0.2 * 2 ** min(attempt, 10), LONGEST_PAUSE)
 
 
 class Redirect(NamedTuple):

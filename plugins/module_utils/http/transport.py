@@ -340,6 +340,10 @@ class Answer:
         except RecursionError:
             raise ValueError("nested too deep") from None
 
+    def text(self) -> str:
+        """Return the body as text, whatever it is."""
+        return self.content.decode("utf-8", "replace")
+
     def about(self) -> str:
         """Say what it is, for a message: never what it holds."""
         kind = secrecy.said(self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from .. import normalise, redact, secrecy
+from .. import normalise, redact, secrecy, wording
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import CREATE, DELETE, NONE, UPDATE, Change, Resource, ended
 from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
@@ -32,7 +32,6 @@ OPTION_NAMES: Mapping[str, Sequence[str]] = {
     "namespace": ("vault_namespace",),
     "checkAndSet": ("check_and_set",),
 }
-_CONFLICT = re.compile(r'conflict with "([^"]+)"')
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 Path = tuple[str, ...]
@@ -474,7 +473,7 @@ class KubeObject(Resource):
             return self.client.apply(self.path(), manifest, MANAGER, self.force_conflicts, dry_run)
         except Conflict as error:
             causes = (error.body.get("details") or {}).get("causes") or []
-            others = set(_CONFLICT.findall(" ".join([error.what, *(str(one.get("message")) for one in causes)])))
+            others = wording.field_managers(" ".join([error.said, *(str(one.get("message")) for one in causes)]))
             if not others:
                 raise
             # Edits by hand (operation Update) are drift and are put back; a tool that applies would put it back again.
@@ -485,7 +484,7 @@ class KubeObject(Resource):
                 {
                     str(one.get("field", "")).lstrip(".")
                     for one in causes
-                    if set(_CONFLICT.findall(str(one.get("message")))) & appliers
+                    if wording.field_managers(str(one.get("message"))) & appliers
                 }
             )
             raise Conflict(

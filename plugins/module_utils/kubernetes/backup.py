@@ -310,7 +310,6 @@ class Restored(Action):
         except Missing as error:
             if self.namespace and self.namespace not in self.spaces:
                 error.remedy = 'create it first, or set "create_namespaces"'
-                error.args = (error.sentence(),)
             raise
 
     def rehearse(self, change: Change) -> None:

@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from .. import redact, secrecy
+from .. import redact, secrecy, wording
 from ..credential import in_header
-from ..errors import InvalidInput, SecretopsError
-from ..http import failure, rules
+from ..errors import InvalidInput, NoAnswer, ServerError
+from ..http import failure, retry, rules
 from ..http.transport import Answer
 from .transport import KUBERNETES_ERROR, Following, Transport
 
@@ -48,13 +48,7 @@ LIST_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.i
 
 Object = dict[str, Any]
 
-_FORBIDDEN = re.compile(
-    r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
-    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?'
-)
-#: what an API server says, as text, of a path that it does not serve
-_NO_PATH = b"404 page not found"
-#: where that means that a group or a version is not installed
+#: paths of discovery: one that is not served is a group or a version that is not installed
 _DISCOVERY = re.compile(r"/apis?(/[^/]+){0,2}")
 #: kinds of answers that describe the API, and have no metadata
 _DISCOVERED = re.compile(r"API(Versions|GroupList|Group|ResourceList)|Status")
@@ -67,59 +61,61 @@ WORDS = failure.Words(
     "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
     'check "client_cert" and "client_key", or the kubeconfig\'s',
 )
-#: of servers before 1.25, and of later ones with strict validation
-_UNKNOWN_FIELD = re.compile(r"(?P<field>\.\S+): field not declared in schema|unknown field \"(?P<name>[^\"]+)\"")
 
 
-class KubernetesError(SecretopsError):
-    """An answer of the API server that is no success.
+class KubernetesError(ServerError):
+    """An answer of the API server that is no success. ``reason``: the server's word for it; ``body``: its Status."""
 
-    ``status`` is the HTTP status (0 when there was no answer), ``reason`` the server's word, ``body`` its Status.
-    """
-
-    status = 0
     reason = ""
     body: Mapping[str, Any] = {}
 
 
-class Unreachable(KubernetesError):
-    """No API server answered. ``retryable``: the same may succeed later; ``tls``: the server is not trusted."""
-
-    ends_task = True
-    retryable = True
-    tls = False
+class Unreachable(KubernetesError, NoAnswer):
+    """No API server answered, or one that is not trusted."""
 
 
 class NotKubernetes(KubernetesError):
     """What answered is no API server, or something in between that is none."""
 
+    code = "not_kubernetes"
     ends_task = True
 
 
 class Forbidden(KubernetesError):
     """401, 403: the credentials may not do this, or are none."""
 
+    code = "permission_denied"
+
 
 class Unauthorized(Forbidden):
     """401: the credentials are none, or no longer."""
 
+    code = "unauthorized"
     ends_task = True
 
 
 class Conflict(KubernetesError):
     """409: another field manager owns the field, or the object has changed meanwhile."""
 
+    code = "conflict"
+
 
 class Refused(KubernetesError):
     """400, 422 and their like: the server refuses what was sent."""
+
+    code = "refused"
 
 
 class Missing(KubernetesError):
     """404: the object, or the namespace that it would be in."""
 
+    code = "missing"
+
 
 class NotServed(KubernetesError):
     """The API server does not know the group, the version or the kind."""
+
+    code = "not_served"
 
 
 class Kind(NamedTuple):
@@ -227,8 +223,7 @@ class Client:
         except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
             found = failure.explain(error, seconds, WORDS, "the CA that is trusted here")
             problem = Unreachable(found.what, self.host, found.remedy)
-            problem.retryable, problem.tls = found.retryable, found.tls
-            raise problem from error
+            raise failure.fill(problem, found) from error
 
     def request(
         self,
@@ -252,23 +247,16 @@ class Client:
             if idempotent is not None
             else (method in ("GET", "DELETE") or content_type in (APPLY_PATCH, MERGE_PATCH))
         )
-        attempts = self.retries + 1 if repeatable else 1
-        for attempt in range(attempts):
-            last = attempt == attempts - 1
-            try:
-                answer = self._send(method, path, query, body, content_type, accept)
-            except Unreachable as error:
-                if last or not error.retryable:
-                    raise
-                time.sleep(rules.pause(attempt))
-                continue
-            if answer.status_code in RETRY_STATUS and not last:
-                time.sleep(rules.pause(attempt, answer.headers.get("Retry-After") or ""))
-                continue
-            break
+        answer = retry.answer_of(
+            lambda: self._send(method, path, query, body, content_type, accept),
+            self.retries if repeatable else 0,
+            lambda found: found.status_code in RETRY_STATUS,
+        )
         if 200 <= answer.status_code < 300:
             return self._object(answer, path)
         refused = self._refusal(answer, method, path)
+        if answer.status_code in RETRY_STATUS:
+            refused.retryable, refused.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(refused, Missing):
             return None
         raise refused
@@ -315,12 +303,12 @@ class Client:
             return self._error(code, method, path, status)
         # before its handlers an API server answers in plain text: of unknown paths, and when it is too busy
         plain = str(answer.headers.get("Content-Type") or "").startswith("text/plain")
-        if code == 404 and plain and answer.content.strip() == _NO_PATH:
+        if code == 404 and plain and wording.no_path(answer.text()):
             if _DISCOVERY.fullmatch(path):
                 return self._error(code, method, path, {"message": "not served"})
             return NotServed("the API server does not serve this path", path, "see that the CRD is installed")
         if plain and (code == 400 or code == 429 or code >= 500):
-            return self._error(code, method, path, {"message": answer.content[:2000].decode(errors="replace")})
+            return self._error(code, method, path, {"message": answer.text()[:2000]})
         return self._stranger(answer)
 
     def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
@@ -328,6 +316,7 @@ class Client:
         details = status.get("details")
         details = details if isinstance(details, Mapping) else {}
         error: KubernetesError
+        unknown = wording.unknown_fields(text)
         if code == 401:
             error = Unauthorized(
                 "the API server does not accept the credentials",
@@ -346,48 +335,46 @@ class Client:
                 error = Missing("does not exist (%s)" % text, path)
         elif code == 409:
             error = Conflict(text, remedy="run again")
-        elif _UNKNOWN_FIELD.search(text):
-            fields = sorted(
-                {(match.group("field") or match.group("name")).lstrip(".") for match in _UNKNOWN_FIELD.finditer(text)}
-            )
+        elif unknown:
             error = Refused(
-                "the installed definition of this kind has no field %s" % ", ".join(fields),
+                "the installed definition of this kind has no field %s" % ", ".join(unknown),
                 remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it",
             )
-        elif code == 400 and "HTTP request to an HTTPS server" in text:
+        elif code == 400 and wording.speaks_tls(text):
             error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
+            error.code, error.retryable = failure.TLS, False
         elif code in (400, 405, 415, 422):
             causes = [one for one in details.get("causes") or [] if isinstance(one, Mapping)]
             parts = [
                 "%s: %s" % (cause.get("field") or "object", secrecy.said(cause.get("message"))) for cause in causes[:5]
             ]
             error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
-        elif "admission webhook" in text or "failed calling webhook" in text:
+        elif wording.webhook_failed(text):
             error = Refused(
                 "a webhook could not be asked: %s" % text,
                 remedy="check that the operator's webhook runs (deployment external-secrets-webhook)",
             )
         else:
             error = KubernetesError("the API server answers %d: %s" % (code, text), path)
-        error.status, error.reason, error.body = code, str(status.get("reason") or ""), status
+        error.status, error.said = code, text
+        error.reason, error.body = str(status.get("reason") or ""), status
         return error
 
     @staticmethod
     def _forbidden(text: str, path: str) -> KubernetesError:
-        match = _FORBIDDEN.search(text)
-        if match is None:
+        found = wording.denied(text)
+        if found is None:
             # refused by admission: quota, a policy engine, a webhook
             return Forbidden("refused: %s" % text, path)
-        group, namespace = match.group("group"), match.group("namespace")
-        where = 'in namespace "%s"' % namespace if namespace else "in the whole cluster"
+        where = 'in namespace "%s"' % found.namespace if found.namespace else "in the whole cluster"
         return Forbidden(
-            '"%s" may not %s %s %s' % (match.group("user"), match.group("verb"), match.group("resource"), where),
+            '"%s" may not %s %s %s' % (found.user, found.verb, found.resource, where),
             remedy='allow the verb "%s" on resource "%s", API group "%s", by a %s'
             % (
-                match.group("verb"),
-                match.group("resource"),
-                group,
-                "Role and RoleBinding there" if namespace else "ClusterRole and ClusterRoleBinding",
+                found.verb,
+                found.resource,
+                found.group,
+                "Role and RoleBinding there" if found.namespace else "ClusterRole and ClusterRoleBinding",
             ),
         )
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from .. import wording
 from ..errors import SecretopsError
 from .apply import KubeObject, condition
 from .client import LIST_METADATA_ONLY, METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
@@ -26,8 +27,6 @@ from .waiting import Expectation
 WRITTEN = ("SecretSynced", "ResourceSynced")
 DELETED = ("SecretDeleted", "ResourceDeleted")
 MISSING = ("SecretMissing", "ResourceMissing")
-#: ends the condition's message when nothing was found and the target was left as it was
-RETAINED = "retained due to DeletionPolicy=Retain"
 #: the operator's label on what it writes
 MANAGED = "reconcile.external-secrets.io/managed"
 #: more Secrets than these are listed, and seconds before they are listed again
@@ -110,7 +109,7 @@ def refuse_unfilled(current: Mapping[str, Any]) -> None:
             % (target.kind, reason, target.label),
             remedy="create it, or use the creation policy CreateOrMerge",
         )
-    if message.endswith(RETAINED):
+    if wording.retained(message):
         raise SecretopsError(
             "found nothing in Vault to fill the %s with, so the operator left that as it was" % target.label,
             remedy="correct find and rewrite in its data_from: nothing matches, or no key is left",

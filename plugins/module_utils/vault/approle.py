@@ -16,7 +16,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from .. import normalise, private_file
+from .. import normalise, private_file, wording
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from .auth_role import networks
@@ -168,7 +168,7 @@ class SecretId(Resource):
             return {}
         except BadRequest as error:
             # the server's own words for a role that is not there yet
-            if "does not exist" in error.what:
+            if wording.approle_unknown(error.said):
                 return {}
             raise
         return dict(data.get("data") or {})

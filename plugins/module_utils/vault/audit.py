@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput
 from ..reconcile import UPDATE, Change, Resource
 from . import rooted
@@ -217,18 +217,17 @@ class Device(Resource):
             # never repeated: the second answer to one that succeeded is "path already in use"
             self.client.write(self._path, body, method="PUT", idempotent=False)
         except BadRequest as error:
-            if "via API" in error.what:
+            if wording.audit_by_configuration(error.said):
                 raise self._by_configuration("is missing") from error
-            if "sanity check failed" in error.what or "test message" in error.what:
+            if wording.audit_target_not_ready(error.said):
                 error.remedy = "make its target ready for the server's user on every node first"
-                error.args = (error.sentence(),)
             raise
 
     def delete(self, change: Change) -> None:
         try:
             self.client.delete(self._path)
         except BadRequest as error:
-            if "configuration-managed" in error.what:
+            if wording.audit_of_configuration(error.said):
                 raise InvalidInput(
                     "it comes from the server's configuration, and cannot be removed by API",
                     remedy='take it out of "vault_server_audit" of the role vault_server',

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource
 from . import legal
@@ -567,7 +567,7 @@ class AuthMethod(Resource):
                 # not repeated: a second attempt would find the path in use
                 self.client.write(self._mount, body, idempotent=False)
             except BadRequest as error:
-                if "plugin not found" in error.what:
+                if wording.plugin_unknown(error.said):
                     raise self.mounts.unavailable(self.type) from None
                 raise
             change.touched = True

@@ -14,16 +14,15 @@ import os
 import re
 import ssl
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from .. import redact, secrecy
+from .. import redact, secrecy, wording
 from ..credential import in_header
-from ..errors import InvalidInput, SecretopsError
-from ..http import failure, rules
+from ..errors import InvalidInput, NoAnswer, ServerError
+from ..http import failure, retry, rules
 from ..http.transport import Answer
 from .transport import HVAC_ERROR, RawAdapter, Session
 
@@ -65,10 +64,6 @@ BARE: Mapping[str, frozenset[str]] = {
 FREE = re.compile(r"sys/(metrics|internal/|pprof|rekey|generate-root|raw|replication/|in-flight-req)|.*/\.well-known/")
 #: what the help of a path holds (``?help=1``)
 HELP = frozenset(("help", "openapi"))
-#: what the server itself says of a 404 that is not the object's own
-NO_NAMESPACE, NO_ROUTE, NO_API = "namespace not found", "no handler for route", "unsupported path"
-#: what the server says of an object that does not exist, where it says anything
-NO_OBJECT = re.compile(r"does not exist|not found|no such|no value", re.IGNORECASE)
 WORDS = failure.Words(
     "the server",
     "check that the server runs and the address is right",
@@ -78,72 +73,87 @@ WORDS = failure.Words(
 )
 
 
-class VaultError(SecretopsError):
-    """An answer of the server that is no success. ``status`` is the HTTP status, 0 when there was no answer."""
-
-    status = 0
+class VaultError(ServerError):
+    """An answer of the server that is no success."""
 
 
-class Unreachable(VaultError):
-    """No server answered. ``retryable``: the same may succeed later; ``tls``: the server is not trusted."""
-
-    ends_task = True
-    retryable = True
-    tls = False
+class Unreachable(VaultError, NoAnswer):
+    """No server answered, or one that is not trusted."""
 
 
 class NotVault(VaultError):
     """What answered is no Vault, or something in between that is none."""
 
+    code = "not_vault"
     ends_task = True
 
 
 class Redirected(NotVault):
     """The server sends the client to where it does not go."""
 
+    code = "redirected"
+
 
 class PermissionDenied(VaultError):
     """403: the token may not do this, or is none."""
 
+    code = "permission_denied"
+
 
 class InvalidToken(PermissionDenied):
-    """403: there is no token, or it is one no longer."""
+    """403: the token is missing, invalid, expired or revoked."""
 
+    code = "token_invalid"
     ends_task = True
 
 
 class BadRequest(VaultError):
     """400, 405: the server refuses what was sent."""
 
+    code = "refused"
+
 
 class Missing(VaultError):
     """404: the object does not exist. ``container``: it is what the object would be in that does not exist."""
 
+    code = "missing"
     container = False
 
 
 class NoNamespace(Missing):
     """404: the namespace does not exist."""
 
+    code = "namespace_missing"
     container = True
 
 
 class NoRoute(Missing):
     """404: nothing is mounted at that path."""
 
+    code = "mount_missing"
     container = True
 
 
 class NoApi(Missing):
     """404: the server, or the engine, does not know that path."""
 
+    code = "path_unknown"
     container = True
 
 
 class Sealed(VaultError):
     """The server is sealed or not initialised."""
 
+    code = "sealed"
     ends_task = True
+    retryable = True
+
+
+class Uninitialised(Sealed):
+    """The server is not initialised."""
+
+    code = "uninitialised"
+    retryable = False
 
 
 def env(*names: str) -> str | None:
@@ -161,7 +171,7 @@ def unreachable(error: BaseException, url: str, timeout: float, ca_cert: str | N
     authority = "the CA in %s" % ca_cert if ca_cert else "a CA that this machine trusts"
     found = failure.explain(error, timeout, WORDS, authority)
     problem = Unreachable(found.what, url, found.remedy)
-    problem.retryable, problem.tls = found.retryable, found.tls
+    failure.fill(problem, found)
     return problem
 
 
@@ -270,7 +280,7 @@ class Client:
         """Keep what the server warns of in a write's answer, for `heard`."""
         if isinstance(warnings, list):
             # that a name was taken from the path is no news
-            news = [one for one in warnings if "captured from the endpoint's path" not in str(one)]
+            news = [one for one in warnings if not wording.name_from_path(str(one))]
             said = [secrecy.said(one, sent, self.token) for one in news]
             self._local.heard = [*getattr(self._local, "heard", ()), *said]
 
@@ -348,9 +358,9 @@ class Client:
             raise Redirected(
                 "it redirects without end", url, "correct the addresses that the nodes advertise (api_addr)"
             )
-        if answer.status_code == 400 and b"HTTP request to an HTTPS server" in answer.content:
+        if answer.status_code == 400 and wording.speaks_tls(answer.text()):
             plain = Unreachable("the port speaks TLS", url, 'use "https://"')
-            plain.retryable = False
+            plain.code, plain.retryable = failure.TLS, False
             raise plain
         return answer
 
@@ -454,34 +464,28 @@ class Client:
             )
         method = method.upper()
         repeatable = method in ("GET", "LIST", "PUT", "DELETE") if idempotent is None else idempotent
-        attempts = self.retries + 1 if repeatable else 1
-        for attempt in range(attempts):
-            last = attempt == attempts - 1
-            url = self.choose()
-            try:
-                answer = self._send(url, method, path, self.token if authenticated else None, data, params, headers)
-            except Unreachable as error:
-                if last or not error.retryable:
-                    raise
-                time.sleep(rules.pause(attempt))
-                with self._lock:
-                    self._chosen = len(self.urls) == 1
-                continue
-            if self._may_pass(answer) and not last and not self._is_sealed(answer):
-                time.sleep(rules.pause(attempt, answer.headers.get("Retry-After") or ""))
-                continue
-            return self.understand(answer, method, path, missing_ok, data)
-        raise AssertionError("unreachable")
+        token = self.token if authenticated else None
+        self.choose()
+        answer = retry.answer_of(
+            lambda: self._send(self.url, method, path, token, data, params, headers),
+            self.retries if repeatable else 0,
+            self._may_pass,
+            self._choose_again,
+        )
+        return self.understand(answer, method, path, missing_ok, data)
+
+    def _choose_again(self) -> None:
+        with self._lock:
+            self._chosen = len(self.urls) == 1
+        self.choose()
 
     @staticmethod
-    def _may_pass(answer: Any) -> bool:
-        # OpenBao's storage refuses one of two writes to the same place at the same moment
-        conflict = answer.status_code == 500 and b"transaction commit failed" in answer.content
+    def _may_pass(answer: Answer) -> bool:
+        if answer.status_code == 503:
+            # who is sealed stays so
+            return not wording.is_sealed(answer.text())
+        conflict = answer.status_code == 500 and wording.write_conflict(answer.text())
         return conflict or answer.status_code in RETRY_STATUS
-
-    @staticmethod
-    def _is_sealed(answer: Any) -> bool:
-        return answer.status_code == 503 and b"sealed" in answer.content
 
     def _vaults(self, answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
         """Return the body of an answer, {} when it is rightly empty. Raises NotVault for what no Vault answers."""
@@ -546,6 +550,8 @@ class Client:
             errors = [secrecy.said(item, sent, self.token) for item in found]
             raise self._error(400, method, path, errors)
         error = self._error(status, method, path, errors)
+        if self._may_pass(answer):
+            error.retryable, error.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(error, Missing) and self._absent(error, path):
             return None
         raise error
@@ -587,43 +593,40 @@ class Client:
             error = self._denied(method, path, text)
         elif status == 404:
             error = self._missing(path, text)
-        elif status == 503 and "sealed" in text.lower():
+        elif status == 503 and wording.is_sealed(text):
             state = self.health(self.url) or {}
             if state and not state.get("initialized", True):
-                error = Sealed(
-                    "the server is not initialised",
-                    self.url,
-                    "run the role vault_cluster or the module vault_init first",
-                )
+                error = self._uninitialised()
             else:
                 error = Sealed("the server is sealed", self.url, "unseal it: the role vault_cluster or vault_unseal")
         elif status in (400, 405, 422):
-            if "not initialized" in text.lower():
-                error = Sealed(
-                    "the server is not initialised",
-                    self.url,
-                    "run the role vault_cluster or the module vault_init first",
-                )
+            if wording.is_uninitialised(text):
+                error = self._uninitialised()
             else:
                 error = BadRequest("the server refuses it: %s" % (text or "status %d" % status), path)
         else:
             error = VaultError("the server answers %d%s" % (status, ": " + text if text else ""), path)
-        error.status = status
+        error.status, error.said = status, text
         return error
 
+    def _uninitialised(self) -> Uninitialised:
+        return Uninitialised(
+            "the server is not initialised", self.url, "run the role vault_cluster or the module vault_init first"
+        )
+
     def _missing(self, path: str, text: str) -> VaultError:
-        if text == NO_NAMESPACE:
+        if wording.no_namespace(text):
             return NoNamespace(
                 'the namespace "%s" does not exist (%s)' % (self.namespace, text),
                 self.url,
                 'create it, or correct "namespace"',
             )
         kind: type[VaultError] = VaultError
-        if NO_ROUTE in text:
+        if wording.no_route(text):
             kind = NoRoute
-        elif NO_API in text:
+        elif wording.no_api(text):
             kind = NoApi
-        elif not text or NO_OBJECT.search(text):
+        elif wording.no_object(text):
             kind = Missing
         return kind(
             "does not exist%s" % (" (%s)" % text if text else ""),
@@ -660,7 +663,7 @@ class Client:
             try:
                 look = self._send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
                 denied = look.status_code == 403
-                if denied and b"invalid token" not in look.content.lower() and b"bad token" not in look.content.lower():
+                if denied and not wording.not_a_token(look.text()):
                     # every token that is valid may see its mounts, whatever its policies are
                     look = self._send(self.url, "GET", "sys/internal/ui/mounts", self.token, None, None, None)
                     denied = look.status_code == 403

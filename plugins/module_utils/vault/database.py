@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-from .. import normalise, redact
+from .. import normalise, redact, wording
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource, check_new
 from .auth_method import check_kept, default, misplaced
@@ -98,7 +98,6 @@ def scrubbed(error: SecretopsError, current: Mapping[str, Any] | None) -> Secret
     # of an address that is no URL, what it takes for a port or a host
     held |= {part for text in held for part in re.split(r"[/?#@:]", text)}
     error.what = redact.scrub(error.what, held)
-    error.args = (error.sentence(),)
     return error
 
 
@@ -626,7 +625,7 @@ class StaticRole(Role):
         try:
             super().write(change)
         except BadRequest as error:
-            if (self.desired or {}).get("rotation_schedule") and "rotation_period is required" in error.what:
+            if (self.desired or {}).get("rotation_schedule") and wording.rotation_period_required(error.said):
                 raise InvalidInput(
                     "this server knows no rotation_schedule", remedy='give a "rotation_period" instead'
                 ) from None

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource
 from . import naming
@@ -474,7 +474,7 @@ class Present(Secret):
                 self.post("metadata", body)
                 break
             except BadRequest as error:
-                if "metadata check-and-set" not in error.what or attempt == ATTEMPTS:
+                if not wording.metadata_version_differs(error.said) or attempt == ATTEMPTS:
                     raise
             self.absent = False
             # the engine wants the number, or somebody else wrote: the declared fields alone are written once more
@@ -493,7 +493,7 @@ class Present(Secret):
                 self.info["version"] = answer.get("version")
                 return
             except BadRequest as error:
-                if "check-and-set parameter did not match" not in str(error):
+                if not wording.version_differs(error.said):
                     raise
             self.absent = False
             # either somebody else wrote, or our own write was repeated because its answer got lost

@@ -99,11 +99,7 @@ class Login:
                 error.remedy = 'check the credentials, the role and that "%s" is the method\'s mount' % (
                     self.params.get("auth_mount") or self.mount
                 )
-            error.what = "login by %s refused: %s" % (
-                self.method,
-                error.what.replace("the server refuses it: ", "").replace("no token was given", "permission denied"),
-            )
-            error.args = (error.sentence(),)
+            error.what = "login by %s refused: %s" % (self.method, error.said or "status %d" % error.status)
             raise
         auth = (answer or {}).get("auth") or {}
         if not auth.get("client_token"):

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change, Resource, check_completed, check_new
 from . import legal
@@ -253,7 +253,7 @@ class Method(Resource):
         try:
             self.client.delete("identity/mfa/method/%s/%s" % (current["type"], self.info["method_id"]))
         except VaultError as error:
-            if "still used by an enforcement" not in error.what:
+            if not wording.method_in_use(error.said):
                 raise
             users = self.methods.users(self.info["method_id"])
             raise InvalidInput(

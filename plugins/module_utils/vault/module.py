@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Callable
 
+from ..errors import SecretopsError
 from ..module import UPDATE_SECRETS_SPEC, Module
 from ..reconcile import Report
 from . import session
-from .client import HVAC_ERROR, Client, NoNamespace, SecretopsError
+from .client import HVAC_ERROR, Client, NoNamespace
 from .connection import connect
 from .kind import Given, Kind
 from .login import METHODS, login_for

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource, check_completed
 from .auth_method import default
@@ -1037,7 +1037,7 @@ class Role(Inside):
             name
             for name in self.options
             for warning in answer.get("warnings") or []
-            if "unrecognized" in warning and re.search(r"\b%s\b" % re.escape(name), warning)
+            if wording.unrecognized(warning, name)
         )
         if ignored:
             raise InvalidInput(

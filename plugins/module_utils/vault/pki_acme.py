@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput
 from ..reconcile import Change
 from .client import BadRequest, VaultError
@@ -95,8 +95,6 @@ class Acme(Setting):
         try:
             super().write(change)
         except VaultError as error:
-            if isinstance(error, BadRequest) or "path" not in error.what:
-                raise
-            error.remedy = 'give the mount its own address first (module vault_pki_ca, "path" of "cluster")'
-            error.args = (error.sentence(),)
+            if not isinstance(error, BadRequest) and wording.mount_address_missing(error.said):
+                error.remedy = 'give the mount its own address first (module vault_pki_ca, "path" of "cluster")'
             raise

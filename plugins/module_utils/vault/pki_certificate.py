@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .. import normalise, private_file
+from .. import normalise, private_file, wording
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
 from .client import BadRequest, PermissionDenied, VaultError, data_of
@@ -382,7 +382,7 @@ class Certificate(Inside):
                 self._warn_of_lease()
             return data_of(answer)
         except BadRequest as error:
-            if "unknown role" in error.what:
+            if wording.pki_role_unknown(error.said):
                 raise InvalidInput(
                     'the mount "%s" has no role "%s"' % (self.mount, self.item["role"]),
                     remedy="declare it with vault_pki_role, or correct the name",
@@ -418,7 +418,7 @@ class Certificate(Inside):
         try:
             self.client.write("%s/revoke" % self.mount, {"serial_number": number})
         except VaultError as error:
-            if "not found" not in error.what:
+            if not wording.certificate_unknown(error.said):
                 raise
             self.client.write("%s/revoke" % self.mount, {"certificate": pem})
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading values: secrets of KV engines, any path, and lists.
 
-Missing is `Missing`; a denied request, an outage and a sealed server are errors of their own, never absence.
+What does not exist is `Absent`; a denied request, an outage and a sealed server are errors of their own, never absence.
 Source: /api-docs/secret/kv/kv-v1 and kv-v2.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 
 from .. import normalise
 from ..errors import InvalidInput
-from .client import Client, VaultError
+from .client import Client, Missing
 from .naming import in_url
 from .secrets_engine import Mounted
 
 
-class Missing(VaultError):
-    """What is asked for does not exist."""
+class Absent(Missing):
+    """The secret, path or key that is asked for does not exist."""
 
     status = 404
 
@@ -46,10 +46,10 @@ def api_path(path: Any, option: str = "path") -> str:
 
 
 def field_of(secret: Mapping[str, Any], field: str, where: str) -> Any:
-    """Return one value of a secret. Raises Missing, which names the keys that there are."""
+    """Return one value of a secret. Raises Absent, which names the keys that there are."""
     if field not in secret:
         there = ", ".join(sorted(map(str, secret))) or "none"
-        raise Missing('has no key "%s"' % field, where, "correct the name (its keys: %s)" % there)
+        raise Absent('has no key "%s"' % field, where, "correct the name (its keys: %s)" % there)
     return secret[field]
 
 
@@ -75,7 +75,7 @@ class Reader:
         """Return ``secret`` (its keys and values), ``metadata`` (of the version), ``mount``, ``path``, ``kv_version``.
 
         ``version``: of KV version 2, by default the current one. ``engine``: 1 or 2, by default what the server says.
-        Raises Missing, PermissionDenied, Sealed, Unreachable, InvalidInput.
+        Raises Absent, PermissionDenied, Sealed, Unreachable, InvalidInput.
         """
         mount, path = checked(mount, "mount"), checked(path, "path")
         where = "%s/%s" % (mount, path)
@@ -86,16 +86,16 @@ class Reader:
                 raise InvalidInput("KV version 1 keeps no versions", where, 'leave out "version"')
             data = self.client.read("%s/%s" % (mount, in_url(path)))
             if data is None:
-                raise Missing("does not exist", where, "write it first, or correct mount and path")
+                raise Absent("does not exist", where, "write it first, or correct mount and path")
             return {**found, "secret": data}
         answer = self.client.read("%s/data/%s" % (mount, in_url(path)), {"version": version} if version else None)
         if answer is None:
             what = "has no version %d" % version if version else "does not exist"
-            raise Missing(what, where, "write it first, or correct mount and path")
+            raise Absent(what, where, "write it first, or correct mount and path")
         metadata = answer.get("metadata") or {}
         if answer.get("data") is None:
             number = metadata.get("version") or version
-            raise Missing(
+            raise Absent(
                 "version %s was %s" % (number, "destroyed" if metadata.get("destroyed") else "deleted"),
                 where,
                 "write it again, or ask for another version",
@@ -103,34 +103,34 @@ class Reader:
         return {**found, "secret": answer["data"], "metadata": metadata}
 
     def read(self, path: str) -> dict[str, Any]:
-        """Return the whole answer of a path of the API: ``data`` and, where there is one, the lease. Raises Missing."""
+        """Return the whole answer of a path of the API: ``data`` and, where there is one, the lease. Raises Absent."""
         path = api_path(path)
         answer = self.client.request("GET", in_url(path), missing_ok=True)
         if answer is None or (answer.get("data") or {}).get("data", "") is None:
-            raise Missing("does not exist", path, "correct the path")
+            raise Absent("does not exist", path, "correct the path")
         return answer
 
     def keys(self, path: str) -> list[str]:
-        """Return the sorted names below a path of the API. Raises Missing when there are none."""
+        """Return the sorted names below a path of the API. Raises Absent when there are none."""
         path = api_path(path)
         names = self.client.list(in_url(path))
         if not names:
-            raise Missing("holds nothing", path, "correct the path")
+            raise Absent("holds nothing", path, "correct the path")
         return sorted(map(str, names))
 
     def listed(self, mount: str, path: str) -> list[str]:
-        """Return the sorted names of secrets and folders below a folder of a KV engine. Raises Missing."""
+        """Return the sorted names of secrets and folders below a folder of a KV engine. Raises Absent."""
         mount = checked(mount, "mount")
         inside = checked(path, "path") if normalise.path(path) else ""
         action = "metadata/" if self.kv_version(mount) == 2 else ""
         names = self.client.list(("%s/%s%s" % (mount, action, in_url(inside))).rstrip("/"))
         if not names:
-            raise Missing("holds no secrets", ("%s/%s" % (mount, inside)).rstrip("/"), "correct mount and path")
+            raise Absent("holds no secrets", ("%s/%s" % (mount, inside)).rstrip("/"), "correct mount and path")
         return sorted(map(str, names))
 
 
 def result(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one secret as the result of a module. Raises SecretopsError, Missing unless that is to be ``empty``."""
+    """Return one secret as the result of a module. Raises SecretopsError, Absent unless that is to be ``empty``."""
     field = params["field"]
     found: dict[str, Any] = {"found": False, "secret": {}, "metadata": {}}
     if field is not None:
@@ -139,7 +139,7 @@ def result(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
         read = Reader(client).secret(params["mount"], params["path"], params["version"])
         if field is not None:
             found["value"] = field_of(read["secret"], field, "%s/%s" % (read["mount"], read["path"]))
-    except Missing:
+    except Absent:
         if params["missing"] == "error":
             raise
         return found

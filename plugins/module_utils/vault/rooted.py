@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import wording
 from ..errors import InvalidInput
 from .client import Client, NoNamespace, VaultError
 
@@ -19,7 +20,7 @@ def ask(client: Client, method: str, path: str, what: str, remedy: str) -> dict[
     try:
         return client.request(method, path) or {}
     except VaultError as error:
-        refused = isinstance(error, NoNamespace) or "root namespace" in error.what
+        refused = isinstance(error, NoNamespace) or wording.root_namespace_only(error.said)
         if client.namespace and refused:
             raise InvalidInput(
                 '%s are kept in the root namespace, and this is "%s"' % (what, client.namespace), remedy=remedy

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, TypeVar
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput
 from ..reconcile import CREATE, Change, Resource
 from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
@@ -91,7 +91,7 @@ def patiently(call: Callable[[], Answer], seconds: float = 60) -> Answer:
         try:
             return call()
         except BadRequest as error:
-            if "upgrading from non-versioned" not in str(error).lower() or time.monotonic() > deadline:
+            if not wording.mount_upgrading(error.said) or time.monotonic() > deadline:
                 raise
         time.sleep(pause)
         pause = min(pause * 2, 1)

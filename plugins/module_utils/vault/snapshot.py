@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .. import private_file
+from .. import private_file, wording
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
 from ..http import rules
@@ -348,7 +348,7 @@ class Restored(Verified):
             with open(self.info["path"], "rb") as file, _transfer(client, "POST", path, self.params, file) as pieces:
                 content = next(pieces, b"")
         except VaultError as error:
-            if "unseal keys" in error.what:
+            if wording.other_key_shares(error.said):
                 raise InvalidInput(
                     "was made with another set of key shares",
                     remedy='set "force", and have the key shares of that time at hand: it will unseal with those alone',

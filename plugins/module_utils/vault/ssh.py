@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .. import normalise
+from .. import normalise, wording
 from ..errors import InvalidInput
 from ..reconcile import Change, Resource, check_completed
 from .auth_method import check_kept, default
@@ -29,8 +29,6 @@ KEYS = {
     **{name: name for name in ("ssh-rsa", "ssh-ed25519")},
     **{"ecdsa-sha2-nistp%d" % bits: "ecdsa-sha2-nistp%d" % bits for bits in (256, 384, 521)},
 }
-#: how a server says that there is no key yet: OpenBao, HashiCorp Vault
-NO_KEY = re.compile(r"no default issuer|keys haven't been configured", re.IGNORECASE)
 
 
 def public_key(value: Any) -> list[str]:
@@ -171,7 +169,7 @@ class Ca(Inside):
         try:
             current = self.client.read("%s/config/ca" % self.mount)
         except BadRequest as error:
-            if not NO_KEY.search(error.what):
+            if not wording.key_missing(error.said):
                 raise
             return None
         if current is None or self.desired is None:
