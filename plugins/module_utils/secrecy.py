@@ -24,6 +24,12 @@ def remember(*values: Any) -> None:
     _known.update(str(value) for value in values if value)
 
 
+def forget() -> None:
+    """Know of no secret any more: where another module begins in the same process or a fork of it."""
+    _sources.clear()
+    _known.clear()
+
+
 def said(text: Any, sent: Any = None, *more: Any) -> str:
     """Return what a server said without secrets. Call it before the text is cut or joined.
 

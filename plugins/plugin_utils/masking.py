@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 
 def mask_task() -> bool:
@@ -24,19 +21,3 @@ def mask_task() -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
-
-
-class MaskedModule(ActionBase):
-    """Runs the module of the same name; its result is registered whole, and shown to nobody unless it failed."""
-
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result."""
-        result = super().run(tmp, task_vars)
-        result.update(self._execute_module(task_vars=task_vars))
-        if not result.get("failed"):
-            result["_ansible_no_log"] = True
-        return result
