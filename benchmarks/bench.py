@@ -46,11 +46,13 @@ TASK_ROUNDS = 16
 #: of the lookups, the contenders in turns
 LOOKUP_ROUNDS = 3
 #: what a run measures; each part names the machine that it was measured on
-PARTS = ("lookups", "kinds", "guide", "large")
+PARTS = ("tasks", "lookups", "kinds", "guide", "large")
 #: the last run's figures, from which pages and plot can be made again
 KEPT = HERE / "results.json"
 #: options of the modules that hold the objects
 PLURALS = ("policies", "secrets", "roles")
+#: tasks of one playbook, and objects of one loop
+TASKS, LOOP = 21, 50
 PING = "ansible.builtin.ping"
 PEER = "ansible-modules-hashivault==5.6.1"
 
@@ -186,7 +188,8 @@ class Bench:
         """Run a playbook of one such task."""
         variables = {"objects": self.objects(kind, where, count)}
         task = self.task_of(module, kind, where, "objects")
-        return self.playbook([task], variables, "ansible-playbook", f"{kind.title}, {what}")
+        env = {"VAULT_ESO_IN_WORKER": "false"}
+        return self.playbook([task], variables, "ansible-playbook", f"{kind.title}, {what}", **env)
 
     def rounds(self, kind: Kind, where: str, count: int) -> dict[str, list[float]]:
         """Return seconds of tasks that change nothing, all in turns in one playbook, by what each was.
@@ -206,7 +209,9 @@ class Bench:
         variables = {"objects": objects, "one": objects[:1]}
         what = f"{kind.title}, {TASK_ROUNDS} rounds"
         tasks *= 1 + TASK_ROUNDS
-        found = self.playbook(tasks, variables, "ansible-playbook", what, TASK_SECONDS_GC="off")
+        # the module that does nothing is none of the collection's, so it is a process
+        env = {"TASK_SECONDS_GC": "off", "VAULT_ESO_IN_WORKER": "false"}
+        found = self.playbook(tasks, variables, "ansible-playbook", what, **env)
         return {step: found["tasks"][len(steps) + i :: len(steps)] for i, step in enumerate(steps)}
 
     def task(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
@@ -545,6 +550,55 @@ def lookups(bench: Bench, hosts: int) -> list[dict[str, Any]]:
     ]
 
 
+def tasks(bench: Bench, peers: bool) -> list[dict[str, Any]]:
+    """Return what one task costs, and one object of a loop: in Ansible's worker, as a process, and by others.
+
+    Measured as the difference of two playbooks, of one task and of many, or of a loop over one object and over many.
+    """
+    kind, where = KINDS["policies"], "tasks"
+    bench.task(kind, where, LOOP)
+    objects = bench.objects(kind, where, LOOP)
+    own = f"secretops.vault_eso.{kind.module}"
+    one = {own: {**bench.options(kind, where, 1), "policies": "{{ objects[:1] }}"}}
+    each = {own: {**bench.options(kind, where, 1), "policies": "{{ [item] }}"}}
+    process = {"VAULT_ESO_IN_WORKER": "false"}
+    ways: list[tuple[str, Any, str, dict[str, str]]] = [
+        (f"{PING}, a task", [{PING: {}}] * TASKS, "ansible-playbook", {}),
+        ("this collection, a task in the worker", [one] * TASKS, "ansible-playbook", {}),
+        ("this collection, a task as a process", [one] * TASKS, "ansible-playbook", process),
+        (f"{PING}, an object of a loop", {PING: {}}, "ansible-playbook", {}),
+        ("this collection, an object of a loop in the worker", each, "ansible-playbook", {}),
+        ("this collection, an object of a loop as a process", each, "ansible-playbook", process),
+    ]
+    if peers:
+        peer = str(CACHE / "peers" / "bin" / "ansible-playbook")
+        ways.append(("community.hashi_vault, an object of a loop", kind.hashi_vault(where), "ansible-playbook", {}))
+        ways.append(("hashivault, an object of a loop", kind.hashivault(where), peer, {}))
+    rows = []
+    for title, work, binary, env in ways:
+        found = {}
+        if isinstance(work, list):
+            count = TASKS - 1
+            books = {1: work[:1], TASKS: work}
+        else:
+            count = LOOP - 1
+            own_loop = title.startswith("this")
+            names = [name(where, i) for i in range(LOOP)]
+            books = {
+                size: [{**work, "loop": objects[:size] if own_loop else names[:size], "no_log": True}]
+                for size in (1, LOOP)
+            }
+        for size, book in books.items():
+            runs = [bench.playbook(book, {"objects": objects}, binary, title, **env) for _again in range(3)]
+            found[size] = {key: min(run[key] for run in runs) for key in ("seconds", "processor")}
+        few, many = found.values()
+        row = {"title": title, **{key: (many[key] - few[key]) / count for key in few}}
+        rows.append(row)
+        print(f"{title}: {row['seconds']:.3f} s, processor {row['processor']:.3f} s", file=sys.stderr, flush=True)
+    bench.unmount(kind, where, LOOP)
+    return rows
+
+
 def machine() -> dict[str, str]:
     """Describe where this runs."""
     model = ""
@@ -595,7 +649,7 @@ def main() -> int:
         return 0
     # so that the server ends with this, however it ends
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    if not given.no_peers and "kinds" in parts:
+    if not given.no_peers and {"kinds", "tasks"} & parts:
         peers_environment()
     start = time.monotonic()
     results: dict[str, Any] = {}
@@ -607,6 +661,8 @@ def main() -> int:
             here["server"] = f"{server.product} {server.version}, TLS, raft, on the same machine"
             bench = Bench(Path(folder), server, given.workers)
             sizes = [int(size) for size in given.sizes.split(",")]
+            if "tasks" in parts:
+                results["tasks"] = {"place": here, "rows": tasks(bench, not given.no_peers)}
             if given.lookup_hosts and "lookups" in parts:
                 results["lookups"] = {"place": here, "rows": lookups(bench, given.lookup_hosts)}
             if "kinds" in parts:

@@ -160,6 +160,13 @@ def looked_up(results: dict[str, Any]) -> str:
     return table([title, "seconds, of ansible-playbook", "requests"], lines)
 
 
+def single(results: dict[str, Any]) -> str:
+    """Return the table of single tasks and loops."""
+    rows = results["tasks"]["rows"]
+    lines = [[row["title"], f"{row['seconds']:.3f}", f"{row['processor']:.3f}"] for row in rows]
+    return table(["one unchanged policy", "seconds", "processor seconds"], lines)
+
+
 def page(results: dict[str, Any]) -> str:
     """Return the page for docs/, which is also what is printed."""
     text = (
@@ -181,6 +188,13 @@ def page(results: dict[str, Any]) -> str:
             "connections, the fewest requests. Against the peers' loops all counts that grows with the objects, what "
             "Ansible takes to hand them over too; the start of ansible-playbook is in no number.\n\n"
             f"{summary(results)}\n"
+        )
+    if "tasks" in results:
+        text += (
+            "## Single tasks and loops\n\n"
+            "What one more task costs, or one more object of a loop: the difference of two playbooks, with nothing "
+            "else taken off, and the server's processor time in it.\n\n"
+            f"{single(results)}\n{place(results['tasks'])}\n"
         )
     if "lookups" in results:
         rounds = results["lookups"]["rows"][0]["rounds"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
@@ -35,3 +36,16 @@ def tell(text: str, *values: object) -> None:
         _next = time.monotonic() + EVERY
     with suppress(OSError):
         os.write(_end, ((text % values)[:200] + "\n").encode())
+
+
+class Upload(io.BufferedReader):
+    """A file that tells how far it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(io.FileIO(path))
+        self.size = os.path.getsize(path)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next part."""
+        tell("%d of %d MB sent", self.tell() >> 20, self.size >> 20)
+        return super().read(size)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Callable, ClassVar
 
-from . import normalise, redact
+from . import normalise, progress, redact
 from .errors import InvalidInput, SecretopsError
 
 CREATE, UPDATE, DELETE, NONE = "create", "update", "delete", "none"
@@ -314,7 +314,7 @@ def ended(changes: Iterable[Change]) -> bool:
     )
 
 
-def _each(function: Callable[[Change], None], changes: Sequence[Change], workers: int) -> None:
+def _each(function: Callable[[Change], None], changes: Sequence[Change], workers: int, done: str) -> None:
     # each thread takes the next one: a future for each would cost more than many an object
     waiting = deque(changes)
     lock = Lock()
@@ -338,6 +338,7 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
                 change = waiting.popleft()
             except IndexError:
                 return
+            progress.tell("%d of %d objects %s", len(changes) - len(waiting) - 1, len(changes), done)
             try:
                 guarded(change)
             except BaseException:
@@ -407,7 +408,7 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
             change.fields = names
             change.action = UPDATE if names else NONE
 
-    _each(look, changes, workers)
+    _each(look, changes, workers, "read")
     return changes
 
 
@@ -441,7 +442,7 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
     failed = False
     for batch in _ranked([change for change in pending if change.action != DELETE]):
         ready = [change for change in batch if not _waits(change.resource, lost, failed)]
-        _each(act, ready, workers)
+        _each(act, ready, workers, "written")
         if ended(ready):
             return
         failed = failed or any(change.error is not None for change in ready)
@@ -449,7 +450,7 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
     if unfinished(changes):
         return
     for batch in reversed(_ranked([change for change in pending if change.action == DELETE])):
-        _each(act, batch, workers)
+        _each(act, batch, workers, "deleted")
         if any(change.error is not None for change in batch):
             return
 

@@ -69,3 +69,13 @@ def test_a_bar_of_a_bound_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     drawn = report.plot({"kinds": {"rows": {"policies": rows}}})
     assert drawn.count("at most 0.50") == 1 and drawn.count('fill-opacity="0.35"') == 1
+
+
+def test_single_tasks_are_told_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    import report
+
+    place = {"processors": "2", "memory": "8 GiB", "system": "Linux", "load": "0.1", "server": "openbao"}
+    rows = [{"title": "a task in the worker", "seconds": 0.0784, "processor": 0.0612}]
+    page = report.page({"tasks": {"place": place, "rows": rows}})
+    assert "| a task in the worker |   0.078 |             0.061 |" in page

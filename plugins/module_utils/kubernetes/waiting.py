@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Callable
 
+from .. import progress
 from ..errors import SecretopsError
 from .client import Client, Forbidden, Kind, Object
 from .reading import Key, Reader, collections, key_of
@@ -230,6 +231,7 @@ def _wait(
         pause = min(pause * 1.5, LAST)
         while True:
             pending = [one for one in pending if one.open]
+            progress.tell("%d of %d ready", len(expectations) - len(pending), len(expectations))
             left = end - time.monotonic()
             if not pending or left <= 0:
                 break

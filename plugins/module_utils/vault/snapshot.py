@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .. import private_file, wording
+from .. import private_file, progress, wording
 from ..credential import in_header
 from ..errors import InvalidInput, SecretopsError
 from ..http import rules
@@ -207,6 +207,7 @@ class Snapshot(Resource):
     def _download(self, client: Client, path: str) -> None:
         with _transfer(client, "GET", "sys/storage/raft/snapshot", self.params) as pieces, open(path, "wb") as file:
             for piece in pieces:
+                progress.tell("%d MB of the snapshot saved", file.tell() >> 20)
                 try:
                     file.write(piece)
                 except OSError as error:
@@ -345,7 +346,8 @@ class Restored(Verified):
         client = leader(self.client)
         path = "sys/storage/raft/snapshot" + ("-force" if self.params["force"] else "")
         try:
-            with open(self.info["path"], "rb") as file, _transfer(client, "POST", path, self.params, file) as pieces:
+            archive = progress.Upload(self.info["path"])
+            with archive as file, _transfer(client, "POST", path, self.params, file) as pieces:
                 content = next(pieces, b"")
         except VaultError as error:
             if wording.other_key_shares(error.said):
@@ -364,6 +366,7 @@ class Restored(Verified):
         deadline = time.monotonic() + self.params["wait_timeout"]
         steady = sealed_since = 0.0
         while time.monotonic() < deadline:
+            progress.tell("restored; waiting for an active node")
             states = {url: self.client.health(url) or {} for url in self.client.urls}
             active = [url for url, state in states.items() if state.get("standby") is False and not state.get("sealed")]
             if active:
