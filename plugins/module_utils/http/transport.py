@@ -16,7 +16,6 @@ import queue
 import select
 import socket
 import ssl
-import sys
 import threading
 import time
 from base64 import b64encode
@@ -31,9 +30,6 @@ from ..errors import InvalidInput
 from . import rules
 from .failure import ProxyFailure, SlowName, TooLarge
 
-#: how many fields an answer's head may have, and how many bytes each; the limits of http.client
-MOST_FIELDS = 100
-LONGEST_LINE = 65536
 #: bytes that are read, or written, at once
 PIECE = 1 << 16
 #: seconds that a socket's timeout may differ from the time that is left before it is set again, which is a system call
@@ -116,55 +112,11 @@ def resolve(host: str, port: int, deadline: float) -> list[Any]:
     return found
 
 
-class Headers(dict[str, str]):
-    """The fields of an answer's head by their names in lower case."""
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name.lower(), default)
-
-
 class Response(http.client.HTTPResponse):
-    """A response whose head is read line by line: email.parser takes a third of the time of a whole request."""
+    """A response whose body is read up to a limit, and that another thread can end."""
 
     #: the socket that it comes from
     source: socket.socket | None = None
-
-    def begin(self) -> None:
-        """Read the head. Raises HTTPException. Source: RFC 9112, and what `http.client.HTTPResponse.read` goes by."""
-        status = http.client.CONTINUE
-        while status == http.client.CONTINUE:
-            version, status, reason = self._read_status()  # type: ignore[attr-defined]
-            fields = self._fields()
-        if not version.startswith("HTTP/1."):
-            raise http.client.UnknownProtocol(version)
-        self.version = 10 if version == "HTTP/1.0" else 11
-        self.code = self.status = status
-        self.reason = reason.strip()
-        self.headers = self.msg = fields
-        self.chunked = (fields.get("transfer-encoding") or "").lower() == "chunked"
-        self.chunk_left = None
-        length = fields.get("content-length") or ""
-        self.length = None
-        if length.isdecimal() and not self.chunked:
-            # Python refuses to read a number of thousands of digits
-            self.length = int(length) if len(length) < 19 else sys.maxsize
-        if status in (http.client.NO_CONTENT, http.client.NOT_MODIFIED):
-            self.length = 0
-        # without a length the answer ends with the connection
-        closes = self._check_close()  # type: ignore[attr-defined]
-        self.will_close = closes or (self.length is None and not self.chunked)
-
-    def _fields(self) -> Any:
-        fields = Headers()
-        for _field in range(MOST_FIELDS):
-            line = self.fp.readline(LONGEST_LINE + 1)
-            if len(line) > LONGEST_LINE:
-                raise http.client.LineTooLong("header line")
-            if line in (b"\r\n", b"\n", b""):
-                return fields
-            name, _colon, value = line.decode("iso-8859-1").partition(":")
-            fields.setdefault(name.lower(), value.strip())
-        raise http.client.HTTPException("got more than %d headers" % MOST_FIELDS)
 
     def pieces(self, limit: int) -> Iterator[bytes]:
         """Yield the body piece by piece. Raises TooLarge, other OSErrors, HTTPException."""
