@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,15 @@ from support import kubernetes_api, modules
 from support.openbao import VaultServer
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C even where the tests run in the background of a script.
+
+    A shell without job control lets what it starts with ``&`` ignore SIGINT, and that is inherited by every play here.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
