@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +24,18 @@ from support.openbao import VaultServer
 _numbers = itertools.count(1)
 
 
-def pytest_configure() -> None:
-    """Take Ctrl-C even where the tests run in the background of a script.
+def pytest_configure(config: pytest.Config) -> None:
+    """Take Ctrl-C even in the background of a script, and keep the sessions of these tests apart.
 
     A shell without job control lets what it starts with ``&`` ignore SIGINT, and that is inherited by every play here.
+    Sessions that killed runs leave are revoked by the next run of the same user, with a warning where their server is
+    gone: those of the tests are nobody else's, and those of others are not theirs.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    runtime = tempfile.mkdtemp(prefix="vault-eso-run-")
+    os.environ["XDG_RUNTIME_DIR"] = runtime
+    config.add_cleanup(lambda: shutil.rmtree(runtime, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

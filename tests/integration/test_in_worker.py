@@ -198,8 +198,12 @@ class Scene:
         """Return the environment without any Vault of the caller's."""
         drop = ("VAULT_", "BAO_", "ANSIBLE_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
+        runtime = self.folder / "runtime"
+        runtime.mkdir(mode=0o700, exist_ok=True)
         return {
             **clean,
+            # what runs of other tests left is told once, and would be a difference
+            "XDG_RUNTIME_DIR": str(runtime),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "support" / "callbacks"),

@@ -37,6 +37,8 @@ class PostgreSql(Database):
         return [
             *(str(self.postgres), "-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1"),
             *("-k", str(self.folder), "-c", "fsync=off", "-c", "max_connections=30"),
+            # else a server that is killed leaves its memory in /dev/shm
+            *("-c", "dynamic_shared_memory_type=mmap"),
         ]
 
     def asking(self, user: str, password: str) -> tuple[list[str], dict[str, str]]:
