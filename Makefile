@@ -87,6 +87,12 @@ molecule: preflight setup ## Molecule's scenarios on real hosts: the main job (d
 	    molecule test -s $$scenario; \
 	done
 
+.PHONY: check
+check: lint ## For every save: lint, types, unit tests, and a test of each kind against real servers, in some two minutes
+	python -m pytest tests/unit -q -n $(JOBS)
+	python -m pytest tests/integration/test_generated_partial.py tests/integration/test_eso_kinds.py tests/integration/test_peer_defects.py \
+	  -k "the_rest_stays or test_life or every_kind" -q -n $(JOBS)
+
 .PHONY: artifact
 artifact: setup ## Build the collection, have galaxy-importer read it, install it elsewhere, and check its contents
 	@python scripts/check_artifact.py
