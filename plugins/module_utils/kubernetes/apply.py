@@ -176,6 +176,14 @@ def migrated(
     return [{**entry, "apiVersion": new} if entry.get("apiVersion") in old else entry for entry in entries], sorted(old)
 
 
+def keeping_managers(
+    client: Client, api: Kind, version: str, current: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> Object:
+    """Return the metadata of a merge patch with all that makes the server remember who applied the object."""
+    fields = migrated(client, api, version, current)[0]
+    return dict(metadata) if fields is None else {"managedFields": fields, **metadata}
+
+
 def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, Any]:
     """Return a condition of an object's status, {} without it; its message is without what may be a value."""
     for entry in (current.get("status") or {}).get("conditions") or []:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
-from .apply import Action, condition
+from .apply import Action, condition, keeping_managers
 from .client import Client, Kind, Object
 from .waiting import Expectation, wait_for
 
@@ -81,14 +81,16 @@ class Reconciled(Action):
         ready = entry.get("status") == "True"
         return {"revision": self.wanted if holds(applied, self.wanted) else applied, "ready": ready}
 
-    def request(self, kind: Kind, version: str, namespace: str, name: str, dry_run: bool = False) -> None:
+    def request(self, kind: Kind, version: str, current: Mapping[str, Any], path: str, dry_run: bool = False) -> None:
         """Ask Flux to look at an object now."""
-        self.client.merge(
-            kind.path(version, namespace, name),
-            {"metadata": {"annotations": {REQUESTED: self.stamp}}},
-            MANAGER,
-            dry_run,
-        )
+        metadata = {"annotations": {REQUESTED: self.stamp}}
+        metadata = keeping_managers(self.client, kind, version, current, metadata)
+        self.client.merge(path, {"metadata": metadata}, MANAGER, dry_run)
+
+    def request_own(self, dry_run: bool = False) -> None:
+        """Ask Flux to look at the Kustomization now."""
+        path = KUSTOMIZATION.path(self.version, self.namespace, self.object_name)
+        self.request(KUSTOMIZATION, self.version, self.current, path, dry_run)
 
     def source(self) -> Expectation:
         """Return what to wait for at the source. Raises SecretopsError."""
@@ -124,14 +126,15 @@ class Reconciled(Action):
     def write(self, change: Change) -> None:
         self.stamp = str(time.time_ns())
         source = self.source()
-        self.request(source.kind, source.version, str(source.namespace), source.name)
+        path = source.kind.path(source.version, source.namespace, source.name)
+        self.request(source.kind, source.version, self.client.get(path) or {}, path)
         for failed in wait_for(self.client, [source], self.timeout):
             raise failed.error or SecretopsError(failed.lacking)
-        self.request(KUSTOMIZATION, self.version, self.namespace, self.object_name)
+        self.request_own()
 
     def rehearse(self, change: Change) -> None:
         self.stamp = str(time.time_ns())
-        self.request(KUSTOMIZATION, self.version, self.namespace, self.object_name, dry_run=True)
+        self.request_own(dry_run=True)
 
     def expectation(self) -> Expectation:
         def look(current: Object | None) -> str:

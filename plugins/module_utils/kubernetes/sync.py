@@ -21,7 +21,7 @@ from typing import Any, Callable, ClassVar, NamedTuple
 
 from ..errors import InvalidInput, SecretopsError
 from ..reconcile import Change
-from .apply import Action, condition, migrated
+from .apply import Action, condition, keeping_managers
 from .client import SECRET, Client, Forbidden, Kind, Missing, Object
 from .cluster_external_secret import Children, astray, provided, provisioned
 from .external_secrets import (
@@ -184,8 +184,7 @@ class Forced(Action):
         self.item = item
         self.namespace: str | None = item.get("namespace") if self.api.namespaced else None
         self.object_name = item["name"]
-        #: its managedFields with versions that are served, None when they are already
-        self.managers: list[Object] | None = None
+        self.live: Object = {}
         self.value = "%d-%s" % (time.time_ns() // 1_000_000, secrets.token_hex(4))
         super().__init__(name, {self.annotation: self.value})
 
@@ -194,7 +193,7 @@ class Forced(Action):
         found = self.reader.get(self.api, self.version, self.namespace, self.object_name)
         if found is None:
             raise SecretopsError("does not exist", remedy="create it first, or correct name and namespace")
-        self.managers = migrated(self.client, self.api, self.version, found)[0]
+        self.live = found
         return found
 
     def refuse_frozen(self, spec: Mapping[str, Any]) -> None:
@@ -236,9 +235,8 @@ class Forced(Action):
 
     def force(self, dry_run: bool) -> Object:
         """Change the annotation."""
-        metadata: Object = {"annotations": {self.annotation: self.value}}
-        if self.managers is not None:
-            metadata["managedFields"] = self.managers
+        metadata = {"annotations": {self.annotation: self.value}}
+        metadata = keeping_managers(self.client, self.api, self.version, self.live, metadata)
         path = self.api.path(self.version, self.namespace, self.object_name)
         return self.client.merge(path, {"metadata": metadata}, MANAGER, dry_run)
 

@@ -87,21 +87,6 @@ COMMON: Mapping[str, frozenset[str]] = {
     ),
     "auth/ldap groups": _words("name policies"),
     "auth/ldap users": _words("groups name policies"),
-    "auth/oidc config": _words(
-        """
-        bound_issuer default_role jwks_ca_pem jwks_url jwt_supported_algs jwt_validation_pubkeys namespace_in_state
-        oidc_client_id oidc_client_secret oidc_discovery_ca_pem oidc_discovery_url oidc_response_mode
-        oidc_response_types provider_config
-        """
-    ),
-    "auth/oidc role": TOKENS
-    | _words(
-        """
-        allowed_redirect_uris bound_audiences bound_cidrs bound_claims bound_claims_type bound_subject
-        claim_mappings clock_skew_leeway expiration_leeway groups_claim max_age max_ttl name not_before_leeway
-        num_uses oidc_scopes period role_type ttl user_claim user_claim_json_pointer verbose_oidc_logging
-        """
-    ),
     "auth/token roles": _words(
         """
         allowed_entity_aliases allowed_policies allowed_policies_glob bound_cidrs disallowed_policies
@@ -153,13 +138,6 @@ _OPENBAO: Mapping[str, frozenset[str]] = {
     ),
     "auth/kubernetes role": _words("token_strictly_bind_ip"),
     "auth/ldap config": _words("token_strictly_bind_ip"),
-    "auth/oidc config": _words("override_allowed_server_names skip_jwks_validation"),
-    "auth/oidc role": _words(
-        """
-        callback_mode oauth2_metadata oidc_disable_confirmation poll_interval token_policies_template_claims
-        token_strictly_bind_ip
-        """
-    ),
     "auth/userpass users": _words("token_strictly_bind_ip"),
     "pki roles": _words(
         """
@@ -197,7 +175,6 @@ _VAULT: Mapping[str, frozenset[str]] = {
         rotation_window
         """
     ),
-    "auth/oidc config": _words("jwks_pairs unsupported_critical_cert_extensions"),
     "database static-roles": _words(
         """
         password rotation_schedule rotation_window self_managed_password skip_import_rotation
@@ -211,4 +188,6 @@ ONLY: Mapping[str, Mapping[str, frozenset[str]]] = {OPENBAO: _OPENBAO, VAULT: _V
 
 def known(product: str, form: str) -> frozenset[str]:
     """Return what a product takes; none when that is not known. ``form``: such as ``auth/kubernetes role``."""
+    # one plugin serves both types
+    form = form.replace("auth/oidc ", "auth/jwt ")
     return COMMON.get(form, frozenset()) | ONLY[product].get(form, frozenset())
