@@ -8,15 +8,19 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from kubernetes.client.rest import ApiException
 
+from support import kubernetes_api
 from support.kubernetes_api import KubeApi, LocalKubeApi
 from support.scene import Run
 
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/externalsecrets.external-secrets.io"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CRD = "externalsecrets.external-secrets.io"
+SOURCE_CRD = "gitrepositories.source.toolkit.fluxcd.io"
 #: what is declared first, what of it later, and what the server then holds of the target's template
 LESS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"data": {"x": "y"}, "type": "Opaque"}, {"type": "Opaque"}, {"type": "Opaque"}),
@@ -68,20 +72,27 @@ def test_the_last_key_of_a_mapping_can_be_removed(
     assert not run_module("eso_externalsecret", then, must_succeed=True).changed
 
 
-@pytest.fixture
-def both(kube_api: KubeApi) -> Iterator[None]:
-    """The CRD of ExternalSecrets with v1beta1 beside v1; it is taken back by the test or in the end."""
-    if not isinstance(kube_api, LocalKubeApi):
+@contextmanager
+def also_v1beta1(kube: KubeApi, crd: str) -> Iterator[None]:
+    """Serve v1beta1 beside what a CRD serves; it is taken back by the test or in the end."""
+    if not isinstance(kube, LocalKubeApi):
         pytest.skip("the definitions of a cluster that is not the tests' own are left alone")
-    live = kube_api.call("GET", CRD)
-    changed = copy.deepcopy(live)
-    old = copy.deepcopy(next(one for one in live["spec"]["versions"] if one["storage"]))
-    changed["spec"]["versions"].append({**old, "name": "v1beta1", "storage": False, "served": True})
-    kube_api.call("PUT", CRD, changed)
+    changed = kube.call("GET", f"{CRDS}/{crd}")
+    stored = next(one for one in changed["spec"]["versions"] if one["storage"])
+    changed["spec"]["versions"].append({**copy.deepcopy(stored), "name": "v1beta1", "storage": False, "served": True})
+    kube.call("PUT", f"{CRDS}/{crd}", changed)
     try:
+        until(lambda: served(kube, crd))
         yield
     finally:
-        take_back(kube_api)
+        take_back(kube, crd)
+
+
+@pytest.fixture
+def both(kube_api: KubeApi) -> Iterator[None]:
+    """The CRD of ExternalSecrets with v1beta1 beside v1."""
+    with also_v1beta1(kube_api, CRD):
+        yield
 
 
 def until(check: Callable[[], bool]) -> None:
@@ -91,25 +102,25 @@ def until(check: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def served(kube: KubeApi, version: str) -> bool:
+def served(kube: KubeApi, crd: str = CRD) -> bool:
+    plural, _dot, group = crd.partition(".")
     try:
-        kube.call("GET", f"/apis/external-secrets.io/{version}/externalsecrets")
+        kube.call("GET", f"/apis/{group}/v1beta1/{plural}")
     except ApiException:
         return False
     return True
 
 
-def take_back(kube: KubeApi) -> None:
-    live = kube.call("GET", CRD)
+def take_back(kube: KubeApi, crd: str = CRD) -> None:
+    live = kube.call("GET", f"{CRDS}/{crd}")
     live["spec"]["versions"] = [one for one in live["spec"]["versions"] if one["name"] != "v1beta1"]
-    kube.call("PUT", CRD, live)
-    until(lambda: not served(kube, "v1beta1"))
+    kube.call("PUT", f"{CRDS}/{crd}", live)
+    until(lambda: not served(kube, crd))
 
 
 def test_what_was_applied_in_a_version_that_is_gone_is_migrated(
     kube_api: KubeApi, namespace: str, run_module: Run, both: None
 ) -> None:
-    until(lambda: served(kube_api, "v1beta1"))
     old = external(kube_api, "app", namespace, labels={"a": "b"}, target={"immutable": True})
     run_module("eso_externalsecret", {**old, "api_version": "v1beta1"}, must_succeed=True)
     take_back(kube_api)
@@ -133,7 +144,6 @@ def test_what_was_applied_in_a_version_that_is_gone_is_migrated(
 def test_who_applied_in_a_version_that_is_gone_is_remembered(
     kube_api: KubeApi, namespace: str, run_module: Run, both: None
 ) -> None:
-    until(lambda: served(kube_api, "v1beta1"))
     app = external(kube_api, "app", namespace, labels={"a": "b"})
     run_module("eso_externalsecret", {**app, "api_version": "v1beta1"}, must_succeed=True)
     theirs = {
@@ -168,3 +178,37 @@ def test_who_applied_in_a_version_that_is_gone_is_remembered(
         assert run_module("eso_handover", handed, must_succeed=True).changed
         assert appliers("flux") == [manager]
         assert not run_module("eso_handover", handed, must_succeed=True).changed
+
+
+def test_who_applied_a_source_of_flux_in_a_version_that_is_gone_is_remembered(
+    kube_api: KubeApi, namespace: str, run_module: Run
+) -> None:
+    if not isinstance(kube_api, LocalKubeApi):
+        pytest.skip("the definitions of a cluster that is not the tests' own are left alone")
+    for file in sorted((kubernetes_api.CRDS / "others").glob("flux-[ks]*.yaml")):
+        kube_api.install_crds(file=file)
+    group = "source.toolkit.fluxcd.io"
+    path = f"/apis/{group}/{{}}/namespaces/{namespace}/gitrepositories/fleet"
+    source = {
+        "apiVersion": f"{group}/v1beta1",
+        "kind": "GitRepository",
+        "metadata": {"name": "fleet", "namespace": namespace},
+        "spec": {"interval": "1m", "url": "https://git.example.com/fleet"},
+    }
+    tree = {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": "fleet", "namespace": namespace},
+        "spec": {"interval": "1m", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "fleet"}},
+    }
+    kube_api.call("POST", f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{namespace}/kustomizations", tree)
+    with also_v1beta1(kube_api, SOURCE_CRD):
+        kube_api.call("PATCH", path.format("v1beta1") + "?fieldManager=flux", source, "application/apply-patch+yaml")
+        take_back(kube_api, SOURCE_CRD)
+        # no Flux runs: it is asked, and nothing comes of it
+        where = {"kubeconfig": kube_api.kubeconfig, "name": "fleet", "namespace": namespace}
+        asked = run_module("flux_reconcile", {**where, "wait_timeout": 1})
+        assert asked.failed
+    metadata = kube_api.call("GET", path.format("v1"))["metadata"]
+    assert "reconcile.fluxcd.io/requestedAt" in metadata["annotations"]
+    assert [one["manager"] for one in metadata.get("managedFields") or [] if one["operation"] == "Apply"] == ["flux"]
