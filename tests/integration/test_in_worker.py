@@ -196,8 +196,8 @@ class Scene:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment without any Vault of the caller's."""
-        drop = ("VAULT_", "BAO_", "ANSIBLE_")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
+        drop = ("VAULT_", "BAO_", "ANSIBLE_", "AWX_", "RUNNER_")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(drop) and name != "CI"}
         runtime = self.folder / "runtime"
         runtime.mkdir(mode=0o700, exist_ok=True)
         return {
@@ -415,10 +415,13 @@ def watched(scene: Scene, unique: str, **env: str) -> str:
             check=False,
             timeout=120,
         )
+        # a read of a terminal gives a part of what is there
         os.set_blocking(terminal, False)
+        seen = b""
         with suppress(BlockingIOError):
-            return os.read(terminal, 1 << 16).decode()
-        return ""
+            while part := os.read(terminal, 1 << 16):
+                seen += part
+        return seen.decode()
     finally:
         os.close(terminal)
         os.close(end)
