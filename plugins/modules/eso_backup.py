@@ -74,7 +74,7 @@ summary:
 
 from collections import Counter
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import backup, manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import backup, manifests
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
 
 SPEC = {

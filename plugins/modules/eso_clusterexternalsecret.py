@@ -326,8 +326,8 @@ namespaces:
   sample: [payments-api, payments-web]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import cluster_external_secret, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import cluster_external_secret, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.external_secret import (
     CLUSTER_EXTERNAL_SECRET,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (

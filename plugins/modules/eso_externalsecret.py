@@ -308,13 +308,13 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.targets import Targets
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
     KubernetesModule,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.targets import Targets
 
 ITEM = specs.EXTERNAL_SECRET
 
@@ -324,12 +324,12 @@ def main() -> None:
     with module.client() as client:
         items = module.items()
         reader, options = Reader(client), module.options()
-        resources = [external_secrets.ExternalSecret(client, item, reader=reader, **options) for item in items]
-        external_secrets.check_targets(resources)
+        resources = [external_secret.ExternalSecret(client, item, reader=reader, **options) for item in items]
+        external_secret.check_targets(resources)
         if module.params["purge"]:
             resources += [
-                external_secrets.ExternalSecret(client, item, reader=reader, **options)
-                for item in module.unmanaged(client, external_secrets.EXTERNAL_SECRET, resources)
+                external_secret.ExternalSecret(client, item, reader=reader, **options)
+                for item in module.unmanaged(client, external_secret.EXTERNAL_SECRET, resources)
             ]
         reader.prefetch((one.api, one.version, one.namespace) for one in resources)
         targets = Targets(client, [resource.namespace for resource in resources if resource.desired is not None])

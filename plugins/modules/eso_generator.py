@@ -426,7 +426,7 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import generator, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import generator, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
     WAIT_SPEC,

@@ -222,16 +222,16 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.external_secrets import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.external_secret import (
     PUSH_SECRET,
     expect_ready,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.push_secret import PushSecret, check_places
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret, check_places
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
 
 ITEM = specs.PUSH_SECRET

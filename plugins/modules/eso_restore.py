@@ -79,7 +79,7 @@ kept:
   sample: [SecretStore production/vault]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import backup, manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import backup, manifests
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
 
 SPEC = {

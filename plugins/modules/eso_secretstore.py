@@ -352,7 +352,7 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
     APPLY_SPEC,
     KubernetesModule,
@@ -367,15 +367,15 @@ def main() -> None:
     with module.client() as client:
         items = module.items()
         reader, options = Reader(client), module.options()
-        stores = [external_secrets.store(client, item, reader=reader, **options) for item in items]
+        stores = [external_secret.store(client, item, reader=reader, **options) for item in items]
         if module.params["purge"]:
-            for kind in external_secrets.store_kinds(stores):
+            for kind in external_secret.store_kinds(stores):
                 stores += [
-                    external_secrets.store(client, item, reader=reader, **options)
+                    external_secret.store(client, item, reader=reader, **options)
                     for item in module.unmanaged(client, kind, stores)
                 ]
         reader.prefetch((one.api, one.version, one.namespace) for one in stores)
-        module.converge(client, stores, external_secrets.expect_ready)
+        module.converge(client, stores, external_secret.expect_ready)
 
 
 if __name__ == "__main__":

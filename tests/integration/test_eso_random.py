@@ -17,18 +17,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from kubernetes.client.exceptions import ApiException
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import (
-    external_secrets,
-    generator,
-    schema,
-    specs,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import connect
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.cluster_external_secret import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret, generator, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.cluster_external_secret import (
     ClusterExternalSecret,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.push_secret import PushSecret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import connect
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import CONNECTION_SPEC
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.push_secret import PushSecret
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
 from support.random_specs import Maker, Writer
 from support.system import ROOT
@@ -132,8 +128,8 @@ PUSHED = {
 }
 #: argument spec, class, and what is right, of which some is replaced
 KINDS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "eso_secretstore": (specs.STORE, external_secrets.store, VAULT),
-    "eso_externalsecret": (specs.EXTERNAL_SECRET, external_secrets.ExternalSecret, EXTERNAL),
+    "eso_secretstore": (specs.STORE, external_secret.store, VAULT),
+    "eso_externalsecret": (specs.EXTERNAL_SECRET, external_secret.ExternalSecret, EXTERNAL),
     "eso_clusterexternalsecret": (
         specs.CLUSTER_EXTERNAL_SECRET,
         ClusterExternalSecret,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import SecretopsError
-from ..kubernetes import external_secrets as eso
+from ..eso import external_secret as eso
 from ..vault.client import Client as Vault
 
 #: auth method of a store: types of auth method in Vault that answer to it, and the mount that the operator assumes

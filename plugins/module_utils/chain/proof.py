@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidInput, SecretopsError
+from ..eso.sync import Held
+from ..eso.targets import fills, target_of
 from ..kubernetes.client import SECRET
-from ..kubernetes.sync import Held
-from ..kubernetes.targets import fills, target_of
 from ..vault.client import PermissionDenied
 from .links import api_path, quoted
 from .values import made_of

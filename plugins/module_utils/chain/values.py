@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
-from ..kubernetes.targets import plain
+from ..eso.targets import plain
 
 #: an action of a template that takes one value and at most passes it through some functions
 _ACTION = re.compile(r"\{\{\s*\.([A-Za-z_]\w*)\s*((?:\|\s*\w+\s*)*)\}\}")

@@ -19,11 +19,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import InvalidInput
-from ..kubernetes import external_secrets as eso
-from ..kubernetes import generator as generators
+from ..eso import external_secret as eso
+from ..eso import generator as generators
+from ..eso.targets import Targets
 from ..kubernetes.client import SECRET, Forbidden, Kind, NotServed, Object
 from ..kubernetes.client import Client as Kubernetes
-from ..kubernetes.targets import Targets
 from ..kubernetes.waiting import with_cause
 from ..module import Module
 from ..vault.client import Client as Vault

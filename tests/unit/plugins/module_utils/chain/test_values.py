@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.chain.values import made_of
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import targets
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import targets
 
 STORED = {"user": "app", "password": "p@ss word", "token": "YWJj", "port": 5432, "ratio": 1.5, "on": True}
 USER = {"secretKey": "user", "remoteRef": {"key": "app", "property": "user"}}

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import apply, rollout, sync
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import sync
+from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import apply, rollout
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.schema import UNREADABLE
 
 

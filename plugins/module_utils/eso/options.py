@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options that several kinds of External Secrets Operator share, as argument specs.
 
-Their names become the manifest's by `external_secrets.manifest_names`: ``remote_ref`` is ``remoteRef``.
+Their names become the manifest's by `external_secret.manifest_names`: ``remote_ref`` is ``remoteRef``.
 """
 
 from __future__ import annotations

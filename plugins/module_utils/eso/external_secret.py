@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 from .. import normalise, redact
 from ..errors import InvalidInput
-from .apply import KubeObject, about, camel, condition, without_none, words
-from .client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
-from .schema import not_a_pattern
-from .waiting import Expectation
+from ..kubernetes.apply import KubeObject, about, camel, condition, without_none, words
+from ..kubernetes.client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
+from ..kubernetes.schema import not_a_pattern
+from ..kubernetes.waiting import Expectation
 
 OPERATOR = "External Secrets Operator"
 GROUP = "external-secrets.io"

@@ -14,9 +14,11 @@ from typing import Any
 
 from .. import redact, secrecy
 from ..errors import InvalidInput, SecretopsError
-from .apply import KubeObject, about, compact, condition, matches, without_none
-from .client import Client, Forbidden, Kind, Object
-from .external_secrets import (
+from ..kubernetes.apply import KubeObject, about, compact, condition, matches, without_none
+from ..kubernetes.client import Client, Forbidden, Kind, Object
+from ..kubernetes.schema import UNREADABLE, Schema, child, defaulted
+from ..kubernetes.waiting import Expectation
+from .external_secret import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
     cause,
@@ -27,9 +29,7 @@ from .external_secrets import (
     manifest_names,
     synced,
 )
-from .schema import UNREADABLE, Schema, child, defaulted
 from .targets import Targets, target_of, unseen
-from .waiting import Expectation
 
 NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
 #: begins the finalizer that the operator puts on each namespace; the name of the ClusterExternalSecret ends it

@@ -17,14 +17,14 @@ from typing import Any, ClassVar
 
 from .. import private_file
 from ..errors import InvalidInput
+from ..kubernetes.apply import MANAGER, Action, applied_by_us, compact, matches
+from ..kubernetes.client import Client, Kind, Missing, NotServed, Object
+from ..kubernetes.reading import Reader
+from ..kubernetes.schema import UNREADABLE, Schema, child
+from ..kubernetes.waiting import Expectation
 from ..reconcile import CREATE, Change, Resource
 from . import generator, manifests
-from .apply import MANAGER, Action, applied_by_us, compact, matches
-from .client import Client, Kind, Missing, NotServed, Object
-from .external_secrets import EXTERNAL_SECRET, GROUP, OPERATOR
-from .reading import Reader
-from .schema import UNREADABLE, Schema, child
-from .waiting import Expectation
+from .external_secret import EXTERNAL_SECRET, GROUP, OPERATOR
 
 HEADER = "# Saved by secretops.vault_eso: the configuration of External Secrets Operator. It holds no Secret.\n"
 GROUPS = (GROUP, generator.GROUP)

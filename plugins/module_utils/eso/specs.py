@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..kubernetes.module import METADATA_SPEC
 from .generator import KINDS
-from .module import METADATA_SPEC
 from .options import EXTERNAL_SECRET_SPEC, RETRY_SETTINGS, TEMPLATE, VAULT_SPEC
 
 Spec = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import push_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import push_secret
 from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.waiting import with_cause
 
 GENERATOR = {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "long"}}}]}

@@ -20,11 +20,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, ClassVar, NamedTuple
 
 from ..errors import InvalidInput, SecretopsError
+from ..kubernetes.apply import Action, condition, keeping_managers
+from ..kubernetes.client import SECRET, Client, Forbidden, Kind, Missing, Object
+from ..kubernetes.reading import Reader
+from ..kubernetes.waiting import Expectation
 from ..reconcile import Change
-from .apply import Action, condition, keeping_managers
-from .client import SECRET, Client, Forbidden, Kind, Missing, Object
 from .cluster_external_secret import Children, astray, provided, provisioned
-from .external_secrets import (
+from .external_secret import (
     CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
     PUSH_SECRET,
@@ -32,9 +34,7 @@ from .external_secrets import (
     frozen,
     synced_generation,
 )
-from .reading import Reader
 from .targets import MANAGED, WRITTEN, Target, Targets, fills, lacks, refuse_unfilled, target_of, unseen
-from .waiting import Expectation
 
 #: another manager than that of declarations, so that an annotation left behind is nobody's drift
 MANAGER = "secretops.vault_eso.sync"

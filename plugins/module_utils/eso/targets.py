@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from .. import wording
 from ..errors import SecretopsError
-from .apply import KubeObject, condition
-from .client import LIST_METADATA_ONLY, METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
-from .external_secrets import EXTERNAL_SECRET, expect_ready, synced, target_name
-from .reading import Key, collections, key_of
-from .waiting import Expectation
+from ..kubernetes.apply import KubeObject, condition
+from ..kubernetes.client import LIST_METADATA_ONLY, METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
+from ..kubernetes.reading import Key, collections, key_of
+from ..kubernetes.waiting import Expectation
+from .external_secret import EXTERNAL_SECRET, expect_ready, synced, target_name
 
 #: reasons of a Ready condition: something was written, was deleted, or does not exist and is not created.
 #: Resource… is said of targets that are no Secrets

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import InvalidInput
-from .apply import KubeObject, about, without_none
-from .client import METADATA_ONLY, SECRET, Client, KubernetesError
-from .external_secrets import (
+from ..kubernetes.apply import KubeObject, about, without_none
+from ..kubernetes.client import METADATA_ONLY, SECRET, Client, KubernetesError
+from .external_secret import (
     EXTERNAL_SECRET,
     PUSH_SECRET,
     check_choice,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import external_secrets as eso
+from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret as eso
 
 KUBERNETES = {"kubernetes": {"mountPath": "kubernetes", "role": "eso"}}
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..errors import InvalidInput
+from ..kubernetes.apply import MANAGER, applied_by_us, managers, migrated
+from ..kubernetes.client import Client, Kind, NotServed, Object
+from ..kubernetes.reading import Reader
 from ..reconcile import Change, Resource
 from . import generator
-from .apply import MANAGER, applied_by_us, managers, migrated
-from .client import Client, Kind, NotServed, Object
-from .external_secrets import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE
-from .reading import Reader
+from .external_secret import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE
 
 FLUX = "kustomize-controller"
 #: what Flux writes on what it applies

@@ -19,17 +19,18 @@ from typing import Any, ClassVar
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..errors import InvalidInput, SecretopsError
+from ..kubernetes import known_schemas
+from ..kubernetes.apply import KubeObject, dotted, leaves, without_none
+from ..kubernetes.client import Kind, Object
+from ..kubernetes.schema import problems
 from ..names import check_names
 from ..reconcile import CREATE, DELETE, NONE, Change, Resource
 from ..redact import TOKEN, address_passwords, without_passwords
-from . import known_schemas, specs
-from .apply import KubeObject, dotted, leaves, without_none
-from .client import Kind, Object
+from . import specs
 from .cluster_external_secret import ClusterExternalSecret
-from .external_secrets import ExternalSecret, check_targets, store
+from .external_secret import ExternalSecret, check_targets, store
 from .generator import generator
 from .push_secret import PushSecret, check_places, check_sources
-from .schema import problems
 
 try:
     import yaml

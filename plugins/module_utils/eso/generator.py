@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 from .. import normalise
 from ..errors import InvalidInput
-from .apply import KubeObject, about, dotted, without_none
-from .client import Client, Kind
-from .external_secrets import (
+from ..kubernetes.apply import KubeObject, about, dotted, without_none
+from ..kubernetes.client import Client, Kind
+from .external_secret import (
     OPERATOR,
     check_choice,
     check_retries,

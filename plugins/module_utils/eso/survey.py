@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
+from ..kubernetes.apply import applied_by_us, compact, condition
+from ..kubernetes.client import Client, Kind, NotServed, Object
 from . import cluster_external_secret
-from .apply import applied_by_us, compact, condition
-from .client import Client, Kind, NotServed, Object
-from .external_secrets import (
+from .external_secret import (
     AUTH_METHODS,
     CLUSTER_EXTERNAL_SECRET,
     CLUSTER_STORE,
