@@ -228,12 +228,12 @@ class Bench:
 
     def idle_modules(self) -> None:
         """Write a module for each kind that has the options of this collection's, and does nothing."""
-        from ansible_collections.secretops.vault_eso.plugins.module_utils.module import bulk_spec
-        from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import (
+        from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import bulk_spec
+        from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS as DECLARED
+        from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import (
             CONNECTION_SPEC,
             LOGIN_SPEC,
         )
-        from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS as DECLARED
 
         (self.folder / "library").mkdir()
         for kind in KINDS.values():

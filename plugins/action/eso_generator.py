@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.secretops.vault_eso.plugins.modules import eso_generator
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils.in_worker import ModuleInWorker
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._in_worker import ModuleInWorker
 
 
 class ActionModule(ModuleInWorker):

@@ -12,7 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_values, role_variables
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _role_values as role_values
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _role_variables as role_variables
 
 #: of this collection, wherever it is installed
 ROLES = Path(__file__).resolve().parents[2] / "roles"

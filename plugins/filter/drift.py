@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import wording
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import wording
 
 CLEAN = "clean"
 DRIFT = "drift"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import wording
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import wording
 
 
 def k8s_reasons(result: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
 
 
 def vault_product(name: str, version: str = "") -> dict[str, Any]:

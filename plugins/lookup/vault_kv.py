@@ -68,7 +68,7 @@ _list:
   elements: raw
 """
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils.lookup import Lookup
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._lookup import Lookup
 
 
 class LookupModule(Lookup):

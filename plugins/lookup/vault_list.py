@@ -46,7 +46,7 @@ _list:
   elements: list
 """
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils.lookup import Lookup
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._lookup import Lookup
 
 
 class LookupModule(Lookup):

@@ -326,15 +326,10 @@ namespaces:
   sample: [payments-api, payments-web]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import cluster_external_secret, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.external_secret import (
-    CLUSTER_EXTERNAL_SECRET,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
-    APPLY_SPEC,
-    KubernetesModule,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import cluster_external_secret, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import CLUSTER_EXTERNAL_SECRET
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
 ITEM = specs.CLUSTER_EXTERNAL_SECRET
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}

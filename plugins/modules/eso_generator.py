@@ -426,13 +426,13 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import generator, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import generator, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import (
     APPLY_SPEC,
     WAIT_SPEC,
     KubernetesModule,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
 ITEM = specs.GENERATOR
 # a generator has no status to wait for

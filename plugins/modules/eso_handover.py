@@ -99,9 +99,9 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import handover
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import MANAGER
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import handover
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.apply import MANAGER
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
 
 SPEC = {
     "objects": {

@@ -132,8 +132,8 @@ generators:
             path: pki/issue/web, server: "https://vault.example.com:8200", auth_method: kubernetes}]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.survey import PARTS, survey
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.survey import PARTS, survey
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
 
 SPEC = {
     "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},

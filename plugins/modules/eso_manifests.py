@@ -130,10 +130,10 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import manifests
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import KUBERNETES_ERROR
-from ansible_collections.secretops.vault_eso.plugins.module_utils.module import Module
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import Module
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import KUBERNETES_ERROR
 
 LISTS = [*manifests.LISTS, "objects"]
 SPEC = {

@@ -222,17 +222,11 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.external_secret import (
-    PUSH_SECRET,
-    expect_ready,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.push_secret import PushSecret, check_places
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
-    APPLY_SPEC,
-    KubernetesModule,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import PUSH_SECRET, expect_ready
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PushSecret, check_places
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
 ITEM = specs.PUSH_SECRET
 

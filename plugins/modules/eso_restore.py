@@ -79,8 +79,8 @@ kept:
   sample: [SecretStore production/vault]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import backup, manifests
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import backup, manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
 
 SPEC = {
     "path": {"type": "path", "required": True},

@@ -352,12 +352,9 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import (
-    APPLY_SPEC,
-    KubernetesModule,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.reading import Reader
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
 ITEM = specs.STORE
 

@@ -201,12 +201,15 @@ synced_resource_version:
 
 from functools import partial
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.chain import verify
-from ansible_collections.secretops.vault_eso.plugins.module_utils.chain.proof import Proof, PushProof
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.sync import syncs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
+from ansible_collections.secretops.vault_eso.plugins.module_utils._chain import verify
+from ansible_collections.secretops.vault_eso.plugins.module_utils._chain.proof import Proof, PushProof
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.sync import syncs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import ActionModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import HVAC_ERROR
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import (
+    CONNECTION_SPEC,
+    LOGIN_SPEC,
+)
 
 ITEM = {
     "kind": {

@@ -129,10 +129,13 @@ requests:
   sample: 7
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.chain import verify
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import HVAC_ERROR
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import CONNECTION_SPEC, LOGIN_SPEC
+from ansible_collections.secretops.vault_eso.plugins.module_utils._chain import verify
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import HVAC_ERROR
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import (
+    CONNECTION_SPEC,
+    LOGIN_SPEC,
+)
 
 SPEC = {
     "namespaces": {"type": "list", "elements": "str"},

@@ -84,8 +84,8 @@ requests:
   sample: {total: 4, writes: 1, watches: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import flux
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import flux
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import ActionModule
 
 SPEC = {
     "wait": {"type": "bool", "default": True},

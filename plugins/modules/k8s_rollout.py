@@ -100,8 +100,8 @@ requests:
   sample: {total: 4, writes: 1, watches: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import ActionModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.rollout import Rollout
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import ActionModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.rollout import Rollout
 
 ITEM = {
     "kind": {"type": "str", "choices": ["Deployment", "StatefulSet", "DaemonSet"], "default": "Deployment"},

@@ -70,8 +70,8 @@ dest:
   sample: /run/user/1000/token
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import token
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import token
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
 
 SPEC = {
     "name": {"type": "str", "required": True},

@@ -127,8 +127,10 @@ expires:
   sample: "2026-01-31T12:00:00+00:00"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.approle_secret_ids import ApproleSecretIds
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.approle_secret_ids import (
+    ApproleSecretIds,
+)
 
 
 def main() -> None:

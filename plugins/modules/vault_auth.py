@@ -186,8 +186,8 @@ accessor:
   sample: auth_kubernetes_73071255
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.auth_methods import AuthMethods
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.auth_methods import AuthMethods
 
 
 def main() -> None:

@@ -132,8 +132,8 @@ requests:
   sample: {total: 12}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import Tree
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import Tree
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 
 SPEC = {
     "configuration": {"type": "dict", "required": True, "no_log": True},

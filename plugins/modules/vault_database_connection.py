@@ -193,10 +193,10 @@ root_rotated:
   sample: "2026-01-31T12:00:00+00:00"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.database_connections import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.database_connections import (
     DatabaseConnections,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
 
 
 def main() -> None:

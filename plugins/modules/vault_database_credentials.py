@@ -93,8 +93,8 @@ last_vault_rotation:
   sample: "2026-01-31T10:00:00Z"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import database_action
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import database_action
 
 SPEC = {
     "mount": {"type": "str", "default": "database"},

@@ -164,8 +164,8 @@ last_rotation:
   sample: "2026-01-31T12:00:00.123456789Z"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.database_roles import DatabaseRoles
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.database_roles import DatabaseRoles
 
 
 def main() -> None:

@@ -145,8 +145,8 @@ root_token_held:
   sample: none
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import operator
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import operator
 
 SPEC = {
     "key_store": {"type": "path", "required": True, "no_log": False},

@@ -233,8 +233,8 @@ version_before:
   sample: 3
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.secrets import Secrets
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.secrets import Secrets
 
 
 def main() -> None:

@@ -98,8 +98,8 @@ kv_version:
   sample: 2
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import reading
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import reading
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 
 SPEC = {
     "mount": {"type": "str", "default": "secret"},

@@ -142,9 +142,9 @@ revoked:
   sample: true
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import session
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.login import login_for
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule, connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import session
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.login import login_for
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule, connect
 
 SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -189,8 +189,8 @@ method_id:
   sample: b6d373b8-5804-9b75-caeb-69e619723fc3
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.login_mfa_methods import LoginMfaMethods
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_methods import LoginMfaMethods
 
 
 def main() -> None:

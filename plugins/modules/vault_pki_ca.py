@@ -434,8 +434,8 @@ csr:
   sample: "-----BEGIN CERTIFICATE REQUEST-----\n..."
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.pki_cas import PkiCas
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.pki_cas import PkiCas
 
 
 def main() -> None:

@@ -188,8 +188,8 @@ issuer:
   sample: CN=Example Issuing CA
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.pki_certificates import PkiCertificates
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.pki_certificates import PkiCertificates
 
 
 def main() -> None:

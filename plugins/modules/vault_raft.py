@@ -133,8 +133,8 @@ failure_tolerance:
   sample: 1
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import raft
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import raft
 
 AUTOPILOT = {
     "cleanup_dead_servers": {"type": "bool"},

@@ -85,8 +85,8 @@ revoked:
   sample: 1
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import operator
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import operator
 
 SPEC = {
     "state": {"type": "str", "choices": ["absent", "lent"], "default": "absent"},

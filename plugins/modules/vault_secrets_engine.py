@@ -192,8 +192,8 @@ accessor:
   sample: kv_bdd9021e
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.secrets_engines import SecretsEngines
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.secrets_engines import SecretsEngines
 
 
 def main() -> None:

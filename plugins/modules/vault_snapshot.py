@@ -158,8 +158,8 @@ token_valid:
   sample: true
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import snapshot
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import snapshot
 
 SPEC = {
     "state": {"type": "str", "choices": ["present", "verified", "restored"], "default": "present"},

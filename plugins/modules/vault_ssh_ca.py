@@ -85,8 +85,8 @@ public_key:
   sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICbLH7uGUyUB00MenXUvUKye0WQF9S2q7nV0T8f6xx8c
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.ssh_cas import SshCas
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.ssh_cas import SshCas
 
 
 def main() -> None:

@@ -215,8 +215,8 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.ssh_roles import SshRoles
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.ssh_roles import SshRoles
 
 
 def main() -> None:

@@ -151,8 +151,8 @@ info:
   sample: {display_name: token-pipeline, orphan: false, num_uses: 0, path: auth/token/create, type: service}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import token
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import token
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 
 SPEC = {
     "action": {"type": "str", "choices": ["create", "lookup", "renew", "revoke"], "required": True},

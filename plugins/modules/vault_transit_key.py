@@ -142,8 +142,8 @@ latest_version:
   sample: 3
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.transit_keys import TransitKeys
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.transit_keys import TransitKeys
 
 
 def main() -> None:

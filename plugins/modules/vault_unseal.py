@@ -76,8 +76,8 @@ unsealed:
   sample: ["https://vault-2.example.com:8200"]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import operator
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import operator
 
 SPEC = {
     "key_store": {"type": "path", "no_log": False},

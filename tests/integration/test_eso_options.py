@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.generator import FIELDS, GROUP, KINDS, RAW
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import FIELDS, GROUP, KINDS, RAW
 from support.kubernetes_api import KubeApi, load_crds
 from support.scene import Run
 

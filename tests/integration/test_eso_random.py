@@ -16,15 +16,15 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from kubernetes.client.exceptions import ApiException
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret, generator, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.cluster_external_secret import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret, generator, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.cluster_external_secret import (
     ClusterExternalSecret,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso.push_secret import PushSecret
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import schema
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import connect
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.module import CONNECTION_SPEC
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PushSecret
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import CONNECTION_SPEC
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
 from support.random_specs import Maker, Writer
 from support.system import ROOT

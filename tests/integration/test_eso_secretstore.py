@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import Kind, NotServed, connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import Kind, NotServed, connect
 from support.kubernetes_api import KubeApi
 from support.modules import Result
 

@@ -16,8 +16,8 @@ from typing import Any, Callable
 import pytest
 import requests
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import schema
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from support import generated
 from support import openbao as servers
 from support.generated import Base, Row

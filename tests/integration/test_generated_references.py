@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from support.openbao import VaultServer
 
 from .test_generated_partial import Api

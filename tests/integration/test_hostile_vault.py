@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.key_store import FORMAT
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_store import FORMAT
 from support.hostile import Hostile, hostile_server
 from support.local import Authority, write_private
 from support.many import Run, run_many

@@ -13,11 +13,12 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import Report
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_role, known_fields, schema
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS, Tree
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import Report
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import role as auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import known_fields, schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS, Tree
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from support import generated
 from support.openbao import VaultServer
 

@@ -20,14 +20,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.client import Kind as KubeKind
-from ansible_collections.secretops.vault_eso.plugins.module_utils.names import MAY_BE_EMPTY, NAMING, empty_names
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import apply, plan
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kind import Given
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.login import METHODS, login_for
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.names import MAY_BE_EMPTY, NAMING, empty_names
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import apply, plan
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import Kind as KubeKind
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.login import METHODS, login_for
 from support.openbao import VaultServer
 from support.specs import argument_specs, walk
 

@@ -57,7 +57,7 @@ import pytest
 import yaml
 from kubernetes.dynamic import DynamicClient
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import tree as whole
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import configuration as whole
 from support import openbao as servers
 from support.kubernetes_api import KubeApi
 from support.local import free_ports, write_private

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from support import eso_operator, openbao, ssh
 from support.canaries import Canaries, filled, misshapen
 from support.kubernetes_api import KubeApi

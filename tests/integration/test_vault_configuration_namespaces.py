@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from support.modules import Result
 from support.openbao import VaultServer
 

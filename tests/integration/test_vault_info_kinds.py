@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 import requests
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import KINDS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from support import generated
 from support.generated import Request, Row
 from support.modules import Result

@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import listing
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import listing
 from support import openbao as servers
 from support import packages
 from support.ldap import Directory

@@ -18,7 +18,7 @@ from typing import Any, Callable
 import hvac.exceptions
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import process
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process
 from support.local import free_ports, write_private
 from support.modules import ROOT, RUNNER, Result
 from support.openbao import VaultServer

@@ -10,9 +10,10 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import reconcile
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, secrets_engine
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import mount as secrets_engine
 from support.modules import Result
 from support.openbao import VaultServer
 

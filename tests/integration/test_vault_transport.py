@@ -23,9 +23,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import client as kubernetes
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client, Unreachable, VaultError
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.connection import connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import client as kubernetes
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import (
+    Client,
+    Unreachable,
+    VaultError,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.options import connect
 from support.local import Authority, Pair, connect_proxy, write_private
 from support.modules import run_module
 from support.openbao import VaultServer

@@ -22,10 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import auth_method, auth_role, login_mfa
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kind import Kind
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.kinds.login_mfa_methods import LoginMfaMethods
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import login_mfa
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import method as auth_method
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import role as auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_methods import LoginMfaMethods
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Request:
 class Row:
     """One object inside a namespace of its own. ``{name}`` in texts stands for what a `Request` kept by that name."""
 
-    #: the kind's name in a tree (`vault.tree.KINDS`)
+    #: the kind's name in a tree (`_vault.configuration.KINDS`)
     kind: str
     #: which type of the kind, for the test's name
     case: str
@@ -535,7 +537,7 @@ class Base:
     Everything is inside a namespace of its own; ``{name}`` in texts stands for what a `Request` kept by that name.
     """
 
-    #: the kind's name in a tree (`vault.tree.KINDS`)
+    #: the kind's name in a tree (`_vault.configuration.KINDS`)
     kind: str
     case: str
     item: Mapping[str, Any]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.secretops.vault_eso.plugins.doc_fragments import lookup, vault
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils.lookup import (
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._lookup import (
     CONNECTION,
     LOGIN,
     AnsibleError,

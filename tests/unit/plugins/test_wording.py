@@ -14,15 +14,15 @@ import pytest
 import yaml
 
 from ansible_collections.secretops.vault_eso.plugins.filter.reasons import git_reason, k8s_reasons
-from ansible_collections.secretops.vault_eso.plugins.module_utils import errors
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import client as kubernetes
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import client as vault
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import errors
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import client as kubernetes
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import client as vault
 from support.system import ROOT
 
 #: the one file that may look
-TRANSLATES = "plugins/module_utils/wording.py"
+TRANSLATES = "plugins/module_utils/_engine/wording.py"
 #: composes messages: no object is named twice
-COMPOSES = "plugins/module_utils/errors.py"
+COMPOSES = "plugins/module_utils/_engine/errors.py"
 #: attributes and keys that hold a message, and methods that return one
 MESSAGES = frozenset(("what", "where", "remedy", "said", "message", "msg", "content", "stderr"))
 KEYS = frozenset(("message", "msg", "stderr"))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils.role_variables import known, options, roles, unknown
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._role_variables import known, options, roles, unknown
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"

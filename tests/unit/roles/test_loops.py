@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_values
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _role_values as role_values
 
 ROOT = Path(__file__).resolve().parents[3]
 

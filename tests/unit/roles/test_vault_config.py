@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.tree import INSIDE, KINDS, PURGE
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import INSIDE, KINDS, PURGE
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "vault_config"
 

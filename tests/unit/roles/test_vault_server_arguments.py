@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
 
 ROLE = Path(__file__).parents[3] / "roles" / "vault_server"
 OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]

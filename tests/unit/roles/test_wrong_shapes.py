@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils import role_values
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _role_values as role_values
 from support.system import BIN, ROOT
 
 ROLES = sorted(path.parent.parent.name for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"))

@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secretops.vault_eso.plugins.filter import vault_server as filters
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
 
 SUM = "sha256:" + "0" * 64
 

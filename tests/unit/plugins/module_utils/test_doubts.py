@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.http.doubts import doubts
+from ansible_collections.secretops.vault_eso.plugins.module_utils._http.doubts import doubts
 
 
 def test_a_sound_connection_is_not_doubted(tmp_path: Path) -> None:

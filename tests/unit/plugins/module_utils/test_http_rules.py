@@ -9,8 +9,8 @@ import datetime
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput, SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils.http import rules
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput, SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._http import rules
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 NAMED = [rules.Origin("https", "a.example.com", 8200), rules.Origin("https", "b.example.com", 443)]

@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.http import rules, transport
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.transport import Session
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._http import rules, transport
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.transport import Session
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\nX-Step: 1\r\n\r\n"
 #: what follows on the same connection, and is no part of the answer

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.places import brief, located
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.places import brief, located
 from support.specs import argument_specs
 
 SPEC: dict[str, Any] = {

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import private_file
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.key_store import KeyStore
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import private_file
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_store import KeyStore
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
 

@@ -11,9 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import process
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process
 
-ASK = "import json; from ansible_collections.secretops.vault_eso.plugins.module_utils import process; "
+ASK = "import json; from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process; "
 ASK += "print(json.dumps(process.run()))"
 
 

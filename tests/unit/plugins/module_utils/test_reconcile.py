@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput, SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils.reconcile import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput, SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import (
     Change,
     Report,
     Resource,

@@ -12,8 +12,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import redact
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import redact
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
 
 
 def test_pair_hides_values_and_keeps_the_difference_visible() -> None:
@@ -298,9 +298,9 @@ def test_events_hold_no_value(text: str, kept: str, gone: str) -> None:
 
 
 def test_conditions_and_warnings_and_addresses_hold_no_value() -> None:
-    from ansible_collections.secretops.vault_eso.plugins.module_utils import secrecy
-    from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.apply import condition
-    from ansible_collections.secretops.vault_eso.plugins.module_utils.vault.client import Client
+    from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import secrecy
+    from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.apply import condition
+    from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 
     secrecy.remember("Canary-known-1")
     told = 'error calling atoi: strconv.Atoi: parsing "Canary": invalid syntax'

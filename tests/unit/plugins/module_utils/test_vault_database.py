@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import database
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import database
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import kv
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import kv
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import listing
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import listing
 
 
 class Folders:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import audit, password_policy, policy
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system import audit, password_policy, policy
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.vault import secrets_engine
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import mount as secrets_engine
 
 
 def test_types_are_split_into_type_and_version() -> None:

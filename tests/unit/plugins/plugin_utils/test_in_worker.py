@@ -22,9 +22,9 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils import process, progress, secrecy
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils import module_child
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils.in_worker import Circumstances, why_by_process
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process, progress, secrecy
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _module_child as module_child
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._in_worker import Circumstances, why_by_process
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 

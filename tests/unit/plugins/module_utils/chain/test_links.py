@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.chain import links
+from ansible_collections.secretops.vault_eso.plugins.module_utils._chain import links
 
 
 @pytest.mark.parametrize(

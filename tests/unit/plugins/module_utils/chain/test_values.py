@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.chain.values import made_of
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import targets
+from ansible_collections.secretops.vault_eso.plugins.module_utils._chain.values import made_of
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import targets
 
 STORED = {"user": "app", "password": "p@ss word", "token": "YWJj", "port": 5432, "ratio": 1.5, "on": True}
 USER = {"secretKey": "user", "remoteRef": {"key": "app", "property": "user"}}

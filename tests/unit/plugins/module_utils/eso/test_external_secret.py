@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import external_secret as eso
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret as eso
 
 KUBERNETES = {"kubernetes": {"mountPath": "kubernetes", "role": "eso"}}
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import push_secret
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.waiting import with_cause
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import push_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.waiting import with_cause
 
 GENERATOR = {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "long"}}}]}
 METADATA = {"apiVersion": "x/v1", "spec": {"secret_push_format": "string", "customMetadata": {"cost_center": "7"}}}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils.eso import sync
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import apply, rollout
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes.schema import UNREADABLE
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import sync
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import apply, rollout
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.schema import UNREADABLE
 
 
 @pytest.mark.parametrize(

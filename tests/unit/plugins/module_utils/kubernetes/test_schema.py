@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils.kubernetes import schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import schema
 
 SELECTOR = {
     "type": "object",

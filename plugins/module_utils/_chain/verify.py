@@ -1,0 +1,403 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The whole way between a Secret and its values in Vault, link by link: which one breaks first, and what to do.
+
+An ExternalSecret's goes from Vault to Kubernetes, a PushSecret's the other way.
+
+The operator's own login is made (TokenRequest, login, revoked at the end), so that what is found is what the operator
+meets. Of secrets only the names of their keys are kept. Requests grow with the number of logins and of distinct
+secrets, not with that of ExternalSecrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from .._engine.errors import InvalidInput
+from .._engine.module import Module
+from .._eso import external_secret as eso
+from .._eso import generator as generators
+from .._eso.targets import Targets
+from .._kubernetes.client import SECRET, Forbidden, Kind, NotServed, Object
+from .._kubernetes.client import Client as Kubernetes
+from .._kubernetes.waiting import with_cause
+from .._vault.connection.client import Client as Vault
+from .._vault.connection.module import LOGIN_SPEC, connect, logged_in
+from .access import Access
+from .links import Broken, Session, Source, Wish, broken, is_push, push_wishes, quoted, selects, wishes
+from .logins import Logins, Warn
+
+NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
+
+
+class Chain:
+    """Verifies many ExternalSecrets and PushSecrets over one connection to each side."""
+
+    def __init__(self, kubernetes: Kubernetes, vault: Vault, warn: Warn, ready: bool = True, workers: int = 4) -> None:
+        self.kubernetes = kubernetes
+        self.vault = vault
+        self.ready = ready
+        self.workers = max(workers, 1)
+        self.versions = {
+            kind.name: kubernetes.version_of(kind) for kind in (eso.STORE, eso.CLUSTER_STORE, eso.EXTERNAL_SECRET)
+        }
+        self._stores: dict[tuple[str, str, str], Object] = {}
+        self._generators: dict[tuple[str, str, str], Object | None] = {}
+        self._labels: dict[str, Mapping[str, str]] | None = None
+        self._sessions: dict[tuple[str, str, str, str], Session] = {}
+        self.targets = Targets(kubernetes)
+        self.logins = Logins(kubernetes, vault, warn)
+        self.access = Access(self.logins)
+
+    def survey(self, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Verify what is there. ``wanted``: namespaces, name, label_selector. Raises SecretopsError."""
+        spaces = wanted.get("namespaces")
+        query = {"labelSelector": wanted["label_selector"]} if wanted.get("label_selector") else None
+        kind = eso.EXTERNAL_SECRET
+        kinds = [(kind, self.versions[kind.name])]
+        with suppress(NotServed):
+            kinds.append((eso.PUSH_SECRET, self.kubernetes.version_of(eso.PUSH_SECRET)))
+        found = [
+            one
+            for kind, version in kinds
+            for space in (spaces if spaces is not None else [None])
+            for one in self.kubernetes.list_objects(kind.path(version, space), query)
+            if wanted.get("name") in (None, one["metadata"]["name"])
+        ]
+        self.look(spaces)
+        return self.verify(found, lone=not query and wanted.get("name") is None)
+
+    def reasons(self, objects: Sequence[Mapping[str, Any] | None]) -> list[str]:
+        """Return for each object which link does not hold, "" for none and for what belongs to no namespace."""
+        self._sessions.clear()
+        found = [one for one in objects if one is not None and one["metadata"].get("namespace")]
+        # their status is newer now
+        self.look(sorted({one["metadata"]["namespace"] for one in found}))
+        # whoever asks has told already what the object's own status says
+        told = iter(
+            "everything in Vault holds" if one["link"] == "status" else one["message"] for one in self.verify(found)
+        )
+        return [next(told) if one is not None and one["metadata"].get("namespace") else "" for one in objects]
+
+    # -- what is there ------------------------------------------------------------------------------------------------
+
+    def look(self, namespaces: Sequence[str] | None) -> None:
+        """Read the stores of all or some namespaces, and those of the cluster."""
+        for kind, spaces in ((eso.STORE, namespaces), (eso.CLUSTER_STORE, None)):
+            for space in spaces if spaces is not None else [None]:
+                for one in self.kubernetes.list_objects(kind.path(self.versions[kind.name], space)):
+                    meta = one["metadata"]
+                    self._stores[kind.name, meta.get("namespace") or "", meta["name"]] = one
+
+    def source(self, namespace: str, reference: Mapping[str, Any]) -> Source | None:
+        """Return the store behind a reference, None when it is not Vault's. Raises Broken."""
+        kind = reference.get("kind") or eso.STORE.name
+        name = str(reference.get("name") or "")
+        space = "" if kind == eso.CLUSTER_STORE.name else namespace
+        label = '%s "%s"' % (kind, "%s/%s" % (space, name) if space else name)
+        store = self._stores.get((kind, space, name))
+        if store is None:
+            remedy = "create it, or correct the reference to it"
+            if space:
+                remedy += "; a SecretStore serves its own namespace only, a ClusterSecretStore others too"
+            raise broken("store", "does not exist", label, remedy)
+        spec = store.get("spec") or {}
+        vault = (spec.get("provider") or {}).get("vault")
+        if vault is None:
+            return None
+        try:
+            eso.check_store(kind, space or None, spec)
+        except InvalidInput as error:
+            raise broken("store", error.what, label, error.remedy) from error
+        if kind == eso.CLUSTER_STORE.name and not self._allowed(spec.get("conditions") or [], namespace):
+            raise broken(
+                "store",
+                'its conditions do not let the namespace "%s" use it' % namespace,
+                label,
+                "add the namespace to its conditions",
+            )
+        return Source(kind, space, name, vault, kind == eso.CLUSTER_STORE.name, store)
+
+    def _allowed(self, conditions: Sequence[Mapping[str, Any]], namespace: str) -> bool:
+        if not conditions:
+            return True
+        for one in conditions:
+            if namespace in (one.get("namespaces") or []):
+                return True
+            if any(re.search(pattern, namespace) for pattern in one.get("namespaceRegexes") or []):
+                return True
+            if one.get("namespaceSelector") is not None:
+                if self._labels is None:
+                    self._labels = {
+                        item["metadata"]["name"]: item["metadata"].get("labels") or {}
+                        for item in self.kubernetes.list_objects(NAMESPACE.path("v1"))
+                    }
+                # old API servers do not set this label themselves
+                labels = {"kubernetes.io/metadata.name": namespace, **(self._labels.get(namespace) or {})}
+                if selects(one["namespaceSelector"], labels):
+                    return True
+        return False
+
+    def generator(self, namespace: str, reference: Mapping[str, Any]) -> tuple[Source, Wish] | None:
+        """Return a generator that asks Vault and what it asks, None for any other. Raises Broken."""
+        kind, name = str(reference.get("kind") or ""), str(reference.get("name") or "")
+        if kind not in ("VaultDynamicSecret", "ClusterGenerator"):
+            return None
+        api = generators.KINDS[kind]
+        space = namespace if api.namespaced else ""
+        key = (kind, space, name)
+        if key not in self._generators:
+            path = api.path(self.kubernetes.version_of(api), space or None, name)
+            self._generators[key] = self.kubernetes.get(path)
+        label = '%s "%s"' % (kind, "%s/%s" % (space, name) if space else name)
+        live = self._generators[key]
+        if live is None:
+            raise broken("store", "does not exist", label, "create it, or correct the reference to it")
+        spec = live.get("spec") or {}
+        try:
+            generators.check_generator(kind, space or None, spec)
+        except InvalidInput as error:
+            raise broken("store", error.what, label, error.remedy) from error
+        if kind == "ClusterGenerator":
+            spec = (spec.get("generator") or {}).get(generators.FIELDS["VaultDynamicSecret"])
+            if spec is None:
+                return None
+        method = spec.get("method") or "GET"
+        needed = {"GET": ("read",), "LIST": ("list",), "DELETE": ("delete",)}.get(method, ("create", "update"))
+        return Source(kind, space, name, spec["provider"], False, live), Wish(str(spec["path"]), needed, "")
+
+    def session(self, source: Source, namespace: str) -> Session:
+        """Return the login that a source makes from a namespace; shared where it is the same."""
+        auth = source.vault.get("auth") or {}
+        bound = source.cluster and all(ref.get("namespace") for _where, ref in eso.references(auth))
+        effective = "" if bound else namespace
+        return self._sessions.setdefault(
+            (source.kind, source.namespace, source.name, effective), Session(source, effective)
+        )
+
+    # -- verifying ----------------------------------------------------------------------------------------------------
+
+    def verify(self, external_secrets: Sequence[Mapping[str, Any]], lone: bool = False) -> list[dict[str, Any]]:
+        """Return an entry for each ExternalSecret, with ``lone`` one for each store that none of them uses as well.
+
+        Raises SecretopsError when a side cannot be asked. No login outlives this call.
+        """
+        plans = [self._plan(one) for one in external_secrets]
+        others = self._lone_stores() if lone else []
+        sessions = list(self._sessions.values())
+        try:
+            with ThreadPoolExecutor(max_workers=self.workers) as pool:
+                list(pool.map(self.logins.log_in, sessions))
+                for session in sessions:
+                    if session.error is None:
+                        self.access.check_paths(session)
+                        self.access.check_contents(session, pool)
+        finally:
+            self.logins.revoke(sessions)
+        self.targets = Targets(self.kubernetes, [one["metadata"].get("namespace") for one in external_secrets])
+        results = [self._judge(one, *plan) for one, plan in zip(external_secrets, plans)]
+        return results + [self._judge_store(session) for session in others]
+
+    def _plan_push(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Wish]], Broken | None]:
+        spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
+        steps: list[tuple[Session, Wish]] = []
+        error: Broken | None = None
+        for reference in self.named(namespace, spec.get("secretStoreRefs") or []):
+            try:
+                source = self.source(namespace, reference)
+            except Broken as one:
+                error = error or one
+                continue
+            if source is None:
+                continue
+            for entry in spec.get("data") or []:
+                session = self.session(source, namespace)
+                steps += [(session, wish) for wish in push_wishes(spec, entry, source.vault)]
+        for session, wish in steps:
+            session.wishes[wish] = None
+        return steps, error or self._source_secret(namespace, spec)
+
+    def named(self, namespace: str, references: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return references to stores by name for those by name or by labels."""
+        found: list[Mapping[str, Any]] = []
+        for one in references:
+            kind = one.get("kind") or eso.STORE.name
+            if one.get("labelSelector") is None:
+                found.append(one)
+                continue
+            space = "" if kind == eso.CLUSTER_STORE.name else namespace
+            found += [
+                {"kind": kind, "name": key[2]}
+                for key, store in sorted(self._stores.items())
+                if key[:2] == (kind, space)
+                and selects(one["labelSelector"] or {}, store["metadata"].get("labels") or {})
+            ]
+        return found
+
+    def _source_secret(self, namespace: str, spec: Mapping[str, Any]) -> Broken | None:
+        """Return what the Secret lacks that a PushSecret pushes, None for nothing and for what is chosen by labels."""
+        name = ((spec.get("selector") or {}).get("secret") or {}).get("name")
+        if not name:
+            return None
+        where = 'Secret "%s/%s"' % (namespace, name)
+        try:
+            secret = self.kubernetes.get(SECRET.path("v1", namespace, name))
+        except Forbidden as error:
+            self.logins.say("%s: not verified: %s" % (where, error))
+            return None
+        if secret is None:
+            return broken("source", "does not exist", where, "create it, or correct selector.secret.name")
+        if spec.get("template"):
+            # what it makes is pushed
+            return None
+        held = secret.get("data") or {}
+        for entry in spec.get("data") or []:
+            key = (entry.get("match") or {}).get("secretKey")
+            if key and key not in held:
+                return broken(
+                    "source",
+                    'has no key "%s", only %s' % (key, quoted(sorted(held)[:12]) or "none at all"),
+                    where,
+                    "add it, or correct secretKey",
+                )
+        return None
+
+    def _plan(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Wish]], Broken | None]:
+        if is_push(current):
+            return self._plan_push(current)
+        spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
+        steps: list[tuple[Session, Wish]] = []
+        for entry in [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]:
+            other = entry.get("sourceRef") or {}
+            try:
+                if other.get("generatorRef"):
+                    made = self.generator(namespace, other["generatorRef"])
+                    if made is not None:
+                        steps.append((self.session(made[0], namespace), made[1]))
+                    continue
+                source = self.source(namespace, other.get("storeRef") or spec.get("secretStoreRef") or {})
+                wanted = [] if source is None else wishes(spec, entry, source.vault)
+            except Broken as error:
+                return steps, error
+            if source is not None:
+                session = self.session(source, namespace)
+                steps += [(session, wish) for wish in wanted]
+        for session, wish in steps:
+            session.wishes[wish] = None
+        return steps, None
+
+    def _lone_stores(self) -> list[Session]:
+        used = {(one.source.kind, one.source.namespace, one.source.name) for one in self._sessions.values()}
+        lone = []
+        for key in sorted(set(self._stores) - used):
+            spec = self._stores[key].get("spec") or {}
+            vault = (spec.get("provider") or {}).get("vault")
+            cluster = key[0] == eso.CLUSTER_STORE.name
+            if vault is None:
+                continue
+            source = Source(*key, vault, cluster, self._stores[key])
+            if cluster and any(not ref.get("namespace") for _where, ref in eso.references(vault.get("auth") or {})):
+                # whose credentials it takes is known only where it is used
+                continue
+            session = self.session(source, key[1])
+            try:
+                eso.check_store(key[0], key[1] or None, spec)
+            except InvalidInput as error:
+                session.error = broken("store", error.what, source.label, error.remedy)
+            lone.append(session)
+        return lone
+
+    # -- judging ------------------------------------------------------------------------------------------------------
+
+    def _judge(
+        self, current: Mapping[str, Any], steps: Sequence[tuple[Session, Wish]], error: Broken | None
+    ) -> dict[str, Any]:
+        metadata = current["metadata"]
+        kind = (eso.PUSH_SECRET if is_push(current) else eso.EXTERNAL_SECRET).name
+        first = next((session.error for session, _wish in steps if session.error), None) or error
+        first = first or next((session.wishes[wish] for session, wish in steps if session.wishes[wish]), None)
+        if first is None and self.ready:
+            first = next((lacking for lacking in (self._unready(session) for session, _wish in steps) if lacking), None)
+            lacking = eso.synced(dict(current))
+            if first is None and lacking:
+                why = eso.cause(self.kubernetes, kind, dict(current))
+                first = broken(
+                    "status",
+                    "everything in Vault holds, but it %s" % with_cause(lacking, why),
+                    "",
+                    "force a sync, and look at the operator's log",
+                )
+        untried = sorted({session.untried for session, _wish in steps if session.untried})
+        if first is None and self.ready and kind == eso.EXTERNAL_SECRET.name:
+            # the operator says Ready where it had nothing to write as well
+            lacking, unseen = self.targets.judge(dict(current))
+            untried += [unseen] if unseen else []
+            if lacking:
+                first = broken("target", lacking, "", "")
+        return self._entry(kind, metadata.get("namespace") or "", metadata["name"], first, untried)
+
+    def _judge_store(self, session: Session) -> dict[str, Any]:
+        first = session.error or (self._unready(session) if self.ready else None)
+        source = session.source
+        return self._entry(
+            source.kind, source.namespace, source.name, first, [session.untried] if session.untried else []
+        )
+
+    @staticmethod
+    def _entry(kind: str, namespace: str, name: str, error: Broken | None, untried: Sequence[str]) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "namespace": namespace,
+            "name": name,
+            "holds": error is None,
+            "link": error.link if error else "",
+            "message": str(error) if error else "",
+            "not_verified": list(untried),
+        }
+
+    def _unready(self, session: Session) -> Broken | None:
+        source = session.source
+        if source.kind not in (eso.STORE.name, eso.CLUSTER_STORE.name):
+            return None
+        lacking = eso.ready(dict(source.live))
+        if not lacking:
+            return None
+        why = eso.cause(self.kubernetes, source.kind, dict(source.live))
+        return broken(
+            "store",
+            "everything in Vault holds, but it %s" % with_cause(lacking, why),
+            source.label,
+            "check that the operator's pods reach %s and trust its CA" % source.vault.get("server"),
+        )
+
+
+@contextmanager
+def connected(kubernetes: Kubernetes, module: Module) -> Iterator[Chain]:
+    """Give a chain over a module's connection to a cluster and its option ``vault``; errors end the module."""
+    params = module.params["vault"]
+    secrets = [params[name] for name, option in LOGIN_SPEC.items() if option.get("no_log") and params.get(name)]
+    warn = module.ansible.warn
+    with module.failing_clearly(secrets), logged_in(connect(params, warn=warn), params, secrets, warn) as vault:
+        yield Chain(kubernetes, vault, warn, module.params.get("ready", True), module.params["workers"])
+
+
+def sentence(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return one text for what does not hold: each cause once, with the objects that it hits."""
+    causes: dict[str, list[str]] = {}
+    for one in results:
+        if not one["holds"]:
+            name = "%s/%s" % (one["namespace"], one["name"]) if one["namespace"] else one["name"]
+            causes.setdefault(one["message"], []).append('%s "%s"' % (one["kind"], name))
+    parts = []
+    for message, hit in list(causes.items())[:5]:
+        others = " and %d more" % (len(hit) - 2) if len(hit) > 2 else ""
+        parts.append("%s%s: %s" % (", ".join(hit[:2]), others, message))
+    if len(causes) > 5:
+        parts.append("and %d more causes, see results" % (len(causes) - 5))
+    return ". ".join(parts)

@@ -1,0 +1,266 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""What every module of the collection shares: the argument spec of bulk modules, and one place that ends a module."""
+
+from __future__ import annotations
+
+import gc
+import re
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.warnings import get_warning_messages
+
+from . import places, process, redact, secrecy
+from .errors import InvalidInput, SecretopsError
+from .names import MAY_BE_EMPTY, check_names, check_paths
+from .reconcile import Report, Resource, plan, reconcile
+
+RECONCILE_SPEC: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "workers": {"type": "int", "default": 4},
+    "report": {"type": "str", "choices": ["all", "changes"], "default": "all"},
+}
+UPDATE_SECRETS_SPEC: dict[str, Any] = {
+    "update_secrets": {"type": "str", "choices": ["on_create", "always"], "default": "on_create"},
+}
+
+
+def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("name",)) -> dict[str, Any]:
+    """Return an argument spec that takes one object by its own options or many by the list option ``plural``.
+
+    ``item`` is the spec of one object; ``required`` the options that an entry must have. Defaults of the item hold for
+    the entries as well. ``state`` of the module is the default for entries without a state of their own.
+    """
+    entry = {name: dict(option) for name, option in item.items()}
+    for name in required:
+        entry[name]["required"] = True
+    entry["state"] = {"type": "str", "choices": ["present", "absent"]}
+    return {
+        **{name: dict(option) for name, option in item.items()},
+        **RECONCILE_SPEC,
+        plural: {"type": "list", "elements": "dict", "no_log": False, "options": entry},
+    }
+
+
+class _AnsibleModule(AnsibleModule):
+    """Ansible's own, made fit for tasks with thousands of secrets.
+
+    Ansible looks for every ``no_log`` value in every text of a result, one by one: ten thousand secrets would take it
+    many minutes. So it is left those only that the result holds.
+    """
+
+    no_log_values: set[str]
+    params: dict[str, Any]
+    argument_spec: dict[str, Any]
+    #: up to here Ansible's own way is quick enough
+    FEW = 50
+    #: whether the options were accepted
+    accepted = False
+    #: whether no message of Ansible's own can hold a value
+    _known = False
+
+    def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
+        # a module ends soon: to look for cycles among thousands of declarations again and again is of no use
+        gc.set_threshold(100_000, 20, 20)
+        super().__init__(argument_spec=argument_spec, **kwargs)
+        self.accepted = True
+        # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
+        self.no_log_values |= redact.echo(self.params, argument_spec)[1]
+        secrecy.watch(lambda: self.no_log_values)
+        self._known = True
+
+    def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+        """Return the options without secrets, of a long list the length only: the echo would outgrow the result."""
+        params = getattr(self, "params", {})
+        many = {
+            name: "%d entries" % len(value)
+            for name, value in params.items()
+            if isinstance(value, list) and len(value) > self.FEW
+        }
+        few = {name: value for name, value in params.items() if name not in many}
+        return {**redact.echo(few, self.argument_spec, free)[0], **many}
+
+    def _log_invocation(self) -> None:
+        """Write the options into the system log as Ansible does, without what a secret may wrongly stand in."""
+        params, secrets = self.params, self.no_log_values
+        self.params = self._brief(redact.names_only)
+        self._narrow(self.params)
+        try:
+            super()._log_invocation()
+        finally:
+            self.params, self.no_log_values = params, secrets
+
+    def exit_json(self, **kwargs: Any) -> None:
+        """Exit with a result."""
+        kwargs.setdefault("invocation", {"module_args": self._brief()})
+        self._narrow(kwargs)
+        super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> None:
+        """Fail with a message, that of wrong options with the place of each."""
+        if not self.accepted:
+            msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
+        msg = redact.visible(redact.MISPLACED.sub("A value in the sub parameter field", msg))
+        kwargs.setdefault("invocation", {"module_args": self._brief()})
+        # before the options were understood, Ansible's words about a wrong type may hold a value
+        self._known = self._known or not re.search("convert|requested", msg)
+        self._narrow([msg, kwargs, traceback.format_exc()])
+        super().fail_json(msg, **kwargs)
+
+    def warn(self, warning: str, **kwargs: Any) -> None:
+        """Warn, without what would control the terminal."""
+        super().warn(redact.visible(warning), **kwargs)
+
+    def _narrow(self, said: Any) -> None:
+        if self._known:
+            # what servers say is without secrets already, and the rest is our own text: "admin" in it is no secret
+            self.no_log_values = {value for value in self.no_log_values if not redact.weak(str(value))}
+        if len(self.no_log_values) > self.FEW:
+            texts = redact.leaves([said, get_warning_messages()])
+            self.no_log_values = redact.occurring(map(str, self.no_log_values), texts)
+
+
+class Module:
+    """An AnsibleModule with the collection's habits: items, reconciliation, one way to fail."""
+
+    def __init__(
+        self,
+        argument_spec: Mapping[str, Any],
+        plural: str = "",
+        item: Mapping[str, Any] | None = None,
+        required: Sequence[str] = ("name",),
+        may_be_empty: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        """Take the options. ``may_be_empty``: those of an object that name something, and mean something when empty."""
+        spec = dict(argument_spec)
+        self.plural = plural
+        self.item = dict(item or {})
+        self.required = list(required)
+        if plural:
+            spec.update(bulk_spec(self.item, plural, required))
+            kwargs.setdefault("mutually_exclusive", [])
+            kwargs["mutually_exclusive"] = list(kwargs["mutually_exclusive"]) + [
+                [plural, name] for name in required[:1]
+            ]
+        kwargs.setdefault("supports_check_mode", True)
+        self.ansible = _AnsibleModule(argument_spec=spec, **kwargs)
+        self.params: dict[str, Any] = self.ansible.params
+        self.check_mode: bool = self.ansible.check_mode
+        try:
+            own = {"%s.%s" % (holder, name) for holder in ("", plural) for name in may_be_empty}
+            check_names(self.params, spec, MAY_BE_EMPTY | own)
+            check_paths(self.params, spec)
+        except InvalidInput as error:
+            self.ansible.fail_json(msg=str(error), error_code=error.code)
+
+    def require(self, library: str, error: str | None) -> None:
+        """Fail with Ansible's usual sentence when a Python library could not be imported."""
+        if error is not None:
+            self.ansible.fail_json(msg=missing_required_lib(library), exception=error)
+
+    def censor(self, secrets: Iterable[str]) -> None:
+        """Keep values out of all output that stand where Ansible does not expect secrets, such as a wrong option."""
+        self.ansible.no_log_values.update(secrets)
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return the declared objects, each with every option of an item and a ``state``."""
+        if not self.plural:
+            raise RuntimeError("the module takes no list")
+        many = self.params.get(self.plural)
+        if many is not None:
+            items = [dict(entry, state=entry.get("state") or self.params["state"]) for entry in many]
+        else:
+            one = {name: self.params[name] for name in self.item}
+            if self.params.get("purge"):
+                raise InvalidInput(
+                    "purge without a list would delete everything else",
+                    'option "purge"',
+                    'declare "%s", empty if nothing is to remain' % self.plural,
+                )
+            missing = [name for name in self.required if one.get(name) is None]
+            if missing:
+                raise InvalidInput(
+                    "missing required arguments: %s" % ", ".join(missing),
+                    remedy='give them, or a list as "%s"' % self.plural,
+                )
+            items = [dict(one, state=self.params["state"])]
+        return items
+
+    def conceal(self, option: str, public: Iterable[str]) -> None:
+        """Take the values of a ``no_log`` mapping out of the echoed options, and spare the ``public`` texts.
+
+        Ansible masks every no_log value wherever it occurs in a result. A value such as ``1`` or ``app`` would so mask
+        version numbers and paths. Call it after `items`: values of fewer than four characters, and such as are part of
+        a name that the task shows anyway, are no longer looked for, and are no longer there to be found.
+        """
+        gone: list[Any] = []
+        for holder in [self.params, *(self.params.get(self.plural) or [])]:
+            if isinstance(holder.get(option), dict):
+                gone.append(holder[option])
+                holder[option] = dict.fromkeys(holder[option], redact.HIDDEN)
+        hidden = redact.leaves(gone)
+        shown = redact.occurring(hidden, (text for text in public if text))
+        kept = {
+            str(self.params.get(name))
+            for name, spec in self.ansible.argument_spec.items()
+            if spec.get("no_log") and name != option
+        }
+        self.ansible.no_log_values -= {
+            value for value in hidden if value not in kept and (len(value) < 4 or value in shown)
+        }
+
+    def settle(self, option: str, secrets: Iterable[str]) -> None:
+        """Let only the ``secrets`` within a ``no_log`` tree be masked, and forget the tree.
+
+        It holds far more than secrets: masked as a whole it would take every name out of the result.
+        """
+        spec = self.ansible.argument_spec
+        others = [self.params.get(name) for name in spec if spec[name].get("no_log") and name != option]
+        self.params[option] = {}
+        self.ansible.no_log_values = {str(value) for value in [*redact.leaves(others), *secrets] if value != ""}
+
+    @contextmanager
+    def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:
+        """Turn SecretopsError into one failed result; anything else is a bug and says so without a secret."""
+        try:
+            with process.stopped_by_signals():
+                yield
+        except SecretopsError as error:
+            self.ansible.fail_json(msg=redact.scrub(str(error), secrets), error_code=error.code)
+        except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
+            frames = traceback.extract_tb(error.__traceback__)[-3:]
+            where = " < ".join("%s:%s" % (one.filename.rsplit("/", 1)[-1], one.lineno) for one in reversed(frames))
+            self.ansible.fail_json(
+                msg="unexpected %s at %s: %s; please report this as a bug"
+                % (type(error).__name__, where, redact.scrub(str(error), secrets))
+            )
+
+    def reconcile(self, resources: Iterable[Resource], **extra: Any) -> None:
+        """Converge the resources and exit with the report; ``extra`` joins the result."""
+        resources = list(resources)
+        report = reconcile(
+            resources, self.check_mode, self.params.get("update_secrets") or "always", self.params.get("workers") or 1
+        )
+        self.finish(report, **extra)
+
+    def plan(self, resources: Iterable[Resource]) -> Report:
+        """Return what reconciling the resources would do."""
+        changes = plan(resources, self.params.get("update_secrets") or "always", self.params.get("workers") or 1)
+        return Report(changes, check_mode=True)
+
+    def finish(self, report: Report, **extra: Any) -> None:
+        """Exit, or fail when an object failed, with the report as result."""
+        for change in report.changes:
+            for warning in change.resource.warnings:
+                self.ansible.warn("%s: %s" % (change.resource.label, warning))
+        result = dict(report.as_result(self.params.get("report") == "changes"), **extra)
+        if report.failed:
+            self.ansible.fail_json(msg=report.message(), error_code=report.code(), **result)
+        self.ansible.exit_json(**result)

@@ -1,0 +1,75 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Options that name something: an empty one would stand for another thing, and a secret is no path."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from . import redact
+from .errors import InvalidInput
+
+#: options that say which object, and where it is
+NAMING = re.compile(r"(?:[a-z_]+_)?mounts?|mount_path|name|path|read_path|role|auth_role|username|purge_namespaces")
+#: options of suboptions where an empty text has a meaning: every path of a store, no path in the certificates
+MAY_BE_EMPTY = frozenset(("find.path", "cluster.path"))
+
+
+def _empty(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip().strip("/")
+
+
+def empty_names(
+    params: Mapping[str, Any], spec: Mapping[str, Any], within: str = "", allowed: Collection[str] = MAY_BE_EMPTY
+) -> Iterator[str]:
+    """Yield the dotted names of options that name something and have an empty value; entries of lists are numbered."""
+    for name, option in spec.items():
+        value = params.get(name)
+        holder = re.sub(r"\[\d+\]", "", within).rpartition(".")[2]
+        place = "%s.%s" % (within, name) if within else name
+        if NAMING.fullmatch(name) and "%s.%s" % (holder, name) not in allowed:
+            parts = value if isinstance(value, (list, tuple)) else [value]
+            if any(_empty(part) for part in parts):
+                yield place
+        inner = option.get("options")
+        if inner and isinstance(value, Mapping):
+            yield from empty_names(value, inner, place, allowed)
+        elif inner and isinstance(value, (list, tuple)):
+            for number, entry in enumerate(value):
+                if isinstance(entry, Mapping):
+                    yield from empty_names(entry, inner, "%s[%d]" % (place, number), allowed)
+
+
+def check_names(params: Mapping[str, Any], spec: Mapping[str, Any], allowed: Collection[str] = MAY_BE_EMPTY) -> None:
+    """Refuse empty names. Raises InvalidInput."""
+    found = list(empty_names(params, spec, allowed=allowed))
+    if found:
+        raise InvalidInput(
+            "%s %s empty, and an empty name stands for nothing"
+            % (" and ".join('"%s"' % name for name in found[:3]), "is" if len(found) == 1 else "are"),
+            remedy="give a value, or leave it out",
+        )
+
+
+def check_paths(params: Mapping[str, Any], spec: Mapping[str, Any], within: str = "") -> None:
+    """Refuse a secret where a path is expected, without printing it. Raises InvalidInput."""
+    for name, option in spec.items():
+        value, place = params.get(name), "%s.%s" % (within, name) if within else name
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        if "path" in (option.get("type"), option.get("elements")):
+            for part in parts:
+                if isinstance(part, str) and redact.no_path(part) and not os.path.exists(part):
+                    raise InvalidInput(
+                        "a path is expected, and this is none; its text is not shown, as it may be a secret",
+                        'option "%s"' % place,
+                        "write it into a file of mode 0600, and give the path of that",
+                    )
+        elif option.get("options"):
+            for part in parts:
+                if isinstance(part, Mapping):
+                    check_paths(part, option["options"], place)

@@ -1,0 +1,200 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Files that hold a secret: readable by their owner alone, written whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from typing import Callable
+
+from .errors import InvalidInput, SecretopsError
+
+
+def _folder(path: str) -> str:
+    return os.path.dirname(os.path.abspath(path))
+
+
+def _owners() -> set[int]:
+    """Return the users who may own a directory on the way to a secret: root, ourselves, and who called sudo."""
+    owners = {0, os.geteuid()}
+    caller = os.environ.get("SUDO_UID") or ""
+    if os.geteuid() == 0 and caller.isdecimal():
+        owners.add(int(caller))
+    return owners
+
+
+def _check_way(folder: str, where: str) -> None:
+    """Refuse a directory below one that somebody else could put another in the place of. Raises InvalidInput."""
+    path, owners = os.path.realpath(folder), _owners()
+    while True:
+        state = os.stat(path)
+        if state.st_uid not in owners:
+            raise InvalidInput(
+                "the directory %s belongs to another user (uid %d)" % (path, state.st_uid),
+                where,
+                "name a place below directories that only root and you own",
+            )
+        # a sticky directory (/tmp) lets nobody else replace what is ours in it
+        if state.st_mode & 0o002 and not state.st_mode & stat.S_ISVTX:
+            raise InvalidInput(
+                "everybody may write to the directory %s" % path,
+                where,
+                "name a place below directories that only their owners may write to",
+            )
+        parent = os.path.dirname(path)
+        if parent == path:
+            return
+        path = parent
+
+
+def prepare(path: str, option: str, private: bool = False, own: bool = True) -> None:
+    """Make sure that ``path`` can be written, before the secret for it is made; creates a missing directory as 0700.
+
+    With ``private`` the directory must be ours and closed to everybody else, otherwise only not writable for others.
+    With ``own`` it, and all above it, must belong to us or to root. Raises InvalidInput.
+    """
+    where = 'option "%s"' % option
+    folder = _folder(path)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        state = os.stat(folder)
+        if private and (state.st_uid != os.geteuid() or state.st_mode & 0o077):
+            raise InvalidInput(
+                "the directory %s is not private" % folder,
+                where,
+                "name one of your own with mode 0700, or one that does not exist yet",
+            )
+        # a sticky directory (/tmp) lets nobody else replace the file, but does let them make it first
+        if state.st_mode & 0o022:
+            raise InvalidInput(
+                "others may write to the directory %s" % folder, where, "name one that only its owner may write to"
+            )
+        if own:
+            _check_way(folder, where)
+        if os.path.isdir(path):
+            raise InvalidInput("%s is a directory" % path, where, "name a file")
+        handle, trial = temporary(path)
+        os.close(handle)
+        os.unlink(trial)
+    except OSError as error:
+        raise InvalidInput(
+            "cannot write to %s (%s)" % (folder, error.strerror), where, "name a file in a directory of your own"
+        ) from error
+
+
+def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = lambda _path: True) -> tuple[int, str]:
+    """Make a file of mode 0600 beside ``path``, and return its descriptor and name. Raises OSError.
+
+    The file is locked as long as it is open. Those of the same ``prefix`` that nobody has open were left by a process
+    that was killed; they may hold a secret, and are removed when they are ``disposable``.
+    """
+    folder = _folder(path)
+    prefix = prefix or _prefix(path)
+    for one in _beside(path, prefix):
+        _remove_unused(one, disposable)
+    while True:
+        # mkstemp makes the file 0600 from its first byte on
+        handle, made = tempfile.mkstemp(dir=folder, prefix=prefix)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # another process may have found it before it was locked
+        if os.fstat(handle).st_nlink:
+            return handle, made
+        os.close(handle)
+
+
+def _prefix(path: str) -> str:
+    return ".%s.new-" % os.path.basename(path)[:100]
+
+
+def _beside(path: str, prefix: str) -> list[str]:
+    return glob.glob(glob.escape(os.path.join(_folder(path), prefix)) + "*")
+
+
+def left(path: str) -> list[str]:
+    """Return the texts of the temporary files that a process which was killed left beside ``path``."""
+    found = []
+    for one in _beside(path, _prefix(path)):
+        with suppress(SecretopsError):
+            found.append(read(one))
+    return [text for text in found if text]
+
+
+def remove_left(path: str) -> None:
+    """Remove the temporary files that a process which was killed left beside ``path``."""
+    for one in _beside(path, _prefix(path)):
+        _remove_unused(one, lambda _path: True)
+
+
+def _remove_unused(path: str, disposable: Callable[[str], bool]) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if disposable(path):
+            os.unlink(path)
+    except OSError:
+        # in use
+        return
+    finally:
+        os.close(handle)
+
+
+def write(path: str, text: str) -> None:
+    """Write text with a line end to a file of mode 0600: to a temporary one beside it, synced, then renamed.
+
+    Raises SecretopsError.
+    """
+    trial = ""
+    try:
+        handle, trial = temporary(path)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(trial, os.path.abspath(path))
+    except OSError as error:
+        if trial and os.path.exists(trial):
+            os.unlink(trial)
+        raise SecretopsError(
+            "cannot be written (%s)" % error.strerror, path, "check the directory and the disk"
+        ) from error
+
+
+def read(path: str) -> str | None:
+    """Return the text of a file without white space at its ends, None when there is none or it is empty.
+
+    Raises SecretopsError when it exists but cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SecretopsError("cannot be read (%s)" % reason, path, "correct its owner and mode") from error
+
+
+def is_private(path: str) -> bool:
+    """Tell whether an existing file is closed to everybody but its owner."""
+    return not stat.S_IMODE(os.stat(path).st_mode) & 0o077
+
+
+def remove(path: str) -> bool:
+    """Remove a file and tell whether there was one. Raises SecretopsError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SecretopsError("cannot be removed (%s)" % error.strerror, path, "remove it by hand") from error
+    return True

@@ -1,0 +1,52 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""How far a long task is, for a person who watches. Of no effect in a module that runs as a process of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import time
+from contextlib import suppress
+
+#: seconds between two messages, and before the first
+EVERY = 2.0
+
+_lock = threading.Lock()
+_end: int | None = None
+_next = 0.0
+
+
+def to(descriptor: int) -> None:
+    """Write messages into an open file, a line each, from now on."""
+    global _end, _next
+    _end, _next = descriptor, time.monotonic() + EVERY
+
+
+def tell(text: str, *values: object) -> None:
+    """Say how far the task is: ``tell("%d of %d objects", done, total)``. Costs nothing where nobody watches."""
+    global _next
+    if _end is None or time.monotonic() < _next:
+        return
+    with _lock:
+        if time.monotonic() < _next:
+            return
+        _next = time.monotonic() + EVERY
+    with suppress(OSError):
+        os.write(_end, ((text % values)[:200] + "\n").encode())
+
+
+class Upload(io.BufferedReader):
+    """A file that tells how far it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(io.FileIO(path))
+        self.size = os.path.getsize(path)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next part."""
+        tell("%d of %d MB sent", self.tell() >> 20, self.size >> 20)
+        return super().read(size)

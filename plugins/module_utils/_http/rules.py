@@ -1,0 +1,167 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""What both clients hold of addresses, redirects, times and headers. Pure: no I/O."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import re
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from .._engine import redact
+from .._engine.errors import InvalidInput
+
+#: statuses that send the client elsewhere, and those of them that keep method and body. Source: RFC 9110, 15.4
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+KEEP_METHOD = frozenset((307, 308))
+#: how many redirects of one request are followed
+MOST_HOPS = 3
+#: bytes that the answer to an API call may have
+LIMIT = 64 << 20
+#: seconds that one request may take, and how often one is repeated, at most
+LONGEST_TIMEOUT = 24 * 3600
+MOST_RETRIES = 100
+#: seconds between two attempts, at most
+LONGEST_PAUSE = 5.0
+PORTS = {"https": 443, "http": 80}
+#: what a header's value may hold. Source: RFC 9110, 5.5
+_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
+#: characters of an address that a message may hold
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]%-]+")
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what a credential may be sent to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = "[%s]" % self.host if ":" in self.host else self.host
+        return "%s://%s:%d" % (self.scheme, host if _HOST.fullmatch(host) else "(an unreadable name)", self.port)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        return parts if parts.hostname and (parts.port is None or parts.port > 0) else None
+    except ValueError:
+        return None
+
+
+def origin(url: str) -> Origin | None:
+    """Return the origin of an HTTP address, None when it is none."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in PORTS:
+        return None
+    return Origin(parts.scheme, str(parts.hostname).lower().rstrip("."), parts.port or PORTS[parts.scheme])
+
+
+def shown(url: str) -> str:
+    """Return an address as a message may hold it: without user, password, query and control characters."""
+    found = "".join(char if char.isprintable() else "?" for char in url)[:100]
+    return redact.url(re.sub(r"[?#].*", "", re.sub(r"//.*@", "//", found)))
+
+
+def check_url(url: str, option: str, example: str) -> str:
+    """Return an address without slashes at its end. Raises InvalidInput for what cannot be one."""
+    where, remedy = 'option "%s"' % option, "write %s" % example
+    if redact.has_credentials(url):
+        # what stands before an "@" may be a part of a password, so that none of it is shown
+        raise InvalidInput("the URL holds a user, a password or a token", where, "take them out: they would be logged")
+    parts = _split(url)
+    if parts is None or parts.scheme not in PORTS or re.search(r"[\x00-\x20\x7f]", url):
+        raise InvalidInput('"%s" is not a URL' % shown(url), where, remedy)
+    try:
+        str(parts.hostname).encode("idna")
+    except UnicodeError:
+        raise InvalidInput('"%s" holds a name that no server has' % shown(url), where, remedy) from None
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise InvalidInput('"%s" holds a query or a fragment' % shown(url), where, remedy)
+    return url.rstrip("/")
+
+
+def check_times(timeout: int, retries: int) -> None:
+    """Refuse times and numbers of attempts that make no sense. Raises InvalidInput."""
+    if not 1 <= timeout <= LONGEST_TIMEOUT:
+        raise InvalidInput(
+            "%d seconds are no time for one request" % timeout,
+            'option "timeout"',
+            "give a number from 1 to %d" % LONGEST_TIMEOUT,
+        )
+    if not 0 <= retries <= MOST_RETRIES:
+        raise InvalidInput(
+            "a request cannot be repeated %d times" % retries,
+            'option "retries"',
+            "give a number up to %d" % MOST_RETRIES,
+        )
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what no header takes. Raises InvalidInput, whose text holds no value."""
+    # one match for all of them: this is done for each request
+    if _VALUE.fullmatch("".join(headers.values())):
+        return
+    for name, value in headers.items():
+        if not _VALUE.fullmatch(value):
+            raise InvalidInput(
+                "a line end or another character that no header takes is in the value for %s" % name,
+                remedy="give the value alone",
+            )
+
+
+def wish(retry_after: str, now: datetime.datetime | None = None) -> float:
+    """Return the seconds that a server's ``Retry-After`` asks for, as seconds or as a date; 0 for nothing usable.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    text = retry_after.strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return 0.0
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=datetime.timezone.utc)
+    return max((date - (now or datetime.datetime.now(datetime.timezone.utc))).total_seconds(), 0.0)
+
+
+def pause(attempt: int, retry_after: str = "", now: datetime.datetime | None = None) -> float:
+    """Return the seconds to wait after an attempt (0 for the first one); ``retry_after``: the server's own wish."""
+    return min(wish(retry_after, now) or 0.2 * 2 ** min(attempt, 10), LONGEST_PAUSE)
+
+
+class Redirect(NamedTuple):
+    """Where a redirect leads: the address to send the request to, or why it is not followed."""
+
+    url: str
+    target: Origin | None
+    refused: str = ""
+
+
+def redirect(status: int, url: str, location: str, named: Collection[Origin]) -> Redirect:
+    """Judge the redirect of a request to ``url``.
+
+    Followed are those that keep method and body, to a named origin, and never from TLS to plain text.
+    """
+    try:
+        aim = urljoin(url, location.strip()) if location.strip() else ""
+    except ValueError:
+        aim = ""
+    target, source = origin(aim), origin(url)
+    if target is None or source is None or "@" in urlsplit(aim).netloc:
+        return Redirect("", None, "it does not say where to")
+    if status not in KEEP_METHOD:
+        return Redirect(aim, target, "it would turn a write into a read")
+    if source.scheme == "https" and target.scheme != "https":
+        return Redirect(aim, target, "it would send the request in clear")
+    if target not in named:
+        return Redirect(aim, target, "that is not an address that was named")
+    return Redirect(aim, target)

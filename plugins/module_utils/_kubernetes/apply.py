@@ -1,0 +1,540 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Kubernetes objects as resources of the engine: compared by what is declared, written by server-side apply.
+
+Only declared fields are compared, so that a server's defaults and other managers' fields are no drift. A field that
+this collection applied before and that is declared no longer is drift as well: the object's managedFields tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from .._engine import normalise, redact, secrecy, wording
+from .._engine.errors import InvalidInput, SecretopsError
+from .._engine.reconcile import CREATE, DELETE, NONE, UPDATE, Change, Resource, ended
+from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
+from .reading import Reader
+from .schema import UNREADABLE, Schema, at, child, filled_in, problems
+from .waiting import Expectation
+
+#: the field manager of everything that is declared. Changing it would leave fields behind in every cluster.
+MANAGER = "secretops.vault_eso"
+#: options whose name is not that of the manifest's field in other spelling
+OPTION_NAMES: Mapping[str, Sequence[str]] = {
+    "secretStoreRef": ("store",),
+    "secretStoreRefs": ("store_refs",),
+    "externalSecretSpec": ("external_secret",),
+    "namespace": ("vault_namespace",),
+    "checkAndSet": ("check_and_set",),
+}
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+Path = tuple[str, ...]
+
+
+def without_none(value: Any) -> Any:
+    """Return data without None, which is what an option holds that was not given. What is empty was declared."""
+    if isinstance(value, Mapping):
+        return {str(key): without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [without_none(item) for item in value]
+    return value
+
+
+def compact(value: Any) -> Any:
+    """Return data without None and without empty mappings and lists, for what is shown or compared by its contents."""
+    if isinstance(value, Mapping):
+        inner = {str(key): compact(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item is not None and item != {} and item != []}
+    if isinstance(value, (list, tuple)):
+        return [compact(item) for item in value]
+    return value
+
+
+def words(where: str, value: Any) -> Any:
+    """Return a mapping of the user's own words with numbers and booleans as text. Raises InvalidInput.
+
+    A number with a fraction is refused: YAML has made 1.1 of ``1.10`` already.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    found = {}
+    for key, item in value.items():
+        if isinstance(item, (float, Mapping, list, tuple)):
+            raise InvalidInput(
+                '%s: the value of "%s" is %s, and text is wanted'
+                % (
+                    where,
+                    key,
+                    "a number" if isinstance(item, float) else "a mapping" if isinstance(item, Mapping) else "a list",
+                ),
+                remedy="write it in quotation marks",
+            )
+        found[str(key)] = None if item is None else normalise.scalar(item)
+    return found
+
+
+def leaves(value: Any, path: Path = (), whole: Collection[str] = ()) -> dict[Path, Any]:
+    """Return the fields of nested mappings by path; a list is one field, as it is to server-side apply.
+
+    ``whole``: dotted paths of mappings that are one field too.
+    """
+    if isinstance(value, Mapping) and value and dotted(path) not in whole:
+        found: dict[Path, Any] = {}
+        for key, item in value.items():
+            found.update(leaves(item, (*path, str(key)), whole))
+        return found
+    return {path: value}
+
+
+def look_up(value: Any, path: Path) -> Any:
+    """Return the value at a path of nested mappings, None when there is none."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def nested(paths: Sequence[Path]) -> Object:
+    """Return nested mappings with None at each path: a merge patch that removes what is there."""
+    patch: Object = {}
+    for path in paths:
+        inner = patch
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[path[-1]] = None
+    return patch
+
+
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> Object:
+    """Return nested mappings in one; the second one's values win."""
+    found = dict(first)
+    for key, value in second.items():
+        held = found.get(key)
+        found[key] = joined(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+    return found
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Return a path as people write it: ``spec.data[0].key``, ``metadata.labels[app.kubernetes.io/name]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += "[%d]" % part
+        else:
+            text += part if not text else ("[%s]" % part if "." in part or "/" in part else "." + part)
+    return text
+
+
+def owned(fields: Mapping[str, Any], path: Path = ()) -> list[Path]:
+    """Return the paths in a ``fieldsV1`` tree; keyed lists and sets count as one field each.
+
+    Source: Kubernetes documentation, Server-Side Apply, field management.
+    """
+    inner = {key: item for key, item in fields.items() if key != "."}
+    if not inner or any(not key.startswith("f:") for key in inner):
+        return [path] if path else []
+    return [found for key, item in inner.items() for found in owned(item or {}, (*path, key[2:]))]
+
+
+def managers(current: Mapping[str, Any], operation: str) -> set[str]:
+    """Return the names of the field managers that wrote an object by ``Apply`` or by ``Update``."""
+    return {
+        entry.get("manager", "")
+        for entry in (current.get("metadata") or {}).get("managedFields") or []
+        if entry.get("operation") == operation
+    }
+
+
+def applied_by_us(current: Mapping[str, Any]) -> bool:
+    """Tell whether this collection has applied an object."""
+    return MANAGER in managers(current, "Apply")
+
+
+def migrated(
+    client: Client, api: Kind, version: str, current: Mapping[str, Any]
+) -> tuple[list[Object] | None, list[str]]:
+    """Return an object's managedFields with versions that are served, and the versions that are served no longer.
+
+    None and nothing when all are served. With others in it a server answers an apply with 500, and drops all of
+    managedFields, so who applied what, when the object is changed in any other way.
+    """
+    entries = (current.get("metadata") or {}).get("managedFields") or []
+    found = {str(entry.get("apiVersion")) for entry in entries}
+    if not api.group or found <= {api.api_version(version)}:
+        return None, []
+    old = found - {api.api_version(one) for one in client.versions(api.group)}
+    if not old:
+        return None, []
+    new = api.api_version(version)
+    return [{**entry, "apiVersion": new} if entry.get("apiVersion") in old else entry for entry in entries], sorted(old)
+
+
+def keeping_managers(
+    client: Client, api: Kind, version: str, current: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> Object:
+    """Return the metadata of a merge patch with all that makes the server remember who applied the object."""
+    fields = migrated(client, api, version, current)[0]
+    return dict(metadata) if fields is None else {"managedFields": fields, **metadata}
+
+
+def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, Any]:
+    """Return a condition of an object's status, {} without it; its message is without what may be a value."""
+    for entry in (current.get("status") or {}).get("conditions") or []:
+        if entry.get("type") == name:
+            if not entry.get("message"):
+                return dict(entry)
+            return {**entry, "message": redact.event(secrecy.said(entry["message"]))}
+    return {}
+
+
+def matches(
+    current: Any,
+    desired: Any,
+    schema: Schema | None = None,
+    normaliser: normalise.Normaliser | None = None,
+    inside_list: bool = False,
+) -> bool:
+    """Tell whether a current value is the desired one.
+
+    Inside lists a mapping may hold more than is desired only where ``schema`` says that the server fills it in:
+    everything else there was declared by somebody and is drift.
+    """
+    if isinstance(desired, Mapping):
+        if not isinstance(current, Mapping):
+            return False
+        extra = {key: item for key, item in current.items() if key not in desired} if inside_list else {}
+        return all(
+            matches(current.get(key), item, child(schema, key), None, inside_list) for key, item in desired.items()
+        ) and filled_in(schema, desired, extra)
+    if isinstance(desired, (list, tuple)):
+        items = (schema or {}).get("items")
+        return (
+            isinstance(current, (list, tuple))
+            and len(current) == len(desired)
+            and all(matches(one, other, items, None, True) for one, other in zip(current, desired))
+        )
+    if normaliser is not None:
+        return normaliser(current) == normaliser(desired)
+    return type(current) is type(desired) and current == desired
+
+
+def spelled(path: Sequence[str | int], item: Mapping[str, Any]) -> str:
+    """Return a path in a manifest as the user wrote it in an entry: ``conditions[0].namespace_selector``.
+
+    Fields of the manifest that no option stands for, such as ``spec.provider.vault``, are left out.
+    """
+    text, cursor = "", item
+    for number, part in enumerate(path):
+        if isinstance(part, int):
+            text += "[%d]" % part
+            cursor = cursor[part] if isinstance(cursor, (list, tuple)) and part < len(cursor) else {}
+            continue
+        names = [part, *OPTION_NAMES.get(part, ())]
+        found = (
+            next((key for key in cursor if key in names or camel(str(key)) in names), None)
+            if isinstance(cursor, Mapping)
+            else None
+        )
+        if found is not None and cursor[found] is not None:
+            cursor = cursor[found]
+        elif number < len(path) - 1 and not text:
+            continue
+        else:
+            found = part if item.get("spec") else snake(part)
+            cursor = {}
+        text += ("." if text else "") + str(found)
+    return text
+
+
+def camel(name: str) -> str:
+    """Return ``certSecretRef`` for ``cert_secret_ref``."""
+    if name == "service_account":
+        return "serviceAccountRef"
+    first, *others = name.split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in others)
+
+
+def snake(name: str) -> str:
+    """Return ``cert_secret_ref`` for ``certSecretRef``."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match.group(1).lower(), name)
+
+
+@contextmanager
+def about(kind: str, item: Mapping[str, Any]) -> Iterator[None]:
+    """Name the object of an entry in what is raised inside."""
+    try:
+        yield
+    except InvalidInput as error:
+        name = "/".join(str(item[part]) for part in ("namespace", "name") if item.get(part))
+        raise error.at('%s "%s"' % (kind, name)) from None
+
+
+class KubeObject(Resource):
+    """One Kubernetes object: what is declared of its labels, annotations and body.
+
+    Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path),
+    and ``whole`` (mappings without a schema, which are one field, by dotted path).
+    """
+
+    api: ClassVar[Kind]
+    compared: ClassVar[Mapping[str, normalise.Normaliser]] = {}
+    whole: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self,
+        client: Client,
+        item: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
+        *,
+        reader: Reader | None = None,
+        force_conflicts: bool = False,
+        api_version: str | None = None,
+    ) -> None:
+        self.client = client
+        self.reader = reader or Reader(client)
+        self.item = item
+        self.force_conflicts = force_conflicts
+        self.namespace: str | None = item.get("namespace") or None
+        self.object_name = str(item["name"])
+        self.version = client.version_of(self.api, api_version)
+        self.live: Object | None = None
+        self.manifest: Object | None = None
+        desired = None
+        if item["state"] == "present":
+            # a server keeps no empty labels
+            metadata = compact({name: words(name, item.get(name)) for name in ("labels", "annotations")})
+            declared = {**({"metadata": metadata} if metadata else {}), **without_none(body or {})}
+            self.paths = leaves(declared, whole=self.whole)
+            desired = {dotted(path): value for path, value in self.paths.items()}
+            self.manifest = {
+                "apiVersion": self.api.api_version(self.version),
+                "kind": self.api.name,
+                **declared,
+                "metadata": {
+                    "name": self.object_name,
+                    **metadata,
+                    **({"namespace": self.namespace} if self.namespace else {}),
+                },
+            }
+        name = "%s/%s" % (self.namespace, self.object_name) if self.namespace else self.object_name
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        for what, name in (("name", self.object_name), ("namespace", self.namespace)):
+            if name is not None and not _NAME.fullmatch(name):
+                raise InvalidInput(
+                    'the %s "%s" is no Kubernetes name' % (what, name),
+                    remedy='use lower case letters, digits, "-" and "."',
+                )
+        if self.api.namespaced and not self.namespace:
+            raise InvalidInput("no namespace is given", remedy='set "namespace"')
+        if not self.api.namespaced and self.namespace:
+            raise InvalidInput("a %s belongs to no namespace" % self.api.name, remedy='remove "namespace"')
+
+    def path(self) -> str:
+        """Return the object's REST path."""
+        return self.api.path(self.version, self.namespace, self.object_name)
+
+    def fresh(self) -> Object | None:
+        """Read the object from the server, whatever was read before."""
+        self.live = self.client.get(self.path())
+        return self.live
+
+    def read(self) -> Mapping[str, Any] | None:
+        self.live = self.reader.get(self.api, self.version, self.namespace, self.object_name)
+        if self.live is None:
+            return None
+        if self.desired is None:
+            return {"apiVersion": self.api.api_version(self.version)}
+        fields = {dotted(path): look_up(self.live, path) for path in self.paths}
+        fields.update({dotted(path): look_up(self.live, path) for path in self.stale(self.live)})
+        return fields
+
+    def stale(self, live: Mapping[str, Any]) -> list[Path]:
+        """Return the fields that this collection applied before and that are declared no longer."""
+        found: set[Path] = set()
+        for entry in (live.get("metadata") or {}).get("managedFields") or []:
+            if entry.get("manager") != MANAGER or entry.get("operation") != "Apply" or entry.get("subresource"):
+                continue
+            for path in owned(entry.get("fieldsV1") or {}):
+                declared = any(path == known[: len(path)] or known == path[: len(known)] for known in self.paths)
+                if not declared and look_up(live, path) is not None:
+                    found.add(path)
+        return sorted(found)
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of this kind as it is served, or one that knows little where it cannot be read."""
+        return self.client.schema(self.api, self.version) or UNREADABLE
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        differing = []
+        for path, value in self.paths.items():
+            name = dotted(path)
+            normaliser, whole = self.compared.get(name), name in self.whole
+            # the schema costs a request, and is only needed for what the server may have filled in
+            if not matches(current.get(name), value, None, normaliser, whole) and (
+                not isinstance(value, list) or not matches(current.get(name), value, at(self.schema, path), normaliser)
+            ):
+                differing.append(name)
+        return sorted(differing + [name for name in current if name not in desired])
+
+    def validate(self) -> None:
+        """Refuse what the served schema does not allow, or would drop without a word. Raises InvalidInput."""
+        for name in self.manifest or {}:
+            if name not in ("apiVersion", "kind", "metadata"):
+                for problem in problems(child(self.schema, name), (self.manifest or {})[name], (name,)):
+                    raise InvalidInput(
+                        "%s %s" % (spelled(problem.path, self.item), problem.what), remedy=problem.remedy
+                    )
+
+    def write(self, change: Change) -> None:
+        self.live = self._apply(dry_run=False)
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self.path(), ((self.live or {}).get("metadata") or {}).get("uid"))
+
+    def rehearse(self, change: Change) -> None:
+        """Let the server say what it would refuse, without changing anything; for check mode. Raises SecretopsError."""
+        if change.action == DELETE:
+            self.client.delete(self.path(), dry_run=True)
+            return
+        try:
+            self._apply(dry_run=True)
+        except Missing:
+            # what creates the namespace has not run either in check mode
+            self.warnings.append('namespace "%s" does not exist yet' % self.namespace)
+
+    def _apply(self, dry_run: bool) -> Object:
+        answer = self._send(dry_run)
+        # A server that does not (yet) know the schema drops what it does not know without a word.
+        dropped = sorted(
+            dotted(path)
+            for path, value in self.paths.items()
+            if value not in ("", False, 0) and look_up(answer, path) is None
+        )
+        if dropped:
+            raise Refused(
+                "the API server dropped %s: the installed definition of this kind does not know it"
+                % (", ".join(dropped)),
+                remedy="correct the name, or upgrade the operator and its CRDs",
+            )
+        return answer
+
+    def _send(self, dry_run: bool) -> Object:
+        """Apply; where the server cannot, help it over what it cannot do and apply again."""
+        try:
+            return self._send_once(dry_run)
+        except Refused as error:
+            # API servers before 1.21 leave null behind for a mapping whose last key is declared no longer
+            patch = nested(self.emptied())
+            if not patch:
+                raise
+            return self._send_after(patch, dry_run, error)
+        except KubernetesError as error:
+            # managedFields of a version that the CRD lists no longer cannot be converted: an apply answers 500
+            fields = self.migrated()
+            if error.status < 500 or fields is None:
+                raise
+            return self._send_after({"metadata": {"managedFields": fields}}, dry_run, error)
+
+    def _send_after(self, patch: Object, dry_run: bool, cause: KubernetesError) -> Object:
+        """Change the object by a merge patch first. Raises the cause where even that is refused."""
+        try:
+            if dry_run:
+                # nothing is there yet that a second request could build on
+                return self.client.merge(self.path(), joined(self.manifest or {}, patch), MANAGER, True)
+            self.client.merge(self.path(), patch, MANAGER)
+        except KubernetesError:
+            raise cause from None
+        self.fresh()
+        return self._send_once(dry_run)
+
+    def emptied(self) -> list[Path]:
+        """Return the mappings of which nothing is left when what is declared no longer is removed."""
+        gone = set(self.stale(self.live or {}))
+        parents = {path[:-1] for path in gone if len(path) > 2}
+        return sorted(
+            path for path in parents if all((*path, str(key)) in gone for key in look_up(self.live, path) or {})
+        )
+
+    def migrated(self) -> list[Object] | None:
+        """Return the object's managedFields with versions that are served, None when they are already."""
+        fields, old = migrated(self.client, self.api, self.version, self.live or {})
+        if fields is not None:
+            self.warnings.append(
+                "its managed fields are of %s, which its CRD lists no longer; they are migrated to %s"
+                % (" and ".join(old), self.version)
+            )
+        return fields
+
+    def _send_once(self, dry_run: bool) -> Object:
+        manifest = self.manifest or {}
+        try:
+            return self.client.apply(self.path(), manifest, MANAGER, self.force_conflicts, dry_run)
+        except Conflict as error:
+            causes = (error.body.get("details") or {}).get("causes") or []
+            others = wording.field_managers(" ".join([error.said, *(str(one.get("message")) for one in causes)]))
+            if not others:
+                raise
+            # Edits by hand (operation Update) are drift and are put back; a tool that applies would put it back again.
+            appliers = managers(self.live or {}, "Apply") & others
+            if not appliers:
+                return self.client.apply(self.path(), manifest, MANAGER, True, dry_run)
+            fields = sorted(
+                {
+                    str(one.get("field", "")).lstrip(".")
+                    for one in causes
+                    if wording.field_managers(str(one.get("message"))) & appliers
+                }
+            )
+            raise Conflict(
+                "%s is applied by the field manager %s as well"
+                % (", ".join(fields), " and ".join('"%s"' % name for name in sorted(appliers))),
+                remedy='let one of the two declare it, or set "force_conflicts" to take it over',
+            ) from error
+
+
+def validate(changes: Sequence[Change]) -> None:
+    """Refuse planned objects that do not fit the served schema, before any of them is sent. Raises InvalidInput."""
+    for change in changes:
+        if change.action in (CREATE, UPDATE) and change.error is None and isinstance(change.resource, KubeObject):
+            try:
+                change.resource.validate()
+            except InvalidInput as error:
+                raise error.at(change.resource.label) from None
+
+
+def rehearse(changes: Sequence[Change]) -> None:
+    """Run the server-side dry-run of every planned change; a refusal becomes the change's error."""
+    for change in changes:
+        if ended(changes):
+            return
+        if change.action != NONE and change.error is None and isinstance(change.resource, (KubeObject, Action)):
+            try:
+                change.resource.rehearse(change)
+            except SecretopsError as error:
+                change.error = error.at(change.resource.label)
+
+
+class Action(Resource):
+    """Something that is done to an object that exists, each time it is asked for: a sync, a restart."""
+
+    def rehearse(self, change: Change) -> None:
+        """Let the server say what it would refuse, without changing anything. Raises SecretopsError."""
+        raise NotImplementedError
+
+    def expectation(self) -> Expectation:
+        """Return what proves that it was done; called after `write`."""
+        raise NotImplementedError
+
+    def conclude(self) -> None:
+        """Record the outcome in `info`, once it is proven. Raises SecretopsError."""

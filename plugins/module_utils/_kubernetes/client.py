@@ -1,0 +1,728 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The connection to a Kubernetes API server: pooled transport, what it serves, and errors that say what to do.
+
+The official client reads the kubeconfig; the connections are those of `_http.transport`. Objects stay plain JSON: the
+dynamic client's discovery of the whole API costs more than everything that a module does.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from .._engine import redact, secrecy, wording
+from .._engine.credential import in_header
+from .._engine.errors import InvalidInput, NoAnswer, ServerError
+from .._http import failure, retry, rules
+from .._http.transport import Answer
+from .transport import KUBERNETES_ERROR, Following, Transport
+
+if KUBERNETES_ERROR is None:
+    import urllib3
+    from kubernetes import client as kubernetes_client
+    from kubernetes import config as kubernetes_config
+
+#: answers after which the same request may succeed. Source: Kubernetes API conventions, HTTP status codes
+RETRY_STATUS = frozenset((429, 502, 503, 504))
+PAGE = 500
+#: objects of a kind in a namespace whose events are asked for one by one, and seconds that a list of them holds
+MANY_EVENTS = 5
+EVENTS_LAST = 5
+JSON = "application/json"
+APPLY_PATCH = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
+#: asks for an object without its contents: what a Secret holds never reaches this process
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#: the same of a list
+LIST_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+Object = dict[str, Any]
+
+#: paths of discovery: one that is not served is a group or a version that is not installed
+_DISCOVERY = re.compile(r"/apis?(/[^/]+){0,2}")
+#: kinds of answers that describe the API, and have no metadata
+_DISCOVERED = re.compile(r"API(Versions|GroupList|Group|ResourceList)|Status")
+#: paths whose answers are no objects
+_NO_OBJECTS = re.compile(r"/(version|openapi/.*|openid/.*|\.well-known/.*)")
+WORDS = failure.Words(
+    "the API server",
+    "check that the API server runs, and the kubeconfig's address",
+    "use an address that is in the certificate",
+    "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
+    'check "client_cert" and "client_key", or the kubeconfig\'s',
+)
+
+
+class KubernetesError(ServerError):
+    """An answer of the API server that is no success. ``reason``: the server's word for it; ``body``: its Status."""
+
+    reason = ""
+    body: Mapping[str, Any] = {}
+
+
+class Unreachable(KubernetesError, NoAnswer):
+    """No API server answered, or one that is not trusted."""
+
+
+class NotKubernetes(KubernetesError):
+    """What answered is no API server, or something in between that is none."""
+
+    code = "not_kubernetes"
+    ends_task = True
+
+
+class Forbidden(KubernetesError):
+    """401, 403: the credentials may not do this, or are none."""
+
+    code = "permission_denied"
+
+
+class Unauthorized(Forbidden):
+    """401: the credentials are none, or no longer."""
+
+    code = "unauthorized"
+    ends_task = True
+
+
+class Conflict(KubernetesError):
+    """409: another field manager owns the field, or the object has changed meanwhile."""
+
+    code = "conflict"
+
+
+class Refused(KubernetesError):
+    """400, 422 and their like: the server refuses what was sent."""
+
+    code = "refused"
+
+
+class Missing(KubernetesError):
+    """404: the object, or the namespace that it would be in."""
+
+    code = "missing"
+
+
+class NotServed(KubernetesError):
+    """The API server does not know the group, the version or the kind."""
+
+    code = "not_served"
+
+
+class Kind(NamedTuple):
+    """A kind of object as data. ``versions`` in order of preference; ``provider`` says who installs its definition."""
+
+    name: str
+    plural: str
+    group: str
+    versions: tuple[str, ...]
+    namespaced: bool = True
+    provider: str = ""
+
+    def path(self, version: str, namespace: str | None = None, name: str | None = None) -> str:
+        """Return the REST path of an object or, without a name, of a collection. Raises InvalidInput.
+
+        An empty name would make a collection of an object, and "." or ".." another path. Source: Kubernetes API
+        concepts, resource URIs; RFC 3986, 5.2.4.
+        """
+        for what, part in (("name", name), ("namespace", namespace)):
+            if part in (".", "..") or (part == "" and what == "name"):
+                raise InvalidInput('"%s" is no %s of a %s' % (part, what, self.name), remedy="correct it")
+        if name is not None and self.namespaced and not namespace:
+            raise InvalidInput("no namespace is given", '%s "%s"' % (self.name, name), 'set "namespace"')
+        parts = ["apis", self.group, version] if self.group else ["api", version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        return "/" + "/".join(quote(part, safe="") for part in parts)
+
+    def api_version(self, version: str) -> str:
+        """Return what stands in an object's ``apiVersion``."""
+        return "%s/%s" % (self.group, version) if self.group else version
+
+
+SECRET = Kind("Secret", "secrets", "", ("v1",))
+SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts", "", ("v1",))
+EVENT = Kind("Event", "events", "", ("v1",))
+CRD = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", ("v1",), False)
+
+
+class Client:
+    """One cluster, one identity.
+
+    ``configuration`` is one of the official client; ``timeout`` in seconds for one request; ``retries``: how often an
+    idempotent request is repeated; ``headers`` go with every request (impersonation). Safe to use from several threads.
+    """
+
+    def __init__(
+        self, configuration: Any, timeout: int = 30, retries: int = 3, headers: Mapping[str, str] | None = None
+    ) -> None:
+        rules.check_times(timeout, retries)
+        if not configuration.verify_ssl:
+            urllib3.disable_warnings()
+        self.configuration = configuration
+        self.host = str(configuration.host).rstrip("/")
+        self.timeout = timeout
+        self.retries = retries
+        self.headers = dict(headers or {})
+        self.requests = 0
+        self.writes = 0
+        self.watches = 0
+        self._warnings: dict[tuple[str, str], list[Any]] = {}
+        self._served: dict[str, list[str]] = {}
+        self._plurals: dict[str, set[str]] = {}
+        self._schemas: dict[tuple[str, str, str], Object | None] = {}
+        self._lock = threading.Lock()
+        self.transport = Transport(configuration)
+
+    # -- transport ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.transport.close()
+
+    def _headers(self, content_type: str, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": "secretops.vault_eso", **self.headers}
+        if content_type:
+            headers["Content-Type"] = content_type
+        for setting in self.configuration.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        return headers
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, content_type: str, accept: str
+    ) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers(content_type if body is not None else "", accept)
+        with self._reaching(self.timeout):
+            return self.transport.request(method, self._target(method, path, query), data, headers, self.timeout)
+
+    def _target(self, method: str, path: str, query: Mapping[str, Any] | None) -> str:
+        with self._lock:
+            self.requests += 1
+            self.writes += method != "GET"
+        return path + ("?" + urlencode(query) if query else "")
+
+    @contextmanager
+    def _reaching(self, seconds: float) -> Iterator[None]:
+        """Turn the errors of the transport into Unreachable."""
+        try:
+            yield
+        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+            found = failure.explain(error, seconds, WORDS, "the CA that is trusted here")
+            problem = Unreachable(found.what, self.host, found.remedy)
+            raise failure.fill(problem, found) from error
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = JSON,
+        accept: str = JSON,
+        missing_ok: bool = False,
+        idempotent: bool | None = None,
+    ) -> Object | None:
+        """Send a request and return the JSON answer, or None for 404 with ``missing_ok``.
+
+        Repeats an idempotent one (GET, DELETE, server-side apply) after 429, 502, 503, 504 and connection errors.
+        Raises Unreachable, Forbidden, Conflict, Refused, Missing, KubernetesError.
+        """
+        repeatable = (
+            idempotent
+            if idempotent is not None
+            else (method in ("GET", "DELETE") or content_type in (APPLY_PATCH, MERGE_PATCH))
+        )
+        answer = retry.answer_of(
+            lambda: self._send(method, path, query, body, content_type, accept),
+            self.retries if repeatable else 0,
+            lambda found: found.status_code in RETRY_STATUS,
+        )
+        if 200 <= answer.status_code < 300:
+            return self._object(answer, path)
+        refused = self._refusal(answer, method, path)
+        if answer.status_code in RETRY_STATUS:
+            refused.retryable, refused.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
+        if missing_ok and isinstance(refused, Missing):
+            return None
+        raise refused
+
+    def _object(self, answer: Answer, path: str) -> Object:
+        """Return what a successful answer holds. Raises NotKubernetes when no API server answers so."""
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if isinstance(found, dict):
+            if _NO_OBJECTS.fullmatch(path):
+                return found
+            kind = found.get("kind")
+            described = isinstance(kind, str) and (
+                isinstance(found.get("metadata"), dict) or _DISCOVERED.fullmatch(kind) is not None
+            )
+            if described and isinstance(found.get("items"), (list, type(None))):
+                return found
+        raise self._stranger(answer)
+
+    def _stranger(self, answer: Answer) -> NotKubernetes:
+        if answer.status_code in rules.REDIRECTS:
+            target = rules.redirect(
+                answer.status_code, self.host + "/", str(answer.headers.get("Location") or ""), ()
+            ).target
+            what = "it redirects (status %d) to %s, which is never followed" % (
+                answer.status_code,
+                target or "an address that is none",
+            )
+        else:
+            what = "what answers is no Kubernetes API server (%s)" % answer.about()
+        error = NotKubernetes(what, self.host, "correct the address, or look at the proxy or load balancer in between")
+        error.status = answer.status_code
+        return error
+
+    def _refusal(self, answer: Answer, method: str, path: str) -> KubernetesError:
+        code = answer.status_code
+        try:
+            status = answer.json()
+        except ValueError:
+            status = None
+        if isinstance(status, dict) and status.get("kind") == "Status":
+            return self._error(code, method, path, status)
+        # before its handlers an API server answers in plain text: of unknown paths, and when it is too busy
+        plain = str(answer.headers.get("Content-Type") or "").startswith("text/plain")
+        if code == 404 and plain and wording.no_path(answer.text()):
+            if _DISCOVERY.fullmatch(path):
+                return self._error(code, method, path, {"message": "not served"})
+            return NotServed("the API server does not serve this path", path, "see that the CRD is installed")
+        if plain and (code == 400 or code == 429 or code >= 500):
+            return self._error(code, method, path, {"message": answer.text()[:2000]})
+        return self._stranger(answer)
+
+    def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
+        text = " ".join(secrecy.said(status.get("message") or "status %d" % code).split())[:600]
+        details = status.get("details")
+        details = details if isinstance(details, Mapping) else {}
+        error: KubernetesError
+        unknown = wording.unknown_fields(text)
+        if code == 401:
+            error = Unauthorized(
+                "the API server does not accept the credentials",
+                self.host,
+                "check the token or client certificate; it may have expired",
+            )
+        elif code == 403:
+            error = self._forbidden(text, path)
+        elif code == 404:
+            if details.get("kind") == "namespaces":
+                error = Missing(
+                    'the namespace "%s" does not exist' % details.get("name"),
+                    remedy="create it first, or correct the name",
+                )
+            else:
+                error = Missing("does not exist (%s)" % text, path)
+        elif code == 409:
+            error = Conflict(text, remedy="run again")
+        elif unknown:
+            error = Refused(
+                "the installed definition of this kind has no field %s" % ", ".join(unknown),
+                remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it",
+            )
+        elif code == 400 and wording.speaks_tls(text):
+            error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
+            error.code, error.retryable = failure.TLS, False
+        elif code in (400, 405, 415, 422):
+            causes = [one for one in details.get("causes") or [] if isinstance(one, Mapping)]
+            parts = [
+                "%s: %s" % (cause.get("field") or "object", secrecy.said(cause.get("message"))) for cause in causes[:5]
+            ]
+            error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
+        elif wording.webhook_failed(text):
+            error = Refused(
+                "a webhook could not be asked: %s" % text,
+                remedy="check that the operator's webhook runs (deployment external-secrets-webhook)",
+            )
+        else:
+            error = KubernetesError("the API server answers %d: %s" % (code, text), path)
+        error.status, error.said = code, text
+        error.reason, error.body = str(status.get("reason") or ""), status
+        return error
+
+    @staticmethod
+    def _forbidden(text: str, path: str) -> KubernetesError:
+        found = wording.denied(text)
+        if found is None:
+            # refused by admission: quota, a policy engine, a webhook
+            return Forbidden("refused: %s" % text, path)
+        where = 'in namespace "%s"' % found.namespace if found.namespace else "in the whole cluster"
+        return Forbidden(
+            '"%s" may not %s %s %s' % (found.user, found.verb, found.resource, where),
+            remedy='allow the verb "%s" on resource "%s", API group "%s", by a %s'
+            % (
+                found.verb,
+                found.resource,
+                found.group,
+                "Role and RoleBinding there" if found.namespace else "ClusterRole and ClusterRoleBinding",
+            ),
+        )
+
+    # -- verbs --------------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON) -> Object | None:
+        """Return an object, or None when it (or its namespace) does not exist."""
+        return self.request("GET", path, query=query, accept=accept, missing_ok=True)
+
+    def list_objects(self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON) -> list[Object]:
+        """Return all objects of a collection, page by page; [] when its namespace does not exist."""
+        return self.collection(path, query, accept)[0]
+
+    def collection(
+        self, path: str, query: Mapping[str, Any] | None = None, accept: str = JSON
+    ) -> tuple[list[Object], str]:
+        """Return all objects of a collection, and the resource version that a watch goes on from."""
+        found: list[Object] = []
+        token = ""
+        while True:
+            page = (
+                self.request(
+                    "GET",
+                    path,
+                    query={**(query or {}), "limit": PAGE, **({"continue": token} if token else {})},
+                    accept=accept,
+                    missing_ok=True,
+                )
+                or {}
+            )
+            found += page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return found, str((page.get("metadata") or {}).get("resourceVersion") or "")
+
+    def watch(self, path: str, version: str, seconds: float) -> Stream:
+        """Return the changes of a collection since a resource version, for some seconds. ``GET ...?watch=true``.
+
+        Raises Forbidden, KubernetesError; an expired version is a 410, here or as an event of the type ERROR.
+        """
+        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": max(1, int(seconds))}
+        # the server ends it; when it does not, it is ended some seconds later
+        longest = max(1, int(seconds)) + 10
+        with self._reaching(longest):
+            answer = self.transport.follow(self._target("GET", path, query), self._headers("", JSON), longest)
+            with self._lock:
+                self.watches += 1
+            if answer.status != 200:
+                refused = answer.whole()
+                answer.close()
+                raise self._refusal(refused, "GET", path)
+        return Stream(answer)
+
+    def apply(self, path: str, manifest: Object, manager: str, force: bool = False, dry_run: bool = False) -> Object:
+        """Write an object by server-side apply and return it. Raises Conflict when others own its fields.
+
+        A field that the schema does not know is refused: old servers do so by themselves, later ones when asked.
+        """
+        query = {
+            "fieldManager": manager,
+            "force": str(force).lower(),
+            "fieldValidation": "Strict",
+            **({"dryRun": "All"} if dry_run else {}),
+        }
+        return self.request("PATCH", path, manifest, query, content_type=APPLY_PATCH) or {}
+
+    def merge(self, path: str, patch: Object, manager: str, dry_run: bool = False) -> Object:
+        """Change an object by JSON merge patch and return it. Raises Missing when it does not exist."""
+        query = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        return self.request("PATCH", path, patch, query, content_type=MERGE_PATCH) or {}
+
+    def delete(self, path: str, uid: str | None = None, dry_run: bool = False) -> None:
+        """Delete an object (the one with this uid); one that is gone already is fine."""
+        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        if dry_run:
+            # with a body the server does not look at the query
+            body["dryRun"] = ["All"]
+        self.request("DELETE", path, body, missing_ok=True)
+
+    # -- what is served -----------------------------------------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Make sure that an API server answers, before anything is called missing. ``GET /version``.
+
+        Raises Unreachable, NotKubernetes.
+        """
+        try:
+            known = self.request("GET", "/version") or {}
+        except Forbidden:
+            return
+        except (Missing, NotServed) as error:
+            raise NotKubernetes(
+                "what answers is no Kubernetes API server, or not at this path", self.host, "correct the address"
+            ) from error
+        if "gitVersion" not in known:
+            raise NotKubernetes("what answers is no Kubernetes API server", self.host, "correct the address")
+
+    def versions(self, group: str) -> list[str]:
+        """Return the versions of a group that the API server serves, [] for none. ``GET /apis/<group>``."""
+        if group not in self._served:
+            answer = self.get("/apis/%s" % quote(group, safe="")) or {}
+            self._served[group] = [entry["version"] for entry in answer.get("versions") or []]
+        return self._served[group]
+
+    def plurals(self, group: str, version: str) -> set[str]:
+        """Return the resources of one version of a group. ``GET /apis/<group>/<version>``."""
+        key = "%s/%s" % (group, version)
+        if key not in self._plurals:
+            answer = self.get("/apis/%s" % key) or {}
+            self._plurals[key] = {entry["name"] for entry in answer.get("resources") or []}
+        return self._plurals[key]
+
+    def kind_of(self, api_version: str, name: str) -> Kind | None:
+        """Return the kind that objects name by ``apiVersion`` and ``kind``, None when it is not served."""
+        group, _slash, version = api_version.rpartition("/")
+        answer = self.get("/apis/%s/%s" % (group, version) if group else "/api/%s" % version) or {}
+        for entry in answer.get("resources") or []:
+            if entry.get("kind") == name and "/" not in entry["name"]:
+                return Kind(name, entry["name"], group, (version,), bool(entry.get("namespaced")))
+        return None
+
+    def schema(self, kind: Kind, version: str) -> Object | None:
+        """Return the schema of a kind as it is served, None where it cannot be read.
+
+        ``GET /openapi/v3/apis/<group>/<version>``, which everybody may read who is logged in; servers before 1.24 have
+        it in the CRD alone. Source: Kubernetes documentation, The Kubernetes API, OpenAPI V3.
+        """
+        key = (kind.group, version, kind.name)
+        if key not in self._schemas:
+            try:
+                self._schemas[key] = self._published(kind, version) or self._defined(kind, version)
+            except Forbidden:
+                self._schemas[key] = None
+        return self._schemas[key]
+
+    def _published(self, kind: Kind, version: str) -> Object | None:
+        try:
+            answer = self.get("/openapi/v3/apis/%s/%s" % (quote(kind.group, safe=""), version)) or {}
+        except KubernetesError:
+            # servers before 1.24 answer 404 with a list of their paths; the CRD is asked next, and has its own errors
+            return None
+        wanted = {"group": kind.group, "kind": kind.name, "version": version}
+        for found in ((answer.get("components") or {}).get("schemas") or {}).values():
+            if wanted in (found.get("x-kubernetes-group-version-kind") or []):
+                return dict(found)
+        return None
+
+    def _defined(self, kind: Kind, version: str) -> Object | None:
+        crd = self.get(CRD.path("v1", None, "%s.%s" % (kind.plural, kind.group))) or {}
+        for found in (crd.get("spec") or {}).get("versions") or []:
+            if found.get("name") == version:
+                return dict((found.get("schema") or {}).get("openAPIV3Schema") or {}) or None
+        return None
+
+    def version_of(self, kind: Kind, wished: str | None = None) -> str:
+        """Return the version to use for a kind: the wished one, else the first of its versions that is served.
+
+        Raises NotServed when the definition is not installed or the wished version is not served.
+        """
+        if not kind.group:
+            return kind.versions[0]
+        served = self.versions(kind.group)
+        if not served:
+            self.greet()
+            raise NotServed(
+                'the API group "%s" is not known to this cluster' % kind.group,
+                self.host,
+                "install %s with its CRDs first" % (kind.provider or "its operator"),
+            )
+        wished = (wished or "").rpartition("/")[2]
+        if wished:
+            if wished not in served or kind.plural not in self.plurals(kind.group, wished):
+                known = [version for version in served if kind.plural in self.plurals(kind.group, version)]
+                raise NotServed(
+                    "%s is not served as %s" % (kind.name, kind.api_version(wished)),
+                    self.host,
+                    'leave "api_version" out, or use one of %s' % (", ".join(known) or "(none is served)"),
+                )
+            return wished
+        for version in kind.versions:
+            if version in served and kind.plural in self.plurals(kind.group, version):
+                return version
+        raise NotServed(
+            "the CRD %s.%s is not installed in a version this collection knows (%s)"
+            % (kind.plural, kind.group, ", ".join(kind.versions)),
+            self.host,
+            "install or upgrade %s with its CRDs" % (kind.provider or "its operator"),
+        )
+
+    def last_warning(self, namespace: str, kind: str, name: str, uid: str = "") -> str:
+        """Return the text of the newest Warning event about an object, "" without one (or without the right to see).
+
+        With ``uid`` events of an earlier object of the same name do not count. Once many are asked for, one list
+        answers for all objects of a kind in a namespace.
+        """
+        known = self._warnings.setdefault((namespace, kind), [0, 0.0, {}])
+        known[0] += 1
+        if known[0] > MANY_EVENTS:
+            if time.monotonic() - known[1] > EVENTS_LAST:
+                known[1:] = [time.monotonic(), self._events(namespace, "involvedObject.kind=%s" % kind)]
+            found = known[2]
+        else:
+            found = self._events(namespace, "involvedObject.kind=%s,involvedObject.name=%s" % (kind, name))
+        texts = [text for about, text in found.get(name, []) if not uid or about in ("", uid)]
+        return texts[-1] if texts else ""
+
+    def _events(self, namespace: str, selector: str) -> dict[str, list[tuple[str, str]]]:
+        """Return UID and text of Warning events, the newest last, by the names of the objects that they are about."""
+        try:
+            events = self.list_objects(EVENT.path("v1", namespace), {"fieldSelector": selector + ",type=Warning"})
+        except Forbidden:
+            return {}
+        events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+        texts: dict[str, list[tuple[str, str]]] = {}
+        for event in events:
+            about = event.get("involvedObject") or {}
+            text = " ".join(redact.event(secrecy.said(event.get("message") or "")).split())[:400]
+            texts.setdefault(str(about.get("name")), []).append((str(about.get("uid") or ""), text))
+        return texts
+
+
+class Stream:
+    """The events of a watch as they come: type and object."""
+
+    def __init__(self, answer: Following) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[tuple[str, Object]]:
+        rest = b""
+        try:
+            for part in self._answer:
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    event = json.loads(line) if line.strip() else {}
+                    item = event.get("object")
+                    if isinstance(item, dict) and isinstance(item.get("metadata"), dict):
+                        yield str(event.get("type")), item
+                if len(rest) > rules.LIMIT:
+                    return
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, AttributeError):
+            # cut off, or closed from here: whoever watches goes on with a new one
+            return
+        finally:
+            self._answer.release()
+
+    def close(self) -> None:
+        """End it, from any thread."""
+        self._answer.close()
+
+
+def env(*names: str) -> str | None:
+    """Return the first non-empty environment variable ``K8S_AUTH_x``, as kubernetes.core reads them."""
+    return next((os.environ["K8S_AUTH_" + name] for name in names if os.environ.get("K8S_AUTH_" + name)), None)
+
+
+def connect(params: Mapping[str, Any]) -> Client:
+    """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
+
+    Raises InvalidInput when these name nothing usable.
+    """
+
+    def given(option: str, *names: str) -> Any:
+        value = params.get(option)
+        return value if value is not None else env(*names)
+
+    kubeconfig, context = given("kubeconfig", "KUBECONFIG"), given("context", "CONTEXT")
+    host, api_key = given("host", "HOST"), given("api_key", "API_KEY")
+    configuration = kubernetes_client.Configuration()
+    files = {
+        "ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
+        "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
+        "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE")),
+    }
+    for option, name in files.values():
+        if name and not os.path.exists(name):
+            raise InvalidInput(
+                'no such file: "%s"' % redact.path(name),
+                'option "%s"' % option,
+                "give the path of an existing PEM file on the machine where the module runs",
+            )
+    if not (host and (api_key or files["cert_file"][1])):
+        _load(configuration, kubeconfig, context)
+    if host:
+        configuration.host = rules.check_url(str(host), "host", "https://host:6443")
+    configuration.host = rules.check_url(str(configuration.host), "host", "https://host:6443")
+    if api_key:
+        api_key = in_header(api_key, "api_key")
+        # a key of the kubeconfig's user would come back through the hook
+        configuration.refresh_api_key_hook = None
+        configuration.api_key = {"BearerToken": api_key, "authorization": api_key}
+        configuration.api_key_prefix = {"BearerToken": "Bearer", "authorization": "Bearer"}
+        if not files["cert_file"][1]:
+            configuration.cert_file = configuration.key_file = None
+    for attribute, (_option, name) in files.items():
+        if name:
+            setattr(configuration, attribute, name)
+    validate = params.get("validate_certs")
+    if validate is None and env("VALIDATE_CERTS", "VERIFY_SSL"):
+        validate = str(env("VALIDATE_CERTS", "VERIFY_SSL")).lower() not in ("0", "false", "no")
+    if validate is not None:
+        configuration.verify_ssl = validate
+    proxy, no_proxy = given("proxy", "PROXY"), given("no_proxy", "NO_PROXY")
+    if proxy:
+        configuration.proxy = proxy
+    if no_proxy:
+        configuration.no_proxy = no_proxy
+    headers = {}
+    user = given("impersonate_user", "IMPERSONATE_USER")
+    if user:
+        headers["Impersonate-User"] = user
+    rules.check_headers(headers)
+    timeout, retries = params.get("timeout"), params.get("retries")
+    return Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
+
+
+def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
+    where = 'option "kubeconfig"'
+    try:
+        if kubeconfig:
+            path = os.path.expanduser(str(kubeconfig))
+            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+                raise InvalidInput(
+                    'no such file: "%s"' % redact.path(path), where, "give the path of an existing kubeconfig"
+                )
+        else:
+            path = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+            if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and not os.path.exists(path):
+                kubernetes_config.load_incluster_config(client_configuration=configuration)
+                return
+            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+                raise InvalidInput(
+                    "no Kubernetes cluster is known",
+                    where,
+                    'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG',
+                )
+        kubernetes_config.load_kube_config(
+            path, context=context, client_configuration=configuration, persist_config=False
+        )
+    except kubernetes_config.ConfigException as error:
+        raise InvalidInput(
+            "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"
+        ) from error
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            "it is no kubeconfig (%s)" % type(error).__name__, where, "give a file that kubectl can use"
+        ) from error

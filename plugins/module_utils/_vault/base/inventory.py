@@ -1,0 +1,170 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The objects that exist, by kind: their names and what may be told of them. Never a secret.
+
+Where the objects of a kind are is told by its `listings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..._engine import redact
+from ..._engine.errors import InvalidInput, SecretopsError
+from ..configuration import KINDS
+from ..connection.client import BadRequest, Client, Missing, NoApi, VaultError, data_of
+from ..engines.mount import split_type
+from ..system.namespace import join
+from . import rooted
+from .kind import Kind
+from .listing import INFO, MAP, ONE, Listing
+from .naming import in_url
+from .setting import AT_ROOT
+
+ALL = "all"
+
+
+def check(names: Sequence[str]) -> None:
+    """Refuse kinds that do not exist, and such as no server lists. Raises InvalidInput."""
+    able = ", ".join([*(name for name, kind in KINDS.items() if kind.listings), ALL])
+    for name in names:
+        if name == ALL:
+            continue
+        if name not in KINDS:
+            raise InvalidInput('there is no kind "%s"' % name, 'option "kinds"', "use one of: %s" % able)
+        if not KINDS[name].listings:
+            raise InvalidInput(
+                '"%s" cannot be listed: %s' % (name, KINDS[name].unlisted), 'option "kinds"', "use one of: %s" % able
+            )
+
+
+class Found:
+    """One object that the server lists."""
+
+    def __init__(self, listing: Listing, mount: str, name: str, key: str, told: Mapping[str, Any] | None) -> None:
+        self.listing = listing
+        self.mount = mount
+        self.name = name
+        #: by which the API knows it
+        self.key = key
+        #: its fields, when the list says them
+        self.told = told
+
+
+class Inventory:
+    """What is there; the mounts are read once."""
+
+    def __init__(self, client: Client, workers: int = 8) -> None:
+        self.client = client
+        self.workers = workers
+        self._mounts: dict[str, dict[str, Any]] = {}
+
+    def gather(self, names: Sequence[str], fields: bool = True) -> dict[str, list[dict[str, Any]]]:
+        """Return the objects of kinds, each with ``name``; where they have them also the rest.
+
+        That is ``mount``, ``type``, ``subject`` and ``fields``. For ``all``, what this server does not have is left
+        out. Raises SecretopsError.
+        """
+        result = {}
+        for title, kind in KINDS.items():
+            if not kind.listings or not {title, ALL}.intersection(names):
+                continue
+            try:
+                result[title] = self._of(title, kind, fields)
+            except (NoApi, InvalidInput) as error:
+                # not every product, and not every namespace, has every kind
+                if title in names:
+                    raise error.at(title) from None
+            except SecretopsError as error:
+                raise error.at(title) from None
+        return result
+
+    def _of(self, title: str, kind: Kind, fields: bool) -> list[dict[str, Any]]:
+        found = [one for listing in kind.listings for one in self._look(title, listing)]
+        hidden = {name for name, option in kind.item.items() if option.get("no_log")}
+        told: list[Mapping[str, Any] | None] = [None] * len(found)
+        if fields:
+            with ThreadPoolExecutor(max_workers=self.workers) as pool:
+                told = list(pool.map(self._read, found))
+        result = []
+        for one, data in zip(found, told):
+            entry: dict[str, Any] = {"name": one.name}
+            if one.mount:
+                entry["mount"] = one.mount
+            if one.listing.type:
+                entry["type"] = one.listing.type
+            if one.listing.subject:
+                entry["subject"] = one.listing.subject
+            if data is not None:
+                entry["fields"] = redact.masked({name: value for name, value in data.items() if name not in hidden})
+            result.append(entry)
+        order = ("mount", "type", "subject", "name")
+        return sorted(result, key=lambda entry: [entry.get(name, "") for name in order])
+
+    def _places(self, listing: Listing) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the mounts of a listing with what the server says of them; of one outside mounts, none."""
+        if not listing.engine:
+            yield "", {}
+            return
+        path = "sys/auth" if listing.path.startswith("auth/") else "sys/mounts"
+        if path not in self._mounts:
+            self._mounts[path] = self.client.read(path) or {}
+        for mount, entry in self._mounts[path].items():
+            # the token method of a namespace is of a type of its own
+            kind = split_type(entry.get("type"))[0].replace("ns_token", "token") if isinstance(entry, dict) else ""
+            if kind == listing.engine:
+                yield mount.strip("/"), entry
+
+    def _look(self, title: str, listing: Listing) -> Iterator[Found]:
+        """Yield what a listing finds."""
+        for mount, entry in self._places(listing):
+            if listing.walk is not None:
+                for name in listing.walk(self.client, mount, entry):
+                    yield Found(listing, mount, name, name, None)
+                continue
+            data = self._ask(title, listing, mount) or {}
+            if listing.shape == ONE:
+                if data and (not listing.switch or data.get(listing.switch)):
+                    yield Found(listing, mount, mount or title, "", data)
+            elif listing.shape == MAP:
+                for name, value in (data.get(listing.within) or {} if listing.within else data).items():
+                    if isinstance(value, Mapping):
+                        yield Found(listing, mount, name.rstrip("/"), name, value)
+            else:
+                info = data.get("key_info") or {} if listing.shape == INFO else {}
+                for key in data.get("keys") or []:
+                    about = info.get(key) or {}
+                    told = about if listing.shape == INFO and not listing.item else None
+                    yield Found(listing, mount, str(about.get(listing.name) or key), str(key), told)
+
+    def _ask(self, title: str, listing: Listing, mount: str) -> dict[str, Any] | None:
+        method = "GET" if listing.shape in (ONE, MAP) else "LIST"
+        path = listing.path.format(mount=mount)
+        try:
+            if listing.at_root:
+                return data_of(rooted.ask(self.client, method, path, title.replace("_", " "), AT_ROOT))
+            answer = self.client.request(method, path, missing_ok=True)
+            return None if answer is None else data_of(answer)
+        except VaultError as error:
+            # nothing of this kind was ever made, or the product does not have it
+            absent = isinstance(error, Missing) and not error.container
+            if absent or (listing.optional and isinstance(error, (BadRequest, NoApi))):
+                return None
+            raise
+
+    def _read(self, one: Found) -> Mapping[str, Any] | None:
+        listing = one.listing
+        if not listing.fields or one.told is not None or one.key.endswith("/"):
+            return one.told if listing.fields else None
+        client, key = self.client, one.key
+        if listing.path == "sys/namespaces":
+            # each namespace tells of its own children
+            parent, _slash, key = key.rpartition("/")
+            client = client.within(join(client.namespace, parent)) if parent else client
+        path, _mark, query = listing.item.partition("?")
+        place = path.format(path=listing.path.format(mount=one.mount), mount=one.mount, name=in_url(key))
+        return client.read(place, dict([query.split("=")]) if query else None)

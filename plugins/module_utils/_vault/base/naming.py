@@ -1,0 +1,108 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""What names, addresses and metadata may be: a name is a part of the API's paths, and must not lead elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ..._engine import normalise
+from ..._engine.errors import InvalidInput
+
+#: what the server takes of metadata: pairs, and bytes of a key and of a value
+PAIRS, LONGEST_KEY, LONGEST_VALUE = 64, 128, 512
+
+
+def in_url(path: str) -> str:
+    """Return a path as a part of a URL: with ``a?b`` as it is the server would be asked for ``a``."""
+    return quote(path, safe="/-_.~@:+,=!$&'()*;")
+
+
+def check_name(name: str, remedy: str, what: str = "name", blanks: bool = False) -> None:
+    """Refuse what no name can be: an empty part, one that leads elsewhere, white space. Raises InvalidInput."""
+    parts = name.split("/")
+    if "" in parts or re.search(r"[\r\n\t]" if blanks else r"\s", name):
+        raise InvalidInput("the %s is empty or holds white space or an empty part" % what, remedy=remedy)
+    if {".", ".."} & set(parts):
+        raise InvalidInput('the %s has a part "." or "..", which leads elsewhere' % what, remedy=remedy)
+
+
+def check_mount(path: str, remedy: str, what: str = "path", blanks: bool = False) -> None:
+    """Refuse also what the path of everything inside would have to be quoted for. Raises InvalidInput."""
+    check_name(path, remedy, what, blanks)
+    found = re.search(r"[?#%]", path)
+    if found:
+        raise InvalidInput('the %s holds "%s", which has a meaning in URLs' % (what, found.group()), remedy=remedy)
+
+
+def plain(name: str) -> bool:
+    """Tell whether an engine takes a name for what is inside it: letters and digits are those of ASCII."""
+    return bool(re.fullmatch(r"\w(?:[\w.-]*\w)?", name, re.ASCII))
+
+
+def check_plain(name: str) -> None:
+    """Refuse a name that no engine takes for what is inside it. Raises InvalidInput."""
+    if not plain(name):
+        raise InvalidInput(
+            "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
+        )
+
+
+def check_addresses(option: str, values: Iterable[str]) -> None:
+    """Refuse what is no IP address. Raises InvalidInput."""
+    for value in values:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise InvalidInput('%s: "%s" is no address' % (option, value), remedy="write 10.0.0.1") from None
+
+
+def check_blocks(option: str, values: Iterable[str]) -> None:
+    """Refuse what is no block of IP addresses; a single address is one. Raises InvalidInput."""
+    for value in values:
+        try:
+            ipaddress.ip_interface(value)
+        except ValueError:
+            raise InvalidInput('%s: "%s" is no address block' % (option, value), remedy="write 10.0.0.0/8") from None
+
+
+def masked(values: Any) -> list[str]:
+    """Return blocks of addresses, each with its mask, which some endpoints want of a single address as well."""
+    found = []
+    for value in normalise.strings(values):
+        interface = ipaddress.ip_interface(value)
+        found.append(value if "/" in value else "%s/%d" % (interface.ip, interface.max_prefixlen))
+    return found
+
+
+def check_metadata(
+    metadata: Mapping[str, Any] | None, option: str, empty: bool = False, plain_keys: bool = False
+) -> None:
+    """Refuse metadata that the server refuses. Raises InvalidInput.
+
+    ``empty``: it takes empty values; ``plain_keys``: it takes keys of letters, digits and a few marks only.
+    """
+    if len(metadata or {}) > PAIRS:
+        raise InvalidInput('"%s" has %d keys' % (option, len(metadata or {})), remedy="use at most %d" % PAIRS)
+    for key, value in (metadata or {}).items():
+        if isinstance(value, (Mapping, list)):
+            raise InvalidInput('"%s" of %s is no text' % (key, option), remedy="give a text")
+        text = normalise.scalar(value)
+        if plain_keys and key and not re.fullmatch(r"[a-zA-Z0-9=/+_-]+", str(key)):
+            raise InvalidInput(
+                'the key "%s" in %s holds what the server refuses' % (str(key)[:40], option),
+                remedy="use letters, digits and = / + - _",
+            )
+        if not key or not (text or empty):
+            raise InvalidInput('a key or the value of "%s" in %s is empty' % (key, option), remedy="leave it out")
+        if len(str(key).encode()) > LONGEST_KEY or len(text.encode()) > LONGEST_VALUE:
+            raise InvalidInput(
+                'a key or the value of "%s" in %s is too long' % (str(key)[:40], option),
+                remedy="use at most %d bytes for a key, and %d for a value" % (LONGEST_KEY, LONGEST_VALUE),
+            )

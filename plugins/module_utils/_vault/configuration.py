@@ -1,0 +1,376 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Everything that is declared about a cluster, as one tree: kinds in the order in which they need each other, and the
+same again inside namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from .._engine import normalise, places, redact
+from .._engine.errors import InvalidInput, SecretopsError
+from .._engine.module import bulk_spec
+from .._engine.names import MAY_BE_EMPTY, empty_names
+from .._engine.reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, ended, plan, unfinished
+from .base.kind import Given, Kind
+from .connection.client import Client, VaultError
+from .kinds.approle_secret_ids import ApproleSecretIds
+from .kinds.audit_devices import AuditDevices
+from .kinds.audited_headers import AuditedHeaders
+from .kinds.auth_methods import AuthMethods
+from .kinds.auth_roles import AuthRoles
+from .kinds.aws_configs import AwsConfigs
+from .kinds.aws_roles import AwsRoles
+from .kinds.cors import Cors
+from .kinds.database_connections import DatabaseConnections
+from .kinds.database_roles import DatabaseRoles
+from .kinds.endpoints import Endpoints
+from .kinds.identity_entities import IdentityEntities
+from .kinds.identity_groups import IdentityGroups
+from .kinds.login_mfa_enforcements import LoginMfaEnforcements
+from .kinds.login_mfa_methods import LoginMfaMethods
+from .kinds.namespaces import Namespaces
+from .kinds.oidc import Oidc
+from .kinds.password_policies import PasswordPolicies
+from .kinds.pki_acme import PkiAcme
+from .kinds.pki_cas import PkiCas
+from .kinds.pki_certificates import PkiCertificates
+from .kinds.pki_roles import PkiRoles
+from .kinds.policies import Policies
+from .kinds.quotas import Quotas
+from .kinds.secrets import Secrets
+from .kinds.secrets_engines import SecretsEngines
+from .kinds.ssh_cas import SshCas
+from .kinds.ssh_roles import SshRoles
+from .kinds.transit_keys import TransitKeys
+from .kinds.ui_headers import UiHeaders
+
+#: by the names that they have in a tree, in the order in which they need each other
+KINDS: Mapping[str, Kind] = {
+    "audit_devices": AuditDevices(),
+    "audited_headers": AuditedHeaders(),
+    "cors": Cors(),
+    "ui_headers": UiHeaders(),
+    "namespaces": Namespaces(),
+    "auth_methods": AuthMethods(),
+    "secrets_engines": SecretsEngines(),
+    "password_policies": PasswordPolicies(),
+    "policies": Policies(),
+    "auth_roles": AuthRoles(),
+    "identity_entities": IdentityEntities(),
+    "identity_groups": IdentityGroups(),
+    "oidc": Oidc(),
+    "login_mfa_methods": LoginMfaMethods(),
+    "quotas": Quotas(),
+    "pki_cas": PkiCas(),
+    "pki_roles": PkiRoles(),
+    "pki_acme": PkiAcme(),
+    "transit_keys": TransitKeys(),
+    "ssh_cas": SshCas(),
+    "ssh_roles": SshRoles(),
+    "database_connections": DatabaseConnections(),
+    "database_roles": DatabaseRoles(),
+    "aws_configs": AwsConfigs(),
+    "aws_roles": AwsRoles(),
+    "secrets": Secrets(),
+    "endpoints": Endpoints(),
+    "pki_certificates": PkiCertificates(),
+    "approle_secret_ids": ApproleSecretIds(),
+    # last, as it asks more of logins
+    "login_mfa_enforcements": LoginMfaEnforcements(),
+}
+#: what names mounts inside namespaces: after all that is declared there
+LAST = frozenset(("quotas",))
+#: options that are or become part of an object's name
+NAMES = ("name", "path", "mount", "role", "dest", "cert_dest")
+#: what a tree holds beside the kinds
+PURGE, INSIDE = "purge", "inside"
+
+
+class _Whole(Resource):
+    """All objects of a kind, for an error that is not one object's."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title, {})
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+class Stage:
+    """The declared objects of one kind in one namespace."""
+
+    def __init__(
+        self, title: str, kind: Kind, namespace: str, items: Sequence[Mapping[str, Any]], given: Given
+    ) -> None:
+        self.title = title
+        self.kind = kind
+        self.namespace = namespace
+        self.items = items
+        self.given = given
+        #: where its objects stand, for their results
+        self.place = {"part": title, **({"namespace": namespace} if namespace else {})}
+
+    def resources(self, client: Client, purge: bool = True, rehearsal: bool = False) -> list[Resource]:
+        """Return its resources, for a ``rehearsal`` as in check mode. Raises SecretopsError."""
+        params = self.given.params if purge else {**self.given.params, "purge": False}
+        given = Given(params, self.given.check_mode, self.given.mounts, rehearsal, self.given.together)
+        found: list[Resource] = self.kind.resources(client, self.items, given)
+        for resource in found:
+            resource.place = self.place
+        return found
+
+
+class Tree:
+    """A tree of declarations.
+
+    ``configuration``: lists by the names of `KINDS`; under ``purge`` what may go, by kind; under ``inside`` trees by
+    namespaces. ``only``: the kinds to look at. Call `validate` before anything else; ``hidden``, every value that is
+    never printed, is known before that.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], only: Iterable[str] = (), check_mode: bool = False) -> None:
+        self.check_mode = check_mode
+        self.only = frozenset(only or KINDS)
+        self.stages: list[Stage] = []
+        self._secret: set[str] = set()
+        self._public: set[str] = set()
+        self.problems: list[str] = []
+        #: where each namespace is declared, so that none is declared twice
+        self._branches: dict[str, str] = {}
+        #: namespaces that may not exist yet
+        self._made: set[str] = set()
+        for name in sorted(self.only - set(KINDS)):
+            self.problems.append('there is no kind "%s" (there are %s)' % (name, ", ".join(KINDS)))
+        self._grow(configuration, "configuration", "")
+        self.stages.sort(key=lambda stage: stage.title in LAST)
+        self._tell_names()
+
+    def _tell_names(self) -> None:
+        """Tell each stage what the others of its namespace declare."""
+        declared: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+        for stage in self.stages:
+            present = [item for item in stage.items if item.get("state") != "absent"]
+            declared.setdefault(stage.namespace, {})[stage.title] = present
+        for stage in self.stages:
+            stage.given.together = declared[stage.namespace]
+
+    def validate(self) -> None:
+        """Refuse what no module would take. Raises InvalidInput."""
+        if self.problems:
+            more = "; and %d more" % (len(self.problems) - 5) if len(self.problems) > 5 else ""
+            said = "; ".join(self.problems[:5]) + more
+            raise InvalidInput(said, remedy="correct the declaration, nothing was changed")
+
+    @property
+    def hidden(self) -> set[str]:
+        """The values that are never printed, wherever they occur.
+
+        As with `Module.conceal`, not those that are too short, or part of a name: the names of other objects would be
+        masked with them.
+        """
+        shown = redact.occurring(self._secret, self._public)
+        return {value for value in self._secret if len(value) >= 4 and value not in shown}
+
+    def _grow(self, tree: Any, where: str, namespace: str) -> None:
+        problems = self.problems
+        if not isinstance(tree, Mapping):
+            problems.append("%s is no mapping of lists" % where)
+            return
+        if self._branches.setdefault(namespace, where) != where:
+            # each would converge for itself, and purge what the other declares
+            twice = (self._branches[namespace], where, "namespace %s" % namespace if namespace else "namespace")
+            problems.append("%s and %s are one %s: put them together" % twice)
+            return
+        unknown = sorted(str(name) for name in tree if name not in KINDS and name not in (PURGE, INSIDE))
+        problems += ['%s: there is no kind "%s" (there are %s)' % (where, name, ", ".join(KINDS)) for name in unknown]
+        purge = tree.get(PURGE) or {}
+        if not isinstance(purge, Mapping):
+            problems.append("%s.purge is no mapping of kinds" % where)
+            purge = {}
+        for name in sorted(str(name) for name in purge):
+            if name not in KINDS or "purge" not in KINDS[name].options:
+                able = [title for title, kind in KINDS.items() if "purge" in kind.options]
+                problems.append('%s.purge: "%s" cannot be purged (%s can)' % (where, name, ", ".join(able)))
+        for title, kind in KINDS.items():
+            declared = tree.get(title) or []
+            if (declared or title in purge) and title in self.only:
+                mounts = _mounts(tree, kind)
+                self._add(title, kind, namespace, declared, purge.get(title, False), where, mounts)
+                self._check_mounts(tree, kind, declared, "%s.%s" % (where, title))
+        inside = tree.get(INSIDE) or {}
+        if not isinstance(inside, Mapping):
+            problems.append("%s.inside is no mapping of namespaces" % where)
+            inside = {}
+        gone = _gone(tree.get("namespaces"), "name")
+        self._made |= {
+            "/".join(part for part in (namespace, name) if part) for name in _kept(tree.get("namespaces"), "name")
+        }
+        for name, branch in inside.items():
+            below, place = normalise.path(name), "%s.inside.%s" % (where, name)
+            if branch and any((below + "/").startswith(one + "/") for one in gone):
+                problems.append("%s: the namespace is to be absent: correct one of the two" % place)
+                continue
+            path = "/".join(part for part in (namespace, below) if part)
+            self._grow(branch or {}, place, path)
+
+    def _add(
+        self,
+        title: str,
+        kind: Kind,
+        namespace: str,
+        declared: Any,
+        purge: Any,
+        where: str,
+        mounts: Sequence[tuple[str, str]],
+    ) -> None:
+        place = "%s.%s" % (where, title)
+        if not isinstance(declared, (list, tuple)) or not all(isinstance(item, Mapping) for item in declared):
+            self.problems.append("%s is no list of mappings" % place)
+            self._secret |= redact.leaves(declared)
+            return
+        self._secret.update(kind.secrets(declared))
+        entry = bulk_spec(kind.item, kind.plural, kind.required)[kind.plural]
+        found = ArgumentSpecValidator({title: dict(entry, required=True)}).validate({title: list(declared)})
+        # what is secret is known even when something else is wrong
+        secret = {str(value) for value in found._no_log_values}
+        if found.error_messages:
+            placed = list(places.located({title: declared}, {title: entry}, where))
+            self.problems += placed or ["%s: %s" % (place, message) for message in found.error_messages]
+        if not isinstance(purge, (Mapping, bool, type(None))):
+            self.problems.append('%s.purge.%s is no mapping of options: write "{}" for none' % (where, title))
+            purge = False
+        # an empty mapping, nothing at all and "true" are a purge without options
+        options = {} if purge is False else {"purge": True, **(purge if isinstance(purge, Mapping) else {})}
+        settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
+        self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
+        allowed = MAY_BE_EMPTY | {"%s.%s" % (title, name) for name in kind.may_be_empty}
+        empty = [
+            *empty_names({title: declared}, {title: entry}, where, allowed),
+            *empty_names(options, kind.options, "%s.purge.%s" % (where, title), allowed),
+        ]
+        self.problems += ["%s is empty: give a value, or leave it out" % name for name in empty]
+        if found.error_messages or settled.error_messages:
+            self._secret |= secret | redact.echo({title: declared}, {title: entry})[1]
+            return
+        given = Given(settled.validated_parameters, self.check_mode, mounts)
+        items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
+        self._secret |= secret
+        self._public.update(kind.public(items, given))
+        self._public.update(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)
+        self.stages.append(Stage(title, kind, namespace, items, given))
+
+    def _check_mounts(self, tree: Mapping[str, Any], kind: Kind, declared: Any, place: str) -> None:
+        """Note what is declared in a mount that is to be absent: it would go with it, and be missed at the next run."""
+        gone = _gone(tree.get(kind.within[0]), "path", "type") if kind.within else set()
+        if not gone or not isinstance(declared, (list, tuple)):
+            return
+        mounts = {
+            normalise.path(item.get("mount"))
+            for item in declared
+            if isinstance(item, Mapping) and item.get("state") != "absent"
+        }
+        self.problems += [
+            '%s: the mount "%s" that it is in is to be absent: correct one of the two' % (place, mount)
+            for mount in sorted(mounts & gone)
+        ]
+
+    def libraries(self) -> Iterator[tuple[str, str | None]]:
+        """Yield the Python libraries that the declared kinds need, with the errors of their import."""
+        for stage in self.stages:
+            yield from stage.kind.libraries
+
+    def check(self, client: Client) -> None:
+        """Refuse what cannot be right, in all stages, before the first of them changes anything. Raises InvalidInput.
+
+        What an earlier stage is to make is not missed, and what the server refuses to tell is left to the stages: a
+        namespace may not exist yet.
+        """
+        client.expect(self._made)
+        for stage in self.stages:
+            try:
+                distinct(stage.resources(_within(client, stage.namespace), rehearsal=True))
+            except InvalidInput as error:
+                where = stage.title + (' in namespace "%s"' % stage.namespace if stage.namespace else "")
+                raise error.at(where) from None
+            except VaultError as error:
+                if error.ends_task:
+                    raise
+                continue
+
+    def converge(self, client: Client, update_secrets: str, workers: int) -> Report:
+        """Write stage by stage, delete in the opposite order, and return one report.
+
+        An object that fails does not stop the others, but then nothing is deleted: what looks undeclared may only be
+        what could not be read, and what could not be written may still need what is to go.
+        """
+        changes: list[Change] = []
+        deletions: list[list[Change]] = []
+        client.expect(self._made)
+        left = list(self.stages)
+        while left and not ended(changes):
+            stage = left.pop(0)
+            failed = any(change.error is not None for change in changes)
+            try:
+                resources = stage.resources(_within(client, stage.namespace), purge=not failed)
+                found = plan(resources, update_secrets if stage.kind.update_secrets else "always", workers)
+            except SecretopsError as error:
+                change = Change(_Whole(stage.title), NONE)
+                change.resource.place = stage.place
+                change.error = error.at(stage.title)
+                changes.append(change)
+                continue
+            if not self.check_mode:
+                apply([change for change in found if change.action != DELETE], workers)
+                deletions.append([change for change in found if change.action == DELETE])
+            changes += found
+        if not unfinished(changes) and not ended(changes):
+            for found in reversed(deletions):
+                apply(found, workers)
+                if any(change.error is not None for change in found):
+                    break
+        return Report(changes, self.check_mode, sum(len(stage.items) for stage in left))
+
+
+def _gone(declared: Any, *names: str) -> set[str]:
+    """Return the paths of what a list declares absent; each is the first of some options that is given."""
+    return {
+        normalise.path(next((item[name] for name in names if item.get(name)), ""))
+        for item in (declared if isinstance(declared, (list, tuple)) else [])
+        if isinstance(item, Mapping) and item.get("state") == "absent"
+    } - {""}
+
+
+def _kept(declared: Any, name: str) -> set[str]:
+    """Return the paths of what a list declares present."""
+    return {
+        normalise.path(item.get(name))
+        for item in (declared if isinstance(declared, (list, tuple)) else [])
+        if isinstance(item, Mapping) and item.get("state") != "absent" and item.get(name)
+    }
+
+
+def _mounts(tree: Mapping[str, Any], kind: Kind) -> list[tuple[str, str]]:
+    """Return path and type of the declared mounts that hold objects of a kind."""
+    if kind.within is None:
+        return []
+    title, wanted = kind.within
+    mounts = tree.get(title) or []
+    return [
+        (normalise.path(item.get("path") or item.get("type")), str(item.get("type") or ""))
+        for item in (mounts if isinstance(mounts, (list, tuple)) else [])
+        if isinstance(item, Mapping) and item.get("state") != "absent" and wanted in ("", item.get("type"))
+    ]
+
+
+def _within(client: Client, namespace: str) -> Client:
+    """Return the client for a namespace below its own."""
+    if not namespace:
+        return client
+    return client.within("/".join(part for part in (client.namespace, namespace) if part))

@@ -1,0 +1,173 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The Vault modules' argument spec, and a module that holds a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable
+
+from ..._engine.errors import SecretopsError
+from ..._engine.module import UPDATE_SECRETS_SPEC, Module
+from ..._engine.reconcile import Report
+from ..base.kind import Given, Kind
+from . import session
+from .client import HVAC_ERROR, Client, NoNamespace
+from .login import METHODS, login_for
+from .options import connect
+
+CONNECTION_SPEC: dict[str, Any] = {
+    "url": {"type": "list", "elements": "str", "aliases": ["vault_addr"]},
+    "ca_cert": {"type": "path"},
+    "validate_certs": {"type": "bool"},
+    "tls_server_name": {"type": "str"},
+    "namespace": {"type": "str"},
+    "timeout": {"type": "int", "default": 30},
+    "retries": {"type": "int", "default": 4},
+    "follow_redirects": {"type": "bool", "default": True},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+    "proxy": {"type": "str"},
+}
+LOGIN_SPEC: dict[str, Any] = {
+    "auth_method": {"type": "str", "choices": sorted(METHODS)},
+    "auth_mount": {"type": "str"},
+    "auth_role": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "token_file": {"type": "path", "no_log": False},
+    "role_id": {"type": "str", "no_log": True},
+    "role_id_file": {"type": "path"},
+    "secret_id": {"type": "str", "no_log": True},
+    "secret_id_file": {"type": "path", "no_log": False},
+    "jwt": {"type": "str", "no_log": True},
+    "jwt_file": {"type": "path"},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+}
+
+
+@contextmanager
+def logged_in(
+    client: Client,
+    params: Mapping[str, Any],
+    secrets: list[str],
+    warn: Callable[[str], None],
+    check_mode: bool = False,
+) -> Iterator[Client]:
+    """Log a client in by the login options; at the end revoke a token that was made here, and close the client.
+
+    The token joins ``secrets``. Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed.
+    """
+    login = login_for(params)
+    kept = ""
+    try:
+        client.choose()
+        client.token = login.token(client)
+        if login.leased:
+            kept = session.keep_while(client.token, params)
+        secrets.append(client.token)
+        if not login.leased:
+            try:
+                client.greet()
+            except NoNamespace as error:
+                if not check_mode:
+                    raise
+                # an earlier task may be what makes it
+                warn("%s: nothing exists in it yet" % error.what)
+                client.expect([""])
+        if not login.leased and params.get("token_file"):
+            session.keep(client, params["token_file"])
+        yield client
+    finally:
+        if login.leased and client.token:
+            # a task that failed because nothing answers has waited long enough
+            client.retries = min(client.retries, 1)
+            try:
+                client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
+                if kept:
+                    session.discard(kept)
+            except SecretopsError as error:
+                # the next run tries again
+                warn("the module's own token could not be revoked: %s" % error)
+        client.close()
+
+
+class VaultModule(Module):
+    """A module that talks to Vault. ``login=False``: without a token, for the server's life before there is one."""
+
+    def __init__(
+        self,
+        argument_spec: Mapping[str, Any] | None = None,
+        plural: str = "",
+        item: Mapping[str, Any] | None = None,
+        required: Sequence[str] = ("name",),
+        login: bool = True,
+        update_secrets: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        spec = {
+            **CONNECTION_SPEC,
+            **(LOGIN_SPEC if login else {}),
+            **(UPDATE_SECRETS_SPEC if update_secrets else {}),
+            **(argument_spec or {}),
+        }
+        super().__init__(spec, plural, item, required, **kwargs)
+        self.login = login
+        self.requests: dict[str, int] = {}
+        self.require("hvac", HVAC_ERROR)
+
+    def finish(self, report: Report, **extra: Any) -> None:
+        """Exit or fail with the report, and tell how many requests it took."""
+        super().finish(report, requests=dict(self.requests), **extra)
+
+    def secrets(self) -> list[str]:
+        """Return the secrets among the login's options, for what messages must not hold."""
+        return [
+            value
+            for name, value in self.params.items()
+            if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)
+        ]
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """Give a logged-in client; revoke the token at the end when this module itself logged in.
+
+        Errors inside end the module with one sentence.
+        """
+        secrets = self.secrets()
+        with self.failing_clearly(secrets):
+            client = connect(self.params, warn=self.ansible.warn)
+            self.requests = client.requests
+            if not self.login:
+                try:
+                    yield client
+                finally:
+                    client.close()
+                return
+            with logged_in(client, self.params, secrets, self.ansible.warn, self.check_mode):
+                yield client
+
+
+def converge(kind: Kind) -> None:
+    """Be the module of one kind: converge the declared objects and exit with the report."""
+    module = VaultModule(
+        kind.options,
+        kind.plural,
+        kind.item,
+        required=kind.required,
+        update_secrets=kind.update_secrets,
+        may_be_empty=kind.may_be_empty,
+        mutually_exclusive=[list(names) for names in kind.mutually_exclusive],
+    )
+    for library, error in kind.libraries:
+        module.require(library, error)
+    module.censor(kind.secrets([module.params, *(module.params[kind.plural] or [])]))
+    with module.client() as client:
+        items = module.items()
+        given = Given(module.params, module.check_mode)
+        if kind.concealed:
+            module.conceal(kind.concealed, kind.public(items, given))
+        module.reconcile(kind.resources(client, items, given))

@@ -1,0 +1,53 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""From options and environment to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from ..._http import doubts
+from .client import Client, env
+
+#: options that name a file with a secret
+SECRET_FILES = ("token_file", "secret_id_file", "jwt_file", "client_key")
+
+
+def settings(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the connection that options and environment (``BAO_*`` before ``VAULT_*``) describe."""
+    validate = params.get("validate_certs")
+    if validate is None:
+        validate = (env("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
+    return {
+        "url": params.get("url") or [part.strip() for part in (env("ADDR") or "").split(",") if part.strip()],
+        "namespace": params.get("namespace") or env("NAMESPACE"),
+        "ca_cert": params.get("ca_cert") or env("CACERT"),
+        "validate_certs": validate,
+        "tls_server_name": params.get("tls_server_name") or env("TLS_SERVER_NAME"),
+        "client_cert": params.get("client_cert") or env("CLIENT_CERT"),
+        "client_key": params.get("client_key") or env("CLIENT_KEY"),
+        "proxy": params.get("proxy") or env("PROXY_ADDR", "HTTP_PROXY"),
+    }
+
+
+def connect(params: Mapping[str, Any], token: str | None = None, warn: Callable[[str], None] | None = None) -> Client:
+    """Return a client from the connection options and the environment; ``warn`` is told what is to be doubted.
+
+    Raises InvalidInput.
+    """
+    found = settings(params)
+    if warn:
+        files = {**{name: params.get(name) for name in SECRET_FILES}, "client_key": found["client_key"]}
+        for text in doubts.doubts(found["url"], found["validate_certs"], files):
+            warn(text)
+    return Client(
+        found.pop("url"),
+        token=token,
+        timeout=params["timeout"],
+        retries=params["retries"],
+        follow_redirects=params["follow_redirects"],
+        **found,
+    )

@@ -1,0 +1,220 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The session that hvac's adapter takes: the connections of `_http.transport`, with the CA and the proxy of requests.
+
+For each request anew, requests reads the environment and ~/.netrc, looks for proxies, merges cookies and hooks, and
+urllib3 wraps what http.client gives: together several times the work of the request itself. For one server all of that
+is known after the first. What only requests can do (a proxy that is not spoken to in plain HTTP) goes the whole way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import ssl
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from ..._engine.errors import InvalidInput
+from ..._http import rules
+from ..._http.failure import TooLarge
+from ..._http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
+
+try:
+    import requests
+    import urllib3
+    from hvac.adapters import RawAdapter
+
+    HVAC_ERROR = None
+except ImportError:
+    HVAC_ERROR = traceback.format_exc()
+    RawAdapter = None
+
+#: connections that the session of requests keeps, where the short way is none
+POOL = 16
+#: what may stand in a request target as it is; a percent sign where it begins what is quoted already
+TARGET = "/%:@!$&'()*+,;=~"
+#: a percent sign that begins nothing
+LONE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+__all__ = ["HVAC_ERROR", "RawAdapter", "Session"]
+
+
+class _Adapter(requests.adapters.HTTPAdapter if HVAC_ERROR is None else object):  # type: ignore[misc]
+    """A pool that can check the certificate against another name than the address's."""
+
+    def __init__(self, server_name: str | None = None) -> None:
+        self.server_name = server_name
+        super().__init__(pool_connections=4, pool_maxsize=POOL)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        if self.server_name:
+            kwargs["assert_hostname"] = self.server_name
+            kwargs["server_hostname"] = self.server_name
+        super().init_poolmanager(*args, **kwargs)
+
+
+def _body(data: Any) -> bytes:
+    """Return data as JSON. Raises InvalidInput for the numbers that JSON does not have."""
+    try:
+        return json.dumps(data, allow_nan=False).encode()
+    except ValueError:
+        raise InvalidInput("a number is infinite or none", remedy="write it as text, in quotes") from None
+
+
+class Session(requests.Session if HVAC_ERROR is None else object):  # type: ignore[misc]
+    """A session of requests, of which `call` and `transfer` are the short way; no redirect is ever followed here.
+
+    ``verify`` and ``cert`` are set before the first call. ``server_name``: the name in the server's certificate when it
+    is another than the address's. ``proxy``: the URL of the proxy for every server, whatever the environment says of
+    proxies; without one the environment's.
+    """
+
+    def __init__(self, server_name: str | None = None, proxy: str | None = None) -> None:
+        super().__init__()
+        self.server_name = server_name
+        # given with each request, because the environment's go before the session's own
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._servers: dict[tuple[str, str], Server | None] = {}
+        #: the proxies that are not spoken to in plain HTTP, by server
+        self._far: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+        # a login for this host in ~/.netrc is not one for Vault
+        self.auth = lambda request: request
+        self.mount("https://", _Adapter(server_name))
+        self.mount("http://", _Adapter())
+
+    def close(self) -> None:
+        for server in self._servers.values():
+            if server is not None:
+                server.close()
+        super().close()
+
+    def _context(self, verify: Any, cert: Any) -> ssl.SSLContext:
+        """Return urllib3's TLS settings with the CA and the client certificate that requests would use."""
+        context: ssl.SSLContext = urllib3.util.ssl_.create_urllib3_context(
+            cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+        )
+        context.check_hostname = bool(verify)
+        if verify:
+            bundle = requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else verify
+            folder = os.path.isdir(bundle)
+            context.load_verify_locations(capath=bundle if folder else None, cafile=None if folder else bundle)
+        if cert:
+            certificate, key = (cert, None) if isinstance(cert, str) else cert
+            # an empty password, so that nobody is asked for one at the terminal
+            context.load_cert_chain(certificate, key, password="")
+        return context
+
+    def _server(self, scheme: str, host: str) -> Server | None:
+        """Return the connections to a server, or None where only requests will do. Raises InvalidInput, OSError."""
+        key = (scheme, host)
+        if key not in self._servers:
+            with self._lock:
+                if key not in self._servers:
+                    url = "%s://%s/" % key
+                    address = rules.origin(url)
+                    if address is None:
+                        raise InvalidInput('"%s" is not a URL' % rules.shown(url), 'option "url"')
+                    settings = self.merge_environment_settings(url, dict(self._proxies), False, self.verify, self.cert)
+                    named = requests.utils.select_proxy(url, settings["proxies"])
+                    proxy = proxy_of(named) if named else None
+                    server = None
+                    self._far[key] = named or ""
+                    if proxy is not None or not named:
+                        context = self._context(settings["verify"], settings["cert"]) if scheme == "https" else None
+                        server = Server(address, context, self.server_name, proxy)
+                    self._servers[key] = server
+        return self._servers[key]
+
+    @staticmethod
+    def _target(path: str, query: str, params: Any) -> str:
+        """Return what stands in the request line."""
+        target = quote(LONE.sub("%25", path), safe=TARGET)
+        queries = [query] if query else []
+        if params:
+            queries.append(urlencode(params, doseq=True))
+        return target + ("?" + "&".join(queries) if queries else "")
+
+    def call(self, method: str, url: str, **kwargs: Any) -> Answer:
+        """Send ``json`` and ``params`` and return the answer, within ``timeout`` seconds.
+
+        Raises OSError, HTTPException, the exceptions of requests, and InvalidInput.
+        """
+        headers = {name: value for name, value in kwargs["headers"].items() if value is not None}
+        timeout = kwargs["timeout"]
+        body = None
+        if kwargs.get("json") is not None:
+            body = _body(kwargs["json"])
+            if not any(name.lower() == "content-type" for name in headers):
+                headers["Content-Type"] = "application/json"
+        parts = urlsplit(url)
+        server = self._server(parts.scheme, parts.netloc)
+        if server is None:
+            with self.transfer(method, url, headers, body, timeout, params=kwargs.get("params")) as (answer, pieces):
+                answer.content = b"".join(pieces)
+                return answer
+        target = self._target(parts.path, parts.query, kwargs.get("params"))
+        return server.request(method.upper(), target, body, headers, timeout)
+
+    @contextmanager
+    def transfer(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: Any,
+        timeout: float,
+        limit: int = rules.LIMIT,
+        params: Any = None,
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """Send bytes or a file, and give the answer and its body piece by piece. Raises as `call` does."""
+        deadline = time.monotonic() + timeout
+        parts = urlsplit(url)
+        server = self._server(parts.scheme, parts.netloc)
+        if server is None:
+            look_up_proxy(self._far[parts.scheme, parts.netloc], deadline)
+            with self.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                params=params,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+                proxies=dict(self._proxies),
+                # named here, because a bundle that the environment names would go before the session's
+                verify=self.verify,
+                cert=self.cert,
+            ) as found:
+                yield (
+                    Answer(found.status_code, found.headers, b""),
+                    _bounded(found.raw.stream(PIECE, decode_content=False), limit, deadline),
+                )
+            return
+        target = self._target(parts.path, parts.query, params)
+        connection, response = server.open(method.upper(), target, body, headers, deadline)
+        try:
+            yield Answer(response.status, response.headers, b""), response.pieces(limit)
+        finally:
+            response.close()
+            connection.close()
+
+
+def _bounded(pieces: Iterator[bytes], limit: int, deadline: float) -> Iterator[bytes]:
+    count = 0
+    for piece in pieces:
+        left(deadline)
+        count += len(piece)
+        if count > limit:
+            raise TooLarge(limit)
+        yield piece

@@ -1,0 +1,517 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Secrets engines: mounts, their tuning, and the configuration of KV version 2.
+
+Source: /api-docs/system/mounts, /api-docs/secret/kv/kv-v2 (config), /api-docs/system/internal-ui-mounts.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable, TypeVar
+
+from ..._engine import normalise, wording
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import CREATE, Change, Resource
+from ..base.listing import plugins
+from ..base.naming import check_mount
+from ..base.schema import Fields
+from ..connection.client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
+from ..products import PRODUCTS, Product, product_of_plugin
+
+Answer = TypeVar("Answer")
+
+#: mounts that every server has and nobody may remove or replace
+PROTECTED = frozenset(path.strip("/") for product in PRODUCTS.values() for path in product.protected_mounts)
+#: the same told by the server itself: their types, also inside a namespace
+PROTECTED_TYPES = frozenset(("system", "identity", "cubbyhole", "token"))
+#: engines that are always built in, and that the plugin catalog does not list
+UNLISTED = frozenset(("database", "kv"))
+#: what the server takes to be tuned of its own mounts
+OWN_TYPES = {"sys": "system"}
+TUNABLE = frozenset(("sys", "identity", "cubbyhole"))
+OWN = frozenset(("type", "tune.audit_non_hmac_request_keys", "tune.audit_non_hmac_response_keys"))
+#: settings that the server takes when it mounts, and never again
+FIXED = ("local", "seal_wrap", "external_entropy_access")
+
+
+def ttl(value: Any) -> int | float | None:
+    """Return a lease duration in seconds; ``system`` and nothing mean the server's own default, which is kept as 0."""
+    return 0 if value is None or value == "system" else normalise.seconds(value, signed=True)
+
+
+def life(value: Any) -> int | float:
+    """Return how long a version lives, in seconds: the server keeps every negative one, "never", as -1."""
+    return max(normalise.seconds(value or 0, signed=True) or 0, -1)
+
+
+def visibility(value: Any) -> str:
+    """Return a listing visibility: nothing is the same as ``hidden``."""
+    return normalise.scalar(value) or "hidden"
+
+
+TTLS = ("default_lease_ttl", "max_lease_ttl")
+TUNE: dict[str, normalise.Normaliser] = {
+    "default_lease_ttl": ttl,
+    "max_lease_ttl": ttl,
+    "listing_visibility": visibility,
+    "audit_non_hmac_request_keys": normalise.string_set,
+    "audit_non_hmac_response_keys": normalise.string_set,
+    "passthrough_request_headers": normalise.string_set,
+    "allowed_response_headers": normalise.string_set,
+    "allowed_managed_keys": normalise.string_set,
+    "delegated_auth_accessors": normalise.string_set,
+    "identity_token_key": normalise.scalar,
+    "plugin_version": normalise.scalar,
+}
+#: what not every product, edition and version has; the others drop it without a word
+UNSURE = frozenset(
+    "tune." + name
+    for name in ("allowed_managed_keys", "delegated_auth_accessors", "identity_token_key", "plugin_version")
+)
+CONFIG: dict[str, normalise.Normaliser] = {
+    "max_versions": lambda value: normalise.integer(value or 0),
+    "cas_required": normalise.boolean,
+    "metadata_cas_required": normalise.boolean,
+    "delete_version_after": life,
+}
+
+
+def patiently(call: Callable[[], Answer], seconds: float = 60) -> Answer:
+    """Call until a new or upgrading KV version 2 mount is ready, for at most ``seconds``.
+
+    The server answers 400 "Upgrading from non-versioned to versioned data" until then. Raises what the call raises.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.05
+    while True:
+        try:
+            return call()
+        except BadRequest as error:
+            if not wording.mount_upgrading(error.said) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 1)
+
+
+def split_type(name: Any) -> tuple[str, str]:
+    """Return type and KV version ('' when it is left open) of a type as users write it: ``kv-v2`` is kv, 2."""
+    match = re.fullmatch(r"kv-v([12])", normalise.scalar(name))
+    return ("kv", match.group(1)) if match else ({"generic": "kv"}.get(name, normalise.scalar(name)), "")
+
+
+def describe(kind: str, version: str = "") -> str:
+    """Return a type as messages name it."""
+    return "kv (version %s)" % version if kind == "kv" and version else kind
+
+
+class Mounts:
+    """All secrets engines of the namespace, read once for all the items of a task (``GET sys/mounts``)."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._lock = threading.Lock()
+        self._entries: dict[str, dict[str, Any]] | None = None
+        self._catalog: frozenset[str] | None = None
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Return the mounts by their path without slashes at its ends."""
+        with self._lock:
+            if self._entries is None:
+                self._entries = {
+                    normalise.path(path): entry
+                    for path, entry in (self.client.read("sys/mounts") or {}).items()
+                    if isinstance(entry, dict) and "type" in entry
+                }
+            return self._entries
+
+    def missing_plugin(self, name: str) -> bool:
+        """Tell whether the server says that it has no such engine; False when it does not let the token see."""
+        with self._lock:
+            if self._catalog is None:
+                self._catalog = plugins(self.client, lambda client: client.list("sys/plugins/catalog/secret"))
+            return bool(self._catalog) and name not in self._catalog and name not in UNLISTED
+
+    def product(self) -> tuple[Product | None, str]:
+        """Return product and version as the server's own mounts tell them; None and '' when they do not."""
+        for entry in self.entries().values():
+            product, version = product_of_plugin(entry.get("running_plugin_version"))
+            if product is not None:
+                return product, version
+        return None, ""
+
+    def server(self) -> str:
+        """Return product and version as messages name them: ``OpenBao 2.7.2``."""
+        product, version = self.product()
+        return "%s %s" % (product.title, version) if product is not None else "the server"
+
+    def forget(self) -> None:
+        """Read again at the next question."""
+        with self._lock:
+            self._entries = None
+
+    def protected(self, path: str) -> bool:
+        """Tell whether the mount belongs to the server itself."""
+        kind = str(self.entries().get(path, {}).get("type", ""))
+        return path in PROTECTED or kind in PROTECTED_TYPES or kind.startswith("ns_")
+
+
+class Mounted:
+    """What is mounted at a path, for modules that work inside a mount; asked once per mount.
+
+    Uses ``sys/internal/ui/mounts/<path>``, which every token may read that may do anything inside the mount.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.fields = Fields(client)
+        self._lock = threading.Lock()
+        self._known: dict[str, dict[str, Any] | None] = {}
+
+    def entry(self, mount: str) -> dict[str, Any] | None:
+        """Return type and options of a mount, None when nothing is mounted there.
+
+        Raises InvalidInput when the path is only a part or a child of a mount, PermissionDenied when it is not to know.
+        """
+        with self._lock:
+            if mount not in self._known:
+                self._known[mount] = self._ask(mount)
+            return self._known[mount]
+
+    def _ask(self, mount: str) -> dict[str, Any] | None:
+        try:
+            found = self.client.read("sys/internal/ui/mounts/%s" % mount)
+        except InvalidToken:
+            raise
+        except PermissionDenied as denied:
+            # also the answer for a path without a mount: only who may list the mounts can tell the two apart
+            try:
+                mounts = self.client.read("sys/mounts") or {}
+            except PermissionDenied:
+                raise PermissionDenied(
+                    "no secrets engine is mounted there, or the token may do nothing in it",
+                    mount,
+                    "correct the mount; else the token's policies lack: "
+                    'path "%s/*" { capabilities = ["read"] }' % mount,
+                ) from denied
+            found = next((dict(item, path=path) for path, item in mounts.items() if path == mount + "/"), None)
+        if found is None:
+            return None
+        actual = normalise.path(found.get("path") or mount)
+        if actual != mount:
+            raise InvalidInput(
+                'no secrets engine is mounted there, but one is at "%s"' % actual,
+                'mount "%s"' % mount,
+                'give "%s" as the mount and the rest as part of the path' % actual,
+            )
+        return found
+
+    def require(self, mount: str, kind: str) -> dict[str, Any] | None:
+        """Return the mount's entry, None when there is none. Raises InvalidInput when it is of another type."""
+        entry = self.entry(mount)
+        if entry is not None and split_type(entry.get("type"))[0] != kind:
+            raise InvalidInput(
+                'a secrets engine of type "%s" is mounted there, not "%s"' % (entry.get("type"), kind),
+                'mount "%s"' % mount,
+                "give another mount",
+            )
+        return entry
+
+
+def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the declared settings of one engine as ``type``, ``description``, ``options.x``, ``tune.x``, …"""
+    kind, version = split_type(item.get("type"))
+    options = normalise.string_map(item.get("options"))
+    if version:
+        options.setdefault("version", version)
+    desired: dict[str, Any] = {"type": kind}
+    desired.update({name: item.get(name) for name in ("description", *FIXED)})
+    for group, values in (("options", options), ("tune", item.get("tune")), ("config", item.get("config"))):
+        desired.update({"%s.%s" % (group, name): value for name, value in (values or {}).items()})
+    return {name: value for name, value in desired.items() if value is not None}
+
+
+def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the settings of one group without its prefix, of these names only when they are given."""
+    prefix = group + "."
+    return {
+        name[len(prefix) :]: value
+        for name, value in fields.items()
+        if name.startswith(prefix) and (only is None or name in only)
+    }
+
+
+def sent_tune(tune: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tuning as the server takes it: with an empty lease duration it would leave the old one."""
+    return {
+        name: "system" if name in TTLS and not ttl(value) else value
+        for name, value in normalise.spans(tune, TTLS).items()
+    }
+
+
+def settings(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of one mount as ``sys/mounts`` tells them, in the form of `flatten`."""
+    # where the built-in version is chosen at the mount the server notes no choice
+    version = entry.get("plugin_version") or entry.get("running_plugin_version")
+    return flatten({**entry, "tune": {**(entry.get("config") or {}), "plugin_version": version}, "config": None})
+
+
+class Engine(Resource):
+    """One secrets engine with its mount options, tuning and, for KV version 2, configuration."""
+
+    kind = "secrets engine"
+    holds_data = True
+    fields = {
+        "type": normalise.scalar,
+        "description": normalise.scalar,
+        **dict.fromkeys(FIXED, normalise.boolean),
+        **{"tune." + name: function for name, function in TUNE.items()},
+        **{"config." + name: function for name, function in CONFIG.items()},
+    }
+
+    def __init__(self, mounts: Mounts, item: Mapping[str, Any]) -> None:
+        self.mounts = mounts
+        self.client = mounts.client
+        self.item = item
+        self.declared = flatten(item)
+        super().__init__(normalise.path(item["path"]), self.declared if item["state"] == "present" else None)
+
+    def check(self) -> None:
+        check_mount(self.name, 'write it like "secret" or "team/kv"')
+        if self.name in TUNABLE:
+            self._check_own()
+        elif self.name.split("/")[0] == "auth":
+            raise InvalidInput('"auth/" is where auth methods are', remedy="use another path, or the module vault_auth")
+        elif self.name.split("/")[0] in PROTECTED:
+            raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
+        if self.desired is not None:
+            self._check_declared(self.desired)
+        try:
+            self._check_mount()
+        except VaultError:
+            # what the server does not let the token see is for `read` to say
+            return
+
+    def _check_own(self) -> None:
+        """Refuse what nobody can do with the server's own mounts. Raises InvalidInput."""
+        if self.desired is None:
+            raise InvalidInput("the server's own mount cannot be removed", remedy="use another path")
+        usual = OWN_TYPES.get(self.name, self.name)
+        try:
+            # inside a namespace types have other names
+            actual = str(self.mounts.entries().get(self.name, {}).get("type") or usual)
+        except VaultError:
+            actual = usual
+        if self.declared["type"] not in ("", usual, actual):
+            raise InvalidInput("the server's own mount is there", remedy="use another path")
+        self.desired["type"] = self.declared["type"] = actual
+        for name in sorted(set(self.desired) - OWN):
+            raise InvalidInput(
+                '"%s" of the server\'s own mount cannot be changed' % name.replace("tune.", ""),
+                remedy='declare only "audit_non_hmac_request_keys" and "audit_non_hmac_response_keys" in "tune"',
+            )
+
+    def _check_declared(self, desired: Mapping[str, Any]) -> None:
+        if not desired["type"]:
+            raise InvalidInput('"type" is missing', remedy="say which engine is to be mounted, such as kv or pki")
+        kind, version = split_type(self.item.get("type"))
+        given = desired.get("options.version")
+        if kind == "kv" and given not in (None, "1", "2"):
+            raise InvalidInput('KV has no version "%s"' % given, remedy="use 1 or 2")
+        if version and given != version:
+            raise InvalidInput(
+                'type "%s" and version "%s" contradict each other' % (self.item["type"], given),
+                remedy="give one of the two",
+            )
+        if part(desired, "config") and (kind != "kv" or given == "1"):
+            raise InvalidInput('"config" is for KV version 2 only', remedy='remove it, or use type "kv-v2"')
+        for name, value in desired.items():
+            if name in self.fields:
+                self.fields[name](value)
+        if desired.get("tune.plugin_version") == "":
+            raise InvalidInput('"plugin_version" is empty', remedy='remove it from "tune", or give a version')
+        for name in TTLS:
+            value = ttl(desired.get("tune." + name)) or 0
+            if value < 0:
+                raise InvalidInput("%s is negative" % name, remedy="give a duration, such as 1h")
+            normalise.whole_seconds(value)
+        if not 0 <= (desired.get("config.max_versions") or 0) < 2**32:
+            raise InvalidInput('"max_versions" is no number of versions', remedy="give 1 or more, or 0 for the default")
+        self._check_ttls(desired)
+
+    @staticmethod
+    def _check_ttls(after: Mapping[str, Any], more: str = "") -> None:
+        default, longest = (ttl(after.get("tune." + name)) for name in TTLS)
+        if default and longest and default > longest:
+            raise InvalidInput("default_lease_ttl is longer than max_lease_ttl" + more, remedy="correct one of the two")
+
+    def _check_mount(self) -> None:
+        """Compare with what stands there and with what the server has, before anything changes. Raises InvalidInput."""
+        entries = self.mounts.entries()
+        entry = entries.get(self.name)
+        if entry is not None:
+            self._check_type(settings(entry))
+            if self.desired is not None and {"tune." + name for name in TTLS} & set(self.desired):
+                self._check_ttls({**settings(entry), **self.desired}, ", with what the server has for the other")
+        elif self.desired is not None:
+            self._check_place(entries)
+        if self.desired is None:
+            return
+        product, _version = self.mounts.product()
+        for name, value in sorted(part(self.desired, "tune").items()):
+            if product is not None and name in product.unknown_tune and TUNE[name](value):
+                raise InvalidInput('%s knows no "%s"' % (product.title, name), remedy='remove it from "tune"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        entry = self.mounts.entries().get(self.name)
+        self.info["path"] = self.name
+        if entry is None:
+            return None
+        self.info.update(accessor=entry.get("accessor"), uuid=entry.get("uuid"))
+        current = settings(entry)
+        self.info["type"] = current["type"]
+        if self.desired is not None and part(self.desired, "config") and current.get("options.version") == "2":
+            current.update(self._read_config())
+            self._check_config(current)
+        return current
+
+    def _read_config(self) -> dict[str, Any]:
+        found = patiently(lambda: self.client.read("%s/config" % self.name)) or {}
+        return {"config." + name: value for name, value in found.items()}
+
+    def _check_config(self, current: Mapping[str, Any]) -> None:
+        """Refuse a setting that this server would drop without a word. Raises InvalidInput."""
+        for name in sorted(name for name in self.desired or {} if name.startswith("config.") and name not in current):
+            raise InvalidInput('this server knows no "%s"' % name[len("config.") :], remedy='remove it from "config"')
+
+    def _check_place(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        desired = self.desired or {}
+        for path, other in entries.items():
+            if path.startswith(self.name + "/") or self.name.startswith(path + "/"):
+                raise InvalidInput(
+                    'a secrets engine of type "%s" at "%s" is in the way of this one of type "%s"'
+                    % (other.get("type"), path, desired["type"]),
+                    remedy="use another path, or remove that one first",
+                )
+        if self.mounts.missing_plugin(desired["type"]):
+            raise InvalidInput(
+                'this server has no secrets engine of type "%s"' % desired["type"],
+                remedy=("register a plugin of that name first, or use a product and version that has it built in"),
+            )
+        if part(desired, "config") and desired.get("options.version") != "2":
+            raise InvalidInput(
+                '"config" is for KV version 2, and a KV engine is of version 1 unless it is said',
+                remedy='use type "kv-v2"',
+            )
+
+    def _check_type(self, current: Mapping[str, Any]) -> None:
+        kind, version = current["type"], current.get("options.version", "1" if current["type"] == "kv" else "")
+        wanted, declared = self.declared["type"], self.declared.get("options.version", "")
+        if wanted and wanted != kind:
+            raise InvalidInput(
+                'a secrets engine of type "%s" is mounted there, and "%s" is declared'
+                % (describe(kind, version), describe(wanted, declared)),
+                remedy="use another path, or move or remove the other engine first (its data goes with it)",
+            )
+        if self.desired is None:
+            return
+        if kind == "kv" and declared and declared != version:
+            if version == "2":
+                raise InvalidInput(
+                    "the engine is of KV version 2 and cannot go back to version 1",
+                    remedy='declare version "2", or mount a new engine and copy the secrets',
+                )
+            if not self.item.get("upgrade"):
+                raise InvalidInput(
+                    "the engine is of KV version 1, and version 2 is declared; an upgrade stops it for a moment and "
+                    "moves its API paths",
+                    remedy='set "upgrade: true" when clients and policies are ready for it',
+                )
+        if part(self.desired, "config") and (declared or version) != "2":
+            raise InvalidInput(
+                '"config" is for KV version 2, and the engine is of version 1',
+                remedy='remove it, or declare version "2" with "upgrade: true"',
+            )
+        for name in FIXED:
+            if name in self.desired and normalise.boolean(current.get(name)) != self.desired[name]:
+                raise InvalidInput(
+                    '"%s" is %s and cannot be changed after mounting'
+                    % (name, normalise.scalar(bool(current.get(name)))),
+                    remedy="correct the declaration, or move the data and mount the engine anew",
+                )
+
+    def write(self, change: Change) -> None:
+        desired = self.desired or {}
+        path = "sys/mounts/%s" % self.name
+        if change.action == CREATE:
+            body = {name: desired[name] for name in ("type", "description", *FIXED) if name in desired}
+            body.update(options=part(desired, "options"), config=sent_tune(part(desired, "tune")))
+            # never repeated: the second answer to a mount that succeeded is "path is already in use"
+            self.client.write(path, body, idempotent=False)
+            change.touched = True
+            self.info["type"] = desired["type"]
+        else:
+            tune = sent_tune(part(desired, "tune", change.fields))
+            if "description" in change.fields:
+                tune["description"] = desired["description"]
+            if part(desired, "options", change.fields):
+                tune["options"] = part(desired, "options")
+            if tune:
+                self.client.write(path + "/tune", tune)
+                change.touched = True
+        self._check_kept(change)
+        config = normalise.spans(part(desired, "config", change.fields), ("delete_version_after",))
+        if config:
+            patiently(lambda: self.client.write("%s/config" % self.name, config))
+            change.touched = True
+            if "metadata_cas_required" in config:
+                self._check_config(self._read_config())
+        elif desired.get("options.version") == "2" and desired["type"] == "kv":
+            # those who come next shall not meet an engine that is still being prepared
+            self._wait_ready()
+
+    def _check_kept(self, change: Change) -> None:
+        """Refuse to call it a success when the server dropped an option that its product may not have."""
+        wanted = {name: value for name, value in (self.desired or {}).items() if name in UNSURE & set(change.fields)}
+        if not wanted:
+            return
+        self.mounts.forget()
+        dropped = normalise.differing(settings(self.mounts.entries().get(self.name, {})), wanted, self.fields)
+        if dropped:
+            raise VaultError(
+                "%s takes %s and does not keep it" % (self.mounts.server(), ", ".join('"%s"' % one for one in dropped)),
+                "sys/mounts/%s" % self.name,
+                'remove it from "tune": it is of another product, edition or version',
+            )
+
+    def _wait_ready(self) -> None:
+        try:
+            patiently(lambda: self.client.read("%s/config" % self.name))
+        except PermissionDenied:
+            self.warnings.append("the token may not read the engine's config, so nobody waited until it is ready")
+
+    def delete(self, change: Change) -> None:
+        self.client.delete("sys/mounts/%s" % self.name)
+
+
+def surplus(mounts: Mounts, declared: Sequence[str], protected: Iterable[str], purge_data: Iterable[str]) -> list[str]:
+    """Return the paths of the engines that a purge deletes.
+
+    Every engine holds data: one that is neither declared, protected nor named in ``purge_data`` makes the purge
+    impossible. Raises InvalidInput naming these.
+    """
+    keep = {normalise.path(path) for path in (*declared, *protected)}
+    named = {normalise.path(path) for path in purge_data}
+    extra = sorted(path for path in mounts.entries() if path not in keep and not mounts.protected(path))
+    refused = [path for path in extra if path not in named]
+    if refused:
+        raise InvalidInput(
+            "purge would delete the data of %s" % ", ".join('"%s"' % path for path in refused),
+            "secrets engines",
+            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
+        )
+    return extra

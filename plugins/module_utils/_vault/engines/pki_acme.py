@@ -1,0 +1,101 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Certificates of a PKI mount by ACME. Source: /api-docs/secret/pki#acme-certificate-issuance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..._engine import normalise, wording
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import Change
+from ..base.kind import Given
+from ..base.naming import check_mount
+from ..base.schema import Place
+from ..base.setting import Setting
+from ..connection.client import BadRequest, VaultError
+from .mount import Mounted
+
+#: headers of answers without which no ACME client gets anything
+ANSWERS = ("Last-Modified", "Location", "Replay-Nonce", "Link")
+
+
+class Acme(Setting):
+    """The ACME configuration of one PKI mount; named by its mount."""
+
+    kind = "ACME configuration"
+    fields = {
+        "enabled": normalise.boolean,
+        "default_directory_policy": normalise.scalar,
+        "allowed_roles": normalise.string_set,
+        "allowed_issuers": normalise.string_set,
+        "allow_role_ext_key_usage": normalise.boolean,
+        "eab_policy": normalise.scalar,
+        "dns_resolver": normalise.scalar,
+    }
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any], given: Given) -> None:
+        self.given = given
+        self.mounted = mounted
+        self.mount = normalise.path(item["mount"])
+        super().__init__(mounted.client, item, self.mount)
+        self.info["mount"] = self.mount
+
+    @property
+    def path(self) -> str:
+        """The API path."""
+        return "%s/config/acme" % self.mount
+
+    def check(self) -> None:
+        check_mount(self.mount, 'write it like "pki"', "mount")
+        if self.desired is None:
+            raise InvalidInput("a configuration cannot be removed by itself", remedy='set "enabled: false"')
+        policy = self.desired.get("default_directory_policy")
+        if policy is not None and not re.fullmatch(r"forbid|sign-verbatim|external-policy|role:\S+", policy):
+            raise InvalidInput(
+                'default_directory_policy: there is no "%s"' % policy,
+                remedy='use "forbid", "sign-verbatim" or "role:<name>"',
+            )
+        resolver = self.desired.get("dns_resolver")
+        if resolver and not re.fullmatch(r"\S+:\d+", resolver):
+            raise InvalidInput('dns_resolver: "%s" has no port' % resolver, remedy="write 10.0.0.53:53")
+        self.check_known()
+
+    def check_known(self) -> None:
+        doubt = self.mounted.fields.check_inside(
+            Place(self.mount, "pki", "config/acme"), self.desired or {}, "the %s" % self.kind
+        )
+        if doubt:
+            self.warnings.append(doubt)
+
+    def read(self) -> Mapping[str, Any] | None:
+        entry = self.mounted.require(self.mount, "pki")
+        if entry is None:
+            return None
+        tuned = {**(entry.get("config") or {}), **self.given.tune(self.mount)}
+        headers = {name.lower() for name in normalise.strings(tuned.get("allowed_response_headers"))}
+        missing = [name for name in ANSWERS if name.lower() not in headers]
+        if missing and (self.desired or {}).get("enabled"):
+            self.warnings.append(
+                'no ACME client will get a certificate: tune the mount (module vault_secrets_engine) with "%s" in '
+                '"allowed_response_headers"' % '", "'.join(missing)
+            )
+        return super().read()
+
+    def write(self, change: Change) -> None:
+        if self.mounted.require(self.mount, "pki") is None:
+            raise InvalidInput(
+                "nothing is mounted there",
+                'mount "%s"' % self.mount,
+                "mount a PKI engine first (module vault_secrets_engine)",
+            )
+        try:
+            super().write(change)
+        except VaultError as error:
+            if not isinstance(error, BadRequest) and wording.mount_address_missing(error.said):
+                error.remedy = 'give the mount its own address first (module vault_pki_ca, "path" of "cluster")'
+            raise

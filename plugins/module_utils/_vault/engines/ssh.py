@@ -1,0 +1,340 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""SSH engines: the key by which a mount signs, and its roles. Source: /api-docs/secret/ssh."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..._engine import normalise, wording
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import Change, Resource, check_completed
+from ..auth.method import check_kept, default
+from ..base.kind import Given
+from ..base.listing import mark_absent
+from ..base.naming import check_mount
+from ..connection.client import BadRequest, Client
+from .mount import Mounted
+
+#: what a key is called in a public key, by what it may be called when one is made
+KEYS = {
+    "rsa": "ssh-rsa",
+    "ed25519": "ssh-ed25519",
+    **{name: name for name in ("ssh-rsa", "ssh-ed25519")},
+    **{"ecdsa-sha2-nistp%d" % bits: "ecdsa-sha2-nistp%d" % bits for bits in (256, 384, 521)},
+}
+
+
+def public_key(value: Any) -> list[str]:
+    """Return type and body of a public key; its comment means nothing."""
+    return normalise.scalar(value).split()[:2]
+
+
+def bits(key: Any) -> int:
+    """Return the bits of a public key, 0 where they say nothing. Source: RFC 4253, section 6.6."""
+    kind, body = (*public_key(key), "", "")[:2]
+    if kind.startswith("ecdsa-sha2-nistp"):
+        return int(kind[len("ecdsa-sha2-nistp") :])
+    if kind != "ssh-rsa":
+        return 0
+    try:
+        rest = base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return 0
+    parts = []
+    while rest:
+        length = int.from_bytes(rest[:4], "big")
+        parts.append(rest[4 : 4 + length])
+        rest = rest[4 + length :]
+    return int.from_bytes(parts[2], "big").bit_length() if len(parts) == 3 else 0
+
+
+def lengths(value: Any) -> dict[str, list[Any]]:
+    """Return the allowed lengths by type of key: one length, or several of which the order means nothing."""
+    return {
+        str(name): sorted({normalise.scalar(one) for one in (item if isinstance(item, (list, tuple)) else [item])})
+        for name, item in (value or {}).items()
+    }
+
+
+def listed(value: Any) -> list[str]:
+    """Return a list that the server keeps as one text with commas: one with a comma in it is several."""
+    return normalise.string_set(",".join(normalise.strings(value)))
+
+
+def port(value: Any) -> Any:
+    """Return a port; the server keeps its usual one where none is said."""
+    return normalise.integer(value) or 22
+
+
+LISTS = ("allowed_users", "allowed_domains", "allowed_critical_options", "allowed_extensions")
+MAPS = ("default_critical_options", "default_extensions")
+NETWORKS = ("cidr_list", "exclude_cidr_list")
+TIMES = ("ttl", "max_ttl", "not_before_duration")
+#: what both types have
+SHARED = ("key_type", "default_user", "allowed_users")
+#: what roles for one-time passwords have
+OTP: dict[str, normalise.Normaliser] = {**dict.fromkeys(NETWORKS, normalise.string_set), "port": port}
+ROLE: dict[str, normalise.Normaliser] = {
+    "key_type": normalise.scalar,
+    "default_user": normalise.scalar,
+    **dict.fromkeys(LISTS, listed),
+    **dict.fromkeys(TIMES, normalise.duration),
+    **dict.fromkeys(MAPS, normalise.string_map),
+    "allowed_user_key_lengths": lengths,
+    "algorithm_signer": default("default"),
+    "issuer_ref": default("default"),
+    "key_id_format": normalise.scalar,
+    **dict.fromkeys(
+        (
+            *("allow_user_certificates", "allow_host_certificates", "allow_bare_domains", "allow_subdomains"),
+            *("allow_user_key_ids", "allow_empty_principals", "allowed_users_template", "allowed_domains_template"),
+            *("default_user_template", "default_extensions_template"),
+        ),
+        normalise.boolean,
+    ),
+    **OTP,
+}
+
+
+class Inside(Resource):
+    """What both kinds have in common."""
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any], name: str, desired: Mapping[str, Any] | None) -> None:
+        self.mounted = mounted
+        self.client: Client = mounted.client
+        self.item = item
+        self.mount = normalise.path(item["mount"])
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        check_mount(self.mount, 'write it like "ssh"', "mount")
+
+    def find(self) -> bool:
+        """Make sure that the mount is an SSH engine; False when it does not exist (yet). Raises InvalidInput."""
+        return self.mounted.require(self.mount, "ssh") is not None
+
+    def need_mount(self) -> None:
+        """Refuse to write where nothing is mounted. Raises InvalidInput."""
+        if not self.find():
+            raise InvalidInput(
+                "nothing is mounted there",
+                'mount "%s"' % self.mount,
+                "mount an SSH engine first (module vault_secrets_engine)",
+            )
+
+
+class Ca(Inside):
+    """The key by which a mount signs; named by its mount. It is made once, and never replaced: hosts trust it."""
+
+    kind = "SSH CA"
+    holds_data = True
+    rank = 10
+    fields = {"public_key": public_key}
+    secret_fields = frozenset(("private_key",))
+    names = ("key_type", "key_bits", "public_key", "private_key")
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+        desired = {name: item.get(name) for name in self.names} if item["state"] == "present" else None
+        super().__init__(mounted, item, normalise.path(item["mount"]), desired)
+        self.info["mount"] = self.mount
+
+    def check(self) -> None:
+        super().check()
+        desired = self.desired or {}
+        if ("private_key" in desired) != ("public_key" in desired):
+            raise InvalidInput(
+                '"private_key" and "public_key" go together', remedy="give both, or none to have one made"
+            )
+        if "private_key" in desired and ("key_type" in desired or "key_bits" in desired):
+            raise InvalidInput('"key_type" and "key_bits" are for a key that the server makes', remedy="remove them")
+        for name in ("private_key", "public_key"):
+            if name in desired and not normalise.scalar(desired[name]).strip():
+                raise InvalidInput('"%s" is empty' % name, remedy="give both keys, or none to have one made")
+        size = bits(desired.get("key_type"))
+        if size and desired.get("key_bits") and desired["key_bits"] != size:
+            raise InvalidInput(
+                "a key of type %s has %d bits" % (desired["key_type"], size), remedy='remove "key_bits", or correct it'
+            )
+
+    def read(self) -> Mapping[str, Any] | None:
+        if not self.find():
+            return None
+        try:
+            current = self.client.read("%s/config/ca" % self.mount)
+        except BadRequest as error:
+            if not wording.key_missing(error.said):
+                raise
+            return None
+        if current is None or self.desired is None:
+            return current
+        self.info["public_key"] = found = normalise.scalar(current.get("public_key")).strip()
+        self._compare(found, self.desired)
+        # it is there, and a server that is asked again may make another
+        self.desired = {}
+        return current
+
+    def _compare(self, found: str, desired: Mapping[str, Any]) -> None:
+        kind, wanted = (*public_key(found), "")[0], KEYS.get(desired.get("key_type") or "", "")
+        ecdsa = desired.get("key_type") == "ec" and not kind.startswith("ecdsa-")
+        size = desired.get("key_bits") or 0
+        problem = ""
+        if "public_key" in desired and public_key(desired["public_key"]) != public_key(found):
+            problem = "it has another key than the declared one"
+        elif ecdsa or (wanted and wanted != kind):
+            problem = "its key is of type %s and cannot become %s" % (kind, desired["key_type"])
+        elif size and bits(found) and bits(found) != size:
+            problem = "its key has %d bits and cannot get %d" % (bits(found), size)
+        if problem:
+            raise InvalidInput(
+                problem,
+                remedy='correct the declaration, or mount another engine; with "state: absent" first nobody who trusts '
+                "the old key is let in any more",
+            )
+
+    def write(self, change: Change) -> None:
+        self.need_mount()
+        desired = self.desired or {}
+        body = {**desired, "generate_signing_key": "private_key" not in desired}
+        # never repeated: a second one would replace the first
+        self.client.write("%s/config/ca" % self.mount, body, idempotent=False)
+        change.touched = True
+        made = self.client.read("%s/config/ca" % self.mount) or {}
+        self.info["public_key"] = normalise.scalar(made.get("public_key")).strip()
+
+    def delete(self, change: Change) -> None:
+        self.client.delete("%s/config/ca" % self.mount)
+
+
+class Role(Inside):
+    """One role: whose keys are signed, or who gets one-time passwords. Named ``<mount>/<name>``."""
+
+    kind = "SSH role"
+    rank = 20
+    fields = ROLE
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+        self.own = str(item["name"]).strip()
+        self.absent = False
+        desired = {name: item.get(name) for name in ROLE} if item["state"] == "present" else None
+        super().__init__(mounted, item, "%s/%s" % (normalise.path(item["mount"]), self.own), desired)
+        self.info.update(mount=self.mount, name=self.own)
+
+    @property
+    def path(self) -> str:
+        """The API path."""
+        return "%s/roles/%s" % (self.mount, self.own)
+
+    def check(self) -> None:
+        super().check()
+        if not re.fullmatch(r"\w(?:[\w.@-]*\w)?", self.own, re.ASCII):
+            raise InvalidInput(
+                "the name is empty or holds characters that the server refuses",
+                remedy="use letters, digits, - _ . and @",
+            )
+        desired = self.desired or {}
+        for name, sizes in lengths(desired.get("allowed_user_key_lengths")).items():
+            if not all(re.fullmatch(r"\d+", size) for size in sizes):
+                raise InvalidInput(
+                    'allowed_user_key_lengths: "%s" has no length' % name, remedy="give a number of bits, or a list"
+                )
+        usual, longest, _skew = (normalise.whole_seconds(desired.get(name)) for name in TIMES)
+        if usual and longest and usual > longest:
+            raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
+        for name in NETWORKS:
+            for text in normalise.strings(desired.get(name)):
+                try:
+                    ipaddress.ip_network(text, strict=False)
+                except ValueError:
+                    raise InvalidInput(
+                        '%s: "%s" is no network' % (name, text), remedy="write it as 10.0.0.0/8"
+                    ) from None
+                if "/" not in text:
+                    raise InvalidInput('%s: "%s" is no network' % (name, text), remedy='write "%s/32"' % text)
+        if self.desired is not None:
+            check_completed(self._check_whole, self.desired, self._current)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        client = resources[0].client
+        mark_absent(client, (("%s/roles" % one.mount, one.own, one) for one in resources))
+
+    def _current(self) -> dict[str, Any] | None:
+        return self.client.read(self.path) if self.find() and not self.absent else None
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self._current()
+        if self.desired is not None:
+            self._check_whole({**(current or {}), **self.desired})
+        return current
+
+    def _check_whole(self, after: Mapping[str, Any]) -> None:
+        """Refuse what the server would refuse of a declaration and what stands of it. Raises InvalidInput."""
+        kind = after.get("key_type")
+        if not kind:
+            raise InvalidInput('"key_type" is missing', remedy="give ca to sign keys, or otp for one-time passwords")
+        for name in self.desired or {}:
+            if name not in SHARED and (name in OTP) != (kind == "otp"):
+                raise InvalidInput('a role of type %s has no "%s"' % (kind, name), remedy="remove it")
+        if kind == "otp" and not after.get("default_user"):
+            raise InvalidInput('"default_user" is missing', remedy="name the user that passwords are for")
+        if kind == "ca" and not (after.get("allow_user_certificates") or after.get("allow_host_certificates")):
+            raise InvalidInput(
+                "it allows neither certificates of users nor of hosts",
+                remedy='set "allow_user_certificates" or "allow_host_certificates"',
+            )
+        usual, longest, _skew = (normalise.duration(after.get(name)) for name in TIMES)
+        if usual and longest and usual > longest:
+            raise InvalidInput(
+                "ttl is longer than max_ttl, with what the server has for the other", remedy="correct one of the two"
+            )
+
+    def write(self, change: Change) -> None:
+        self.need_mount()
+        desired = self.desired or {}
+        # a write replaces the role, so what is not declared goes along as it is, unless only the old type has it
+        current = change.current or {}
+        names = SHARED if "key_type" in change.fields else tuple(current)
+        kept = {name: current[name] for name in names if current.get(name) is not None}
+        body = {**kept, **desired}
+        for name in (*LISTS, *NETWORKS):
+            if isinstance(body.get(name), (list, tuple)):
+                body[name] = ",".join(normalise.strings(body[name]))
+        for name in MAPS:
+            if name in body:
+                # YAML has nothing after "permit-pty:", which the server would drop
+                body[name] = normalise.string_map(body[name])
+        for name in TIMES:
+            if name in body:
+                body[name] = "%ss" % normalise.seconds(body[name])
+        self.client.write(self.path, body)
+        change.touched = True
+        # a product without issuers drops this in silence
+        check_kept(self.client, self.path, {"issuer_ref", "allow_empty_principals"} & set(desired), self.kind)
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self.path)
+
+
+def roles(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
+    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
+
+    The task's ``mount`` is where roles are that name no mount of their own (``ssh`` without it).
+    """
+    mount = given.params.get("mount")
+    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "ssh"}) for item in items]
+    if given.purge:
+
+        def existing(place: str) -> Iterable[str]:
+            return mounted.client.list("%s/roles" % place) if mounted.require(place, "ssh") else ()
+
+        for place, name in given.undeclared(resources, given.places(resources, "ssh"), existing):
+            resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
+    return resources

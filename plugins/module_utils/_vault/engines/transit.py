@@ -1,0 +1,221 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Keys of transit engines: what they are, what may be done with them, never their rotation.
+
+Source: /api-docs/secret/transit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..._engine import normalise
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import CREATE, Change, Resource, check_new
+from ..base.kind import Given
+from ..base.listing import mark_absent
+from ..base.naming import check_mount, check_plain
+from ..connection.client import Client
+from .mount import Mounted
+
+TYPES = (
+    *("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305", "xchacha20-poly1305", "ed25519"),
+    *("ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096", "hmac"),
+    *("mldsa-44", "mldsa-65", "mldsa-87"),
+)
+#: types that keys can be derived from
+DERIVING = ("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305", "xchacha20-poly1305", "ed25519")
+#: set when a key is made; the server takes another value later without a word and keeps the first
+FIXED = ("type", "derived", "convergent_encryption", "key_size")
+#: what cannot be taken back
+ONE_WAY = ("exportable", "allow_plaintext_backup")
+VERSIONS = ("min_decryption_version", "min_encryption_version")
+#: what only ``config`` takes
+LATER = ("deletion_allowed", *VERSIONS)
+#: the shortest period of rotation that the server takes, in seconds
+LEAST_PERIOD = 3600
+
+
+def least_version(value: Any) -> Any:
+    """Return the oldest version for decryption: versions begin at 1."""
+    return normalise.integer(value) or 1
+
+
+class Key(Resource):
+    """One key of a transit mount, named ``<mount>/<name>``."""
+
+    kind = "transit key"
+    # without it nobody reads what it encrypted
+    holds_data = True
+    fields = {
+        "type": normalise.scalar,
+        **dict.fromkeys(("derived", "convergent_encryption", *ONE_WAY, "deletion_allowed"), normalise.boolean),
+        "key_size": lambda value: normalise.integer(value) or 0,
+        "min_decryption_version": least_version,
+        "min_encryption_version": normalise.integer,
+        "auto_rotate_period": normalise.duration,
+    }
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+        self.mounted = mounted
+        self.client: Client = mounted.client
+        self.item = item
+        self.mount = normalise.path(item["mount"])
+        self.own = str(item["name"]).strip()
+        self.absent = False
+        desired = {name: item.get(name) for name in self.fields} if item["state"] == "present" else None
+        super().__init__("%s/%s" % (self.mount, self.own), desired)
+        self.info.update(mount=self.mount, name=self.own)
+
+    @property
+    def path(self) -> str:
+        """The API path."""
+        return "%s/keys/%s" % (self.mount, self.own)
+
+    def check(self) -> None:
+        check_mount(self.mount, 'write it like "transit"', "mount")
+        check_plain(self.own)
+        desired = self.desired
+        if desired is None:
+            return
+        period = normalise.whole_seconds(desired.get("auto_rotate_period"))
+        if period and period < LEAST_PERIOD:
+            raise InvalidInput('"auto_rotate_period" is below an hour', remedy="give 1h or more, or 0 for never")
+        for name in VERSIONS:
+            if (desired.get(name) or 0) < 0:
+                raise InvalidInput('"%s" is negative' % name, remedy="give the number of a version")
+        self._check_order(desired)
+        check_new(lambda: self._check_new(desired), lambda: self._current() is not None)
+
+    def find(self) -> bool:
+        """Make sure that the mount is a transit engine; False when it does not exist (yet). Raises InvalidInput."""
+        return self.mounted.require(self.mount, "transit") is not None
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        client = resources[0].client
+        mark_absent(client, (("%s/keys" % one.mount, one.own, one) for one in resources))
+
+    def _current(self) -> dict[str, Any] | None:
+        return self.client.read(self.path) if self.find() and not self.absent else None
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self._current()
+        if current is not None:
+            self.info.update(type=current.get("type"), latest_version=current.get("latest_version"))
+        if self.desired is None:
+            if current is not None:
+                self._check_deletion(current)
+            return current
+        if current is not None:
+            self._check_change(current, self.desired)
+        self._check_versions({**(current or {"latest_version": 1}), **self.desired})
+        return current
+
+    def _check_deletion(self, current: Mapping[str, Any]) -> None:
+        if not current.get("deletion_allowed") and not self.item.get("deletion_allowed"):
+            raise InvalidInput(
+                "the server keeps it, because its deletion is not allowed, and what it encrypted would be lost",
+                remedy='give "deletion_allowed: true" with "state: absent" if that is meant',
+            )
+
+    def _check_new(self, desired: Mapping[str, Any]) -> None:
+        kind = desired.get("type") or TYPES[0]
+        if desired.get("convergent_encryption") and not desired.get("derived"):
+            raise InvalidInput('"convergent_encryption" is for derived keys', remedy='set "derived: true" as well')
+        if desired.get("convergent_encryption") and kind == "ed25519":
+            raise InvalidInput('a key of type ed25519 has no "convergent_encryption"', remedy="remove it")
+        if desired.get("derived") and kind not in DERIVING:
+            raise InvalidInput(
+                "no keys can be derived from type %s" % kind, remedy="use one of %s" % ", ".join(DERIVING)
+            )
+        if desired.get("key_size") and kind != "hmac":
+            raise InvalidInput('a key of type %s has no "key_size"' % kind, remedy="remove it")
+        if kind == "hmac" and not 32 <= (desired.get("key_size") or 0) <= 512:
+            raise InvalidInput('a key of type hmac needs a "key_size"', remedy="give 32 to 512 (bytes)")
+
+    def _check_change(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> None:
+        if current.get("soft_deleted"):
+            raise InvalidInput(
+                "it is deleted for the time being, so that nothing of it can be changed",
+                remedy="restore it first (%s/soft-delete-restore)" % self.path,
+            )
+        for name in normalise.differing(current, desired, self.fields):
+            if name in FIXED:
+                raise InvalidInput(
+                    "%s is %s and cannot be changed to %s"
+                    % (name, normalise.scalar(current.get(name)) or "not set", normalise.scalar(desired[name])),
+                    remedy="correct the declaration, or declare a key of another name",
+                )
+            if name in ONE_WAY and not desired[name]:
+                raise InvalidInput(
+                    "%s is true and cannot be taken back" % name,
+                    remedy="correct the declaration, or declare a key of another name",
+                )
+
+    def _check_versions(self, after: Mapping[str, Any]) -> None:
+        latest = after.get("latest_version") or 1
+        for name in VERSIONS:
+            if (after.get(name) or 0) > latest:
+                raise InvalidInput(
+                    "%s is %d, and the newest version is %d" % (name, after[name], latest),
+                    remedy="rotate the key first, or correct the number",
+                )
+        self._check_order(after)
+
+    @staticmethod
+    def _check_order(after: Mapping[str, Any]) -> None:
+        encrypting, decrypting = (after.get(name) or 0 for name in reversed(VERSIONS))
+        if encrypting and encrypting < decrypting:
+            raise InvalidInput(
+                "min_encryption_version is below min_decryption_version, so nobody could decrypt",
+                remedy="give the same or a newer version, or 0 for the newest",
+            )
+
+    def write(self, change: Change) -> None:
+        if not self.find():
+            raise InvalidInput(
+                "nothing is mounted there",
+                'mount "%s"' % self.mount,
+                "mount a transit engine first (module vault_secrets_engine)",
+            )
+        desired = dict(self.desired or {})
+        if "auto_rotate_period" in desired:
+            desired["auto_rotate_period"] = "%ss" % normalise.seconds(desired["auto_rotate_period"])
+        names = set(change.fields)
+        if change.action == CREATE:
+            self.client.write(self.path, {name: desired[name] for name in names - set(LATER)})
+            change.touched = True
+            names &= set(LATER)
+            self.info.update(type=desired.get("type") or TYPES[0], latest_version=1)
+        if names:
+            self.client.write("%s/config" % self.path, {name: desired[name] for name in names})
+            change.touched = True
+
+    def delete(self, change: Change) -> None:
+        if not (change.current or {}).get("deletion_allowed"):
+            self.client.write("%s/config" % self.path, {"deletion_allowed": True})
+            change.touched = True
+        self.client.delete(self.path)
+
+
+def keys(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> list[Key]:
+    """Return the resources of declared keys; with a purge also of the others in their mounts, to be deleted.
+
+    The task's ``mount`` is where keys are that name no mount of their own (``transit`` without it). Raises InvalidInput
+    for one to be purged that is not named in ``purge_data`` as well.
+    """
+    mount = given.params.get("mount")
+    resources = [Key(mounted, {**item, "mount": item.get("mount") or mount or "transit"}) for item in items]
+    if not given.purge:
+        return resources
+
+    def existing(place: str) -> Iterable[str]:
+        return mounted.client.list("%s/keys" % place) if mounted.require(place, "transit") else ()
+
+    extra = given.undeclared(resources, given.places(resources, "transit"), existing)
+    given.named_again(extra, "and nobody could decrypt what was encrypted by them", "transit keys")
+    return resources + [Key(mounted, {"mount": place, "name": name, "state": "absent"}) for place, name in extra]

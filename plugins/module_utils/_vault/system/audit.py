@@ -1,0 +1,246 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Audit devices. Source: /api-docs/system/audit, /docs/configuration/audit (OpenBao)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..._engine import normalise, wording
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import UPDATE, Change, Resource
+from ..base import rooted
+from ..base.naming import check_mount
+from ..connection.client import BadRequest, Client, VaultError, data_of
+
+#: what each type cannot do without
+NEEDED = {"file": ("file_path",), "socket": ("address",), "syslog": ()}
+#: what an option means when it is left out
+DEFAULTS: Mapping[str, Any] = {
+    "log_raw": False,
+    "elide_list_responses": False,
+    "hmac_accessor": True,
+    "format": "json",
+    "prefix": "",
+}
+AT_ROOT = 'leave "namespace" (in a tree "inside") out'
+IN_CONFIGURATION = 'declare it in "vault_server_audit" of the role vault_server'
+
+
+def meaning(options: Any) -> dict[str, Any]:
+    """Return options as the server understands them: texts, and nothing that is the default anyway."""
+    found: dict[str, Any] = {}
+    for name, value in (options or {}).items():
+        plain = normalise.boolean(value) if isinstance(DEFAULTS.get(name), bool) else normalise.scalar(value)
+        # the old name of the option
+        key = "file_path" if name == "path" else str(name)
+        if key == "mode" and plain:
+            plain = normalise.file_mode(value)
+        if DEFAULTS.get(key) != plain:
+            found[key] = plain
+    return found
+
+
+class Devices:
+    """All audit devices, and what the server's configuration says of them; each read once."""
+
+    def __init__(self, client: Client, remove_last: bool = False) -> None:
+        self.client = client
+        self.remove_last = remove_last
+        #: devices are replaced one after the other, so that another one always writes
+        self.one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
+        self._entries: dict[str, dict[str, Any]] | None = None
+        self._settings: dict[str, Any] | None = None
+        self._present: frozenset[str] = frozenset()
+        self._absent: frozenset[str] = frozenset()
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Return the devices by path without slashes at its ends. Raises InvalidInput in a namespace without any."""
+        with self._lock:
+            if self._entries is None:
+                answer = rooted.ask(self.client, "GET", "sys/audit", "audit devices", AT_ROOT)
+                self._entries = {
+                    normalise.path(path): entry
+                    for path, entry in data_of(answer).items()
+                    if isinstance(entry, dict) and "type" in entry
+                }
+            return self._entries
+
+    def _configuration(self) -> dict[str, Any]:
+        with self._lock:
+            if self._settings is None:
+                try:
+                    self._settings = self.client.read("sys/config/state/sanitized") or {}
+                except VaultError:
+                    # who may not see it learns it from the server's refusal
+                    self._settings = {}
+            return self._settings
+
+    def configured(self, path: str) -> bool:
+        """Tell whether the device comes from the server's configuration, as far as the token lets us know."""
+        return any(normalise.path(item.get("path")) == path for item in self._configuration().get("audits") or [])
+
+    def refused(self) -> bool:
+        """Tell whether the server says that it takes no devices by API."""
+        return self._configuration().get("unsafe_allow_api_audit_creation") is False
+
+    def arrange(self, devices: list[Device]) -> list[Device]:
+        """Take in what is declared, so that each device knows whether others remain."""
+        self._present = frozenset(item.name for item in devices if item.desired is not None)
+        self._absent = frozenset(item.name for item in devices if item.desired is None)
+        return devices
+
+    def check_others(self, without: frozenset[str], doing: str) -> None:
+        """Refuse to leave the server without any device, even for a moment. Raises InvalidInput."""
+        if not self.remove_last and not (frozenset(self.all()) | self._present) - without:
+            raise InvalidInput(
+                "%s it leaves requests unaudited, as there is no other device" % doing,
+                remedy='declare another one, or set "remove_last: true"',
+            )
+
+    def check_removal(self) -> None:
+        """Refuse to remove the last devices. Raises InvalidInput."""
+        self.check_others(self._absent, "removing")
+
+
+class Device(Resource):
+    """One audit device. The server cannot change one: another wish means disabling it and enabling it anew."""
+
+    kind = "audit device"
+    rank = 0
+    fields = {
+        "type": normalise.scalar,
+        "description": normalise.scalar,
+        "local": normalise.boolean,
+        "options": meaning,
+    }
+
+    def __init__(self, devices: Devices, item: Mapping[str, Any]) -> None:
+        self.devices = devices
+        self.client = devices.client
+        self.item = item
+        desired = None
+        if item["state"] != "absent":
+            desired = {name: item.get(name) for name in ("type", "description", "local", "options")}
+        super().__init__(normalise.path(item.get("path") or item.get("type")), desired)
+
+    @property
+    def _path(self) -> str:
+        return "sys/audit/%s" % self.name
+
+    def check(self) -> None:
+        check_mount(self.name, "write it like file")
+        if self.client.namespace:
+            self.devices.all()
+        if self.desired is None:
+            return
+        kind = self.desired.get("type")
+        options = self.desired.get("options") or {}
+        if options.get("mode") not in (None, ""):
+            self.desired["options"] = {**options, "mode": normalise.file_mode(options["mode"])}
+        if not kind:
+            raise InvalidInput('"type" is missing', remedy="use %s" % ", ".join(sorted(NEEDED)))
+        if self.desired.get("options") is None and NEEDED[kind]:
+            self.desired["options"] = {}
+        for name in NEEDED[kind]:
+            if not meaning(self.desired["options"]).get(name):
+                raise InvalidInput('a %s device needs "%s" in its options' % (kind, name), remedy="give it")
+
+    def read(self) -> Mapping[str, Any] | None:
+        entry = self.devices.all().get(self.name)
+        if entry is None:
+            if self.desired is not None and self.devices.refused():
+                raise self._by_configuration("is missing")
+            return None
+        if self.desired is None:
+            if self.devices.configured(self.name):
+                raise InvalidInput(
+                    "it comes from the server's configuration, and cannot be removed by API",
+                    remedy='take it out of "vault_server_audit" of the role vault_server',
+                )
+            self.devices.check_removal()
+        return {name: entry.get(name) for name in ("type", "description", "local", "options")}
+
+    def _by_configuration(self, trouble: str) -> InvalidInput:
+        return InvalidInput(
+            "%s, and this server takes audit devices from its configuration only" % trouble, remedy=IN_CONFIGURATION
+        )
+
+    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
+        names = super().compare(current, desired)
+        if not names:
+            return names
+        trouble = "%s differs" % ", ".join('"%s"' % name for name in names)
+        if self.devices.configured(self.name):
+            raise InvalidInput(
+                "%s, and it comes from the server's configuration" % trouble,
+                remedy='change it in "vault_server_audit" of the role vault_server',
+            )
+        if self.devices.refused():
+            raise self._by_configuration(trouble)
+        if not self.item.get("replace"):
+            raise InvalidInput(
+                "%s, and a device cannot be changed" % trouble,
+                remedy='set "replace: true" to have it disabled and enabled anew, or declare what it is',
+            )
+        self.devices.check_others(frozenset((self.name,)), "replacing")
+        # new ones first: they write while this one does not
+        self.rank = 1
+        return names
+
+    def write(self, change: Change) -> None:
+        desired = dict(self.desired or {})
+        if change.action != UPDATE:
+            # while one is set up, HashiCorp Vault answers 500 to whatever would be written to it
+            with self.devices.one_at_a_time:
+                self._enable(desired)
+            return
+        before = dict(change.current or {})
+        with self.devices.one_at_a_time:
+            self.client.delete(self._path)
+            change.touched = True
+            try:
+                self._enable({**before, **desired})
+            except VaultError:
+                self._enable(before)
+                change.touched = False
+                raise
+
+    def _enable(self, fields: Mapping[str, Any]) -> None:
+        body = {name: value for name, value in fields.items() if value is not None}
+        body["options"] = normalise.string_map(body.get("options"))
+        try:
+            # never repeated: the second answer to one that succeeded is "path already in use"
+            self.client.write(self._path, body, method="PUT", idempotent=False)
+        except BadRequest as error:
+            if wording.audit_by_configuration(error.said):
+                raise self._by_configuration("is missing") from error
+            if wording.audit_target_not_ready(error.said):
+                error.remedy = "make its target ready for the server's user on every node first"
+            raise
+
+    def delete(self, change: Change) -> None:
+        try:
+            self.client.delete(self._path)
+        except BadRequest as error:
+            if wording.audit_of_configuration(error.said):
+                raise InvalidInput(
+                    "it comes from the server's configuration, and cannot be removed by API",
+                    remedy='take it out of "vault_server_audit" of the role vault_server',
+                ) from error
+            raise
+
+
+def surplus(devices: Devices, declared: Iterable[str], protected: Iterable[str]) -> list[Device]:
+    """Return what removes the devices that a purge removes: not those of the server's configuration."""
+    keep = {normalise.path(path) for path in (*declared, *protected)}
+    return [
+        Device(devices, {"path": path, "state": "absent"})
+        for path in sorted(devices.all())
+        if path not in keep and not devices.configured(path)
+    ]

@@ -1,0 +1,319 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""ACL policies. Source: /api-docs/system/policies (sys/policies/acl), /docs/concepts/policies (templated policies)."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable
+
+from ..._engine import normalise
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import Change, Resource, unmanaged
+from .. import products
+from ..auth.method import Mounts
+from ..base.kind import Given
+from ..base.listing import mark_absent
+from ..base.naming import check_name, in_url
+from ..connection.client import Client
+
+CAPABILITIES = (
+    "create",
+    "read",
+    "update",
+    "patch",
+    "delete",
+    "list",
+    "scan",
+    "sudo",
+    "deny",
+    "subscribe",
+    "recover",
+    "root",
+)
+#: switches of a policy beside its text. Source: OpenBao, sys/policies/acl
+FLAGS = ("cas_required", "allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates")
+#: what HashiCorp Vault does not have
+OPENBAO_ONLY = ("expiration", *FLAGS)
+#: from so many policies on, all of them are read by one request
+SEVERAL = 10
+#: ``{{identity.entity.aliases[kubernetes/eu].…}}``: the server knows auth methods by their accessors only, and no
+#: template of its own has brackets, so that one that names a path cannot be mistaken
+_ALIAS = re.compile(r"(\{\{\s*identity\.entity\.aliases)\[([^\]{}\"]*)\]")
+_BLOCK = re.compile(r"capabilities\s*=\s*\[([^\]]*)\]")
+_INSTANT = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)(?:[Tt ](?P<time>\d\d:\d\d:\d\d)(?:\.\d+)?)?"
+    r"(?:[Zz]| ?(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?"
+)
+_LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|#[^\n]*|//[^\n]*|/\*.*?\*/|<<-?(\w+)\n.*?\n\s*\1|["{}\[\]]', re.DOTALL)
+
+
+def fill_accessors(policy: str, accessor: Callable[[str], str]) -> str:
+    """Return a policy with the accessor in place of each auth method that a template names by its path.
+
+    ``accessor`` is called with the path, without slashes at its ends and without ``auth/`` before it.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        path = normalise.path(match.group(2))
+        return "%s.%s" % (match.group(1), accessor(path[len("auth/") :] if path.startswith("auth/") else path))
+
+    return _ALIAS.sub(fill, policy)
+
+
+def _literal(value: Any) -> str:
+    """Return HCL for texts, booleans and lists of them; HCL knows no pairs of escapes for one character."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def render(rules: Iterable[Mapping[str, Any]]) -> str:
+    """Return HCL for structured rules: the same text for the same rules.
+
+    Each rule has ``path``, ``capabilities`` and optionally ``description``, ``allowed_parameters``,
+    ``denied_parameters``, ``required_parameters``, ``min_wrapping_ttl``, ``max_wrapping_ttl``.
+    """
+    blocks = []
+    for rule in rules:
+        lines = ["# %s" % line for line in (rule.get("description") or "").splitlines()]
+        lines.append("path %s {" % _literal(rule["path"]))
+        lines.append("  capabilities = %s" % json.dumps(list(rule["capabilities"])))
+        for name in ("allowed_parameters", "denied_parameters"):
+            if rule.get(name):
+                lines.append("  %s = {" % name)
+                lines += [
+                    "    %s = %s" % (_literal(key), _literal(value if isinstance(value, list) else [value]))
+                    for key, value in sorted(rule[name].items())
+                ]
+                lines.append("  }")
+        if rule.get("required_parameters"):
+            lines.append("  required_parameters = %s" % _literal(list(rule["required_parameters"])))
+        for name in ("min_wrapping_ttl", "max_wrapping_ttl"):
+            if rule.get(name):
+                lines.append("  %s = %s" % (name, json.dumps(normalise.span(rule[name]))))
+        blocks.append("\n".join(lines + ["}"]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def check_hcl(policy: str) -> None:
+    """Refuse HCL with unbalanced quotes, braces or brackets, or an unknown capability. Raises InvalidInput.
+
+    The server parses the rest; this finds before anything changes what can be found without a parser.
+    """
+    closing, depth = {"}": "{", "]": "["}, []
+    for match in _LEXEME.finditer(policy):
+        line = policy.count("\n", 0, match.start()) + 1
+        lexeme = match.group(0)
+        if lexeme == '"':
+            raise InvalidInput("syntax error in line %d: a string is not closed" % line, remedy="close it with a quote")
+        if lexeme in "{[":
+            depth.append((lexeme, line))
+        elif lexeme in closing and (not depth or depth.pop()[0] != closing[lexeme]):
+            raise InvalidInput('syntax error in line %d: "%s" closes nothing' % (line, lexeme), remedy="remove it")
+    if depth:
+        raise InvalidInput('syntax error: "%s" of line %d is not closed' % depth[-1], remedy="close it")
+    for match in _BLOCK.finditer(policy):
+        check_capabilities(re.findall(r'"([^"]*)"', match.group(1)))
+
+
+def check_capabilities(names: Iterable[str]) -> None:
+    """Refuse an unknown capability. Raises InvalidInput."""
+    for name in names:
+        if name not in CAPABILITIES:
+            raise InvalidInput('unknown capability "%s"' % name, remedy="use %s" % ", ".join(CAPABILITIES))
+
+
+def check_rule(rule: Mapping[str, Any]) -> None:
+    """Refuse what the server would refuse, or would take and never apply. Raises InvalidInput.
+
+    It takes numbers as values of parameters, and finds none of them equal to what a request holds.
+    """
+    check_capabilities(rule["capabilities"])
+    for name in ("allowed_parameters", "denied_parameters"):
+        for parameter, values in (rule.get(name) or {}).items():
+            _check_values('rule "%s", "%s" of %s' % (rule["path"], parameter, name), values)
+    shortest, longest = (normalise.seconds(rule.get(name)) for name in ("min_wrapping_ttl", "max_wrapping_ttl"))
+    if shortest and longest and shortest > longest:
+        raise InvalidInput(
+            'rule "%s": min_wrapping_ttl is longer than max_wrapping_ttl' % rule["path"],
+            remedy="correct one of the two",
+        )
+
+
+def _check_values(where: str, value: Any) -> None:
+    """Refuse what is neither text nor boolean nor a list of such. Raises InvalidInput."""
+    if isinstance(value, list):
+        for one in value:
+            _check_values(where, one)
+    elif value is None or isinstance(value, dict):
+        raise InvalidInput(
+            "%s: %s is no value of a parameter" % (where, "nothing" if value is None else "a mapping"),
+            remedy="give a list of texts, or an empty list for any value",
+        )
+    elif not isinstance(value, (str, bool)):
+        raise InvalidInput(
+            "%s: the server never finds the number %s in a request" % (where, value),
+            remedy='write it as text ("%s"), for requests that send it as text' % value,
+        )
+
+
+def instant(value: Any) -> Any:
+    """Return a point of time in one form, such as ``2099-01-01T00:00:00Z``; none at all for an empty one.
+
+    Without an offset it is UTC. What is no point of time is returned unchanged.
+    """
+    text = normalise.scalar(value).strip()
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return text or None
+    try:
+        moment = datetime.datetime.fromisoformat("%sT%s" % (match["day"], match["time"] or "00:00:00"))
+    except ValueError:
+        return text
+    if match["hours"]:
+        away = datetime.timedelta(hours=int(match["hours"]), minutes=int(match["minutes"]))
+        moment = moment - away if match["sign"] == "+" else moment + away
+    return moment.isoformat() + "Z"
+
+
+class Policy(Resource):
+    """One ACL policy: ``policy`` as HCL or ``rules`` as data."""
+
+    kind = "policy"
+    fields = {
+        "policy": normalise.document_form,
+        "expiration": instant,
+        **dict.fromkeys(FLAGS, normalise.boolean),
+    }
+    answered_only = frozenset(("name", "version", "modified"))
+
+    def __init__(
+        self, client: Client, item: Mapping[str, Any], mounts: Mounts | None = None, given: Given | None = None
+    ) -> None:
+        """``mounts`` is shared by all policies of a task; ``given``: whether an auth method is only to be warned of."""
+        self.client = client
+        self.item = item
+        self.mounts = mounts or Mounts(client)
+        self.given = given
+        #: all policies of the namespace by their names, where the API lists them with their content
+        self.known: Mapping[str, Any] | None = None
+        self.absent = False
+        self._version: int | None = None
+        # the server keeps names in lower case
+        name = str(item["name"]).strip().lower()
+        desired = None
+        if item["state"] == "present":
+            policy = normalise.document(item.get("policy"))
+            desired = {
+                "policy": render(item["rules"]) if policy is None and item.get("rules") is not None else policy,
+                **{option: item.get(option) for option in OPENBAO_ONLY},
+            }
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        check_name(self.name, "use letters, digits, - _ . /")
+        if self.name == "root":
+            raise InvalidInput("the server's own policy cannot be managed", remedy="use another name")
+        if self.desired is None:
+            if self.name == "default":
+                raise InvalidInput("the default policy cannot be deleted", remedy="change its rules instead")
+            return
+        if self.item.get("policy") is not None and self.item.get("rules") is not None:
+            raise InvalidInput('"policy" and "rules" contradict each other', remedy="give one of the two")
+        if not (self.desired.get("policy") or "").strip():
+            raise InvalidInput("no content", remedy='give "rules" or "policy"')
+        for rule in self.item.get("rules") or []:
+            check_rule(rule)
+        if self.item.get("policy") is not None:
+            check_hcl(self.desired["policy"])
+        self.desired["policy"] = fill_accessors(self.desired["policy"], self._accessor)
+        self._check_expiration()
+        own = [option for option in OPENBAO_ONLY if option in self.desired]
+        if own:
+            self.mounts.fields.check(self._path(), own, "a policy", "sys/policies/acl")
+
+    def _check_expiration(self) -> None:
+        """Refuse what is no point of time, or is over. Raises InvalidInput."""
+        wanted = instant((self.desired or {}).get("expiration"))
+        if wanted is None:
+            return
+        try:
+            moment = datetime.datetime.fromisoformat(wanted.replace("Z", "+00:00"))
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise InvalidInput(
+                'expiration: "%s" is no point of time' % wanted, remedy="write it like 2030-12-31T23:59:59Z"
+            )
+        if moment <= datetime.datetime.now(datetime.timezone.utc):
+            raise InvalidInput("expiration: %s is over" % wanted, remedy='give a later one, or "state: absent"')
+
+    def _accessor(self, mount: str) -> str:
+        """Return the accessor of an auth method; in check mode a placeholder for one that is not mounted yet."""
+        found = self.mounts.get(mount)
+        if found is not None:
+            return str(found["accessor"])
+        trouble = 'a template names the auth method "%s", and none is mounted there' % mount
+        if self.given is None or not self.given.rehearsal:
+            raise InvalidInput(trouble, remedy="mount it first, or correct the path")
+        if mount.lower() not in self.given.coming("auth_methods"):
+            self.warnings.append("%s (yet)" % trouble)
+        return "(accessor of %s)" % mount
+
+    def _path(self) -> str:
+        return "sys/policies/acl/%s" % in_url(self.name)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        """Read all policies by one request where the API has it. Source: OpenBao, LIST sys/policies/detailed/acl."""
+        client = resources[0].client
+        found = client.try_list("sys/policies/detailed/acl") if len(resources) >= SEVERAL else None
+        known = (found or {}).get("key_info")
+        for resource in resources:
+            resource.known = known
+        if not known:
+            mark_absent(client, (("sys/policies/acl", resource.name, resource) for resource in resources))
+
+    def read(self) -> Mapping[str, Any] | None:
+        if self.absent:
+            return None
+        data = self.known.get(self.name) if self.known else self.client.read(self._path())
+        if data is None:
+            return None
+        names = ("policy", *OPENBAO_ONLY)
+        self._version = data.get("version")
+        return {
+            **{name: data[name] for name in names if data.get(name) is not None},
+            "policy": data.get("policy") or "",
+        }
+
+    def write(self, change: Change) -> None:
+        body = self.whole_body(change)
+        if "expiration" in body:
+            body["expiration"] = instant(body["expiration"])
+        if not body.get("expiration"):
+            # to say nothing of it is to have none
+            body.pop("expiration", None)
+        required = any(normalise.boolean((state or {}).get("cas_required")) for state in (change.current, self.desired))
+        if required:
+            # the version that was read; -1 stands for whatever is there
+            body["cas"] = -1 if change.current is None or self._version is None else self._version
+        self.client.write(self._path(), body, method="PUT")
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self._path())
+
+
+def surplus(client: Client, declared: Iterable[str], protected: Iterable[str]) -> list[str]:
+    """Return the names of the policies that a purge deletes.
+
+    Never among them: the servers' own policies, and those by which this very token works. Raises PermissionDenied.
+    """
+    own = client.read("auth/token/lookup-self") or {}
+    kept = {name for product in products.PRODUCTS.values() for name in product.protected_policies}
+    kept.update(own.get("policies") or [], own.get("identity_policies") or [], (name.lower() for name in protected))
+    return unmanaged(client.list("sys/policies/acl"), declared, kept)

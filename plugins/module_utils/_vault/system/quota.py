@@ -1,0 +1,178 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Quotas: how many requests, and how many leases. Source: /api-docs/system/rate-limit-quotas, /lease-count-quotas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..._engine import normalise
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import UPDATE, Change, Resource
+from ..base import rooted
+from ..base.naming import check_plain
+from ..connection.client import Client, Missing, NoApi, VaultError, data_of
+
+AT_ROOT = 'leave "namespace" (in a tree "inside") out, and put it before the mount in "path"'
+
+
+def number(value: Any) -> Any:
+    """Return a rate as a number."""
+    return float(value) if value not in (None, "") else None
+
+
+def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
+    """Return the data of an answer, None for what does not exist.
+
+    Raises InvalidInput where the server has no quotas of this type, or none in this namespace.
+    """
+    kind = path.split("/")[2]
+    try:
+        return data_of(rooted.ask(client, method, path, "quotas", AT_ROOT))
+    except NoApi as error:
+        raise InvalidInput(
+            "this server has no %s quotas" % kind, remedy="they need HashiCorp Vault Enterprise"
+        ) from error
+    except Missing as error:
+        if error.container:
+            raise
+        return None
+
+
+class Quota(Resource):
+    """What both types have in common. A write replaces the whole quota, so what is not declared is sent along."""
+
+    type = ""
+    names: tuple[str, ...] = ()
+    fields = {
+        "path": normalise.path,
+        "role": normalise.scalar,
+        "inheritable": normalise.boolean,
+        "rate": number,
+        "interval": normalise.duration,
+        "block_interval": normalise.duration,
+        "max_leases": normalise.integer,
+    }
+
+    def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
+        self.client = client
+        self.item = item
+        desired = None if item["state"] == "absent" else {name: item.get(name) for name in self.names}
+        super().__init__(normalise.path(item["name"]), desired)
+
+    @property
+    def _path(self) -> str:
+        return "sys/quotas/%s/%s" % (self.type, self.name)
+
+    def check(self) -> None:
+        check_plain(self.name)
+        if self.client.namespace:
+            # only the server knows whether it has quotas there; what it has is read later
+            ask(self.client, "GET", self._path)
+        if self.desired is None:
+            return
+        others = {"rate", "interval", "block_interval", "max_leases"} - set(self.names)
+        for name in sorted(others):
+            if self.item.get(name) is not None:
+                raise InvalidInput('a %s quota has no "%s"' % (self.type, name), remedy="remove it")
+        if self.desired.get("role") and not self.desired.get("path"):
+            raise InvalidInput('"role" without the auth method that it is of', remedy='give its mount as "path"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        data = ask(self.client, "GET", self._path)
+        return None if data is None else {name: data[name] for name in self.names if data.get(name) is not None}
+
+    def write(self, change: Change) -> None:
+        desired = self.desired or {}
+        body = {**(change.current or {}), **desired}
+        if "path" in desired and "inheritable" not in desired and "path" in change.fields:
+            # its default hangs on the path
+            body.pop("inheritable", None)
+        if change.action == UPDATE and "role" in change.fields:
+            # the server takes another role of a quota without a word, and keeps the old one
+            self._replace(change, body)
+        else:
+            self._send(body)
+
+    def _send(self, fields: Mapping[str, Any]) -> None:
+        body = dict(fields)
+        for name in ("interval", "block_interval"):
+            if name in body:
+                body[name] = "%ss" % normalise.seconds(body[name])
+        self.client.write(self._path, body)
+
+    def _replace(self, change: Change, body: Mapping[str, Any]) -> None:
+        self.client.delete(self._path)
+        change.touched = True
+        try:
+            self._send(body)
+        except VaultError:
+            self._send(change.current or {})
+            change.touched = False
+            raise
+
+    def delete(self, change: Change) -> None:
+        self.client.delete(self._path)
+
+
+class RateLimit(Quota):
+    """How many requests a client may make."""
+
+    kind = "rate-limit quota"
+    type = "rate-limit"
+    names = ("path", "role", "inheritable", "rate", "interval", "block_interval")
+
+    def check(self) -> None:
+        super().check()
+        if self.desired is None:
+            return
+        rate = self.desired.get("rate")
+        if rate is None or not 0 < rate < math.inf:
+            raise InvalidInput('"rate" is missing or not above 0', remedy="give the number of requests per interval")
+        if normalise.seconds(self.desired.get("interval")) == 0:
+            # the server's own
+            self.desired["interval"] = "1s"
+        if (normalise.seconds(self.desired.get("interval")) or 1) < 1:
+            raise InvalidInput('"interval" is below a second', remedy="use a second or more")
+        for name in ("interval", "block_interval"):
+            normalise.whole_seconds(self.desired.get(name))
+
+
+class LeaseCount(Quota):
+    """How many leases there may be."""
+
+    kind = "lease-count quota"
+    type = "lease-count"
+    names = ("path", "role", "inheritable", "max_leases")
+
+    def check(self) -> None:
+        super().check()
+        if self.desired is not None and (self.desired.get("max_leases") or 0) <= 0:
+            raise InvalidInput('"max_leases" is missing or not above 0', remedy="give the number of leases")
+
+
+TYPES: dict[str, type[Quota]] = {one.type: one for one in (RateLimit, LeaseCount)}
+
+
+def quota(client: Client, item: Mapping[str, Any]) -> Quota:
+    """Return the resource for an item of either type."""
+    return TYPES[item.get("type") or RateLimit.type](client, item)
+
+
+def surplus(client: Client, declared: list[Quota], protected: list[str]) -> list[Quota]:
+    """Return what deletes the quotas, of both types, that a purge deletes."""
+    found = []
+    for name, kind in TYPES.items():
+        keep = {item.name for item in declared if item.type == name} | set(protected)
+        try:
+            keys = (ask(client, "LIST", "sys/quotas/%s" % name) or {}).get("keys") or []
+        except InvalidInput:
+            if kind is RateLimit:
+                raise
+            continue
+        found += [kind(client, {"name": key, "state": "absent"}) for key in sorted(keys) if key not in keep]
+    return found
