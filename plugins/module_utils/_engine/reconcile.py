@@ -24,8 +24,10 @@ CREATE, UPDATE, DELETE, NONE = "create", "update", "delete", "none"
 class Resource:
     """One declared object.
 
-    Subclasses set the class variables, `desired` (None when the object is to be absent) and implement `read`, `write`
-    and `delete`. What `read` returns may hold more than is desired: only desired fields are compared.
+    Subclasses set the class variables, `desired` (what is declared; None when the object is to be absent) and implement
+    `read`, `write` and `delete`. The engine calls, in this order: `check` of all, `preflight` of all, then of each
+    `read`, `resolve`, `compare`, and unless in check mode `write` or `delete`. Nothing is asked of a server before
+    `preflight`, and nobody but the engine changes `desired` after the constructor.
     """
 
     kind: ClassVar[str] = "object"
@@ -67,7 +69,13 @@ class Resource:
         return self.name
 
     def check(self) -> None:
-        """Refuse what cannot be right; called for every resource before anything is read. Raises InvalidInput."""
+        """Refuse what the declaration alone shows to be wrong. Pure: asks nobody, changes nothing. Raises InvalidInput."""
+
+    def preflight(self) -> None:
+        """Refuse what this server cannot take, or what does not go with what stands there.
+
+        Called for every resource after all were checked and before anything changes. Raises InvalidInput.
+        """
 
     @classmethod
     def prepare(cls, resources: Sequence[Any]) -> None:
@@ -76,6 +84,14 @@ class Resource:
     def read(self) -> Mapping[str, Any] | None:
         """Return the current fields, or None when the object does not exist. Raises SecretopsError."""
         raise NotImplementedError
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Return what is wanted in view of what stands: with what was left open filled in. Raises SecretopsError.
+
+        ``current`` is what `read` returned. Not called for what is to be absent. Without a difference in the declared
+        fields, it is the declaration itself.
+        """
+        return self.desired or {}
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         """Return the names of the desired fields that differ; write-only fields are not among the compared."""
@@ -96,7 +112,7 @@ class Resource:
         Many endpoints take what an update does not say for a default, so that to change one field would reset others.
         What the server never returns is sent when it is declared and to change only.
         """
-        desired = self.desired or {}
+        desired = change.desired
         if change.current is None:
             return dict(desired)
         left = self.answered_only | self.write_only_fields
@@ -104,7 +120,10 @@ class Resource:
         return {**stands, **{name: desired[name] for name in change.fields if name in desired}}
 
     def settle_durations(self) -> None:
-        """Turn the declared durations into what every server knows. Raises InvalidInput for what is none."""
+        """Turn the declared durations into what every server knows. Raises InvalidInput for what is none.
+
+        The engine's only change of a declaration, for all kinds alike, after they were checked.
+        """
         for name, value in (self.desired or {}).items():
             try:
                 settled = normalise.settled(value, self.fields.get(name))
@@ -173,7 +192,11 @@ def check_new(check: Callable[[], None], exists: Callable[[], bool]) -> None:
 
 
 class Change:
-    """What a plan wants for one resource: ``action``, the differing ``fields``, and what was read (``current``)."""
+    """What a plan wants for one resource.
+
+    ``action``; the differing ``fields``; ``current``, what was read; ``desired``, what is wanted in view of it (see
+    `Resource.resolve`), empty for what is to be absent.
+    """
 
     def __init__(
         self, resource: Resource, action: str, current: Mapping[str, Any] | None = None, fields: Sequence[str] = ()
@@ -181,6 +204,7 @@ class Change:
         self.resource = resource
         self.action = action
         self.current = current
+        self.desired: Mapping[str, Any] = resource.desired or {}
         self.fields = list(fields)
         self.error: SecretopsError | None = None
         self.reached = False
@@ -194,7 +218,7 @@ class Change:
         if self.action == NONE:
             return None
         resource = self.resource
-        desired = resource.desired or {}
+        desired = self.desired
         current = self.current or {}
         if self.action == UPDATE:
             before = {name: current[name] for name in self.fields if current.get(name) is not None}
@@ -374,6 +398,15 @@ def distinct(resources: Iterable[Resource]) -> None:
             raise error.at(resource.label) from None
 
 
+def preflight(resources: Iterable[Resource]) -> None:
+    """Refuse what the server cannot take, before anything changes. Raises SecretopsError."""
+    for resource in resources:
+        try:
+            resource.preflight()
+        except SecretopsError as error:
+            raise error.at(resource.label) from None
+
+
 def plan(resources: Iterable[Resource], update_secrets: str = "always", workers: int = 4) -> list[Change]:
     """Read every resource and return a change for each, in the given order. Writes nothing.
 
@@ -383,6 +416,7 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
     """
     changes = [Change(resource, NONE) for resource in resources]
     distinct(change.resource for change in changes)
+    preflight(change.resource for change in changes)
 
     classes: dict[type[Resource], list[Resource]] = {}
     for change in changes:
@@ -400,12 +434,14 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
         change.current = current
         if resource.desired is None:
             change.action = NONE if current is None else DELETE
-        elif current is None:
-            change.action, change.fields = CREATE, sorted(resource.desired)
+            return
+        change.desired = resource.resolve(current)
+        if current is None:
+            change.action, change.fields = CREATE, sorted(change.desired)
         else:
-            names = resource.compare(current, resource.desired)
+            names = resource.compare(current, change.desired)
             if update_secrets == "always":
-                names = sorted(set(names) | (resource.write_only_fields & set(resource.desired)))
+                names = sorted(set(names) | (resource.write_only_fields & set(change.desired)))
             change.fields = names
             change.action = UPDATE if names else NONE
 

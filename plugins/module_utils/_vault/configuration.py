@@ -16,7 +16,7 @@ from .._engine import normalise, places, redact
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import bulk_spec
 from .._engine.names import MAY_BE_EMPTY, empty_names
-from .._engine.reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, ended, plan, unfinished
+from .._engine.reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, ended, plan, preflight, unfinished
 from .base.kind import Given, Kind
 from .connection.client import Client, VaultError
 from .kinds.approle_secret_ids import ApproleSecretIds
@@ -295,7 +295,9 @@ class Tree:
         client.expect(self._made)
         for stage in self.stages:
             try:
-                distinct(stage.resources(_within(client, stage.namespace), rehearsal=True))
+                resources = stage.resources(_within(client, stage.namespace), rehearsal=True)
+                distinct(resources)
+                preflight(resources)
             except InvalidInput as error:
                 where = stage.title + (' in namespace "%s"' % stage.namespace if stage.namespace else "")
                 raise error.at(where) from None
