@@ -69,7 +69,7 @@ class Resource:
         return self.name
 
     def check(self) -> None:
-        """Refuse what the declaration alone shows to be wrong. Pure: asks nobody, changes nothing. Raises InvalidInput."""
+        """Refuse what the declaration alone shows to be wrong. Raises InvalidInput; asks nobody, changes nothing."""
 
     def preflight(self) -> None:
         """Refuse what this server cannot take, or what does not go with what stands there.

@@ -16,7 +16,19 @@ from .._engine import normalise, places, redact
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import bulk_spec
 from .._engine.names import MAY_BE_EMPTY, empty_names
-from .._engine.reconcile import DELETE, NONE, Change, Report, Resource, apply, distinct, ended, plan, preflight, unfinished
+from .._engine.reconcile import (
+    DELETE,
+    NONE,
+    Change,
+    Report,
+    Resource,
+    apply,
+    distinct,
+    ended,
+    plan,
+    preflight,
+    unfinished,
+)
 from .base.kind import Given, Kind
 from .connection.client import Client, VaultError
 from .kinds.approle_secret_ids import ApproleSecretIds

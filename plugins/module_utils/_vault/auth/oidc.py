@@ -98,7 +98,7 @@ class Oidc(Setting):
         names = set(self.desired or {}) if change.current is None else set(change.fields)
         self.client.write(self.path, {name: (self.desired or {})[name] for name in names})
 
-    def resolve(self, option: str, what: str) -> None:
+    def find_reference(self, option: str, what: str) -> None:
         """Put ids in place of the names of entities or groups. Raises InvalidInput for a name that nothing has."""
         desired = self.desired or {}
         found = []
@@ -187,8 +187,8 @@ class Assignment(Oidc):
     fields = {"entity_ids": normalise.string_set, "group_ids": normalise.string_set}
 
     def read(self) -> Mapping[str, Any] | None:
-        self.resolve("entity_ids", "entity")
-        self.resolve("group_ids", "group")
+        self.find_reference("entity_ids", "entity")
+        self.find_reference("group_ids", "group")
         return super().read()
 
 
