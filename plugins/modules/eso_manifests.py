@@ -133,7 +133,7 @@ summary:
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import Module
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import manifests
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import KUBERNETES_ERROR
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.transport import KUBERNETES_ERROR
 
 LISTS = [*manifests.LISTS, "objects"]
 SPEC = {

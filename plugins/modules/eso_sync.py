@@ -205,11 +205,11 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._chain import 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._chain.proof import Proof, PushProof
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.sync import syncs
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import ActionModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import HVAC_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import (
     CONNECTION_SPEC,
     LOGIN_SPEC,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.transport import HVAC_ERROR
 
 ITEM = {
     "kind": {

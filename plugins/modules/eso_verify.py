@@ -131,11 +131,11 @@ requests:
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._chain import verify
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import HVAC_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import (
     CONNECTION_SPEC,
     LOGIN_SPEC,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.transport import HVAC_ERROR
 
 SPEC = {
     "namespaces": {"type": "list", "elements": "str"},

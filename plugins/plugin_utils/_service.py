@@ -19,16 +19,16 @@ from typing import Any, Callable
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import redact
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import reading
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import (
-    HVAC_ERROR,
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.errors import (
     BadRequest,
-    Client,
     InvalidToken,
     PermissionDenied,
     VaultError,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.login import login_for
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import LOGIN_SPEC, connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.transport import HVAC_ERROR
 
 #: for so many seconds an error, or that something is missing, is told again without asking again; a value for the run
 PROBLEM = 5.0

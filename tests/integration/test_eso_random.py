@@ -23,8 +23,8 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.cluster_e
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PushSecret
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import schema
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import connect
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import CONNECTION_SPEC
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
 from support.random_specs import Maker, Writer
 from support.system import ROOT

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import Kind, NotServed, connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.errors import NotServed
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.kind import Kind
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
 from support.kubernetes_api import KubeApi
 from support.modules import Result
 

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import connect
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
 from support import eso_operator
 from support.kubernetes_api import AUDIENCE, KubeApi
 from support.modules import Result

@@ -23,7 +23,7 @@ import pytest
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.names import MAY_BE_EMPTY, NAMING, empty_names
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import apply, plan
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import Kind as KubeKind
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.kind import Kind as KubeKind
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client

@@ -23,9 +23,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import client as kubernetes
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import (
-    Client,
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import errors as kubernetes_errors
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import options as kubernetes_options
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.client import Client as KubernetesClient
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.errors import (
     Unreachable,
     VaultError,
 )
@@ -113,9 +115,9 @@ def serving(pair: Pair, clients: Path | None = None) -> ssl.SSLContext:
     return context
 
 
-def kubernetes_client(url: str, authority: Authority) -> kubernetes.Client:
+def kubernetes_client(url: str, authority: Authority) -> KubernetesClient:
     """Return a client of a Kubernetes API server at an address."""
-    return kubernetes.connect({"host": url, "api_key": "a-key", "ca_cert": str(authority.ca), "retries": 0})
+    return kubernetes_options.connect({"host": url, "api_key": "a-key", "ca_cert": str(authority.ca), "retries": 0})
 
 
 @pytest.fixture(autouse=True)
@@ -299,7 +301,7 @@ def test_a_certificate_out_of_its_time(authority: Authority, days: tuple[float, 
         with pytest.raises(Unreachable, match=said) as failure:
             Client([told.url], token="s.any", ca_cert=str(authority.ca)).read("x")
         assert failure.value.tls and not failure.value.retryable
-        with pytest.raises(kubernetes.Unreachable, match=said):
+        with pytest.raises(kubernetes_errors.Unreachable, match=said):
             kubernetes_client(told.url, authority).get("/version")
 
 
@@ -321,7 +323,7 @@ def test_a_dead_proxy_is_not_the_server(
     with pytest.raises(Unreachable, match=said) as failure:
         Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert).read("sys/auth")
     assert "a-password" not in str(failure.value)
-    with pytest.raises(kubernetes.Unreachable, match=said):
+    with pytest.raises(kubernetes_errors.Unreachable, match=said):
         kubernetes_client("https://127.0.0.1:1", authority).get("/version")
 
 

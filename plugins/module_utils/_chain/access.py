@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .._vault.connection.client import PermissionDenied, VaultError
+from .._vault.connection.errors import PermissionDenied, VaultError
 from .links import Broken, Session, Untried, Wish, broken, has_property, metadata_values, quoted
 from .logins import Logins
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import SecretopsError
-from .._kubernetes.client import SECRET, SERVICE_ACCOUNT, Forbidden, KubernetesError
 from .._kubernetes.client import Client as Kubernetes
+from .._kubernetes.errors import Forbidden, KubernetesError
+from .._kubernetes.kind import SECRET, SERVICE_ACCOUNT
 from .._vault.base.naming import in_url
-from .._vault.connection.client import BadRequest, PermissionDenied, VaultError
 from .._vault.connection.client import Client as Vault
+from .._vault.connection.errors import BadRequest, PermissionDenied, VaultError
 from .links import MOUNTS, Broken, Session, Untried, account, broken, claims, globbed, listed, quoted
 
 Warn = Callable[[str], None]

@@ -15,8 +15,8 @@ from typing import Any
 from .._engine.errors import InvalidInput, SecretopsError
 from .._eso.sync import Held
 from .._eso.targets import fills, target_of
-from .._kubernetes.client import SECRET
-from .._vault.connection.client import PermissionDenied
+from .._kubernetes.kind import SECRET
+from .._vault.connection.errors import PermissionDenied
 from .links import api_path, quoted
 from .values import made_of
 from .verify import Chain

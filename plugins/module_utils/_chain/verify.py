@@ -24,8 +24,9 @@ from .._engine.module import Module
 from .._eso import external_secret as eso
 from .._eso import generator as generators
 from .._eso.targets import Targets
-from .._kubernetes.client import SECRET, Forbidden, Kind, NotServed, Object
 from .._kubernetes.client import Client as Kubernetes
+from .._kubernetes.errors import Forbidden, NotServed
+from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.waiting import with_cause
 from .._vault.connection.client import Client as Vault
 from .._vault.connection.module import LOGIN_SPEC, connect, logged_in

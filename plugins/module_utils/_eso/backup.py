@@ -20,7 +20,9 @@ from .._engine import private_file
 from .._engine.errors import InvalidInput
 from .._engine.reconcile import CREATE, Change, Resource
 from .._kubernetes.apply import MANAGER, Action, applied_by_us, compact, matches
-from .._kubernetes.client import Client, Kind, Missing, NotServed, Object
+from .._kubernetes.client import Client
+from .._kubernetes.errors import Missing, NotServed
+from .._kubernetes.kind import Kind, Object
 from .._kubernetes.reading import Reader
 from .._kubernetes.schema import UNREADABLE, Schema, child
 from .._kubernetes.waiting import Expectation

@@ -16,7 +16,9 @@ from typing import Any
 from .._engine import redact, secrecy
 from .._engine.errors import InvalidInput, SecretopsError
 from .._kubernetes.apply import KubeObject, about, compact, condition, matches, without_none
-from .._kubernetes.client import Client, Forbidden, Kind, Object
+from .._kubernetes.client import Client
+from .._kubernetes.errors import Forbidden
+from .._kubernetes.kind import Kind, Object
 from .._kubernetes.schema import UNREADABLE, Schema, child, defaulted
 from .._kubernetes.waiting import Expectation
 from .external_secret import (

@@ -19,7 +19,9 @@ from typing import Any, ClassVar
 from .._engine import normalise, redact
 from .._engine.errors import InvalidInput
 from .._kubernetes.apply import KubeObject, about, camel, condition, without_none, words
-from .._kubernetes.client import METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
+from .._kubernetes.client import METADATA_ONLY, Client
+from .._kubernetes.errors import Forbidden
+from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.schema import not_a_pattern
 from .._kubernetes.waiting import Expectation
 

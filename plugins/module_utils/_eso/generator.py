@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 from .._engine import normalise
 from .._engine.errors import InvalidInput
 from .._kubernetes.apply import KubeObject, about, dotted, without_none
-from .._kubernetes.client import Client, Kind
+from .._kubernetes.client import Client
+from .._kubernetes.kind import Kind
 from .external_secret import (
     OPERATOR,
     check_choice,

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 from .._engine.errors import InvalidInput
 from .._engine.reconcile import Change, Resource
 from .._kubernetes.apply import MANAGER, applied_by_us, managers, migrated
-from .._kubernetes.client import Client, Kind, NotServed, Object
+from .._kubernetes.client import Client
+from .._kubernetes.errors import NotServed
+from .._kubernetes.kind import Kind, Object
 from .._kubernetes.reading import Reader
 from . import generator
 from .external_secret import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE

@@ -25,7 +25,7 @@ from .._engine.reconcile import CREATE, DELETE, NONE, Change, Resource
 from .._engine.redact import TOKEN, address_passwords, without_passwords
 from .._kubernetes import known_schemas
 from .._kubernetes.apply import KubeObject, dotted, leaves, without_none
-from .._kubernetes.client import Kind, Object
+from .._kubernetes.kind import Kind, Object
 from .._kubernetes.schema import problems
 from . import specs
 from .cluster_external_secret import ClusterExternalSecret

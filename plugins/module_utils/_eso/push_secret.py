@@ -15,7 +15,9 @@ from typing import Any
 
 from .._engine.errors import InvalidInput
 from .._kubernetes.apply import KubeObject, about, without_none
-from .._kubernetes.client import METADATA_ONLY, SECRET, Client, KubernetesError
+from .._kubernetes.client import METADATA_ONLY, Client
+from .._kubernetes.errors import KubernetesError
+from .._kubernetes.kind import SECRET
 from .external_secret import (
     EXTERNAL_SECRET,
     PUSH_SECRET,

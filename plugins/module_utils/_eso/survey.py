@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
 from .._kubernetes.apply import applied_by_us, compact, condition
-from .._kubernetes.client import Client, Kind, NotServed, Object
+from .._kubernetes.client import Client
+from .._kubernetes.errors import NotServed
+from .._kubernetes.kind import Kind, Object
 from . import cluster_external_secret
 from .external_secret import (
     AUTH_METHODS,

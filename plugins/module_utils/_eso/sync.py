@@ -23,7 +23,9 @@ from typing import Any, Callable, ClassVar, NamedTuple
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import Change
 from .._kubernetes.apply import Action, condition, keeping_managers
-from .._kubernetes.client import SECRET, Client, Forbidden, Kind, Missing, Object
+from .._kubernetes.client import Client
+from .._kubernetes.errors import Forbidden, Missing
+from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.reading import Reader
 from .._kubernetes.waiting import Expectation
 from .cluster_external_secret import Children, astray, provided, provisioned

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from .._engine import wording
 from .._engine.errors import SecretopsError
 from .._kubernetes.apply import KubeObject, condition
-from .._kubernetes.client import LIST_METADATA_ONLY, METADATA_ONLY, SECRET, Client, Forbidden, Kind, Object
+from .._kubernetes.client import LIST_METADATA_ONLY, METADATA_ONLY, Client
+from .._kubernetes.errors import Forbidden
+from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.reading import Key, collections, key_of
 from .._kubernetes.waiting import Expectation
 from .external_secret import EXTERNAL_SECRET, expect_ready, synced, target_name

@@ -18,7 +18,9 @@ from typing import Any, ClassVar
 from .._engine import normalise, redact, secrecy, wording
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import CREATE, DELETE, NONE, UPDATE, Change, Resource, ended
-from .client import Client, Conflict, Kind, KubernetesError, Missing, Object, Refused
+from .client import Client
+from .errors import Conflict, KubernetesError, Missing, Refused
+from .kind import Kind, Object
 from .reading import Reader
 from .schema import UNREADABLE, Schema, at, child, filled_in, problems
 from .waiting import Expectation

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The connection to a Kubernetes API server: pooled transport, what it serves, and errors that say what to do.
+"""The connection to a Kubernetes API server: requests, and what the server serves.
 
-The official client reads the kubeconfig; the connections are those of `_http.transport`. Objects stay plain JSON: the
+The connections are those of `_http.transport`. Objects stay plain JSON: the
 dynamic client's discovery of the whole API costs more than everything that a module does.
 """
 
@@ -12,26 +12,23 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from .._engine import redact, secrecy, wording
-from .._engine.credential import in_header
-from .._engine.errors import InvalidInput, NoAnswer, ServerError
+from .._engine import redact, secrecy
 from .._http import failure, retry, rules
 from .._http.transport import Answer
+from . import answers
+from .errors import WORDS, Forbidden, KubernetesError, Missing, NotKubernetes, NotServed, Unreachable
+from .kind import CRD, EVENT, Kind, Object
 from .transport import KUBERNETES_ERROR, Following, Transport
 
 if KUBERNETES_ERROR is None:
     import urllib3
-    from kubernetes import client as kubernetes_client
-    from kubernetes import config as kubernetes_config
 
 #: answers after which the same request may succeed. Source: Kubernetes API conventions, HTTP status codes
 RETRY_STATUS = frozenset((429, 502, 503, 504))
@@ -46,117 +43,6 @@ MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 #: the same of a list
 LIST_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-Object = dict[str, Any]
-
-#: paths of discovery: one that is not served is a group or a version that is not installed
-_DISCOVERY = re.compile(r"/apis?(/[^/]+){0,2}")
-#: kinds of answers that describe the API, and have no metadata
-_DISCOVERED = re.compile(r"API(Versions|GroupList|Group|ResourceList)|Status")
-#: paths whose answers are no objects
-_NO_OBJECTS = re.compile(r"/(version|openapi/.*|openid/.*|\.well-known/.*)")
-WORDS = failure.Words(
-    "the API server",
-    "check that the API server runs, and the kubeconfig's address",
-    "use an address that is in the certificate",
-    "set \"ca_cert\" or the kubeconfig's certificate-authority to the cluster's CA",
-    'check "client_cert" and "client_key", or the kubeconfig\'s',
-)
-
-
-class KubernetesError(ServerError):
-    """An answer of the API server that is no success. ``reason``: the server's word for it; ``body``: its Status."""
-
-    reason = ""
-    body: Mapping[str, Any] = {}
-
-
-class Unreachable(KubernetesError, NoAnswer):
-    """No API server answered, or one that is not trusted."""
-
-
-class NotKubernetes(KubernetesError):
-    """What answered is no API server, or something in between that is none."""
-
-    code = "not_kubernetes"
-    ends_task = True
-
-
-class Forbidden(KubernetesError):
-    """401, 403: the credentials may not do this, or are none."""
-
-    code = "permission_denied"
-
-
-class Unauthorized(Forbidden):
-    """401: the credentials are none, or no longer."""
-
-    code = "unauthorized"
-    ends_task = True
-
-
-class Conflict(KubernetesError):
-    """409: another field manager owns the field, or the object has changed meanwhile."""
-
-    code = "conflict"
-
-
-class Refused(KubernetesError):
-    """400, 422 and their like: the server refuses what was sent."""
-
-    code = "refused"
-
-
-class Missing(KubernetesError):
-    """404: the object, or the namespace that it would be in."""
-
-    code = "missing"
-
-
-class NotServed(KubernetesError):
-    """The API server does not know the group, the version or the kind."""
-
-    code = "not_served"
-
-
-class Kind(NamedTuple):
-    """A kind of object as data. ``versions`` in order of preference; ``provider`` says who installs its definition."""
-
-    name: str
-    plural: str
-    group: str
-    versions: tuple[str, ...]
-    namespaced: bool = True
-    provider: str = ""
-
-    def path(self, version: str, namespace: str | None = None, name: str | None = None) -> str:
-        """Return the REST path of an object or, without a name, of a collection. Raises InvalidInput.
-
-        An empty name would make a collection of an object, and "." or ".." another path. Source: Kubernetes API
-        concepts, resource URIs; RFC 3986, 5.2.4.
-        """
-        for what, part in (("name", name), ("namespace", namespace)):
-            if part in (".", "..") or (part == "" and what == "name"):
-                raise InvalidInput('"%s" is no %s of a %s' % (part, what, self.name), remedy="correct it")
-        if name is not None and self.namespaced and not namespace:
-            raise InvalidInput("no namespace is given", '%s "%s"' % (self.name, name), 'set "namespace"')
-        parts = ["apis", self.group, version] if self.group else ["api", version]
-        if self.namespaced and namespace:
-            parts += ["namespaces", namespace]
-        parts.append(self.plural)
-        if name:
-            parts.append(name)
-        return "/" + "/".join(quote(part, safe="") for part in parts)
-
-    def api_version(self, version: str) -> str:
-        """Return what stands in an object's ``apiVersion``."""
-        return "%s/%s" % (self.group, version) if self.group else version
-
-
-SECRET = Kind("Secret", "secrets", "", ("v1",))
-SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts", "", ("v1",))
-EVENT = Kind("Event", "events", "", ("v1",))
-CRD = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", ("v1",), False)
 
 
 class Client:
@@ -254,130 +140,13 @@ class Client:
             lambda found: found.status_code in RETRY_STATUS,
         )
         if 200 <= answer.status_code < 300:
-            return self._object(answer, path)
-        refused = self._refusal(answer, method, path)
+            return answers.object_of(answer, path, self.host)
+        refused = answers.refusal(answer, path, self.host)
         if answer.status_code in RETRY_STATUS:
             refused.retryable, refused.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(refused, Missing):
             return None
         raise refused
-
-    def _object(self, answer: Answer, path: str) -> Object:
-        """Return what a successful answer holds. Raises NotKubernetes when no API server answers so."""
-        try:
-            found = answer.json()
-        except ValueError:
-            found = None
-        if isinstance(found, dict):
-            if _NO_OBJECTS.fullmatch(path):
-                return found
-            kind = found.get("kind")
-            described = isinstance(kind, str) and (
-                isinstance(found.get("metadata"), dict) or _DISCOVERED.fullmatch(kind) is not None
-            )
-            if described and isinstance(found.get("items"), (list, type(None))):
-                return found
-        raise self._stranger(answer)
-
-    def _stranger(self, answer: Answer) -> NotKubernetes:
-        if answer.status_code in rules.REDIRECTS:
-            target = rules.redirect(
-                answer.status_code, self.host + "/", str(answer.headers.get("Location") or ""), ()
-            ).target
-            what = "it redirects (status %d) to %s, which is never followed" % (
-                answer.status_code,
-                target or "an address that is none",
-            )
-        else:
-            what = "what answers is no Kubernetes API server (%s)" % answer.about()
-        error = NotKubernetes(what, self.host, "correct the address, or look at the proxy or load balancer in between")
-        error.status = answer.status_code
-        return error
-
-    def _refusal(self, answer: Answer, method: str, path: str) -> KubernetesError:
-        code = answer.status_code
-        try:
-            status = answer.json()
-        except ValueError:
-            status = None
-        if isinstance(status, dict) and status.get("kind") == "Status":
-            return self._error(code, method, path, status)
-        # before its handlers an API server answers in plain text: of unknown paths, and when it is too busy
-        plain = str(answer.headers.get("Content-Type") or "").startswith("text/plain")
-        if code == 404 and plain and wording.no_path(answer.text()):
-            if _DISCOVERY.fullmatch(path):
-                return self._error(code, method, path, {"message": "not served"})
-            return NotServed("the API server does not serve this path", path, "see that the CRD is installed")
-        if plain and (code == 400 or code == 429 or code >= 500):
-            return self._error(code, method, path, {"message": answer.text()[:2000]})
-        return self._stranger(answer)
-
-    def _error(self, code: int, method: str, path: str, status: Mapping[str, Any]) -> KubernetesError:
-        text = " ".join(secrecy.said(status.get("message") or "status %d" % code).split())[:600]
-        details = status.get("details")
-        details = details if isinstance(details, Mapping) else {}
-        error: KubernetesError
-        unknown = wording.unknown_fields(text)
-        if code == 401:
-            error = Unauthorized(
-                "the API server does not accept the credentials",
-                self.host,
-                "check the token or client certificate; it may have expired",
-            )
-        elif code == 403:
-            error = self._forbidden(text, path)
-        elif code == 404:
-            if details.get("kind") == "namespaces":
-                error = Missing(
-                    'the namespace "%s" does not exist' % details.get("name"),
-                    remedy="create it first, or correct the name",
-                )
-            else:
-                error = Missing("does not exist (%s)" % text, path)
-        elif code == 409:
-            error = Conflict(text, remedy="run again")
-        elif unknown:
-            error = Refused(
-                "the installed definition of this kind has no field %s" % ", ".join(unknown),
-                remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it",
-            )
-        elif code == 400 and wording.speaks_tls(text):
-            error = Unreachable("the port speaks TLS only", self.host, "write https:// in the address")
-            error.code, error.retryable = failure.TLS, False
-        elif code in (400, 405, 415, 422):
-            causes = [one for one in details.get("causes") or [] if isinstance(one, Mapping)]
-            parts = [
-                "%s: %s" % (cause.get("field") or "object", secrecy.said(cause.get("message"))) for cause in causes[:5]
-            ]
-            error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
-        elif wording.webhook_failed(text):
-            error = Refused(
-                "a webhook could not be asked: %s" % text,
-                remedy="check that the operator's webhook runs (deployment external-secrets-webhook)",
-            )
-        else:
-            error = KubernetesError("the API server answers %d: %s" % (code, text), path)
-        error.status, error.said = code, text
-        error.reason, error.body = str(status.get("reason") or ""), status
-        return error
-
-    @staticmethod
-    def _forbidden(text: str, path: str) -> KubernetesError:
-        found = wording.denied(text)
-        if found is None:
-            # refused by admission: quota, a policy engine, a webhook
-            return Forbidden("refused: %s" % text, path)
-        where = 'in namespace "%s"' % found.namespace if found.namespace else "in the whole cluster"
-        return Forbidden(
-            '"%s" may not %s %s %s' % (found.user, found.verb, found.resource, where),
-            remedy='allow the verb "%s" on resource "%s", API group "%s", by a %s'
-            % (
-                found.verb,
-                found.resource,
-                found.group,
-                "Role and RoleBinding there" if found.namespace else "ClusterRole and ClusterRoleBinding",
-            ),
-        )
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -426,7 +195,7 @@ class Client:
             if answer.status != 200:
                 refused = answer.whole()
                 answer.close()
-                raise self._refusal(refused, "GET", path)
+                raise answers.refusal(refused, path, self.host)
         return Stream(answer)
 
     def apply(self, path: str, manifest: Object, manager: str, force: bool = False, dry_run: bool = False) -> Object:
@@ -626,103 +395,3 @@ class Stream:
     def close(self) -> None:
         """End it, from any thread."""
         self._answer.close()
-
-
-def env(*names: str) -> str | None:
-    """Return the first non-empty environment variable ``K8S_AUTH_x``, as kubernetes.core reads them."""
-    return next((os.environ["K8S_AUTH_" + name] for name in names if os.environ.get("K8S_AUTH_" + name)), None)
-
-
-def connect(params: Mapping[str, Any]) -> Client:
-    """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
-
-    Raises InvalidInput when these name nothing usable.
-    """
-
-    def given(option: str, *names: str) -> Any:
-        value = params.get(option)
-        return value if value is not None else env(*names)
-
-    kubeconfig, context = given("kubeconfig", "KUBECONFIG"), given("context", "CONTEXT")
-    host, api_key = given("host", "HOST"), given("api_key", "API_KEY")
-    configuration = kubernetes_client.Configuration()
-    files = {
-        "ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
-        "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
-        "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE")),
-    }
-    for option, name in files.values():
-        if name and not os.path.exists(name):
-            raise InvalidInput(
-                'no such file: "%s"' % redact.path(name),
-                'option "%s"' % option,
-                "give the path of an existing PEM file on the machine where the module runs",
-            )
-    if not (host and (api_key or files["cert_file"][1])):
-        _load(configuration, kubeconfig, context)
-    if host:
-        configuration.host = rules.check_url(str(host), "host", "https://host:6443")
-    configuration.host = rules.check_url(str(configuration.host), "host", "https://host:6443")
-    if api_key:
-        api_key = in_header(api_key, "api_key")
-        # a key of the kubeconfig's user would come back through the hook
-        configuration.refresh_api_key_hook = None
-        configuration.api_key = {"BearerToken": api_key, "authorization": api_key}
-        configuration.api_key_prefix = {"BearerToken": "Bearer", "authorization": "Bearer"}
-        if not files["cert_file"][1]:
-            configuration.cert_file = configuration.key_file = None
-    for attribute, (_option, name) in files.items():
-        if name:
-            setattr(configuration, attribute, name)
-    validate = params.get("validate_certs")
-    if validate is None and env("VALIDATE_CERTS", "VERIFY_SSL"):
-        validate = str(env("VALIDATE_CERTS", "VERIFY_SSL")).lower() not in ("0", "false", "no")
-    if validate is not None:
-        configuration.verify_ssl = validate
-    proxy, no_proxy = given("proxy", "PROXY"), given("no_proxy", "NO_PROXY")
-    if proxy:
-        configuration.proxy = proxy
-    if no_proxy:
-        configuration.no_proxy = no_proxy
-    headers = {}
-    user = given("impersonate_user", "IMPERSONATE_USER")
-    if user:
-        headers["Impersonate-User"] = user
-    rules.check_headers(headers)
-    timeout, retries = params.get("timeout"), params.get("retries")
-    return Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
-
-
-def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
-    where = 'option "kubeconfig"'
-    try:
-        if kubeconfig:
-            path = os.path.expanduser(str(kubeconfig))
-            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
-                raise InvalidInput(
-                    'no such file: "%s"' % redact.path(path), where, "give the path of an existing kubeconfig"
-                )
-        else:
-            path = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
-            if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and not os.path.exists(path):
-                kubernetes_config.load_incluster_config(client_configuration=configuration)
-                return
-            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
-                raise InvalidInput(
-                    "no Kubernetes cluster is known",
-                    where,
-                    'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG',
-                )
-        kubernetes_config.load_kube_config(
-            path, context=context, client_configuration=configuration, persist_config=False
-        )
-    except kubernetes_config.ConfigException as error:
-        raise InvalidInput(
-            "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"
-        ) from error
-    except InvalidInput:
-        raise
-    except Exception as error:
-        raise InvalidInput(
-            "it is no kubeconfig (%s)" % type(error).__name__, where, "give a file that kubectl can use"
-        ) from error

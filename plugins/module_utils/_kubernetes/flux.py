@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import Change
 from .apply import Action, condition, keeping_managers
-from .client import Client, Kind, Object
+from .client import Client
+from .kind import Kind, Object
 from .waiting import Expectation, wait_for
 
 PROVIDER = "Flux"

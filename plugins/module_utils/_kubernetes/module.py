@@ -16,7 +16,10 @@ from .._engine.module import Module
 from .._engine.reconcile import DELETE, Change, Report, Resource, apply, plan
 from .._http import doubts
 from .apply import Action, KubeObject, applied_by_us, rehearse, validate
-from .client import KUBERNETES_ERROR, Client, Kind, Object, connect
+from .client import Client
+from .kind import Kind, Object
+from .options import connect
+from .transport import KUBERNETES_ERROR
 from .waiting import Expectation, wait_for
 
 #: the operator's, on a store that it needs to remove what PushSecrets pushed

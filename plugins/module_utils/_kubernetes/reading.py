@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from .client import Client, Forbidden, Kind, Object
+from .client import Client
+from .errors import Forbidden
+from .kind import Kind, Object
 
 Key = tuple["str | None", str]
 #: kind, version, namespace of an object that is wanted

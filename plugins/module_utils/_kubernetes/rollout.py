@@ -13,7 +13,9 @@ from typing import Any
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import Change
 from .apply import Action, condition
-from .client import Client, Kind, Missing, Object
+from .client import Client
+from .errors import Missing
+from .kind import Kind, Object
 from .waiting import Expectation
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"

@@ -11,7 +11,8 @@ from typing import Any
 
 from .._engine import private_file
 from .._engine.errors import InvalidInput
-from .client import SERVICE_ACCOUNT, Client
+from .client import Client
+from .kind import SERVICE_ACCOUNT
 
 
 def issue(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from typing import Callable
 
 from .._engine import progress
 from .._engine.errors import SecretopsError
-from .client import Client, Forbidden, Kind, Object
+from .client import Client
+from .errors import Forbidden
+from .kind import Kind, Object
 from .reading import Key, Reader, collections, key_of
 
 #: looks at an object and returns "" when it is as wished, else what it still lacks

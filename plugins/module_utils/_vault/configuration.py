@@ -30,7 +30,8 @@ from .._engine.reconcile import (
     unfinished,
 )
 from .base.kind import Given, Kind
-from .connection.client import Client, VaultError
+from .connection.client import Client
+from .connection.errors import VaultError
 from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.audit_devices import AuditDevices
 from .kinds.audited_headers import AuditedHeaders

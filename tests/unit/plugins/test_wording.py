@@ -15,8 +15,8 @@ import yaml
 
 from ansible_collections.secretops.vault_eso.plugins.filter.reasons import git_reason, k8s_reasons
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import errors
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import client as kubernetes
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import client as vault
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import errors as kubernetes
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import errors as vault
 from support.system import ROOT
 
 #: the one file that may look

@@ -21,7 +21,9 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..base.kind import Given
 from ..base.naming import check_metadata
-from ..connection.client import Client, PermissionDenied, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
+from ..connection.errors import PermissionDenied
 from .method import Mounts
 from .role import Policies
 

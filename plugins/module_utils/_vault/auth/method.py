@@ -25,7 +25,8 @@ from ..base import legal
 from ..base.listing import plugins
 from ..base.naming import check_mount
 from ..base.schema import Fields, Place
-from ..connection.client import BadRequest, Client, PermissionDenied
+from ..connection.client import Client
+from ..connection.errors import BadRequest, PermissionDenied
 from ..products import Product, product_of_plugin
 
 Table = Mapping[str, normalise.Normaliser]

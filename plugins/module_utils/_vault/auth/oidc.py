@@ -23,7 +23,8 @@ from ..base.kind import Given
 from ..base.naming import check_plain, in_url
 from ..base.schema import Fields
 from ..base.setting import Setting
-from ..connection.client import Client, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
 from .method import default
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

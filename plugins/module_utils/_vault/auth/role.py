@@ -24,7 +24,8 @@ from ..base.kind import Given
 from ..base.listing import Listing, mark_absent
 from ..base.naming import check_mount, check_plain, in_url, masked
 from ..base.schema import Place
-from ..connection.client import Client, PermissionDenied, VaultError
+from ..connection.client import Client
+from ..connection.errors import PermissionDenied, VaultError
 from .method import (
     TOKEN,
     TOKEN_LEGAL,

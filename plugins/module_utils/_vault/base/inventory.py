@@ -16,7 +16,9 @@ from typing import Any
 from ..._engine import redact
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..configuration import KINDS
-from ..connection.client import BadRequest, Client, Missing, NoApi, VaultError, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
+from ..connection.errors import BadRequest, Missing, NoApi, VaultError
 from ..engines.mount import split_type
 from ..system.namespace import join
 from . import rooted

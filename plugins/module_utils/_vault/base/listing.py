@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ..connection.client import Client, VaultError
+from ..connection.client import Client
+from ..connection.errors import VaultError
 
 #: from so many objects of one folder on, a LIST is worth its request
 MANY = 50

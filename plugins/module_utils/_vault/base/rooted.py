@@ -10,7 +10,8 @@ from typing import Any
 
 from ..._engine import wording
 from ..._engine.errors import InvalidInput
-from ..connection.client import Client, NoNamespace, VaultError
+from ..connection.client import Client
+from ..connection.errors import NoNamespace, VaultError
 
 
 def ask(client: Client, method: str, path: str, what: str, remedy: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, unmanaged
-from ..connection.client import Client, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
 from . import rooted
 from .schema import Fields
 

@@ -11,20 +11,32 @@ pool of kept-alive connections.
 from __future__ import annotations
 
 import http.client
-import os
 import re
-import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..._engine import redact, secrecy, wording
+from ..._engine import secrecy, wording
 from ..._engine.credential import in_header
-from ..._engine.errors import InvalidInput, NoAnswer, ServerError
+from ..._engine.errors import InvalidInput
 from ..._http import failure, retry, rules
 from ..._http.transport import Answer
+from . import checks, refusals
+from .answers import body_of, data_of
+from .errors import (
+    InvalidToken,
+    Missing,
+    NoNamespace,
+    NoRoute,
+    NotVault,
+    PermissionDenied,
+    Redirected,
+    Unreachable,
+    VaultError,
+    unreachable,
+)
 from .transport import HVAC_ERROR, RawAdapter, Session
 
 if HVAC_ERROR is None:
@@ -32,148 +44,8 @@ if HVAC_ERROR is None:
 
 #: answers after which the same request may succeed. Source: Vault API, HTTP status codes
 RETRY_STATUS = frozenset((412, 429, 502, 503))
-#: paths that want the capability sudo as well. Source: /docs/concepts/policies#root-protected-api-endpoints
-SUDO = (
-    "sys/auth/",
-    "sys/audit",
-    "sys/config/cors",
-    "sys/config/ui/",
-    "sys/leases/lookup/",
-    "sys/leases/revoke-force/",
-    "sys/leases/revoke-prefix/",
-    "sys/plugins/catalog/",
-    "sys/raw",
-    "sys/rotate",
-    "sys/seal",
-    "sys/step-down",
-    "sys/storage/raft/snapshot-auto/",
-)
 #: what no path of the API has, as it would lead to another: queries, fragments, control characters, empty and dot parts
 ELSEWHERE = re.compile(r"[?#\x00-\x1f\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
-CAPABILITY = {"GET": "read", "LIST": "list", "POST": "update", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-
-#: paths whose answers stand alone, with what one of them must hold. Source: Vault API, /sys
-BARE: Mapping[str, frozenset[str]] = {
-    "sys/health": frozenset(("initialized",)),
-    "sys/init": frozenset(("initialized", "keys", "keys_base64")),
-    "sys/leader": frozenset(("ha_enabled",)),
-    "sys/seal-status": frozenset(("sealed",)),
-    "sys/unseal": frozenset(("sealed",)),
-}
-#: paths that answer in a form of their own, for whoever reads them by vault_endpoint
-FREE = re.compile(r"sys/(metrics|internal/|pprof|rekey|generate-root|raw|replication/|in-flight-req)|.*/\.well-known/")
-#: what the help of a path holds (``?help=1``)
-HELP = frozenset(("help", "openapi"))
-WORDS = failure.Words(
-    "the server",
-    "check that the server runs and the address is right",
-    'set "tls_server_name" to a name in the certificate, or correct the address',
-    'set "ca_cert" (VAULT_CACERT, BAO_CACERT) to the file of the CA that signed it',
-    'check "client_cert" and "client_key"',
-)
-
-
-class VaultError(ServerError):
-    """An answer of the server that is no success."""
-
-
-class Unreachable(VaultError, NoAnswer):
-    """No server answered, or one that is not trusted."""
-
-
-class NotVault(VaultError):
-    """What answered is no Vault, or something in between that is none."""
-
-    code = "not_vault"
-    ends_task = True
-
-
-class Redirected(NotVault):
-    """The server sends the client to where it does not go."""
-
-    code = "redirected"
-
-
-class PermissionDenied(VaultError):
-    """403: the token may not do this, or is none."""
-
-    code = "permission_denied"
-
-
-class InvalidToken(PermissionDenied):
-    """403: the token is missing, invalid, expired or revoked."""
-
-    code = "token_invalid"
-    ends_task = True
-
-
-class BadRequest(VaultError):
-    """400, 405: the server refuses what was sent."""
-
-    code = "refused"
-
-
-class Missing(VaultError):
-    """404: the object does not exist. ``container``: it is what the object would be in that does not exist."""
-
-    code = "missing"
-    container = False
-
-
-class NoNamespace(Missing):
-    """404: the namespace does not exist."""
-
-    code = "namespace_missing"
-    container = True
-
-
-class NoRoute(Missing):
-    """404: nothing is mounted at that path."""
-
-    code = "mount_missing"
-    container = True
-
-
-class NoApi(Missing):
-    """404: the server, or the engine, does not know that path."""
-
-    code = "path_unknown"
-    container = True
-
-
-class Sealed(VaultError):
-    """The server is sealed or not initialised."""
-
-    code = "sealed"
-    ends_task = True
-    retryable = True
-
-
-class Uninitialised(Sealed):
-    """The server is not initialised."""
-
-    code = "uninitialised"
-    retryable = False
-
-
-def env(*names: str) -> str | None:
-    """Return the first non-empty of ``BAO_x`` and ``VAULT_x`` environment variables for each name x."""
-    for name in names:
-        for prefix in ("BAO_", "VAULT_"):
-            value = os.environ.get(prefix + name)
-            if value:
-                return value
-    return None
-
-
-def unreachable(error: BaseException, url: str, timeout: float, ca_cert: str | None) -> Unreachable:
-    """Return the error for a request that got no answer."""
-    authority = "the CA in %s" % ca_cert if ca_cert else "a CA that this machine trusts"
-    found = failure.explain(error, timeout, WORDS, authority)
-    problem = Unreachable(found.what, url, found.remedy)
-    failure.fill(problem, found)
-    return problem
 
 
 class _Calls:
@@ -208,32 +80,14 @@ class Client:
         retries: int = 4,
         follow_redirects: bool = True,
     ) -> None:
-        if not urls:
-            raise InvalidInput(
-                "no address of a Vault server is known",
-                'option "url"',
-                "set it, or the environment variable VAULT_ADDR or BAO_ADDR",
-            )
-        self.urls = [_address(url) for url in urls]
+        self.urls = checks.check_urls(urls)
         rules.check_times(timeout, retries)
-        if namespace and not re.fullmatch(r"[\x21-\x7e]+", namespace):
-            raise InvalidInput(
-                "the namespace holds blanks, line ends or other characters that no namespace has",
-                'option "namespace"',
-                'write its path, such as "team-a/shop"',
-            )
-        for option, name in (("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key)):
-            if name and not os.path.exists(name):
-                raise InvalidInput(
-                    'no such file: "%s"' % redact.path(name),
-                    'option "%s"' % option,
-                    "give the path of an existing PEM file on the machine where the module runs",
-                )
+        self.namespace = checks.check_namespace(namespace)
+        checks.check_files(ca_cert, client_cert, client_key)
         self.url = self.urls[0]
         #: where token and body may go
         self.named = frozenset(found for found in map(rules.origin, self.urls) if found)
         self.token = token
-        self.namespace = namespace.strip("/") if namespace else None
         self.ca_cert = ca_cert
         self.timeout = timeout
         self.retries = retries
@@ -241,7 +95,7 @@ class Client:
         self._chosen = len(self.urls) == 1
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._token_state: str | None = None
+        self._token_known: bool | None = None
         #: namespaces that do not exist yet, and are about to be made
         self.pending: frozenset[str] = frozenset()
         self._mounts: dict[tuple[str | None, str], frozenset[str] | None] = {}
@@ -252,14 +106,7 @@ class Client:
         self._counting = threading.Lock()
         self.session = Session(tls_server_name, proxy)
         self._calls = _Calls(self.session)
-        try:
-            self.session.verify = (ca_cert or True) if validate_certs else False
-            if ca_cert and os.path.isfile(ca_cert):
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_cert)
-        except (ssl.SSLError, OSError) as error:
-            raise InvalidInput(
-                "%s holds no PEM certificate" % ca_cert, 'option "ca_cert"', "give the CA's certificate as PEM"
-            ) from error
+        self.session.verify = (ca_cert or True) if validate_certs else False
         if client_cert:
             self.session.cert = (client_cert, client_key) if client_key else client_cert
         if not validate_certs:
@@ -302,6 +149,7 @@ class Client:
         other = object.__new__(Client)
         other.__dict__.update(self.__dict__)
         other.urls, other.url, other._chosen, other.token = [url.rstrip("/")], url.rstrip("/"), True, token
+        other._token_known = None
         return other
 
     def within(self, namespace: str | None) -> Client:
@@ -327,7 +175,7 @@ class Client:
             request_header=True,
         )
 
-    def _send(
+    def send(
         self,
         url: str,
         method: str,
@@ -396,7 +244,7 @@ class Client:
         """
         url = url or self.url
         try:
-            answer = self._send(
+            answer = self.send(
                 url,
                 "GET",
                 "sys/health",
@@ -405,7 +253,7 @@ class Client:
                 {"standbyok": "true", "perfstandbyok": "true", "sealedcode": "200", "uninitcode": "200"},
                 None,
             )
-            found = self._vaults(answer, "GET", "sys/health", url)
+            found = body_of(answer, "GET", "sys/health", url)
             return found if "initialized" in found else None
         except Unreachable as error:
             if error.tls:
@@ -468,7 +316,7 @@ class Client:
         token = self.token if authenticated else None
         self.choose()
         answer = retry.answer_of(
-            lambda: self._send(self.url, method, path, token, data, params, headers),
+            lambda: self.send(self.url, method, path, token, data, params, headers),
             self.retries if repeatable else 0,
             self._may_pass,
             self._choose_again,
@@ -488,38 +336,6 @@ class Client:
         conflict = answer.status_code == 500 and wording.write_conflict(answer.text())
         return conflict or answer.status_code in RETRY_STATUS
 
-    def _vaults(self, answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
-        """Return the body of an answer, {} when it is rightly empty. Raises NotVault for what no Vault answers."""
-        status = answer.status_code
-        try:
-            body = answer.json() if answer.content else None
-        except ValueError:
-            body = None
-        known = False
-        if isinstance(body, dict):
-            errors = body.get("errors")
-            if isinstance(errors, list):
-                # a part of the success may have failed: then there are both
-                known = all(isinstance(one, str) for one in errors) and (status >= 400 or "request_id" in body)
-            elif errors is None:
-                known = isinstance(body.get("request_id"), str) and isinstance(body.get("data"), (dict, type(None)))
-                bare = BARE.get(path.strip("/"))
-                if bare is not None:
-                    known = bool(bare & set(body))
-                elif not known and status == 200:
-                    known = FREE.match(path) is not None or set(body) >= HELP
-        elif status == 204 and not answer.content:
-            known = method not in ("GET", "LIST")
-        if known and (status in (200, 204) or status >= 400):
-            return body or {}
-        error = NotVault(
-            "what answers is no Vault (%s)" % answer.about(),
-            url,
-            'correct "url", or look at the proxy or load balancer in between',
-        )
-        error.status = status
-        raise error
-
     def understand(
         self, answer: Answer, method: str, path: str, missing_ok: bool = False, sent: Any = None
     ) -> dict[str, Any] | None:
@@ -536,7 +352,7 @@ class Client:
             )
             redirected.status = status
             raise redirected
-        body = self._vaults(answer, method, path, self.url)
+        body = body_of(answer, method, path, self.url)
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
             if method in ("POST", "PUT", "PATCH"):
                 self._hear(body.get("warnings"), sent)
@@ -549,8 +365,8 @@ class Client:
         elif status == 404 and not errors and body.get("warnings"):
             found = body["warnings"] if isinstance(body["warnings"], list) else []
             errors = [secrecy.said(item, sent, self.token) for item in found]
-            raise self._error(400, method, path, errors)
-        error = self._error(status, method, path, errors)
+            raise refusals.refusal(self, 400, method, path, errors)
+        error = refusals.refusal(self, status, method, path, errors)
         if self._may_pass(answer):
             error.retryable, error.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(error, Missing) and self._absent(error, path):
@@ -576,9 +392,9 @@ class Client:
 
     def _listed_mounts(self, table: str) -> frozenset[str] | None:
         """Return the paths that ``sys/mounts`` or ``sys/auth`` lists, None when no Vault tells them."""
-        answer = self._send(self.url, "GET", table, self.token, None, None, None)
+        answer = self.send(self.url, "GET", table, self.token, None, None, None)
         try:
-            body = self._vaults(answer, "GET", table, self.url)
+            body = body_of(answer, "GET", table, self.url)
         except NotVault:
             return None
         if answer.status_code != 200:
@@ -587,90 +403,21 @@ class Client:
         prefix = "auth/" if table == "sys/auth" else ""
         return frozenset(prefix + str(name) for name in data_of(body) if str(name).endswith("/"))
 
-    def _error(self, status: int, method: str, path: str, errors: list[str]) -> VaultError:
-        text = "; ".join(" ".join(item.split()) for item in errors)[:500]
-        error: VaultError
-        if status == 403:
-            error = self._denied(method, path, text)
-        elif status == 404:
-            error = self._missing(path, text)
-        elif status == 503 and wording.is_sealed(text):
-            state = self.health(self.url) or {}
-            if state and not state.get("initialized", True):
-                error = self._uninitialised()
-            else:
-                error = Sealed("the server is sealed", self.url, "unseal it: the role vault_cluster or vault_unseal")
-        elif status in (400, 405, 422):
-            if wording.is_uninitialised(text):
-                error = self._uninitialised()
-            else:
-                error = BadRequest("the server refuses it: %s" % (text or "status %d" % status), path)
-        else:
-            error = VaultError("the server answers %d%s" % (status, ": " + text if text else ""), path)
-        error.status, error.said = status, text
-        return error
-
-    def _uninitialised(self) -> Uninitialised:
-        return Uninitialised(
-            "the server is not initialised", self.url, "run the role vault_cluster or the module vault_init first"
-        )
-
-    def _missing(self, path: str, text: str) -> VaultError:
-        if wording.no_namespace(text):
-            return NoNamespace(
-                'the namespace "%s" does not exist (%s)' % (self.namespace, text),
-                self.url,
-                'create it, or correct "namespace"',
-            )
-        kind: type[VaultError] = VaultError
-        if wording.no_route(text):
-            kind = NoRoute
-        elif wording.no_api(text):
-            kind = NoApi
-        elif wording.no_object(text):
-            kind = Missing
-        return kind(
-            "does not exist%s" % (" (%s)" % text if text else ""),
-            path,
-            "check the path and that the engine or auth method is mounted there",
-        )
-
-    def _denied(self, method: str, path: str, text: str) -> VaultError:
-        if not self.token:
-            return InvalidToken("no token was given", path, 'set "token", "token_file" or another "auth_method"')
-        if "login" in path.rsplit("/", 2)[-2:]:
-            return PermissionDenied("login refused: %s" % text, path)
-        self._look_at_token()
-        if self._token_state == "invalid":
-            return InvalidToken("the token is invalid, expired or revoked", self.url, "log in again")
-        needed = [CAPABILITY.get(method, "update")]
-        if method in ("POST", "PUT"):
-            needed = ["create", "update"]
-        if path.startswith(SUDO):
-            needed.append("sudo")
-        where = "%s/%s" % (self.namespace, path) if self.namespace else path
-        return PermissionDenied(
-            "permission denied",
-            where,
-            'the token\'s policies lack: path "%s" { capabilities = [%s] }'
-            % (path, ", ".join('"%s"' % item for item in needed)),
-        )
-
-    def _look_at_token(self) -> None:
-        """Learn once whether the token is valid: 403 is the answer to a wrong one and to one that may not ask."""
+    def knows_token(self) -> bool:
+        """Tell, asking once, whether the server knows the token: 403 is the answer to a wrong one and to a weak one."""
         with self._lock:
-            if self._token_state is not None:
-                return
-            try:
-                look = self._send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
-                denied = look.status_code == 403
-                if denied and not wording.not_a_token(look.text()):
-                    # every token that is valid may see its mounts, whatever its policies are
-                    look = self._send(self.url, "GET", "sys/internal/ui/mounts", self.token, None, None, None)
+            if self._token_known is None:
+                try:
+                    look = self.send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
                     denied = look.status_code == 403
-                self._token_state = "invalid" if denied else "valid"
-            except VaultError:
-                self._token_state = "valid"
+                    if denied and not wording.not_a_token(look.text()):
+                        # every token that is valid may see its mounts, whatever its policies are
+                        look = self.send(self.url, "GET", "sys/internal/ui/mounts", self.token, None, None, None)
+                        denied = look.status_code == 403
+                    self._token_known = not denied
+                except VaultError:
+                    self._token_known = True
+            return self._token_known
 
     def greet(self) -> None:
         """Ask once, before anything is planned, whether a Vault is there that knows the token.
@@ -717,7 +464,7 @@ class Client:
         For what a listing would save: who may not list, or has a server without that API, reads one by one.
         """
         try:
-            answer = self._send(self.choose(), "LIST", path, self.token, None, None, None)
+            answer = self.send(self.choose(), "LIST", path, self.token, None, None, None)
             if answer.status_code not in (200, 404):
                 return None
             body = self.understand(answer, "LIST", path, missing_ok=True)
@@ -736,27 +483,5 @@ class Client:
         self.request("DELETE", path, params=params, missing_ok=True)
 
 
-def data_of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ``data`` of an answer, or the answer itself where the API has none around it."""
-    data = answer.get("data")
-    if data is None and "request_id" in answer and "data" in answer:
-        return {}
-    return data if isinstance(data, dict) else dict(answer)
-
-
 def _mounted(mounts: Iterable[str], path: str) -> bool:
     return any((path.strip("/") + "/").startswith(mount) for mount in mounts)
-
-
-def _address(url: str) -> str:
-    """Return the address of a server as the client takes it. Raises InvalidInput."""
-    found = rules.check_url(url, "url", "https://host:8200")
-    parts = found.split("/")
-    for name in ("v1", "ui"):
-        if name in parts[3:]:
-            raise InvalidInput(
-                'the URL goes on with "/%s"' % "/".join(parts[3:]),
-                'option "url"',
-                "write %s: the API's own path is added" % "/".join(parts[: parts.index(name, 3)]),
-            )
-    return found

@@ -17,8 +17,10 @@ from urllib.parse import quote
 from ..._engine import redact, secrecy
 from ..._engine.credential import in_header
 from ..._engine.errors import InvalidInput
+from ..._http import environment
 from ..base.naming import check_mount, check_name
-from .client import BadRequest, Client, NotVault, PermissionDenied, env
+from .client import Client
+from .errors import BadRequest, NotVault, PermissionDenied
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
@@ -56,7 +58,7 @@ class Login:
     def need(self, *names: str) -> None:
         """Raise InvalidInput when an option is missing."""
         for name in names:
-            if name in FROM_ENVIRONMENT and env(FROM_ENVIRONMENT[name]):
+            if name in FROM_ENVIRONMENT and environment.vault(FROM_ENVIRONMENT[name]):
                 continue
             if not self.params.get(name) and not (name + "_file" in self.params and self.params.get(name + "_file")):
                 raise InvalidInput(
@@ -68,7 +70,7 @@ class Login:
         """Return an option's value, or the text of the file that ``<name>_file`` names."""
         if self.params.get(name):
             return str(self.params[name])
-        found = env(FROM_ENVIRONMENT.get(name, "")) if not self.params.get(name + "_file") else None
+        found = environment.vault(FROM_ENVIRONMENT.get(name, "")) if not self.params.get(name + "_file") else None
         if found:
             secrecy.remember(found)
             return found
@@ -123,7 +125,7 @@ class TokenLogin(Login):
             return in_header(str(self.params["token"]), "token")
         if self.params.get("token_file"):
             return read_secret_file(self.params["token_file"], "token_file")
-        found = env("TOKEN")
+        found = environment.vault("TOKEN")
         if found:
             return in_header(found, "token")
         for name in ("~/.vault-token", "~/.bao-token"):
@@ -148,7 +150,7 @@ class AppRoleLogin(Login):
     def payload(self) -> dict[str, Any]:
         body = {"role_id": self.value("role_id")}
         given = self.params.get("secret_id") or self.params.get("secret_id_file")
-        if given or env(FROM_ENVIRONMENT["secret_id"]):
+        if given or environment.vault(FROM_ENVIRONMENT["secret_id"]):
             body["secret_id"] = self.value("secret_id")
         return body
 
@@ -232,8 +234,8 @@ def method_of(params: Mapping[str, Any]) -> str:
     """Return the auth method: the chosen one, else AppRole where the environment has one and no token is given."""
     if params.get("auth_method"):
         return str(params["auth_method"])
-    token = params.get("token") or params.get("token_file") or env("TOKEN")
-    return "approle" if not token and all(map(env, FROM_ENVIRONMENT.values())) else "token"
+    token = params.get("token") or params.get("token_file") or environment.vault("TOKEN")
+    return "approle" if not token and all(map(environment.vault, FROM_ENVIRONMENT.values())) else "token"
 
 
 def login_for(params: Mapping[str, Any]) -> Login:

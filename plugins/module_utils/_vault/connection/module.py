@@ -15,9 +15,11 @@ from ..._engine.module import UPDATE_SECRETS_SPEC, Module
 from ..._engine.reconcile import Report
 from ..base.kind import Given, Kind
 from . import session
-from .client import HVAC_ERROR, Client, NoNamespace
+from .client import Client
+from .errors import NoNamespace
 from .login import METHODS, login_for
 from .options import connect
+from .transport import HVAC_ERROR
 
 CONNECTION_SPEC: dict[str, Any] = {
     "url": {"type": "list", "elements": "str", "aliases": ["vault_addr"]},

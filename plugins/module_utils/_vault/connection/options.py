@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ..._http import doubts
-from .client import Client, env
+from ..._http import doubts, environment
+from .client import Client
 
 #: options that name a file with a secret
 SECRET_FILES = ("token_file", "secret_id_file", "jwt_file", "client_key")
@@ -20,16 +20,16 @@ def settings(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the connection that options and environment (``BAO_*`` before ``VAULT_*``) describe."""
     validate = params.get("validate_certs")
     if validate is None:
-        validate = (env("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
+        validate = (environment.vault("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
     return {
-        "url": params.get("url") or [part.strip() for part in (env("ADDR") or "").split(",") if part.strip()],
-        "namespace": params.get("namespace") or env("NAMESPACE"),
-        "ca_cert": params.get("ca_cert") or env("CACERT"),
+        "url": params.get("url") or list(filter(None, map(str.strip, (environment.vault("ADDR") or "").split(",")))),
+        "namespace": params.get("namespace") or environment.vault("NAMESPACE"),
+        "ca_cert": params.get("ca_cert") or environment.vault("CACERT"),
         "validate_certs": validate,
-        "tls_server_name": params.get("tls_server_name") or env("TLS_SERVER_NAME"),
-        "client_cert": params.get("client_cert") or env("CLIENT_CERT"),
-        "client_key": params.get("client_key") or env("CLIENT_KEY"),
-        "proxy": params.get("proxy") or env("PROXY_ADDR", "HTTP_PROXY"),
+        "tls_server_name": params.get("tls_server_name") or environment.vault("TLS_SERVER_NAME"),
+        "client_cert": params.get("client_cert") or environment.vault("CLIENT_CERT"),
+        "client_key": params.get("client_key") or environment.vault("CLIENT_KEY"),
+        "proxy": params.get("proxy") or environment.vault("PROXY_ADDR", "HTTP_PROXY"),
     }
 
 

@@ -18,7 +18,8 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..base.naming import in_url
 from ..engines.mount import Mounted
-from .client import Client, Missing
+from .client import Client
+from .errors import Missing
 
 
 class Absent(Missing):

@@ -23,7 +23,8 @@ from typing import Any, Callable
 
 from ..._engine import normalise, private_file, process
 from ..._engine.errors import InvalidInput, SecretopsError
-from .client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
+from .client import Client
+from .errors import BadRequest, InvalidToken, PermissionDenied, VaultError
 from .login import Login, method_of
 from .options import connect, settings
 

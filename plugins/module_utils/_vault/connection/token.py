@@ -13,7 +13,9 @@ from typing import Any
 from ..._engine import normalise, private_file
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..base.naming import check_plain
-from .client import Client, VaultError, data_of
+from .answers import data_of
+from .client import Client
+from .errors import VaultError
 
 #: options of a new token by their names in the API; durations are sent in seconds
 NEW = {

@@ -18,7 +18,8 @@ from ..auth.method import default
 from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_mount
-from ..connection.client import Client, VaultError
+from ..connection.client import Client
+from ..connection.errors import VaultError
 from .mount import Mounted
 from .mount import Mounts as Engines
 

@@ -27,7 +27,8 @@ from ..base.kind import Given
 from ..base.listing import plugins
 from ..base.naming import check_mount, check_plain
 from ..base.schema import Place
-from ..connection.client import BadRequest, Client, PermissionDenied
+from ..connection.client import Client
+from ..connection.errors import BadRequest, PermissionDenied
 from .mount import Mounted
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given

@@ -13,7 +13,8 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..base.naming import check_mount, check_plain
-from ..connection.client import Client, PermissionDenied
+from ..connection.client import Client
+from ..connection.errors import PermissionDenied
 from .mount import Mounted
 
 

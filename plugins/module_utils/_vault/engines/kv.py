@@ -28,7 +28,8 @@ from ..._engine.reconcile import Change, Resource
 from ..base import naming
 from ..base.listing import mark_absent
 from ..base.naming import check_mount, in_url
-from ..connection.client import BadRequest, Client, PermissionDenied, VaultError
+from ..connection.client import Client
+from ..connection.errors import BadRequest, PermissionDenied, VaultError
 from .mount import Mounted, patiently
 
 #: how often a merge is done again because somebody else wrote in between

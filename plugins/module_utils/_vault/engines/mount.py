@@ -21,7 +21,8 @@ from ..._engine.reconcile import CREATE, Change, Resource
 from ..base.listing import plugins
 from ..base.naming import check_mount
 from ..base.schema import Fields
-from ..connection.client import BadRequest, Client, InvalidToken, PermissionDenied, VaultError
+from ..connection.client import Client
+from ..connection.errors import BadRequest, InvalidToken, PermissionDenied, VaultError
 from ..products import PRODUCTS, Product, product_of_plugin
 
 Answer = TypeVar("Answer")

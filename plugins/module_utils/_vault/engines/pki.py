@@ -25,7 +25,9 @@ from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_addresses, check_mount, check_plain, plain
 from ..base.schema import Place
-from ..connection.client import Client, PermissionDenied, VaultError, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
+from ..connection.errors import PermissionDenied, VaultError
 from .mount import Mounted
 
 try:

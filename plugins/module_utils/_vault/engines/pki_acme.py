@@ -17,7 +17,7 @@ from ..base.kind import Given
 from ..base.naming import check_mount
 from ..base.schema import Place
 from ..base.setting import Setting
-from ..connection.client import BadRequest, VaultError
+from ..connection.errors import BadRequest, VaultError
 from .mount import Mounted
 
 #: headers of answers without which no ACME client gets anything

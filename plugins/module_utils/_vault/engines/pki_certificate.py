@@ -19,7 +19,8 @@ from ..._engine import normalise, private_file, wording
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change
 from ..base.naming import check_addresses, plain
-from ..connection.client import BadRequest, PermissionDenied, VaultError, data_of
+from ..connection.answers import data_of
+from ..connection.errors import BadRequest, PermissionDenied, VaultError
 from .mount import Mounted
 from .pki import Inside, blocks
 from .pki_x509 import (

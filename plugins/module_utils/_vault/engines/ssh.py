@@ -20,7 +20,8 @@ from ..auth.method import check_kept, default
 from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_mount
-from ..connection.client import BadRequest, Client
+from ..connection.client import Client
+from ..connection.errors import BadRequest
 from .mount import Mounted
 
 #: what a key is called in a public key, by what it may be called when one is made

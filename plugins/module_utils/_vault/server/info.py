@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..._engine import redact
-from ..connection.client import Client, Unreachable, VaultError
+from ..connection.client import Client
+from ..connection.errors import Unreachable, VaultError
 from . import operator, raft
 
 OPEN = ("health",)

@@ -20,7 +20,8 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Report, Resource, reconcile
 from .. import products
 from ..connection import session
-from ..connection.client import BadRequest, Client, PermissionDenied, Unreachable, VaultError
+from ..connection.client import Client
+from ..connection.errors import BadRequest, PermissionDenied, Unreachable, VaultError
 from ..connection.module import VaultModule
 from .key_store import FORMAT, KeyStore, Reservation, shares_from, undisturbed
 
@@ -502,7 +503,6 @@ class RootToken(Resource):
     def _itself(self, token: str) -> int:
         root = self.client.at(self.client.choose(), token)
         root.namespace = None
-        root._token_state = None
         try:
             root.request("POST", "auth/token/revoke-self", {}, idempotent=True)
         except PermissionDenied:

@@ -13,7 +13,8 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Report, Resource, apply, plan
-from ..connection.client import BadRequest, Client, Unreachable, VaultError
+from ..connection.client import Client
+from ..connection.errors import BadRequest, Unreachable, VaultError
 
 AUTOPILOT = "sys/storage/raft/autopilot/configuration"
 PAUSE = 1.0

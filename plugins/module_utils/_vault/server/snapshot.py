@@ -29,7 +29,8 @@ from ..._engine.credential import in_header
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource
 from ..._http import rules
-from ..connection.client import Client, InvalidToken, NotVault, PermissionDenied, Unreachable, VaultError, unreachable
+from ..connection.client import Client
+from ..connection.errors import InvalidToken, NotVault, PermissionDenied, Unreachable, VaultError, unreachable
 from . import operator
 from .key_store import KeyStore
 

@@ -15,7 +15,9 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import rooted
 from ..base.naming import check_mount
-from ..connection.client import BadRequest, Client, VaultError, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
+from ..connection.errors import BadRequest, VaultError
 
 #: what each type cannot do without
 NEEDED = {"file": ("file_path",), "socket": ("address",), "syslog": ()}

@@ -16,7 +16,8 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..auth.method import misplaced
 from ..base.naming import check_name
-from ..connection.client import Client, VaultError
+from ..connection.client import Client
+from ..connection.errors import VaultError
 
 WHEN_DIFFERENT, WHEN_MISSING, ALWAYS = "when_different", "when_missing", "always"
 

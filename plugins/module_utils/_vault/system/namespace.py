@@ -14,7 +14,9 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base.naming import check_mount
-from ..connection.client import Client, Missing, NoApi, NoRoute, VaultError, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
+from ..connection.errors import Missing, NoApi, NoRoute, VaultError
 from ..engines.mount import PROTECTED_TYPES
 
 #: names that the server keeps for itself

@@ -15,7 +15,9 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import rooted
 from ..base.naming import check_plain
-from ..connection.client import Client, Missing, NoApi, VaultError, data_of
+from ..connection.answers import data_of
+from ..connection.client import Client
+from ..connection.errors import Missing, NoApi, VaultError
 
 AT_ROOT = 'leave "namespace" (in a tree "inside") out, and put it before the mount in "path"'
 

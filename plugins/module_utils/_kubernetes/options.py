@@ -1,0 +1,117 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""From options, environment and kubeconfig to a client."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .._engine import redact
+from .._engine.credential import in_header
+from .._engine.errors import InvalidInput
+from .._http import environment, rules
+from .client import Client
+from .transport import KUBERNETES_ERROR
+
+if KUBERNETES_ERROR is None:
+    from kubernetes import client as kubernetes_client
+    from kubernetes import config as kubernetes_config
+
+
+def connect(params: Mapping[str, Any]) -> Client:
+    """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
+
+    Raises InvalidInput when these name nothing usable.
+    """
+
+    def given(option: str, *names: str) -> Any:
+        value = params.get(option)
+        return value if value is not None else environment.kubernetes(*names)
+
+    kubeconfig, context = given("kubeconfig", "KUBECONFIG"), given("context", "CONTEXT")
+    host, api_key = given("host", "HOST"), given("api_key", "API_KEY")
+    configuration = kubernetes_client.Configuration()
+    files = {
+        "ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
+        "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
+        "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE")),
+    }
+    for option, name in files.values():
+        if name and not os.path.exists(name):
+            raise InvalidInput(
+                'no such file: "%s"' % redact.path(name),
+                'option "%s"' % option,
+                "give the path of an existing PEM file on the machine where the module runs",
+            )
+    if not (host and (api_key or files["cert_file"][1])):
+        _load(configuration, kubeconfig, context)
+    if host:
+        configuration.host = rules.check_url(str(host), "host", "https://host:6443")
+    configuration.host = rules.check_url(str(configuration.host), "host", "https://host:6443")
+    if api_key:
+        api_key = in_header(api_key, "api_key")
+        # a key of the kubeconfig's user would come back through the hook
+        configuration.refresh_api_key_hook = None
+        configuration.api_key = {"BearerToken": api_key, "authorization": api_key}
+        configuration.api_key_prefix = {"BearerToken": "Bearer", "authorization": "Bearer"}
+        if not files["cert_file"][1]:
+            configuration.cert_file = configuration.key_file = None
+    for attribute, (_option, name) in files.items():
+        if name:
+            setattr(configuration, attribute, name)
+    validate = params.get("validate_certs")
+    if validate is None and environment.kubernetes("VALIDATE_CERTS", "VERIFY_SSL"):
+        validate = str(environment.kubernetes("VALIDATE_CERTS", "VERIFY_SSL")).lower() not in ("0", "false", "no")
+    if validate is not None:
+        configuration.verify_ssl = validate
+    proxy, no_proxy = given("proxy", "PROXY"), given("no_proxy", "NO_PROXY")
+    if proxy:
+        configuration.proxy = proxy
+    if no_proxy:
+        configuration.no_proxy = no_proxy
+    headers = {}
+    user = given("impersonate_user", "IMPERSONATE_USER")
+    if user:
+        headers["Impersonate-User"] = user
+    rules.check_headers(headers)
+    timeout, retries = params.get("timeout"), params.get("retries")
+    return Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
+
+
+def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
+    where = 'option "kubeconfig"'
+    try:
+        if kubeconfig:
+            path = os.path.expanduser(str(kubeconfig))
+            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+                raise InvalidInput(
+                    'no such file: "%s"' % redact.path(path), where, "give the path of an existing kubeconfig"
+                )
+        else:
+            path = environment.kubeconfig() or os.path.expanduser("~/.kube/config")
+            if not context and environment.in_pod() and not os.path.exists(path):
+                kubernetes_config.load_incluster_config(client_configuration=configuration)
+                return
+            if not any(os.path.exists(part) for part in path.split(os.pathsep)):
+                raise InvalidInput(
+                    "no Kubernetes cluster is known",
+                    where,
+                    'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG',
+                )
+        kubernetes_config.load_kube_config(
+            path, context=context, client_configuration=configuration, persist_config=False
+        )
+    except kubernetes_config.ConfigException as error:
+        raise InvalidInput(
+            "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"
+        ) from error
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            "it is no kubeconfig (%s)" % type(error).__name__, where, "give a file that kubectl can use"
+        ) from error
