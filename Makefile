@@ -63,6 +63,10 @@ demo-down: setup ## Remove the demo without a trace (the caches stay)
 lint: setup ## Lint: ansible-lint (production), ruff, mypy, yamllint, changelog, shellcheck where it is installed
 	@scripts/lint
 
+.PHONY: generate
+generate: setup ## Write what follows from the kinds: documentation of options, lists, tables
+	python scripts/generate.py
+
 .PHONY: format
 format: setup ## Bring the Python files into the form that lint asks for
 	ruff check --fix --quiet . || true

@@ -14,6 +14,7 @@ from typing import Any, Callable, ClassVar
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, argument_spec
 from ..connection.client import Client
 from .listing import Listing
 
@@ -129,7 +130,9 @@ class Kind:
     module: ClassVar[str]
     #: the module's option for many objects
     plural: ClassVar[str]
-    #: argument spec of one object
+    #: the fields of one object
+    fields: ClassVar[Sequence[Field]] = ()
+    #: argument spec of one object: that of its fields
     item: ClassVar[Mapping[str, Any]]
     #: argument spec of what holds for all, such as ``purge``
     options: ClassVar[Mapping[str, Any]] = {}
@@ -150,6 +153,10 @@ class Kind:
     unlisted: ClassVar[str] = ""
     #: Python libraries that it needs, with the error of their import
     libraries: ClassVar[Sequence[tuple[str, str | None]]] = ()
+
+    def __init_subclass__(cls) -> None:
+        if cls.fields:
+            cls.item = argument_spec(cls.fields)
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         """Return the values that look like secrets where none belong: they are not printed either."""
