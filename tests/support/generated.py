@@ -26,6 +26,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import login_mfa
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import method as auth_method
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import role as auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import normalisers
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_methods import LoginMfaMethods
 
@@ -591,11 +592,11 @@ def odd_by(normaliser: normalise.Normaliser | None, name: str) -> Iterator[Any]:
     """Yield odd values of a field of a mapping, by how it is compared."""
     if normaliser in (normalise.duration, normalise.signed_duration) or _TIME.search(name):
         yield from TIMES
-    elif normaliser in (normalise.boolean, auth_method.on_by_default):
+    elif normaliser in (normalise.boolean, normalisers.on_by_default):
         yield from SWITCHES
     elif normaliser is normalise.integer:
         yield from NUMBERS
-    elif normaliser in (normalise.string_set, normalise.strings, auth_method.lower_set, auth_method.networks):
+    elif normaliser in (normalise.string_set, normalise.strings, normalisers.lower_set, normalisers.networks):
         yield from LISTS
     elif normaliser in (normalise.string_map, normalise.typed):
         yield from MAPPINGS

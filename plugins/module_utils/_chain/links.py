@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import fnmatch
 import json
 import re
@@ -121,16 +119,6 @@ def metadata_values(found: Mapping[str, Any]) -> dict[str, str]:
     """Return what metadataPolicy Fetch takes out of a secret's metadata. Source: readSecretMetadata of the operator."""
     system = {name: found[name] for name in SYSTEM_METADATA if found.get(name) is not None}
     return {key: str(value) for key, value in {**system, **(found.get("custom_metadata") or {})}.items()}
-
-
-def claims(token: str) -> dict[str, Any]:
-    """Return what a JSON web token says, {} when it is none. Nothing is checked here."""
-    try:
-        body = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, ValueError, binascii.Error):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def account(found: Mapping[str, Any]) -> tuple[str, str]:

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import SecretopsError
+from .._engine.jwt import claims
 from .._kubernetes.client import Client as Kubernetes
 from .._kubernetes.errors import Forbidden, KubernetesError
 from .._kubernetes.kind import SECRET, SERVICE_ACCOUNT
 from .._vault.base.naming import in_url
 from .._vault.connection.client import Client as Vault
 from .._vault.connection.errors import BadRequest, PermissionDenied, VaultError
-from .links import MOUNTS, Broken, Session, Untried, account, broken, claims, globbed, listed, quoted
+from .links import MOUNTS, Broken, Session, Untried, account, broken, globbed, listed, quoted
 
 Warn = Callable[[str], None]
 #: seconds that the operator asks a service account's token for

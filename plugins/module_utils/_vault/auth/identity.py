@@ -24,7 +24,7 @@ from ..base.naming import check_metadata
 from ..connection.answers import data_of
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied
-from .method import Mounts
+from .mounts import Mounts
 from .role import Policies
 
 #: what the server itself calls an entity that a login made

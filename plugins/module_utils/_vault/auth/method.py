@@ -9,83 +9,25 @@ Source: /api-docs/system/auth, and the ``config`` endpoint of each method.
 
 from __future__ import annotations
 
-import base64
-import copy
-import ipaddress
-import json
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Callable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from ..._engine import normalise, wording
+from ..._engine import jwt, normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..base import legal
-from ..base.listing import plugins
 from ..base.naming import check_mount
-from ..base.schema import Fields, Place
+from ..base.normalisers import count, default, lower, lower_set, networks, on_by_default, sent
+from ..base.schema import Place, check_kept
+from ..base.secret_fields import misplaced
 from ..connection.client import Client
-from ..connection.errors import BadRequest, PermissionDenied
-from ..products import Product, product_of_plugin
+from ..connection.errors import BadRequest
+from .mounts import Mounts
 
 Table = Mapping[str, normalise.Normaliser]
 #: seconds of life below which a reviewer's token is no reviewer's token
 SOON = 30 * 24 * 3600
-
-
-def on_by_default(value: Any) -> Any:
-    """Return True for a switch that is not set, else what `normalise.boolean` makes of it."""
-    return True if value is None else normalise.boolean(value)
-
-
-def sent(value: Any, normaliser: normalise.Normaliser | None) -> Any:
-    """Return a value as the server takes it: it knows no ``yes``, which YAML and people do."""
-    return normaliser(value) if normaliser in (normalise.boolean, on_by_default) else value
-
-
-def expiry(token: str) -> float | None:
-    """Return when a JSON web token ends, in seconds since 1970; None when it says no end, or is no such token."""
-    try:
-        body = token.split(".")[1]
-        end = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))).get("exp")
-    except (IndexError, ValueError, AttributeError):
-        return None
-    return float(end) if isinstance(end, (int, float)) else None
-
-
-def networks(value: Any) -> list[str]:
-    """Return CIDR blocks in one form: the server gives ``10.0.0.1/32`` back as ``10.0.0.1``."""
-    found = set()
-    for item in normalise.strings(value):
-        try:
-            interface = ipaddress.ip_interface(item)
-        except ValueError:
-            found.add(item)
-            continue
-        host = interface.network.prefixlen == interface.network.max_prefixlen
-        found.add(str(interface.ip) if host else str(interface))
-    return sorted(found)
-
-
-def lower(value: Any) -> str:
-    """Return a name in lower case."""
-    return normalise.scalar(value).strip().lower()
-
-
-def lower_set(value: Any) -> list[str]:
-    """Return the sorted distinct strings in lower case, as the server keeps names of policies."""
-    return sorted({item.lower() for item in normalise.strings(value)})
-
-
-def default(text: str) -> Callable[[Any], Any]:
-    """Return a normaliser for a field that the server fills in when it is not set."""
-    return lambda value: normalise.scalar(value) or text
-
-
-def count(value: Any) -> Any:
-    """Return a number of which none at all means 0."""
-    return 0 if value in (None, "") else normalise.integer(value)
 
 
 #: what roles say about the tokens, and for LDAP the method's configuration
@@ -266,113 +208,6 @@ CREDENTIALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ldap": (("url", "binddn"), ("bindpass", "client_tls_cert", "client_tls_key")),
     "aws": (("access_key",), ("secret_key",)),
 }
-#: names of secrets, wherever they stand: they belong into ``secret_config``
-SECRETS = frozenset(
-    (
-        *("token_reviewer_jwt", "bindpass", "oidc_client_secret", "client_tls_key", "client_secret", "secret_key"),
-        *("secret_access_key", "private_key", "credentials", "password", "password_hash", "passwd", "secret"),
-        *("secret_id", "shared_secret", "api_token", "api_key", "token", "gsuite_service_account"),
-    )
-)
-
-
-def secret_values(value: Any, secret: bool = False) -> Iterator[str]:
-    """Yield the texts that stand under a secret's name, however deep."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from secret_values(item, secret or str(name).lower() in SECRETS)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from secret_values(item, secret)
-    elif secret and value not in (None, ""):
-        yield str(value)
-
-
-def misplaced(options: Mapping[str, Any] | None, option: str, instead: str) -> None:
-    """Refuse secrets in an option that is shown. Raises InvalidInput, which names the key and never the value."""
-    for name, value in (options or {}).items():
-        if name in SECRETS or list(secret_values(value)):
-            raise InvalidInput(
-                '"%s" is a secret, and "%s" would show it' % (name, option), remedy='move it into "%s"' % instead
-            )
-
-
-class Mounts:
-    """The mounted auth methods and the types that can be mounted: each read once, for all resources."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.fields = Fields(client)
-        self._lock = threading.Lock()
-        self._mounts: dict[str, dict[str, Any]] | None = None
-        self._denied: PermissionDenied | None = None
-        self._types: frozenset[str] | None = None
-        self._own: str | None = None
-
-    def all(self) -> dict[str, dict[str, Any]]:
-        """Return the mounts by path without slashes at the ends. Raises PermissionDenied."""
-        with self._lock:
-            if self._denied is not None:
-                raise copy.copy(self._denied)
-            if self._mounts is None:
-                try:
-                    data = self.client.read("sys/auth") or {}
-                except PermissionDenied as error:
-                    self._denied = copy.copy(error)
-                    raise
-                self._mounts = {path.strip("/"): entry for path, entry in data.items() if path.endswith("/")}
-            return self._mounts
-
-    def get(self, path: str) -> dict[str, Any] | None:
-        """Return the entry of one mount, None when nothing is mounted there."""
-        return self.all().get(path)
-
-    def forget(self) -> None:
-        """Read again at the next question."""
-        with self._lock:
-            self._mounts = None
-
-    def made_by(self) -> tuple[Product | None, str]:
-        """Return product and version, as the token method's plugin tells them."""
-        return product_of_plugin((self.all().get("token") or {}).get("running_plugin_version"))
-
-    def product(self) -> str:
-        """Return product and version as messages name them: ``OpenBao 2.7.2``."""
-        product, version = self.made_by()
-        return "%s %s" % (product.title, version) if product is not None else "the server"
-
-    def check_type(self, name: str) -> None:
-        """Refuse a type that the server's plugin catalogue does not hold. Raises InvalidInput.
-
-        A token that may not read the catalogue learns it from the server's own refusal.
-        """
-        with self._lock:
-            if self._types is None:
-                self._types = plugins(
-                    self.client, lambda client: (client.read("sys/plugins/catalog") or {}).get("auth") or []
-                )
-            types = self._types
-        if types and name not in types:
-            raise self.unavailable(name)
-
-    def unavailable(self, name: str) -> InvalidInput:
-        """Return the error for a type that the server does not have."""
-        have = ", ".join(sorted(self._types or ()))
-        return InvalidInput(
-            '%s has no auth method of type "%s"' % (self.product(), name),
-            remedy="register it as an external plugin%s" % (", or use one of: %s" % have if have else ""),
-        )
-
-    def own(self) -> str:
-        """Return the path of the method that the module's own token comes from, such as ``approle``."""
-        with self._lock:
-            if self._own is None:
-                try:
-                    path = str((self.client.read("auth/token/lookup-self") or {}).get("path") or "")
-                except PermissionDenied:
-                    path = ""
-                self._own = path[len("auth/") :].partition("/login")[0].strip("/") if path.startswith("auth/") else ""
-            return self._own
 
 
 class AuthMethod(Resource):
@@ -480,7 +315,7 @@ class AuthMethod(Resource):
 
     def _check_reviewer(self) -> None:
         """Refuse a reviewer's token that ends soon: nothing renews it, and every login fails from then on."""
-        end = expiry(str((self.desired or {}).get("config.token_reviewer_jwt") or ""))
+        end = jwt.expiry(str((self.desired or {}).get("config.token_reviewer_jwt") or ""))
         if end is None:
             return
         text = "its token_reviewer_jwt ends at %s, and no login works from then on" % time.strftime(
@@ -640,22 +475,6 @@ class AuthMethod(Resource):
 
     def delete(self, change: Change) -> None:
         self.client.delete(self._mount)
-
-
-def check_kept(client: Client, path: str, names: Iterable[str], kind: str) -> None:
-    """Refuse to call it a success when the server dropped a field that no table knows. Raises BadRequest."""
-    names = set(names)
-    if not names:
-        return
-    kept = client.read(path) or {}
-    dropped = sorted(names - set(kept))
-    if dropped:
-        raise BadRequest(
-            'the server ignores %s, which type "%s" does not know'
-            % (", ".join('"%s"' % name for name in dropped), kind),
-            path,
-            "correct the name or remove it",
-        )
 
 
 def purge(

@@ -21,11 +21,11 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change
 from ..base.kind import Given
 from ..base.naming import check_plain, in_url
+from ..base.normalisers import default
 from ..base.schema import Fields
 from ..base.setting import Setting
 from ..connection.answers import data_of
 from ..connection.client import Client
-from .method import default
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: the kinds of a tree that make what is referred to

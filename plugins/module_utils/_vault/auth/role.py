@@ -23,22 +23,13 @@ from ..base import legal
 from ..base.kind import Given
 from ..base.listing import Listing, mark_absent
 from ..base.naming import check_mount, check_plain, in_url, masked
-from ..base.schema import Place
+from ..base.normalisers import count, default, lower_set, networks, on_by_default, sent
+from ..base.schema import Place, check_kept
+from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
-from .method import (
-    TOKEN,
-    TOKEN_LEGAL,
-    Mounts,
-    check_kept,
-    count,
-    default,
-    lower_set,
-    misplaced,
-    networks,
-    on_by_default,
-    sent,
-)
+from .method import TOKEN, TOKEN_LEGAL
+from .mounts import Mounts
 
 Table = Mapping[str, normalise.Normaliser]
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..connection.client import Client
+from ..connection.errors import BadRequest
 from ..products import PRODUCTS, Product, parse_version, product_of_plugin
 from . import known_fields
 
@@ -213,3 +214,19 @@ def _refused(unknown: list[str], known: Iterable[str], what: str, who: str) -> I
         "%s knows no %s of %s, and would drop it" % (who, _quoted(unknown), what),
         remedy='did you mean "%s"?' % near[0] if near else "remove it, or correct the name",
     )
+
+
+def check_kept(client: Client, path: str, names: Iterable[str], kind: str) -> None:
+    """Refuse to call it a success when the server dropped a field that no table knows. Raises BadRequest."""
+    names = set(names)
+    if not names:
+        return
+    kept = client.read(path) or {}
+    dropped = sorted(names - set(kept))
+    if dropped:
+        raise BadRequest(
+            'the server ignores %s, which type "%s" does not know'
+            % (", ".join('"%s"' % name for name in dropped), kind),
+            path,
+            "correct the name or remove it",
+        )

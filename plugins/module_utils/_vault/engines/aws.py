@@ -14,10 +14,10 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, check_completed
-from ..auth.method import default
 from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_mount
+from ..base.normalisers import default
 from ..connection.client import Client
 from ..connection.errors import VaultError
 from .mount import Mounted

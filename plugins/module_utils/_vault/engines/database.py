@@ -22,11 +22,12 @@ from urllib.parse import quote, unquote
 from ..._engine import normalise, redact, wording
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_new
-from ..auth.method import check_kept, default, misplaced
 from ..base.kind import Given
 from ..base.listing import plugins
 from ..base.naming import check_mount, check_plain
-from ..base.schema import Place
+from ..base.normalisers import default
+from ..base.schema import Place, check_kept
+from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import BadRequest, PermissionDenied
 from .mount import Mounted

@@ -20,10 +20,10 @@ from urllib.parse import quote
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, check_completed
-from ..auth.method import default
 from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_addresses, check_mount, check_plain, plain
+from ..base.normalisers import default
 from ..base.schema import Place
 from ..connection.answers import data_of
 from ..connection.client import Client

@@ -16,10 +16,11 @@ from typing import Any
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, check_completed
-from ..auth.method import check_kept, default
 from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_mount
+from ..base.normalisers import default
+from ..base.schema import check_kept
 from ..connection.client import Client
 from ..connection.errors import BadRequest
 from .mount import Mounted

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..auth import method as auth_method
+from ..auth.mounts import Mounts
+from ..base import secret_fields
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
 from ..connection.client import Client
@@ -59,10 +61,10 @@ class AuthMethods(Kind):
     listings = (Listing("sys/auth", "map"),)
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        return auth_method.secret_values([item.get("config") for item in declared])
+        return secret_fields.secret_values([item.get("config") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = auth_method.Mounts(client)
+        mounts = Mounts(client)
         resources = [auth_method.AuthMethod(client, mounts, item) for item in items]
         if given.purge:
             resources += auth_method.purge(client, mounts, resources, given.protected, given.purge_data)

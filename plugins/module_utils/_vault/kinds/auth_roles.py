@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise
-from ..auth import method as auth_method
 from ..auth import role as auth_role
+from ..auth.mounts import Mounts
+from ..base import secret_fields
 from ..base.kind import MOUNTS, PURGE, Given, Kind
 from ..connection.client import Client
 
@@ -56,10 +57,10 @@ class AuthRoles(Kind):
     listings = tuple(auth_role.listings())
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        return auth_method.secret_values([item.get("options") for item in declared])
+        return secret_fields.secret_values([item.get("options") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = auth_method.Mounts(client)
+        mounts = Mounts(client)
         policies = auth_role.Policies(client, given.coming("policies"))
         params = given.params
         common = {"mount": params.get("mount"), "type": params.get("type")}

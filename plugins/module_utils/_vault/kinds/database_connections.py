@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..auth import method as auth_method
+from ..base import secret_fields
 from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..base.listing import Listing
 from ..connection.client import Client
@@ -50,7 +50,7 @@ class DatabaseConnections(Kind):
     listings = (Listing("{mount}/config", engine="database"),)
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        yield from auth_method.secret_values([item.get("options") for item in declared])
+        yield from secret_fields.secret_values([item.get("options") for item in declared])
         yield from database.secrets_of(declared)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..auth import method as auth_method
+from ..base import secret_fields
 from ..base.kind import Given, Kind
 from ..connection.client import Client
 from ..system import endpoint
@@ -37,7 +37,7 @@ class Endpoints(Kind):
     unlisted = "they are paths of any API"
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        return auth_method.secret_values([item.get("data") for item in declared])
+        return secret_fields.secret_values([item.get("data") for item in declared])
 
     def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
         return [item[name] for item in items for name in ("path", "read_path") if item.get(name)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..auth import method as auth_method
+from ..auth.mounts import Mounts
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..connection.client import Client
@@ -46,7 +46,7 @@ class Policies(Kind):
     listings = (Listing("sys/policies/acl"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = auth_method.Mounts(client)
+        mounts = Mounts(client)
         resources = [policy.Policy(client, item, mounts, given) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
-from ..auth.method import misplaced
 from ..base.naming import check_name
+from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import VaultError
 

@@ -16,7 +16,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, unmanaged
 from .. import products
-from ..auth.method import Mounts
+from ..auth.mounts import Mounts
 from ..base.kind import Given
 from ..base.listing import mark_absent
 from ..base.naming import check_name, in_url

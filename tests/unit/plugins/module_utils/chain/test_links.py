@@ -98,8 +98,7 @@ def test_selectors(rule: dict[str, Any], selected: bool) -> None:
     assert links.selects(rule, {"team": "a"}) is selected
 
 
-def test_what_is_no_token_says_nothing() -> None:
-    assert links.claims("s.opaque") == {}
+def test_the_service_account_of_a_tokens_claims() -> None:
     assert links.account({"kubernetes.io": {"namespace": "n", "serviceaccount": {"name": "a"}}}) == ("n", "a")
     old = {"kubernetes.io/serviceaccount/namespace": "n", "kubernetes.io/serviceaccount/service-account.name": "a"}
     assert links.account(old) == ("n", "a")

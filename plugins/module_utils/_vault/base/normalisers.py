@@ -1,0 +1,56 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""How fields of Vault's API compare, beside what `normalise` knows. Pure: no I/O."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Callable
+
+from ..._engine import normalise
+
+
+def on_by_default(value: Any) -> Any:
+    """Return True for a switch that is not set, else what `normalise.boolean` makes of it."""
+    return True if value is None else normalise.boolean(value)
+
+
+def sent(value: Any, normaliser: normalise.Normaliser | None) -> Any:
+    """Return a value as the server takes it: it knows no ``yes``, which YAML and people do."""
+    return normaliser(value) if normaliser in (normalise.boolean, on_by_default) else value
+
+
+def networks(value: Any) -> list[str]:
+    """Return CIDR blocks in one form: the server gives ``10.0.0.1/32`` back as ``10.0.0.1``."""
+    found = set()
+    for item in normalise.strings(value):
+        try:
+            interface = ipaddress.ip_interface(item)
+        except ValueError:
+            found.add(item)
+            continue
+        host = interface.network.prefixlen == interface.network.max_prefixlen
+        found.add(str(interface.ip) if host else str(interface))
+    return sorted(found)
+
+
+def lower(value: Any) -> str:
+    """Return a name in lower case."""
+    return normalise.scalar(value).strip().lower()
+
+
+def lower_set(value: Any) -> list[str]:
+    """Return the sorted distinct strings in lower case, as the server keeps names of policies."""
+    return sorted({item.lower() for item in normalise.strings(value)})
+
+
+def default(text: str) -> Callable[[Any], Any]:
+    """Return a normaliser for a field that the server fills in when it is not set."""
+    return lambda value: normalise.scalar(value) or text
+
+
+def count(value: Any) -> Any:
+    """Return a number of which none at all means 0."""
+    return 0 if value in (None, "") else normalise.integer(value)
