@@ -105,7 +105,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.audit_devices import AuditDevices
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.audit import AuditDevices
 
 
 def main() -> None:

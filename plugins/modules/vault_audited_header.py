@@ -72,7 +72,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.audited_headers import AuditedHeaders
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.audited_header import AuditedHeaders
 
 
 def main() -> None:

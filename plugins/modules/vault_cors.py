@@ -68,7 +68,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.cors import Cors
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.cors import Cors
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.endpoints import Endpoints
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.endpoint import Endpoints
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.namespaces import Namespaces
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.namespace import Namespaces
 
 
 def main() -> None:

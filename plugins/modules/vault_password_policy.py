@@ -97,7 +97,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.password_policies import PasswordPolicies
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.password_policy import PasswordPolicies
 
 
 def main() -> None:

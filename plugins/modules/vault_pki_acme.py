@@ -93,7 +93,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.pki_acme import PkiAcme
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki.acme import PkiAcme
 
 
 def main() -> None:

@@ -435,7 +435,7 @@ csr:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.pki_cas import PkiCas
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki.ca import PkiCas
 
 
 def main() -> None:

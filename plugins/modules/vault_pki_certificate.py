@@ -189,7 +189,7 @@ issuer:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.pki_certificates import PkiCertificates
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki.certificate import PkiCertificates
 
 
 def main() -> None:

@@ -264,7 +264,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.pki_roles import PkiRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki.role import PkiRoles
 
 
 def main() -> None:

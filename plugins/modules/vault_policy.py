@@ -159,7 +159,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.policies import Policies
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.policy import Policies
 
 
 def main() -> None:

@@ -111,7 +111,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.quotas import Quotas
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.quota import Quotas
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ public_key:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.ssh_cas import SshCas
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.ssh.ca import SshCas
 
 
 def main() -> None:

@@ -216,7 +216,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.ssh_roles import SshRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.ssh.role import SshRoles
 
 
 def main() -> None:

@@ -143,7 +143,7 @@ latest_version:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.transit_keys import TransitKeys
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.transit import TransitKeys
 
 
 def main() -> None:

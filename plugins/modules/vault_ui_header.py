@@ -75,7 +75,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.ui_headers import UiHeaders
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system.ui_header import UiHeaders
 
 
 def main() -> None:

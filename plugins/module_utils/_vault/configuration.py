@@ -32,36 +32,36 @@ from .._engine.reconcile import (
 from .base.kind import Given, Kind
 from .connection.client import Client
 from .connection.errors import VaultError
+from .engines.pki.acme import PkiAcme
+from .engines.pki.ca import PkiCas
+from .engines.pki.certificate import PkiCertificates
+from .engines.pki.role import PkiRoles
+from .engines.ssh.ca import SshCas
+from .engines.ssh.role import SshRoles
+from .engines.transit import TransitKeys
 from .kinds.approle_secret_ids import ApproleSecretIds
-from .kinds.audit_devices import AuditDevices
-from .kinds.audited_headers import AuditedHeaders
 from .kinds.auth_methods import AuthMethods
 from .kinds.auth_roles import AuthRoles
 from .kinds.aws_configs import AwsConfigs
 from .kinds.aws_roles import AwsRoles
-from .kinds.cors import Cors
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
-from .kinds.endpoints import Endpoints
 from .kinds.identity_entities import IdentityEntities
 from .kinds.identity_groups import IdentityGroups
 from .kinds.login_mfa_enforcements import LoginMfaEnforcements
 from .kinds.login_mfa_methods import LoginMfaMethods
-from .kinds.namespaces import Namespaces
 from .kinds.oidc import Oidc
-from .kinds.password_policies import PasswordPolicies
-from .kinds.pki_acme import PkiAcme
-from .kinds.pki_cas import PkiCas
-from .kinds.pki_certificates import PkiCertificates
-from .kinds.pki_roles import PkiRoles
-from .kinds.policies import Policies
-from .kinds.quotas import Quotas
 from .kinds.secrets import Secrets
 from .kinds.secrets_engines import SecretsEngines
-from .kinds.ssh_cas import SshCas
-from .kinds.ssh_roles import SshRoles
-from .kinds.transit_keys import TransitKeys
-from .kinds.ui_headers import UiHeaders
+from .system.audit import AuditDevices
+from .system.audited_header import AuditedHeaders
+from .system.cors import Cors
+from .system.endpoint import Endpoints
+from .system.namespace import Namespaces
+from .system.password_policy import PasswordPolicies
+from .system.policy import Policies
+from .system.quota import Quotas
+from .system.ui_header import UiHeaders
 
 #: by the names that they have in a tree, in the order in which they need each other
 KINDS: Mapping[str, Kind] = {

@@ -15,8 +15,8 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource, check_new
-from ..base.kind import Given
-from ..base.listing import mark_absent
+from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
+from ..base.listing import Listing, mark_absent
 from ..base.naming import check_mount, check_plain
 from ..connection.client import Client
 from .mount import Mounted
@@ -219,3 +219,33 @@ def keys(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> 
     extra = given.undeclared(resources, given.places(resources, "transit"), existing)
     given.named_again(extra, "and nobody could decrypt what was encrypted by them", "transit keys")
     return resources + [Key(mounted, {"mount": place, "name": name, "state": "absent"}) for place, name in extra]
+
+
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "name": {"type": "str"},
+    "type": {"type": "str", "choices": list(TYPES)},
+    "derived": {"type": "bool"},
+    "convergent_encryption": {"type": "bool"},
+    "key_size": {"type": "int", "no_log": False},
+    "exportable": {"type": "bool"},
+    "allow_plaintext_backup": {"type": "bool"},
+    "deletion_allowed": {"type": "bool"},
+    "min_decryption_version": {"type": "int"},
+    "min_encryption_version": {"type": "int"},
+    "auto_rotate_period": {"type": "str"},
+}
+
+
+class TransitKeys(Kind):
+    """Keys of transit mounts."""
+
+    module = "vault_transit_key"
+    plural = "keys"
+    item = ITEM
+    options = {**PURGE_DATA, **MOUNTS}
+    within = ("secrets_engines", "transit")
+    listings = (Listing("{mount}/keys", engine="transit"),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return keys(Mounted(client), items, given)

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import rooted
+from ..base.kind import PURGE, Given, Kind
+from ..base.listing import Listing
 from ..base.naming import check_mount
 from ..connection.answers import data_of
 from ..connection.client import Client
@@ -246,3 +248,36 @@ def surplus(devices: Devices, declared: Iterable[str], protected: Iterable[str])
         for path in sorted(devices.all())
         if path not in keep and not devices.configured(path)
     ]
+
+
+ITEM: dict[str, Any] = {
+    "path": {"type": "str"},
+    "type": {"type": "str", "choices": ["file", "socket", "syslog"]},
+    "description": {"type": "str"},
+    "local": {"type": "bool"},
+    "options": {"type": "dict"},
+    "replace": {"type": "bool", "default": False},
+}
+OPTIONS = {
+    **PURGE,
+    "remove_last": {"type": "bool", "default": False},
+}
+
+
+class AuditDevices(Kind):
+    """Audit devices."""
+
+    module = "vault_audit"
+    plural = "devices"
+    item = ITEM
+    options = OPTIONS
+    required = ()
+    mutually_exclusive = (("devices", "path"), ("devices", "type"))
+    listings = (Listing("sys/audit", "map", at_root=True),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        devices = Devices(client, given.params["remove_last"])
+        resources = [Device(devices, item) for item in items]
+        if given.purge:
+            resources += surplus(devices, [resource.name for resource in resources], given.protected)
+        return list(devices.arrange(resources))

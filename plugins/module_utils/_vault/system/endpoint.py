@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
+from ..base.kind import Given, Kind
 from ..base.naming import check_name
-from ..base.secret_fields import misplaced
+from ..base.secret_fields import misplaced, secret_values
 from ..connection.client import Client
 from ..connection.errors import VaultError
 
@@ -173,3 +174,35 @@ class Endpoint(Resource):
 
     def delete(self, change: Change) -> None:
         self.client.delete(self.name)
+
+
+ITEM: dict[str, Any] = {
+    "path": {"type": "str"},
+    "read_path": {"type": "str"},
+    "data": {"type": "dict"},
+    "secret_data": {"type": "dict", "no_log": True},
+    "compare": {"type": "dict"},
+    "method": {"type": "str", "choices": ["POST", "PUT", "PATCH"], "default": "POST"},
+    "write": {"type": "str", "choices": ["when_different", "when_missing", "always"], "default": "when_different"},
+}
+
+
+class Endpoints(Kind):
+    """Anything else that the API reads and writes under one path."""
+
+    module = "vault_endpoint"
+    plural = "endpoints"
+    item = ITEM
+    required = ("path",)
+    update_secrets = True
+    concealed = "secret_data"
+    unlisted = "they are paths of any API"
+
+    def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+        return secret_values([item.get("data") for item in declared])
+
+    def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
+        return [item[name] for item in items for name in ("path", "read_path") if item.get(name)]
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return [Endpoint(client, item) for item in items]

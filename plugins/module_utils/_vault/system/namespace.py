@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
+from ..base.kind import PURGE_DATA, Given, Kind
+from ..base.listing import Listing
 from ..base.naming import check_mount
 from ..connection.answers import data_of
 from ..connection.client import Client
@@ -198,3 +200,27 @@ def surplus(
             'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
         )
     return [Namespace(client, {"name": path, "state": "absent", "delete_data": True}) for path in sorted(extra)]
+
+
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "custom_metadata": {"type": "dict"},
+    "delete_data": {"type": "bool", "default": False},
+}
+
+
+class Namespaces(Kind):
+    """Namespaces below the connection's."""
+
+    module = "vault_namespace"
+    plural = "namespaces"
+    item = ITEM
+    options = PURGE_DATA
+    listings = (Listing("sys/namespaces", walk=lambda client, _mount, _entry: tree(client)),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        resources = [Namespace(client, item) for item in items]
+        if given.purge:
+            declared = [resource.name for resource in resources]
+            resources += surplus(client, declared, given.protected, given.purge_data)
+        return arrange(resources)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource
+from ..._engine.reconcile import Change, Resource, unmanaged
+from ..base.kind import PURGE, Given, Kind
+from ..base.listing import Listing
 from ..base.naming import check_name, in_url
 from ..connection.client import Client
 from .policy import check_hcl
@@ -191,3 +193,33 @@ class PasswordPolicy(Resource):
 def existing(client: Client) -> list[str]:
     """Return the names of all password policies of the namespace."""
     return client.list("sys/policies/password")
+
+
+RULE: dict[str, Any] = {
+    "charset": {"type": "str", "required": True},
+    "min_chars": {"type": "int", "default": 0},
+}
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "length": {"type": "int"},
+    "rules": {"type": "list", "elements": "dict", "options": RULE},
+    "policy": {"type": "raw"},
+}
+
+
+class PasswordPolicies(Kind):
+    """Password policies."""
+
+    module = "vault_password_policy"
+    plural = "policies"
+    item = ITEM
+    options = PURGE
+    listings = (Listing("sys/policies/password"),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        resources = [PasswordPolicy(client, item) for item in items]
+        if given.purge:
+            declared = [resource.name for resource in resources]
+            for name in unmanaged(existing(client), declared, given.protected):
+                resources.append(PasswordPolicy(client, {"name": name, "state": "absent"}))
+        return resources

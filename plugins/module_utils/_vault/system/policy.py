@@ -17,8 +17,8 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, unmanaged
 from .. import products
 from ..auth.mounts import Mounts
-from ..base.kind import Given
-from ..base.listing import mark_absent
+from ..base.kind import PURGE, Given, Kind
+from ..base.listing import Listing, mark_absent
 from ..base.naming import check_name, in_url
 from ..connection.client import Client
 
@@ -317,3 +317,43 @@ def surplus(client: Client, declared: Iterable[str], protected: Iterable[str]) -
     kept = {name for product in products.PRODUCTS.values() for name in product.protected_policies}
     kept.update(own.get("policies") or [], own.get("identity_policies") or [], (name.lower() for name in protected))
     return unmanaged(client.list("sys/policies/acl"), declared, kept)
+
+
+RULE: dict[str, Any] = {
+    "path": {"type": "str", "required": True},
+    "capabilities": {"type": "list", "elements": "str", "required": True},
+    "description": {"type": "str"},
+    "allowed_parameters": {"type": "dict"},
+    "denied_parameters": {"type": "dict"},
+    "required_parameters": {"type": "list", "elements": "str"},
+    "min_wrapping_ttl": {"type": "str"},
+    "max_wrapping_ttl": {"type": "str"},
+}
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "policy": {"type": "raw"},
+    "rules": {"type": "list", "elements": "dict", "options": RULE},
+    "expiration": {"type": "str"},
+    "cas_required": {"type": "bool"},
+    "allow_slashes_in_identity_templates": {"type": "bool"},
+    "allow_wildcards_in_identity_templates": {"type": "bool"},
+}
+
+
+class Policies(Kind):
+    """ACL policies."""
+
+    module = "vault_policy"
+    plural = "policies"
+    item = ITEM
+    options = PURGE
+    listings = (Listing("sys/policies/acl"),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounts = Mounts(client)
+        resources = [Policy(client, item, mounts, given) for item in items]
+        if given.purge:
+            declared = [resource.name for resource in resources]
+            for name in surplus(client, declared, given.protected):
+                resources.append(Policy(client, {"name": name, "state": "absent"}))
+        return resources

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import rooted
+from ..base.kind import PURGE, Given, Kind
+from ..base.listing import Listing
 from ..base.naming import check_plain
 from ..connection.answers import data_of
 from ..connection.client import Client
@@ -178,3 +180,37 @@ def surplus(client: Client, declared: list[Quota], protected: list[str]) -> list
             continue
         found += [kind(client, {"name": key, "state": "absent"}) for key in sorted(keys) if key not in keep]
     return found
+
+
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "type": {"type": "str", "choices": ["rate-limit", "lease-count"], "default": "rate-limit"},
+    "path": {"type": "str"},
+    "role": {"type": "str"},
+    "inheritable": {"type": "bool"},
+    "rate": {"type": "float"},
+    "interval": {"type": "str"},
+    "block_interval": {"type": "str"},
+    "max_leases": {"type": "int"},
+}
+
+
+class Quotas(Kind):
+    """Rate limit and lease count quotas."""
+
+    module = "vault_quota"
+    plural = "quotas"
+    item = ITEM
+    options = PURGE
+    # a quota of everything, and of a method whatever the role
+    may_be_empty = ("path", "role")
+    listings = tuple(
+        Listing("sys/quotas/%s" % name, type=name, optional=kind is not RateLimit, at_root=True)
+        for name, kind in TYPES.items()
+    )
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        resources = [quota(client, item) for item in items]
+        if given.purge:
+            resources += surplus(client, resources, given.protected)
+        return resources

@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import pki
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki import (
+    ca,
+    ca_certificate,
+    in_mount,
+    role,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki import x509 as pem
 
 
 def certificate(key: ec.EllipticCurvePrivateKey) -> str:
@@ -37,43 +43,42 @@ def certificate(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def test_a_certificate_is_described_by_the_options_it_came_from() -> None:
-    facts = pki.describe_certificate(certificate(ec.generate_private_key(ec.SECP384R1())))
+    facts = ca_certificate.describe_certificate(certificate(ec.generate_private_key(ec.SECP384R1())))
     assert facts["common_name"] == "Root"
     assert facts["organization"] == ["Ex"]
     assert (facts["key_type"], facts["key_bits"], facts["max_path_length"]) == ("ec", 384, 1)
-    assert (
-        pki.certificate_differences({"common_name": "Root", "ttl": "1d", "key_bits": 384, "key_type": "ec"}, facts)
-        == []
-    )
-    assert pki.certificate_differences({"common_name": "Other", "ttl": "48h", "organization": ["Ex"]}, facts) == [
+    right = {"common_name": "Root", "ttl": "1d", "key_bits": 384, "key_type": "ec"}
+    wrong = {"common_name": "Other", "ttl": "48h", "organization": ["Ex"]}
+    assert ca_certificate.certificate_differences(right, facts) == []
+    assert ca_certificate.certificate_differences(wrong, facts) == [
         'common_name is "Root", not "Other"',
         'ttl is "86430", not "48h"',
     ]
-    assert pki.describe_certificate("no certificate") == {}
+    assert ca_certificate.describe_certificate("no certificate") == {}
 
 
 def test_a_certificate_for_another_key_than_the_request_is_noticed() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     csr = request.public_bytes(serialization.Encoding.PEM).decode()
-    assert pki.same_key(certificate(key), csr)
-    assert not pki.same_key(certificate(ec.generate_private_key(ec.SECP256R1())), csr)
+    assert ca_certificate.same_key(certificate(key), csr)
+    assert not ca_certificate.same_key(certificate(ec.generate_private_key(ec.SECP256R1())), csr)
     with pytest.raises(InvalidInput, match="readable certificate"):
-        pki.same_key("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", csr)
+        ca_certificate.same_key("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", csr)
 
 
 def test_pem_blocks_are_split_and_told_once() -> None:
     one = "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----"
     two = "-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----"
-    assert pki.blocks("text before\r\n" + one + "\n\n" + two + "\n" + one) == [one, two]
-    assert pki.blocks([two, one + "\n"]) == [two, one]
-    assert pki.blocks(None) == []
+    assert pem.blocks("text before\r\n" + one + "\n\n" + two + "\n" + one) == [one, two]
+    assert pem.blocks([two, one + "\n"]) == [two, one]
+    assert pem.blocks(None) == []
 
 
 @pytest.mark.parametrize(("key_type", "bits"), [("rsa", 1024), ("ec", 2048), ("ed25519", 256), ("dsa", None)])
 def test_impossible_keys_are_refused(key_type: str, bits: int | None) -> None:
     with pytest.raises(InvalidInput):
-        pki.check_key(key_type, bits)
+        in_mount.check_key(key_type, bits)
 
 
 def test_urls_name_their_mount() -> None:
@@ -81,15 +86,15 @@ def test_urls_name_their_mount() -> None:
         "issuing_certificates": ["https://v/v1/{mount}/ca", "https://v/v1/{{ mount }}/ca"],
         "enable_templating": True,
     }
-    assert pki.with_mount(urls, "pki/int") == {
+    assert ca.with_mount(urls, "pki/int") == {
         "issuing_certificates": ["https://v/v1/pki/int/ca", "https://v/v1/pki/int/ca"],
         "enable_templating": True,
     }
-    assert pki.with_mount({"ocsp_servers": ["{{cluster_path}}/ocsp"]}, "pki") == {
+    assert ca.with_mount({"ocsp_servers": ["{{cluster_path}}/ocsp"]}, "pki") == {
         "ocsp_servers": ["{{cluster_path}}/ocsp"]
     }
 
 
 def test_key_usages_are_the_same_in_all_their_spellings() -> None:
-    assert pki.usages("DigitalSignature,KeyUsageKeyAgreement") == pki.usages(["keyagreement", "digitalsignature"])
-    assert pki.usages(["ExtKeyUsageServerAuth"]) == pki.usages("ServerAuth")
+    assert role.usages("DigitalSignature,KeyUsageKeyAgreement") == role.usages(["keyagreement", "digitalsignature"])
+    assert role.usages(["ExtKeyUsageServerAuth"]) == role.usages("ServerAuth")

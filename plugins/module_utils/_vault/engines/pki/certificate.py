@@ -11,24 +11,28 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..._engine import normalise, private_file, wording
-from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change
-from ..base.naming import check_addresses, plain
-from ..connection.answers import data_of
-from ..connection.errors import BadRequest, PermissionDenied, VaultError
-from .mount import Mounted
-from .pki import Inside, blocks
-from .pki_x509 import (
+from ...._engine import normalise, private_file, redact, wording
+from ...._engine.errors import InvalidInput, SecretopsError
+from ...._engine.reconcile import Change
+from ...base.kind import Given, Kind
+from ...base.naming import check_addresses, plain
+from ...connection.answers import data_of
+from ...connection.client import Client
+from ...connection.errors import BadRequest, PermissionDenied, VaultError
+from ..mount import Mounted
+from .in_mount import InPkiMount
+from .x509 import (
+    CRYPTOGRAPHY_ERROR,
     NAMES,
     Request,
     address,
     all_names,
     alternative_names,
+    blocks,
     common_name,
     issued_by,
     lower_set,
@@ -42,7 +46,7 @@ try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 except ImportError:
-    # told by the module, see `pki_x509`
+    # told by the module, see `CRYPTOGRAPHY_ERROR`
     pass
 
 #: files of public text; the key is the one that is private
@@ -54,7 +58,7 @@ REQUESTS = ("csr", "csr_file")
 OWN = ("use_csr_common_name", "use_csr_sans")
 
 
-class Certificate(Inside):
+class Certificate(InPkiMount):
     """One certificate in files, named by the certificate's file: issued with its key, or signed for a request.
 
     A new one is made when the present one will not do.
@@ -458,3 +462,48 @@ def certificates(
                     '%s "%s" is a file of %s too' % (name, path, owner.label), resource.label, "name a file for each"
                 )
     return resources
+
+
+STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "role": {"type": "str"},
+    "common_name": {"type": "str"},
+    "alt_names": STRINGS,
+    "ip_sans": STRINGS,
+    "uri_sans": STRINGS,
+    "exclude_cn_from_sans": {"type": "bool", "default": False},
+    "ttl": {"type": "str"},
+    "renew_before": {"type": "str"},
+    "issuer_ref": {"type": "str"},
+    "private_key_format": {
+        "type": "str",
+        "choices": ["traditional", "pkcs8"],
+        "default": "traditional",
+        "no_log": False,
+    },
+    "csr": {"type": "str"},
+    "csr_file": {"type": "path"},
+    "cert_dest": {"type": "path"},
+    "key_dest": {"type": "path", "no_log": False},
+    "chain_dest": {"type": "path"},
+    "fullchain_dest": {"type": "path"},
+}
+
+
+class PkiCertificates(Kind):
+    """Certificates in files."""
+
+    module = "vault_pki_certificate"
+    plural = "certificates"
+    item = ITEM
+    required = ("cert_dest",)
+    libraries = (("cryptography", CRYPTOGRAPHY_ERROR),)
+    unlisted = "they are files of the machine that keeps them, and the server knows serial numbers alone"
+
+    def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+        # a private key may be given for the request
+        return redact.apparent([item.get("csr") for item in declared])
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return certificates(Mounted(client), items, given.params.get("mount"), given.check_mode)

@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._engine import normalise, wording
-from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change
-from ..base.kind import Given
-from ..base.naming import check_mount
-from ..base.schema import Place
-from ..base.setting import Setting
-from ..connection.errors import BadRequest, VaultError
-from .mount import Mounted
+from ...._engine import normalise, wording
+from ...._engine.errors import InvalidInput
+from ...._engine.reconcile import Change
+from ...base.kind import Given, Kind
+from ...base.listing import Listing
+from ...base.naming import check_mount
+from ...base.schema import Place
+from ...base.setting import Setting
+from ...connection.client import Client
+from ...connection.errors import BadRequest, VaultError
+from ..mount import Mounted
 
 #: headers of answers without which no ACME client gets anything
 ANSWERS = ("Last-Modified", "Location", "Replay-Nonce", "Link")
@@ -99,3 +101,31 @@ class Acme(Setting):
             if not isinstance(error, BadRequest) and wording.mount_address_missing(error.said):
                 error.remedy = 'give the mount its own address first (module vault_pki_ca, "path" of "cluster")'
             raise
+
+
+STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "enabled": {"type": "bool"},
+    "default_directory_policy": {"type": "str"},
+    "allowed_roles": STRINGS,
+    "allowed_issuers": STRINGS,
+    "allow_role_ext_key_usage": {"type": "bool", "no_log": False},
+    "eab_policy": {"type": "str", "choices": ["not-required", "new-account-required", "always-required"]},
+    "dns_resolver": {"type": "str"},
+}
+
+
+class PkiAcme(Kind):
+    """Certificates of PKI mounts by ACME."""
+
+    module = "vault_pki_acme"
+    plural = "configurations"
+    item = ITEM
+    required = ("mount",)
+    within = ("secrets_engines", "pki")
+    listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounted = Mounted(client)
+        return [Acme(mounted, item, given) for item in items]

@@ -2,72 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Certificate authorities and roles of the PKI engine. Private keys are made by the server and never leave it.
+"""Certificate authorities of PKI mounts. Private keys are made by the server and never leave it.
 
 Source: /api-docs/secret/pki.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
 import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..._engine import normalise, wording
-from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource, check_completed
-from ..base.kind import Given
-from ..base.listing import mark_absent
-from ..base.naming import check_addresses, check_mount, check_plain, plain
-from ..base.normalisers import default
-from ..base.schema import Place
-from ..connection.answers import data_of
-from ..connection.client import Client
-from ..connection.errors import PermissionDenied, VaultError
-from .mount import Mounted
+from ...._engine import normalise
+from ...._engine.errors import InvalidInput
+from ...._engine.reconcile import Change, check_completed
+from ...base.kind import Given, Kind
+from ...base.listing import Listing
+from ...base.naming import check_addresses, plain
+from ...connection.answers import data_of
+from ...connection.client import Client
+from ...connection.errors import VaultError
+from ..mount import Mounted
+from .ca_certificate import CERTIFICATE, certificate_differences, describe_certificate, instant, same_key
+from .in_mount import InPkiMount, check_key
+from .x509 import blocks
 
-try:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-    HAS_CRYPTOGRAPHY = True
-except ImportError:
-    HAS_CRYPTOGRAPHY = False
-
-#: key sizes that the engine accepts; 0 is its default
-KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
-DEFAULT_BITS = {"rsa": 2048, "ec": 256, "ed25519": 0, "any": 0}
-#: options of an authority that are subject attributes, with the X.509 name of each
-SUBJECT = {
-    "organization": "O",
-    "ou": "OU",
-    "country": "C",
-    "locality": "L",
-    "province": "ST",
-    "street_address": "STREET",
-    "postal_code": "2.5.4.17",
-}
-#: options of an authority that go into its certificate and are fixed by that
-CERTIFICATE = (
-    "common_name",
-    "key_type",
-    "key_bits",
-    "signature_bits",
-    "ttl",
-    "not_after",
-    "alt_names",
-    "ip_sans",
-    "uri_sans",
-    "exclude_cn_from_sans",
-    "max_path_length",
-    "permitted_dns_domains",
-    *SUBJECT,
-)
 URLS: dict[str, normalise.Normaliser] = {
     "issuing_certificates": normalise.string_set,
     "crl_distribution_points": normalise.string_set,
@@ -99,21 +59,10 @@ TIDY: dict[str, normalise.Normaliser] = {
 }
 DURATIONS = frozenset(
     name for table in (CRL, TIDY) for name, function in table.items() if function is normalise.seconds
-) | {"ttl", "max_ttl", "not_before_duration"}
+) | {"ttl"}
 GROUPS = {"urls": URLS, "crl": CRL, "cluster": CLUSTER, "tidy": TIDY}
 #: where a group stands below ``config``, when not under its own name
 PLACES = {"tidy": "auto-tidy"}
-
-
-def instant(value: Any) -> str:
-    """Return a moment as the server takes it; YAML has dates and times of its own. Raises InvalidInput."""
-    text = normalise.scalar(value).strip()
-    try:
-        found = datetime.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
-    except ValueError:
-        raise InvalidInput('not_after: "%s" is no moment' % text, remedy="write it like 2036-12-31T23:59:59Z") from None
-    found = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
-    return found.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def issuer_usage(value: Any) -> list[str]:
@@ -133,114 +82,6 @@ ISSUER: dict[str, normalise.Normaliser] = {
 }
 
 
-def check_key(key_type: str | None, key_bits: int | None) -> None:
-    """Refuse a key size that the type has not. Raises InvalidInput."""
-    kind = key_type or "rsa"
-    if kind not in KEY_BITS:
-        raise InvalidInput('unknown key type "%s"' % kind, remedy="use %s" % ", ".join(KEY_BITS))
-    if key_bits is not None and key_bits not in KEY_BITS[kind]:
-        raise InvalidInput(
-            "a key of type %s has no size of %d bits" % (kind, key_bits),
-            remedy="use one of %s" % ", ".join(str(bits) for bits in KEY_BITS[kind]),
-        )
-
-
-def blocks(text: Any) -> list[str]:
-    """Return the PEM blocks of a text or a list of texts, without blank lines and repetitions."""
-    joined = "\n".join(text) if isinstance(text, (list, tuple)) else normalise.scalar(text)
-    found = re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", joined, re.DOTALL)
-    pems = [normalise.pem("-----BEGIN %s-----%s-----END %s-----" % (kind, body, kind)) for kind, body in found]
-    return list(dict.fromkeys(pems))
-
-
-def describe_certificate(pem: str) -> dict[str, Any]:
-    """Return what a certificate says, by the names of the options it came from; {} when it cannot be parsed."""
-    if not HAS_CRYPTOGRAPHY:
-        return {}
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
-        return {}
-
-    def names(oid: str) -> list[str]:
-        return sorted(str(part.value) for part in certificate.subject if part.oid.dotted_string == oid)
-
-    oids = {
-        "organization": "2.5.4.10",
-        "ou": "2.5.4.11",
-        "country": "2.5.4.6",
-        "locality": "2.5.4.7",
-        "province": "2.5.4.8",
-        "street_address": "2.5.4.9",
-        "postal_code": "2.5.4.17",
-    }
-    facts: dict[str, Any] = {name: names(oid) for name, oid in oids.items()}
-    facts["common_name"] = "".join(names("2.5.4.3"))
-    key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey):
-        facts["key_type"], facts["key_bits"] = "rsa", key.key_size
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        facts["key_type"], facts["key_bits"] = "ec", key.curve.key_size
-    else:
-        facts["key_type"], facts["key_bits"] = "ed25519", 0
-    # the older names of the properties warn on new versions of the library, the newer are missing on old ones
-    begin, end = (
-        getattr(certificate, name + "_utc", None) or getattr(certificate, name)
-        for name in ("not_valid_before", "not_valid_after")
-    )
-    facts["ttl"] = int((end - begin).total_seconds())
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        facts["max_path_length"] = -1 if constraints.path_length is None else constraints.path_length
-    except x509.ExtensionNotFound:
-        pass
-    return facts
-
-
-def same_key(certificate: str, csr: str) -> bool:
-    """Tell whether a certificate and a request are for the same key; True when nobody can tell. Raises InvalidInput."""
-    if not HAS_CRYPTOGRAPHY:
-        return True
-
-    def spki(key: Any) -> bytes:
-        return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
-
-    try:
-        signed = spki(x509.load_pem_x509_certificate(certificate.encode()).public_key())
-    except ValueError as error:
-        raise InvalidInput('"certificate" holds no readable certificate', remedy="give it as PEM") from error
-    return signed == spki(x509.load_pem_x509_csr(csr.encode()).public_key())
-
-
-def certificate_differences(item: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
-    """Return, for people, the declared attributes that an existing certificate does not have."""
-    found = []
-    for name, value in item.items():
-        if name not in facts or value is None or name not in CERTIFICATE:
-            continue
-        actual = facts[name]
-        if name in SUBJECT:
-            wrong = normalise.string_set(value) != actual
-        elif name == "ttl":
-            # the server dates a certificate back by half a minute
-            seconds = normalise.seconds(value) or 0
-            wrong = bool(seconds) and abs(actual - seconds) > 300
-        elif name == "key_bits":
-            wrong = (value or DEFAULT_BITS.get(str(item.get("key_type") or "rsa"), 0)) != actual
-        else:
-            wrong = value != actual
-        if wrong:
-            found.append(
-                '%s is "%s", not "%s"'
-                % (
-                    name,
-                    " ".join(actual) if isinstance(actual, list) else actual,
-                    (", ".join(value) if isinstance(value, list) else value),
-                )
-            )
-    return found
-
-
 def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
     """Return url settings with ``{mount}`` or ``{{mount}}`` replaced by the mount's path."""
 
@@ -252,52 +93,7 @@ def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
     return {name: filled(value) for name, value in urls.items()}
 
 
-class Inside(Resource):
-    """An object inside a PKI mount."""
-
-    def __init__(self, mounted: Mounted, mount: str, name: str, desired: Mapping[str, Any] | None) -> None:
-        self.mounted = mounted
-        self.client: Client = mounted.client
-        self.mount = mount
-        super().__init__(name, desired)
-
-    def check(self) -> None:
-        check_mount(self.mount, 'write it like "pki"', "mount")
-
-    def find(self) -> bool:
-        """Make sure that the mount is a PKI engine; False when it does not exist (yet). Raises InvalidInput."""
-        return self.mounted.require(self.mount, "pki") is not None
-
-    def need_mount(self) -> None:
-        """Refuse to write where nothing is mounted. Raises InvalidInput."""
-        if not self.find():
-            raise InvalidInput(
-                "nothing is mounted there",
-                'mount "%s"' % self.mount,
-                "mount a PKI engine first (module vault_secrets_engine)",
-            )
-
-    def limit(self, mount: str) -> int:
-        """Return how long anything that a mount issues may be valid, in seconds; 0 where nobody can tell."""
-        try:
-            entry = self.mounted.entry(mount)
-            found = ((entry or {}).get("config") or {}).get("max_lease_ttl")
-            if entry is not None and not found:
-                # the server's own limit
-                found = (self.client.read("sys/mounts/%s/tune" % mount) or {}).get("max_lease_ttl")
-        except VaultError:
-            return 0
-        return int(found or 0)
-
-    def listing(self, what: str) -> dict[str, dict[str, Any]]:
-        """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""
-        answer = self.client.request("LIST", "%s/%s" % (self.mount, what), missing_ok=True)
-        data = data_of(answer) if answer else {}
-        info = data.get("key_info") or {}
-        return {name: info.get(name) or {} for name in data.get("keys") or []}
-
-
-class Authority(Inside):
+class Authority(InPkiMount):
     """The authority of a PKI mount: its key and certificate, made once, and the settings around them."""
 
     kind = "PKI CA"
@@ -797,273 +593,102 @@ def authorities(mounted: Mounted, items: Iterable[Mapping[str, Any]]) -> list[Au
     return resources
 
 
-# -- roles ------------------------------------------------------------------------------------------------------------
-
-
-def usages(value: Any) -> list[str]:
-    """Return key usages in one form: ``DigitalSignature``, ``KeyUsageDigitalSignature`` and other case are the same."""
-    return sorted({re.sub(r"^(ext)?keyusage", "", name.lower()) for name in normalise.strings(value)})
-
-
-#: what a certificate may be for, as `usages` spells it. Source: Go's x509.KeyUsage and x509.ExtKeyUsage
-KEY_USAGE = (
-    *("DigitalSignature", "ContentCommitment", "KeyEncipherment", "DataEncipherment", "KeyAgreement", "CertSign"),
-    *("CRLSign", "EncipherOnly", "DecipherOnly"),
-)
-EXT_KEY_USAGE = (
-    *("Any", "ServerAuth", "ClientAuth", "CodeSigning", "EmailProtection", "IPSECEndSystem", "IPSECTunnel"),
-    *("IPSECUser", "TimeStamping", "OCSPSigning", "MicrosoftServerGatedCrypto", "NetscapeServerGatedCrypto"),
-    *("MicrosoftCommercialCodeSigning", "MicrosoftKernelCodeSigning"),
-)
-
-
-def check_usages(option: str, value: Any, known: Sequence[str]) -> None:
-    """Refuse a usage that the server would keep and never put into a certificate. Raises InvalidInput."""
-    for name in normalise.strings(value):
-        if not set(usages(name)) <= set(usages(list(known))):
-            raise InvalidInput('%s: there is no "%s"' % (option, name), remedy="use %s" % ", ".join(known))
-
-
-def policy_identifiers(value: Any) -> Any:
-    """Return certificate policies for a comparison: OIDs, or JSON documents, given as texts, data or one text."""
-    found = normalise.as_json(value) if isinstance(value, str) and value.strip()[:1] in ("[", "{") else value
-    items = [found] if isinstance(found, Mapping) else found if isinstance(found, (list, tuple)) else None
-    items = normalise.strings(value) if items is None else items
-    parsed = (normalise.as_json(item) if str(item).strip()[:1] == "{" else item for item in items)
-    return sorted(json.dumps(item, sort_keys=True) if isinstance(item, Mapping) else str(item) for item in parsed)
-
-
-ROLE: dict[str, normalise.Normaliser] = {
-    "policy_identifiers": policy_identifiers,
-    **dict.fromkeys(("ttl", "max_ttl", "not_before_duration"), lambda value: normalise.seconds(value or 0)),
-    "issuer_ref": default("default"),
-    "key_bits": normalise.integer,
-    # the size that 0 stands for; one product keeps that, the other 0
-    "signature_bits": lambda value: normalise.integer(value) or 256,
-    **dict.fromkeys(("key_usage", "ext_key_usage"), usages),
-    **dict.fromkeys(
-        (
-            "allowed_domains",
-            "allowed_uri_sans",
-            "allowed_other_sans",
-            "allowed_ip_sans_cidr",
-            "ext_key_usage_oids",
-            "cn_validations",
-            "allowed_serial_numbers",
-            "allowed_user_ids",
-            *SUBJECT,
-        ),
-        normalise.string_set,
-    ),
+STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
+URL_OPTIONS: dict[str, Any] = {
+    "issuing_certificates": STRINGS,
+    "crl_distribution_points": STRINGS,
+    "ocsp_servers": STRINGS,
+    "enable_templating": {"type": "bool"},
 }
-FLAGS = (
-    "allow_localhost",
-    "allow_bare_domains",
-    "allow_subdomains",
-    "allow_glob_domains",
-    "allow_wildcard_certificates",
-    "allow_any_name",
-    "allow_ip_sans",
-    "allowed_domains_template",
-    "enforce_hostnames",
-    "require_cn",
-    "server_flag",
-    "client_flag",
-    "code_signing_flag",
-    "email_protection_flag",
-    "use_csr_common_name",
-    "use_csr_sans",
-    "no_store",
-    "generate_lease",
-    "basic_constraints_valid_for_non_ca",
-)
-TYPED = (
-    "issuer_ref",
-    "ttl",
-    "max_ttl",
-    "not_before_duration",
-    "allowed_domains",
-    "allowed_uri_sans",
-    "allowed_other_sans",
-    "key_type",
-    "key_bits",
-    "signature_bits",
-    "key_usage",
-    "ext_key_usage",
-    *SUBJECT,
-    *FLAGS,
-)
-ROLE.update(dict.fromkeys(FLAGS, normalise.boolean))
+CRL_OPTIONS: dict[str, Any] = {
+    "expiry": {"type": "str"},
+    "disable": {"type": "bool"},
+    "auto_rebuild": {"type": "bool"},
+    "auto_rebuild_grace_period": {"type": "str"},
+    "enable_delta": {"type": "bool"},
+    "delta_rebuild_interval": {"type": "str"},
+    "ocsp_disable": {"type": "bool"},
+    "ocsp_expiry": {"type": "str"},
+    "allow_expired_cert_revocation": {"type": "bool"},
+}
+TIDY_OPTIONS: dict[str, Any] = {
+    "enabled": {"type": "bool"},
+    "interval_duration": {"type": "str"},
+    **{name: {"type": "bool"} for name in TIDY_WHAT},
+    "safety_buffer": {"type": "str"},
+    "revoked_safety_buffer": {"type": "str"},
+    "issuer_safety_buffer": {"type": "str"},
+    "acme_account_safety_buffer": {"type": "str"},
+    "pause_duration": {"type": "str"},
+    "page_size": {"type": "int"},
+    "maintain_stored_certificate_counts": {"type": "bool"},
+    "publish_stored_certificate_count_metrics": {"type": "bool"},
+}
+ISSUER_OPTIONS: dict[str, Any] = {
+    "leaf_not_after_behavior": {"type": "str", "choices": ["err", "truncate", "permit", "always_enforce_err"]},
+    "usage": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["read-only", "issuing-certificates", "crl-signing", "ocsp-signing"],
+    },
+    "manual_chain": STRINGS,
+    "revocation_signature_algorithm": {"type": "str"},
+    "issuing_certificates": STRINGS,
+    "crl_distribution_points": STRINGS,
+    "ocsp_servers": STRINGS,
+    "enable_aia_url_templating": {"type": "bool"},
+}
+ISSUERS_OPTIONS: dict[str, Any] = {
+    "ref": {"type": "str", "required": True},
+    "issuer_name": {"type": "str"},
+    **ISSUER_OPTIONS,
+}
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "type": {"type": "str", "choices": ["root", "intermediate"], "default": "root"},
+    "common_name": {"type": "str"},
+    "issuer_name": {"type": "str"},
+    "new_issuer": {"type": "bool", "default": False},
+    "key_name": {"type": "str", "no_log": False},
+    "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519"]},
+    "key_bits": {"type": "int", "no_log": False},
+    "signature_bits": {"type": "int"},
+    "ttl": {"type": "str"},
+    "not_after": {"type": "str"},
+    "alt_names": STRINGS,
+    "ip_sans": STRINGS,
+    "uri_sans": STRINGS,
+    "exclude_cn_from_sans": {"type": "bool"},
+    "max_path_length": {"type": "int"},
+    "permitted_dns_domains": STRINGS,
+    "organization": STRINGS,
+    "ou": STRINGS,
+    "country": STRINGS,
+    "locality": STRINGS,
+    "province": STRINGS,
+    "street_address": STRINGS,
+    "postal_code": STRINGS,
+    "issuer_mount": {"type": "str"},
+    "issuer_ref": {"type": "str"},
+    "certificate": {"type": "str"},
+    "default_issuer": {"type": "str"},
+    "urls": {"type": "dict", "options": URL_OPTIONS},
+    "crl": {"type": "dict", "options": CRL_OPTIONS},
+    "cluster": {"type": "dict", "options": {"path": {"type": "str"}, "aia_path": {"type": "str"}}},
+    "tidy": {"type": "dict", "options": TIDY_OPTIONS},
+    "issuer": {"type": "dict", "options": ISSUER_OPTIONS},
+    "issuers": {"type": "list", "elements": "dict", "options": ISSUERS_OPTIONS},
+}
 
 
-class Issuers:
-    """Names and ids of the issuers of each mount, read once. In a rehearsal also those that the same tree declares."""
+class PkiCas(Kind):
+    """Certificate authorities of PKI mounts."""
 
-    def __init__(self, given: Given | None = None) -> None:
-        self.given = given or Given({})
-        self._lock = threading.Lock()
-        self._known: dict[str, frozenset[str]] = {}
+    module = "vault_pki_ca"
+    plural = "authorities"
+    item = ITEM
+    required = ("mount",)
+    listings = (Listing("{mount}/issuers", "info", engine="pki", name="issuer_name", item="{mount}/issuer/{name}"),)
 
-    def names(self, client: Client, mount: str) -> frozenset[str]:
-        """Return how the issuers of a mount are referred to. Raises PermissionDenied."""
-        with self._lock:
-            if mount not in self._known:
-                answer = client.request("LIST", "%s/issuers" % mount, missing_ok=True)
-                info = (data_of(answer) if answer else {}).get("key_info") or {}
-                names = {str(entry.get("issuer_name") or "") for entry in info.values()}
-                names |= set(self.given.coming_in("pki_cas", mount, "pki", "issuer_name"))
-                self._known[mount] = frozenset(names | set(info))
-            return self._known[mount]
-
-
-class Role(Inside):
-    """One role of a PKI mount."""
-
-    kind = "PKI role"
-    fields = ROLE
-
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
-        self.item = item
-        self.issuers = issuers or Issuers()
-        mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
-        self.role = role
-        self.absent = False
-        self.options = dict(item.get("options") or {})
-        desired = None
-        if item["state"] == "present":
-            desired = {**self.options, **{name: item[name] for name in TYPED if item.get(name) is not None}}
-        super().__init__(mounted, mount, "%s/%s" % (mount, role), desired)
-        self.info.update(mount=mount, name=role)
-
-    def check(self) -> None:
-        super().check()
-        check_plain(self.role)
-        if self.desired is None:
-            return
-        twice = sorted(name for name in self.options if self.item.get(name) is not None)
-        if twice:
-            raise InvalidInput('"%s" is given twice' % twice[0], remedy='remove it from "options"')
-        for name, value in self.desired.items():
-            if name in self.fields:
-                self.fields[name](value)
-        check_key(self.desired.get("key_type"), normalise.integer(self.desired.get("key_bits")))
-        for name in normalise.strings(self.desired.get("allowed_other_sans")) or (
-            [""] if self.desired.get("allowed_other_sans") else []
-        ):
-            if name != "*" and not re.fullmatch(r"[^;]+;[^:]+:.*", name):
-                raise InvalidInput(
-                    'allowed_other_sans: "%s" is none' % name,
-                    remedy="write <oid>;<type>:<value>, such as 1.3.6.1;UTF8:*",
-                )
-        check_usages("key_usage", self.desired.get("key_usage"), KEY_USAGE)
-        check_usages("ext_key_usage", self.desired.get("ext_key_usage"), EXT_KEY_USAGE)
-        if normalise.boolean(self.desired.get("no_store")) and normalise.boolean(self.desired.get("generate_lease")):
-            raise InvalidInput(
-                '"no_store" and "generate_lease" contradict each other',
-                remedy="set one of the two: what is not stored has no lease",
-            )
-        for name in ("ttl", "max_ttl", "not_before_duration"):
-            normalise.whole_seconds(self.desired.get(name))
-        self._check_times(self.desired)
-        doubt = self.mounted.fields.check_inside(
-            Place(self.mount, "pki", "roles", self.role), self.options, "a %s" % self.kind
-        )
-        if doubt:
-            self.warnings.append(doubt)
-
-    @staticmethod
-    def _check_times(after: Mapping[str, Any], more: str = "") -> None:
-        usual, longest = (normalise.duration(after.get(name)) for name in ("ttl", "max_ttl"))
-        if usual and longest and usual > longest:
-            raise InvalidInput("ttl is longer than max_ttl" + more, remedy="correct one of the two")
-
-    def _path(self) -> str:
-        return "%s/roles/%s" % (self.mount, self.role)
-
-    @classmethod
-    def prepare(cls, resources: Sequence[Any]) -> None:
-        client = resources[0].client
-        mark_absent(client, (("%s/roles" % resource.mount, resource.role, resource) for resource in resources))
-
-    def read(self) -> Mapping[str, Any] | None:
-        current = self.client.read(self._path()) if self.find() and not self.absent else None
-        if current is not None and {"ttl", "max_ttl"} & set(self.desired or {}):
-            self._check_times({**current, **(self.desired or {})}, ", with what the server has for the other")
-        if self.desired is not None and self.find():
-            self._warn_issuer()
-            self._warn_limit()
-        return current
-
-    def _warn_limit(self) -> None:
-        longest = max(normalise.duration((self.desired or {}).get(name)) for name in ("ttl", "max_ttl"))
-        raised = normalise.duration(self.issuers.given.tune(self.mount).get("max_lease_ttl"))
-        limit = raised or (self.limit(self.mount) if longest else 0)
-        if limit and longest > limit:
-            self.warnings.append(
-                'ttl or max_ttl is longer than the mount allows, so that %d hours count; raise "max_lease_ttl" of the '
-                'mount (module vault_secrets_engine, "tune"), or shorten them' % (limit // 3600)
-            )
-
-    def _warn_issuer(self) -> None:
-        """Say that nobody will get a certificate by an issuer that is missing; it may come later."""
-        wanted = (self.desired or {}).get("issuer_ref")
-        if not wanted or wanted == "default":
-            return
-        try:
-            known = self.issuers.names(self.client, self.mount)
-        except PermissionDenied:
-            return
-        if wanted not in known:
-            self.warnings.append(
-                'there is no issuer "%s" (yet), so that nobody gets a certificate; correct "issuer_ref", or make the '
-                "issuer (module vault_pki_ca)" % wanted
-            )
-
-    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        filled = dict(desired)
-        if filled.get("key_bits") == 0:
-            # the server keeps the size that 0 stands for
-            filled["key_bits"] = DEFAULT_BITS.get(filled.get("key_type") or current.get("key_type") or "rsa", 0)
-        return super().compare(current, filled)
-
-    def write(self, change: Change) -> None:
-        self.need_mount()
-        # a write replaces the role, so what is not declared goes along as it is
-        current = dict(change.current or {})
-        if "key_type" in (self.desired or {}) and current.get("key_type") != (self.desired or {})["key_type"]:
-            # these belong to the old type
-            current.pop("key_bits", None)
-            current.pop("signature_bits", None)
-        kept = {name: value for name, value in current.items() if value is not None}
-        answer = self.client.write(self._path(), normalise.spans({**kept, **(self.desired or {})}, DURATIONS))
-        ignored = sorted(
-            name
-            for name in self.options
-            for warning in answer.get("warnings") or []
-            if wording.unrecognized(warning, name)
-        )
-        if ignored:
-            raise InvalidInput(
-                'the role is written, but the server ignores the option "%s"' % ignored[0], remedy='correct "options"'
-            )
-
-    def delete(self, change: Change) -> None:
-        self.client.delete(self._path())
-
-
-def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
-    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
-
-    The task's ``mount`` is where roles are that name no mount of their own (``pki`` without it).
-    """
-    mount = given.params.get("mount")
-    known = Issuers(given)
-    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}, known) for item in items]
-    if given.purge:
-
-        def existing(place: str) -> Iterable[str]:
-            return mounted.client.list("%s/roles" % place) if mounted.require(place, "pki") else ()
-
-        for place, name in given.undeclared(resources, given.places(resources, "pki"), existing):
-            resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
-    return resources
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return authorities(Mounted(client), items)

@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from ..._engine import normalise, private_file
-from ..._engine.errors import InvalidInput, SecretopsError
+from ...._engine import normalise, private_file
+from ...._engine.errors import InvalidInput, SecretopsError
 
 try:
     from cryptography import x509
@@ -119,6 +119,14 @@ def all_names(common: Any, names: Any, excluded: Any) -> list[str]:
     common = normalise.scalar(common)
     named = "@" in common or hostname(common)
     return lower_set([*names, *([common] if named and not excluded else [])])
+
+
+def blocks(text: Any) -> list[str]:
+    """Return the PEM blocks of a text or a list of texts, without blank lines and repetitions."""
+    joined = "\n".join(text) if isinstance(text, (list, tuple)) else normalise.scalar(text)
+    found = re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", joined, re.DOTALL)
+    pems = [normalise.pem("-----BEGIN %s-----%s-----END %s-----" % (kind, body, kind)) for kind, body in found]
+    return list(dict.fromkeys(pems))
 
 
 class Request:

@@ -1,0 +1,92 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""What objects inside a PKI mount share: the mount, its limits and lists, and how keys and subjects are named.
+
+Source: /api-docs/secret/pki.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...._engine.errors import InvalidInput
+from ...._engine.reconcile import Resource
+from ...base.naming import check_mount
+from ...connection.answers import data_of
+from ...connection.client import Client
+from ...connection.errors import VaultError
+from ..mount import Mounted
+
+#: key sizes that the engine accepts; 0 is its default
+KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
+DEFAULT_BITS = {"rsa": 2048, "ec": 256, "ed25519": 0, "any": 0}
+#: options of an authority that are subject attributes, with the X.509 name of each
+SUBJECT = {
+    "organization": "O",
+    "ou": "OU",
+    "country": "C",
+    "locality": "L",
+    "province": "ST",
+    "street_address": "STREET",
+    "postal_code": "2.5.4.17",
+}
+
+
+def check_key(key_type: str | None, key_bits: int | None) -> None:
+    """Refuse a key size that the type has not. Raises InvalidInput."""
+    kind = key_type or "rsa"
+    if kind not in KEY_BITS:
+        raise InvalidInput('unknown key type "%s"' % kind, remedy="use %s" % ", ".join(KEY_BITS))
+    if key_bits is not None and key_bits not in KEY_BITS[kind]:
+        raise InvalidInput(
+            "a key of type %s has no size of %d bits" % (kind, key_bits),
+            remedy="use one of %s" % ", ".join(str(bits) for bits in KEY_BITS[kind]),
+        )
+
+
+class InPkiMount(Resource):
+    """An object inside a PKI mount."""
+
+    def __init__(self, mounted: Mounted, mount: str, name: str, desired: Mapping[str, Any] | None) -> None:
+        self.mounted = mounted
+        self.client: Client = mounted.client
+        self.mount = mount
+        super().__init__(name, desired)
+
+    def check(self) -> None:
+        check_mount(self.mount, 'write it like "pki"', "mount")
+
+    def find(self) -> bool:
+        """Make sure that the mount is a PKI engine; False when it does not exist (yet). Raises InvalidInput."""
+        return self.mounted.require(self.mount, "pki") is not None
+
+    def need_mount(self) -> None:
+        """Refuse to write where nothing is mounted. Raises InvalidInput."""
+        if not self.find():
+            raise InvalidInput(
+                "nothing is mounted there",
+                'mount "%s"' % self.mount,
+                "mount a PKI engine first (module vault_secrets_engine)",
+            )
+
+    def limit(self, mount: str) -> int:
+        """Return how long anything that a mount issues may be valid, in seconds; 0 where nobody can tell."""
+        try:
+            entry = self.mounted.entry(mount)
+            found = ((entry or {}).get("config") or {}).get("max_lease_ttl")
+            if entry is not None and not found:
+                # the server's own limit
+                found = (self.client.read("sys/mounts/%s/tune" % mount) or {}).get("max_lease_ttl")
+        except VaultError:
+            return 0
+        return int(found or 0)
+
+    def listing(self, what: str) -> dict[str, dict[str, Any]]:
+        """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""
+        answer = self.client.request("LIST", "%s/%s" % (self.mount, what), missing_ok=True)
+        data = data_of(answer) if answer else {}
+        info = data.get("key_info") or {}
+        return {name: info.get(name) or {} for name in data.get("keys") or []}

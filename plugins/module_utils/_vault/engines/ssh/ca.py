@@ -1,0 +1,159 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The keys by which SSH mounts sign. Source: /api-docs/secret/ssh."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...._engine import normalise, wording
+from ...._engine.errors import InvalidInput
+from ...._engine.reconcile import Change
+from ...base.kind import Given, Kind
+from ...base.listing import Listing
+from ...connection.client import Client
+from ...connection.errors import BadRequest
+from ..mount import Mounted
+from .in_mount import InSshMount
+
+#: what a key is called in a public key, by what it may be called when one is made
+KEYS = {
+    "rsa": "ssh-rsa",
+    "ed25519": "ssh-ed25519",
+    **{name: name for name in ("ssh-rsa", "ssh-ed25519")},
+    **{"ecdsa-sha2-nistp%d" % bits: "ecdsa-sha2-nistp%d" % bits for bits in (256, 384, 521)},
+}
+
+
+def public_key(value: Any) -> list[str]:
+    """Return type and body of a public key; its comment means nothing."""
+    return normalise.scalar(value).split()[:2]
+
+
+def bits(key: Any) -> int:
+    """Return the bits of a public key, 0 where they say nothing. Source: RFC 4253, section 6.6."""
+    kind, body = (*public_key(key), "", "")[:2]
+    if kind.startswith("ecdsa-sha2-nistp"):
+        return int(kind[len("ecdsa-sha2-nistp") :])
+    if kind != "ssh-rsa":
+        return 0
+    try:
+        rest = base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return 0
+    parts = []
+    while rest:
+        length = int.from_bytes(rest[:4], "big")
+        parts.append(rest[4 : 4 + length])
+        rest = rest[4 + length :]
+    return int.from_bytes(parts[2], "big").bit_length() if len(parts) == 3 else 0
+
+
+class Ca(InSshMount):
+    """The key by which a mount signs; named by its mount. It is made once, and never replaced: hosts trust it."""
+
+    kind = "SSH CA"
+    holds_data = True
+    rank = 10
+    fields = {"public_key": public_key}
+    secret_fields = frozenset(("private_key",))
+    names = ("key_type", "key_bits", "public_key", "private_key")
+
+    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+        desired = {name: item.get(name) for name in self.names} if item["state"] == "present" else None
+        super().__init__(mounted, item, normalise.path(item["mount"]), desired)
+        self.info["mount"] = self.mount
+
+    def check(self) -> None:
+        super().check()
+        desired = self.desired or {}
+        if ("private_key" in desired) != ("public_key" in desired):
+            raise InvalidInput(
+                '"private_key" and "public_key" go together', remedy="give both, or none to have one made"
+            )
+        if "private_key" in desired and ("key_type" in desired or "key_bits" in desired):
+            raise InvalidInput('"key_type" and "key_bits" are for a key that the server makes', remedy="remove them")
+        for name in ("private_key", "public_key"):
+            if name in desired and not normalise.scalar(desired[name]).strip():
+                raise InvalidInput('"%s" is empty' % name, remedy="give both keys, or none to have one made")
+        size = bits(desired.get("key_type"))
+        if size and desired.get("key_bits") and desired["key_bits"] != size:
+            raise InvalidInput(
+                "a key of type %s has %d bits" % (desired["key_type"], size), remedy='remove "key_bits", or correct it'
+            )
+
+    def read(self) -> Mapping[str, Any] | None:
+        if not self.find():
+            return None
+        try:
+            current = self.client.read("%s/config/ca" % self.mount)
+        except BadRequest as error:
+            if not wording.key_missing(error.said):
+                raise
+            return None
+        if current is None or self.desired is None:
+            return current
+        self.info["public_key"] = found = normalise.scalar(current.get("public_key")).strip()
+        self._compare(found, self.desired)
+        # it is there, and a server that is asked again may make another
+        self.desired = {}
+        return current
+
+    def _compare(self, found: str, desired: Mapping[str, Any]) -> None:
+        kind, wanted = (*public_key(found), "")[0], KEYS.get(desired.get("key_type") or "", "")
+        ecdsa = desired.get("key_type") == "ec" and not kind.startswith("ecdsa-")
+        size = desired.get("key_bits") or 0
+        problem = ""
+        if "public_key" in desired and public_key(desired["public_key"]) != public_key(found):
+            problem = "it has another key than the declared one"
+        elif ecdsa or (wanted and wanted != kind):
+            problem = "its key is of type %s and cannot become %s" % (kind, desired["key_type"])
+        elif size and bits(found) and bits(found) != size:
+            problem = "its key has %d bits and cannot get %d" % (bits(found), size)
+        if problem:
+            raise InvalidInput(
+                problem,
+                remedy='correct the declaration, or mount another engine; with "state: absent" first nobody who trusts '
+                "the old key is let in any more",
+            )
+
+    def write(self, change: Change) -> None:
+        self.need_mount()
+        desired = self.desired or {}
+        body = {**desired, "generate_signing_key": "private_key" not in desired}
+        # never repeated: a second one would replace the first
+        self.client.write("%s/config/ca" % self.mount, body, idempotent=False)
+        change.touched = True
+        made = self.client.read("%s/config/ca" % self.mount) or {}
+        self.info["public_key"] = normalise.scalar(made.get("public_key")).strip()
+
+    def delete(self, change: Change) -> None:
+        self.client.delete("%s/config/ca" % self.mount)
+
+
+ITEM: dict[str, Any] = {
+    "mount": {"type": "str"},
+    "key_type": {"type": "str", "choices": ["ec", *KEYS], "no_log": False},
+    "key_bits": {"type": "int", "no_log": False},
+    "public_key": {"type": "str", "no_log": False},
+    "private_key": {"type": "str", "no_log": True},
+}
+
+
+class SshCas(Kind):
+    """The keys by which SSH mounts sign."""
+
+    module = "vault_ssh_ca"
+    plural = "authorities"
+    item = ITEM
+    required = ("mount",)
+    listings = (Listing("{mount}/config/ca", "one", engine="ssh", optional=True),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounted = Mounted(client)
+        return [Ca(mounted, item) for item in items]

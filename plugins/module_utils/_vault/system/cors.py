@@ -1,0 +1,98 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Which web pages of other origins may call the API. Source: /api-docs/system/config-cors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..._engine import normalise
+from ..._engine.errors import InvalidInput
+from ..base.kind import Given, Kind
+from ..base.listing import Listing
+from ..base.setting import AtRoot
+from ..connection.client import Client
+
+#: Source: OpenBao, vault/cors.go; and HashiCorp Vault's beside these
+STANDARD_HEADERS = frozenset(
+    (
+        *("content-type", "x-requested-with", "x-vault-aws-iam-server-id", "x-vault-mfa", "authorization"),
+        *("x-vault-no-request-forwarding", "x-vault-wrap-format", "x-vault-wrap-ttl", "x-vault-policy-override"),
+        *("x-vault-token", "x-vault-namespace", "x-vault-index", "x-vault-inconsistent", "x-vault-forward"),
+    )
+)
+
+
+def other_headers(value: Any) -> list[str]:
+    """Return allowed headers without those that the server adds to any list."""
+    return [name for name in normalise.string_set(value) if name.lower() not in STANDARD_HEADERS]
+
+
+class CorsSettings(AtRoot):
+    """Which web pages of other origins may call the API."""
+
+    kind = "CORS"
+    fields = {
+        "allowed_origins": normalise.string_set,
+        "allowed_headers": other_headers,
+        "allow_credentials": normalise.boolean,
+    }
+    path = "sys/config/cors"
+
+    def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
+        super().__init__(client, item, "cors")
+
+    @property
+    def label(self) -> str:
+        return "CORS"
+
+    def check(self) -> None:
+        super().check()
+        if self.desired is None:
+            return
+        origins = normalise.strings(self.desired.get("allowed_origins"))
+        if "allowed_origins" in self.desired and not origins:
+            raise InvalidInput('"allowed_origins" is empty', remedy='name one, or switch CORS off with "state: absent"')
+        if "*" in origins and (len(origins) > 1 or self.desired.get("allow_credentials")):
+            raise InvalidInput(
+                'the origin "*" goes neither with others nor with "allow_credentials"', remedy="name the origins"
+            )
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", origin, re.IGNORECASE):
+                raise InvalidInput(
+                    'allowed_origins: "%s" is no origin' % origin, remedy="write https://host, without a path"
+                )
+
+    def read(self) -> Mapping[str, Any] | None:
+        found = self.ask("GET", self.path) or {}
+        if not found.get("enabled"):
+            if self.desired is not None and not self.desired.get("allowed_origins"):
+                raise InvalidInput('"allowed_origins" is missing', remedy="name the origins that may call the API")
+            return None
+        current = {name: found.get(name) for name in self.fields}
+        current["allowed_headers"] = other_headers(current["allowed_headers"])
+        return current
+
+
+ITEM: dict[str, Any] = {
+    "allowed_origins": {"type": "list", "elements": "str"},
+    "allowed_headers": {"type": "list", "elements": "str"},
+    "allow_credentials": {"type": "bool"},
+}
+
+
+class Cors(Kind):
+    """Which web pages of other origins may call the API: one object for a server."""
+
+    module = "vault_cors"
+    plural = "configurations"
+    item = ITEM
+    required = ()
+    listings = (Listing("sys/config/cors", "one", switch="enabled", at_root=True),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return [CorsSettings(client, item) for item in items]

@@ -1,0 +1,78 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Headers of the user interface's pages. Source: /api-docs/system/config-ui."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..._engine import normalise
+from ..._engine.errors import InvalidInput
+from ..base.kind import PURGE, Given, Kind
+from ..base.listing import Listing
+from ..base.schema import Fields
+from ..base.setting import AtRoot
+from ..connection.client import Client
+from .http_header import check_header, undeclared
+
+
+class UiHeader(AtRoot):
+    """One header that the server gives to the user interface's pages."""
+
+    kind = "UI header"
+    fields = {"values": normalise.plain}
+
+    def __init__(self, client: Client, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+        super().__init__(client, item, str(item["name"]).strip(), schema)
+        if self.desired is not None and self.desired.get("values") is not None:
+            self.desired = {"values": [normalise.scalar(value) for value in self.desired["values"]]}
+
+    @property
+    def key(self) -> str:
+        return self.name.lower()
+
+    @property
+    def path(self) -> str:
+        """The API path."""
+        return "sys/config/ui/headers/%s" % self.name
+
+    def check_known(self) -> None:
+        """One field, which every server has."""
+
+    def check(self) -> None:
+        check_header(self.name)
+        if self.name.lower().startswith("x-vault-"):
+            raise InvalidInput("the server keeps headers X-Vault-… to itself", remedy="use another name")
+        super().check()
+        if self.desired is not None and not self.desired.get("values"):
+            raise InvalidInput('"values" is missing or empty', remedy='give a value, or set "state: absent"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        found = self.client.read(self.path, params={"multivalue": "true"})
+        return None if found is None else {"values": found.get("values") or []}
+
+
+ITEM: dict[str, Any] = {
+    "name": {"type": "str"},
+    "values": {"type": "list", "elements": "str"},
+}
+
+
+class UiHeaders(Kind):
+    """Headers of the user interface."""
+
+    module = "vault_ui_header"
+    plural = "headers"
+    item = ITEM
+    options = PURGE
+    listings = (Listing("sys/config/ui/headers", item="{path}/{name}?multivalue=true", at_root=True),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        resources = [UiHeader(client, item) for item in items]
+        if given.purge:
+            for name in undeclared(client.list("sys/config/ui/headers/"), resources, given.protected):
+                resources.append(UiHeader(client, {"name": name, "state": "absent"}))
+        return resources
