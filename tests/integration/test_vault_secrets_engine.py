@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.mounts import EngineMounts
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import mount as secrets_engine
 from support.modules import Result
@@ -290,7 +291,7 @@ def test_an_option_that_only_the_write_shows_to_be_dropped(
     client = Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert)
     item = {"path": unique, "type": "transit", "state": "present", "tune": {"identity_token_key": "default"}}
     for changed in (True, False):
-        report = reconcile([secrets_engine.Engine(secrets_engine.Mounts(client), item)])
+        report = reconcile([secrets_engine.Engine(EngineMounts(client), item)])
         assert report.changed, "it was mounted, then tuned"
         assert 'OpenBao 2.7.2 takes "tune.identity_token_key" and does not keep it'.replace(
             "2.7.2", openbao.version

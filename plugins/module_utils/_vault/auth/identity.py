@@ -24,7 +24,7 @@ from ..base.naming import check_metadata
 from ..connection.answers import data_of
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied
-from .mounts import Mounts
+from .mounts import MethodMounts
 from .role import Policies
 
 #: what the server itself calls an entity that a login made
@@ -107,7 +107,7 @@ class Directory:
     def __init__(self, client: Client, given: Given) -> None:
         self.client = client
         self.given = given
-        self.mounts = Mounts(client)
+        self.mounts = MethodMounts(client)
         self.policies = Policies(client, given.coming("policies"))
         self.entities = Names(client, "entity")
         self.groups = Names(client, "group")

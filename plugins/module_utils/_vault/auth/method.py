@@ -23,7 +23,7 @@ from ..base.schema import Place, check_kept
 from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import BadRequest
-from .mounts import Mounts
+from .mounts import MethodMounts
 
 Table = Mapping[str, normalise.Normaliser]
 #: seconds of life below which a reviewer's token is no reviewer's token
@@ -217,7 +217,7 @@ class AuthMethod(Resource):
     holds_data = True
     rank = 10
 
-    def __init__(self, client: Client, mounts: Mounts, item: Mapping[str, Any]) -> None:
+    def __init__(self, client: Client, mounts: MethodMounts, item: Mapping[str, Any]) -> None:
         self.client = client
         self.mounts = mounts
         self.item = item
@@ -478,7 +478,11 @@ class AuthMethod(Resource):
 
 
 def purge(
-    client: Client, mounts: Mounts, declared: Iterable[Resource], protected: Iterable[str], purge_data: Iterable[str]
+    client: Client,
+    mounts: MethodMounts,
+    declared: Iterable[Resource],
+    protected: Iterable[str],
+    purge_data: Iterable[str],
 ) -> list[AuthMethod]:
     """Return what removes the methods that are not declared. Raises InvalidInput for one that is not named again."""
     keep = {resource.name for resource in declared} | {normalise.path(name) for name in protected}

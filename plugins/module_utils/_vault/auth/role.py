@@ -29,7 +29,7 @@ from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
 from .method import TOKEN, TOKEN_LEGAL
-from .mounts import Mounts
+from .mounts import MethodMounts
 
 Table = Mapping[str, normalise.Normaliser]
 
@@ -335,7 +335,7 @@ class AuthRole(Resource):
     kind = "auth role"
     rank = 20
 
-    def __init__(self, client: Client, mounts: Mounts, policies: Policies, item: Mapping[str, Any]) -> None:
+    def __init__(self, client: Client, mounts: MethodMounts, policies: Policies, item: Mapping[str, Any]) -> None:
         self.client = client
         self.mounts = mounts
         self.policies = policies
@@ -626,7 +626,7 @@ def listings() -> Iterator[Listing]:
             yield Listing("auth/{mount}/%s" % folder, engine=name, type=name, subject=subject)
 
 
-def existing(client: Client, mounts: Mounts, mount: str, kind: str = "", subject: str = "") -> list[str]:
+def existing(client: Client, mounts: MethodMounts, mount: str, kind: str = "", subject: str = "") -> list[str]:
     """Return the names of a mount's roles (for LDAP: groups or users). Raises PermissionDenied."""
     probe = AuthRole(client, mounts, Policies(client), {"mount": mount, "type": kind, "name": "-", "subject": subject})
     probe.know_type()
@@ -634,7 +634,7 @@ def existing(client: Client, mounts: Mounts, mount: str, kind: str = "", subject
 
 
 def purge(
-    client: Client, mounts: Mounts, policies: Policies, declared: Iterable[AuthRole], given: Given
+    client: Client, mounts: MethodMounts, policies: Policies, declared: Iterable[AuthRole], given: Given
 ) -> list[AuthRole]:
     """Return what removes the roles that are not declared, in the mounts that the task names and of the declared roles.
 

@@ -19,11 +19,11 @@ from ..configuration import KINDS
 from ..connection.answers import data_of
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Missing, NoApi, VaultError
-from ..engines.mount import split_type
 from ..system.namespace import join
 from . import rooted
 from .kind import Kind
 from .listing import INFO, MAP, ONE, Listing
+from .mounts import split_type
 from .naming import in_url
 from .setting import AT_ROOT
 

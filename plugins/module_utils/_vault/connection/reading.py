@@ -16,8 +16,8 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..base.mounts import EngineMounts
 from ..base.naming import in_url
-from ..engines.mount import Mounted
 from .client import Client
 from .errors import Missing
 
@@ -60,14 +60,14 @@ class Reader:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.mounted = Mounted(client)
+        self.mounted = EngineMounts(client)
 
     def kv_version(self, mount: str) -> int:
         """Return the version of a KV engine. Raises InvalidInput when nothing, or another engine, is mounted there."""
         entry = self.mounted.require(mount, "kv")
         if entry is None:
             # it may be mounted later
-            self.mounted = Mounted(self.client)
+            self.mounted = EngineMounts(self.client)
             raise InvalidInput(
                 "no secrets engine is mounted there", 'mount "%s"' % mount, "mount a KV engine first, or correct it"
             )

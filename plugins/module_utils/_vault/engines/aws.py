@@ -16,12 +16,11 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, check_completed
 from ..base.kind import Given
 from ..base.listing import mark_absent
+from ..base.mounts import EngineMounts
 from ..base.naming import check_mount
 from ..base.normalisers import default
 from ..connection.client import Client
 from ..connection.errors import VaultError
-from .mount import Mounted
-from .mount import Mounts as Engines
 
 LEASE = ("lease", "lease_max")
 ROOT: dict[str, normalise.Normaliser] = {
@@ -61,16 +60,15 @@ class Engine:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.mounted = Mounted(client)
-        self.engines = Engines(client)
+        self.mounted = EngineMounts(client)
 
     def stands(self, mount: str) -> bool:
         """Tell whether the engine is mounted there. Raises InvalidInput where it cannot be."""
         if self.mounted.require(mount, "aws") is not None:
             return True
-        if self.engines.missing_plugin("aws"):
+        if self.mounted.missing_plugin("aws"):
             try:
-                product = self.engines.server()
+                product = self.mounted.server()
             except VaultError:
                 product = "this server"
             raise InvalidInput(

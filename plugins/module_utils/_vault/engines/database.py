@@ -24,13 +24,13 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_new
 from ..base.kind import Given
 from ..base.listing import plugins
+from ..base.mounts import EngineMounts
 from ..base.naming import check_mount, check_plain
 from ..base.normalisers import default
 from ..base.schema import Place, check_kept
 from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import BadRequest, PermissionDenied
-from .mount import Mounted
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
 RECORD = "vault_eso_root_rotated"
@@ -126,7 +126,7 @@ class Catalog:
 class Inside(Resource):
     """An object inside a database mount; named ``<mount>/<name>``."""
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
         self.mounted = mounted
         self.client: Client = mounted.client
         self.item = item
@@ -196,7 +196,7 @@ class Connection(Inside):
         **dict.fromkeys(DOCUMENTS, normalise.document_form),
     }
 
-    def __init__(self, mounted: Mounted, catalog: Catalog, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, catalog: Catalog, item: Mapping[str, Any]) -> None:
         self.catalog = catalog
         self.item = item
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
@@ -406,7 +406,7 @@ class Role(Inside):
     others: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
 
-    def __init__(self, mounted: Mounted, connections: Connections, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, connections: Connections, item: Mapping[str, Any]) -> None:
         self.connections = connections
         self.item = item
         desired: dict[str, Any] | None = None
@@ -644,7 +644,7 @@ def placed(items: Sequence[Mapping[str, Any]], mount: str | None) -> Iterator[di
         yield {**item, "mount": item.get("mount") or mount or "database"}
 
 
-def connections(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Connection]:
+def connections(mounted: EngineMounts, items: Sequence[Mapping[str, Any]], given: Given) -> list[Connection]:
     """Return the resources of declared connections; with a purge also of the others in their mounts, to be deleted.
 
     Raises InvalidInput for one to be purged that is not named in ``purge_data`` as well.
@@ -660,7 +660,7 @@ def connections(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Giv
     return resources
 
 
-def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
+def roles(mounted: EngineMounts, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
     """Return the resources of declared roles; with a purge also of the others, of both types, in their mounts."""
     known = Connections(mounted.client, given)
     declared = placed(items, given.params.get("mount"))
@@ -675,5 +675,5 @@ def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) ->
     return resources + extra
 
 
-def _existing(mounted: Mounted, place: str, folder: str) -> Iterable[str]:
+def _existing(mounted: EngineMounts, place: str, folder: str) -> Iterable[str]:
     return mounted.client.list("%s/%s" % (place, folder)) if mounted.require(place, "database") else ()

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..base.mounts import EngineMounts
 from ..base.naming import check_mount, check_plain
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied
-from .mount import Mounted
 
 
 def _existing(client: Client, mount: str, folder: str, what: str, name: str) -> dict[str, Any] | None:
@@ -35,7 +35,7 @@ def _mount(client: Client, params: Mapping[str, Any], name: str) -> str:
     mount = normalise.path(params["mount"])
     check_mount(mount, 'write it like "database"', "mount")
     check_plain(name)
-    if Mounted(client).require(mount, "database") is None:
+    if EngineMounts(client).require(mount, "database") is None:
         raise InvalidInput("nothing is mounted there", 'mount "%s"' % mount, "mount a database engine first")
     return mount
 

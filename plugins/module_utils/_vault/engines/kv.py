@@ -27,10 +27,11 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource
 from ..base import naming
 from ..base.listing import mark_absent
+from ..base.mounts import EngineMounts
 from ..base.naming import check_mount, in_url
 from ..connection.client import Client
 from ..connection.errors import BadRequest, PermissionDenied, VaultError
-from .mount import Mounted, patiently
+from .mount import patiently
 
 #: how often a merge is done again because somebody else wrote in between
 ATTEMPTS = 5
@@ -240,7 +241,7 @@ class Secret(Resource):
     kind = "secret"
     holds_data = True
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
         self.mounted = mounted
         self.client: Client = mounted.client
         self.item = item
@@ -312,7 +313,7 @@ class Secret(Resource):
 class Present(Secret):
     """A secret with the declared keys: exactly these, or these among others."""
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], generator: Generator) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], generator: Generator) -> None:
         super().__init__(mounted, item, {})
         self.generator = generator
         self.exact = item.get("mode") == "exact" and bool(item.get("data") is not None or item.get("generate"))
@@ -576,7 +577,7 @@ class Gone(Secret):
 class Undeleted(Secret):
     """Softly deleted versions that are to be there again: the named ones, else the current one."""
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         super().__init__(mounted, item, {"deleted_versions": []})
 
     def check(self) -> None:
@@ -614,7 +615,7 @@ class Undeleted(Secret):
         self.post("undelete", {"versions": (change.current or {}).get("deleted_versions")})
 
 
-def secret(mounted: Mounted, item: Mapping[str, Any], generator: Generator) -> Secret:
+def secret(mounted: EngineMounts, item: Mapping[str, Any], generator: Generator) -> Secret:
     """Return the resource for one declared secret; ``generator`` is shared by all secrets of a task."""
     if item["state"] == "absent":
         return Gone(mounted, item, None)
@@ -698,7 +699,7 @@ class Unmounted(Resource):
 
 
 def purge_mounts(
-    mounted: Mounted, declared: Iterable[Secret], named: Iterable[str], planned: Iterable[str], lenient: bool
+    mounted: EngineMounts, declared: Iterable[Secret], named: Iterable[str], planned: Iterable[str], lenient: bool
 ) -> tuple[list[str], list[Resource]]:
     """Return the mounts that a purge looks into, and what warns of those that are missing.
 
@@ -732,7 +733,7 @@ def purge_mounts(
 
 
 def surplus(
-    mounted: Mounted, declared: Sequence[Secret], mounts: Sequence[str], options: Mapping[str, Any]
+    mounted: EngineMounts, declared: Sequence[Secret], mounts: Sequence[str], options: Mapping[str, Any]
 ) -> list[Secret]:
     """Return what deletes the secrets of some mounts that are not declared.
 
@@ -761,7 +762,9 @@ def surplus(
     return [one for one in extra if named.match(one.path)]
 
 
-def _undeclared(mounted: Mounted, declared: Sequence[Secret], mount: str, options: Mapping[str, Any]) -> list[Secret]:
+def _undeclared(
+    mounted: EngineMounts, declared: Sequence[Secret], mount: str, options: Mapping[str, Any]
+) -> list[Secret]:
     """Return what deletes each secret of one mount that is neither declared nor protected, with data or without."""
     below, how = normalise.path(options.get("purge_below")), options.get("purge_delete") or "soft"
     spared = Patterns(options.get("protected") or ())

@@ -4,13 +4,11 @@
 # Private to this collection: what is here may change at any time. Other collections must not import it.
 """Secrets engines: mounts, their tuning, and the configuration of KV version 2.
 
-Source: /api-docs/system/mounts, /api-docs/secret/kv/kv-v2 (config), /api-docs/system/internal-ui-mounts.
+Source: /api-docs/system/mounts, /api-docs/secret/kv/kv-v2 (config).
 """
 
 from __future__ import annotations
 
-import re
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable, TypeVar
@@ -18,21 +16,12 @@ from typing import Any, Callable, TypeVar
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
-from ..base.listing import plugins
+from ..base.mounts import PROTECTED, EngineMounts, split_type
 from ..base.naming import check_mount
-from ..base.schema import Fields
-from ..connection.client import Client
-from ..connection.errors import BadRequest, InvalidToken, PermissionDenied, VaultError
-from ..products import PRODUCTS, Product, product_of_plugin
+from ..connection.errors import BadRequest, PermissionDenied, VaultError
 
 Answer = TypeVar("Answer")
 
-#: mounts that every server has and nobody may remove or replace
-PROTECTED = frozenset(path.strip("/") for product in PRODUCTS.values() for path in product.protected_mounts)
-#: the same told by the server itself: their types, also inside a namespace
-PROTECTED_TYPES = frozenset(("system", "identity", "cubbyhole", "token"))
-#: engines that are always built in, and that the plugin catalog does not list
-UNLISTED = frozenset(("database", "kv"))
 #: what the server takes to be tuned of its own mounts
 OWN_TYPES = {"sys": "system"}
 TUNABLE = frozenset(("sys", "identity", "cubbyhole"))
@@ -99,128 +88,9 @@ def patiently(call: Callable[[], Answer], seconds: float = 60) -> Answer:
         pause = min(pause * 2, 1)
 
 
-def split_type(name: Any) -> tuple[str, str]:
-    """Return type and KV version ('' when it is left open) of a type as users write it: ``kv-v2`` is kv, 2."""
-    match = re.fullmatch(r"kv-v([12])", normalise.scalar(name))
-    return ("kv", match.group(1)) if match else ({"generic": "kv"}.get(name, normalise.scalar(name)), "")
-
-
 def describe(kind: str, version: str = "") -> str:
     """Return a type as messages name it."""
     return "kv (version %s)" % version if kind == "kv" and version else kind
-
-
-class Mounts:
-    """All secrets engines of the namespace, read once for all the items of a task (``GET sys/mounts``)."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self._lock = threading.Lock()
-        self._entries: dict[str, dict[str, Any]] | None = None
-        self._catalog: frozenset[str] | None = None
-
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """Return the mounts by their path without slashes at its ends."""
-        with self._lock:
-            if self._entries is None:
-                self._entries = {
-                    normalise.path(path): entry
-                    for path, entry in (self.client.read("sys/mounts") or {}).items()
-                    if isinstance(entry, dict) and "type" in entry
-                }
-            return self._entries
-
-    def missing_plugin(self, name: str) -> bool:
-        """Tell whether the server says that it has no such engine; False when it does not let the token see."""
-        with self._lock:
-            if self._catalog is None:
-                self._catalog = plugins(self.client, lambda client: client.list("sys/plugins/catalog/secret"))
-            return bool(self._catalog) and name not in self._catalog and name not in UNLISTED
-
-    def product(self) -> tuple[Product | None, str]:
-        """Return product and version as the server's own mounts tell them; None and '' when they do not."""
-        for entry in self.entries().values():
-            product, version = product_of_plugin(entry.get("running_plugin_version"))
-            if product is not None:
-                return product, version
-        return None, ""
-
-    def server(self) -> str:
-        """Return product and version as messages name them: ``OpenBao 2.7.2``."""
-        product, version = self.product()
-        return "%s %s" % (product.title, version) if product is not None else "the server"
-
-    def forget(self) -> None:
-        """Read again at the next question."""
-        with self._lock:
-            self._entries = None
-
-    def protected(self, path: str) -> bool:
-        """Tell whether the mount belongs to the server itself."""
-        kind = str(self.entries().get(path, {}).get("type", ""))
-        return path in PROTECTED or kind in PROTECTED_TYPES or kind.startswith("ns_")
-
-
-class Mounted:
-    """What is mounted at a path, for modules that work inside a mount; asked once per mount.
-
-    Uses ``sys/internal/ui/mounts/<path>``, which every token may read that may do anything inside the mount.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.fields = Fields(client)
-        self._lock = threading.Lock()
-        self._known: dict[str, dict[str, Any] | None] = {}
-
-    def entry(self, mount: str) -> dict[str, Any] | None:
-        """Return type and options of a mount, None when nothing is mounted there.
-
-        Raises InvalidInput when the path is only a part or a child of a mount, PermissionDenied when it is not to know.
-        """
-        with self._lock:
-            if mount not in self._known:
-                self._known[mount] = self._ask(mount)
-            return self._known[mount]
-
-    def _ask(self, mount: str) -> dict[str, Any] | None:
-        try:
-            found = self.client.read("sys/internal/ui/mounts/%s" % mount)
-        except InvalidToken:
-            raise
-        except PermissionDenied as denied:
-            # also the answer for a path without a mount: only who may list the mounts can tell the two apart
-            try:
-                mounts = self.client.read("sys/mounts") or {}
-            except PermissionDenied:
-                raise PermissionDenied(
-                    "no secrets engine is mounted there, or the token may do nothing in it",
-                    mount,
-                    "correct the mount; else the token's policies lack: "
-                    'path "%s/*" { capabilities = ["read"] }' % mount,
-                ) from denied
-            found = next((dict(item, path=path) for path, item in mounts.items() if path == mount + "/"), None)
-        if found is None:
-            return None
-        actual = normalise.path(found.get("path") or mount)
-        if actual != mount:
-            raise InvalidInput(
-                'no secrets engine is mounted there, but one is at "%s"' % actual,
-                'mount "%s"' % mount,
-                'give "%s" as the mount and the rest as part of the path' % actual,
-            )
-        return found
-
-    def require(self, mount: str, kind: str) -> dict[str, Any] | None:
-        """Return the mount's entry, None when there is none. Raises InvalidInput when it is of another type."""
-        entry = self.entry(mount)
-        if entry is not None and split_type(entry.get("type"))[0] != kind:
-            raise InvalidInput(
-                'a secrets engine of type "%s" is mounted there, not "%s"' % (entry.get("type"), kind),
-                'mount "%s"' % mount,
-                "give another mount",
-            )
-        return entry
 
 
 def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -274,7 +144,7 @@ class Engine(Resource):
         **{"config." + name: function for name, function in CONFIG.items()},
     }
 
-    def __init__(self, mounts: Mounts, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         self.mounts = mounts
         self.client = mounts.client
         self.item = item
@@ -304,7 +174,7 @@ class Engine(Resource):
         usual = OWN_TYPES.get(self.name, self.name)
         try:
             # inside a namespace types have other names
-            actual = str(self.mounts.entries().get(self.name, {}).get("type") or usual)
+            actual = str(self.mounts.all().get(self.name, {}).get("type") or usual)
         except VaultError:
             actual = usual
         if self.declared["type"] not in ("", usual, actual):
@@ -352,7 +222,7 @@ class Engine(Resource):
 
     def _check_mount(self) -> None:
         """Compare with what stands there and with what the server has, before anything changes. Raises InvalidInput."""
-        entries = self.mounts.entries()
+        entries = self.mounts.all()
         entry = entries.get(self.name)
         if entry is not None:
             self._check_type(settings(entry))
@@ -368,7 +238,7 @@ class Engine(Resource):
                 raise InvalidInput('%s knows no "%s"' % (product.title, name), remedy='remove it from "tune"')
 
     def read(self) -> Mapping[str, Any] | None:
-        entry = self.mounts.entries().get(self.name)
+        entry = self.mounts.all().get(self.name)
         self.info["path"] = self.name
         if entry is None:
             return None
@@ -481,7 +351,7 @@ class Engine(Resource):
         if not wanted:
             return
         self.mounts.forget()
-        dropped = normalise.differing(settings(self.mounts.entries().get(self.name, {})), wanted, self.fields)
+        dropped = normalise.differing(settings(self.mounts.all().get(self.name, {})), wanted, self.fields)
         if dropped:
             raise VaultError(
                 "%s takes %s and does not keep it" % (self.mounts.server(), ", ".join('"%s"' % one for one in dropped)),
@@ -499,7 +369,9 @@ class Engine(Resource):
         self.client.delete("sys/mounts/%s" % self.name)
 
 
-def surplus(mounts: Mounts, declared: Sequence[str], protected: Iterable[str], purge_data: Iterable[str]) -> list[str]:
+def surplus(
+    mounts: EngineMounts, declared: Sequence[str], protected: Iterable[str], purge_data: Iterable[str]
+) -> list[str]:
     """Return the paths of the engines that a purge deletes.
 
     Every engine holds data: one that is neither declared, protected nor named in ``purge_data`` makes the purge
@@ -507,7 +379,7 @@ def surplus(mounts: Mounts, declared: Sequence[str], protected: Iterable[str], p
     """
     keep = {normalise.path(path) for path in (*declared, *protected)}
     named = {normalise.path(path) for path in purge_data}
-    extra = sorted(path for path in mounts.entries() if path not in keep and not mounts.protected(path))
+    extra = sorted(path for path in mounts.all() if path not in keep and not mounts.protected(path))
     refused = [path for path in extra if path not in named]
     if refused:
         raise InvalidInput(

@@ -17,9 +17,9 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource, check_new
 from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..base.listing import Listing, mark_absent
+from ..base.mounts import EngineMounts
 from ..base.naming import check_mount, check_plain
 from ..connection.client import Client
-from .mount import Mounted
 
 TYPES = (
     *("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305", "xchacha20-poly1305", "ed25519"),
@@ -59,7 +59,7 @@ class Key(Resource):
         "auto_rotate_period": normalise.duration,
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         self.mounted = mounted
         self.client: Client = mounted.client
         self.item = item
@@ -202,7 +202,7 @@ class Key(Resource):
         self.client.delete(self.path)
 
 
-def keys(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> list[Key]:
+def keys(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Given) -> list[Key]:
     """Return the resources of declared keys; with a purge also of the others in their mounts, to be deleted.
 
     The task's ``mount`` is where keys are that name no mount of their own (``transit`` without it). Raises InvalidInput
@@ -248,4 +248,4 @@ class TransitKeys(Kind):
     listings = (Listing("{mount}/keys", engine="transit"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return keys(Mounted(client), items, given)
+        return keys(EngineMounts(client), items, given)

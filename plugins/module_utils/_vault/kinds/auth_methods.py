@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..auth import method as auth_method
-from ..auth.mounts import Mounts
+from ..auth.mounts import MethodMounts
 from ..base import secret_fields
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
@@ -64,7 +64,7 @@ class AuthMethods(Kind):
         return secret_fields.secret_values([item.get("config") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = Mounts(client)
+        mounts = MethodMounts(client)
         resources = [auth_method.AuthMethod(client, mounts, item) for item in items]
         if given.purge:
             resources += auth_method.purge(client, mounts, resources, given.protected, given.purge_data)

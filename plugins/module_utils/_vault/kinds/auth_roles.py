@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..auth import role as auth_role
-from ..auth.mounts import Mounts
+from ..auth.mounts import MethodMounts
 from ..base import secret_fields
 from ..base.kind import MOUNTS, PURGE, Given, Kind
 from ..connection.client import Client
@@ -60,7 +60,7 @@ class AuthRoles(Kind):
         return secret_fields.secret_values([item.get("options") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = Mounts(client)
+        mounts = MethodMounts(client)
         policies = auth_role.Policies(client, given.coming("policies"))
         params = given.params
         common = {"mount": params.get("mount"), "type": params.get("type")}

@@ -12,9 +12,9 @@ from typing import Any
 from ..base import secret_fields
 from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..base.listing import Listing
+from ..base.mounts import EngineMounts
 from ..connection.client import Client
 from ..engines import database
-from ..engines.mount import Mounted
 
 ITEM: dict[str, Any] = {
     "mount": {"type": "str"},
@@ -54,4 +54,4 @@ class DatabaseConnections(Kind):
         yield from database.secrets_of(declared)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return database.connections(Mounted(client), items, given)
+        return database.connections(EngineMounts(client), items, given)

@@ -12,9 +12,9 @@ from typing import Any
 from ..._engine import redact
 from ..base.kind import MOUNTS, PURGE, Given, Kind
 from ..base.listing import Listing
+from ..base.mounts import EngineMounts
 from ..connection.client import Client
 from ..engines import database
-from ..engines.mount import Mounted
 
 ITEM: dict[str, Any] = {
     "mount": {"type": "str"},
@@ -56,4 +56,4 @@ class DatabaseRoles(Kind):
         return redact.apparent([item.get("credential_config") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return database.roles(Mounted(client), items, given)
+        return database.roles(EngineMounts(client), items, given)

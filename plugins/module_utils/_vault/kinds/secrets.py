@@ -11,9 +11,9 @@ from typing import Any
 
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
+from ..base.mounts import EngineMounts, split_type
 from ..connection.client import Client
 from ..engines import kv
-from ..engines.mount import Mounted, split_type
 
 METADATA: dict[str, Any] = {
     "max_versions": {"type": "int"},
@@ -59,7 +59,7 @@ class Secrets(Kind):
         return kv.public_names(kv.at_mount(items, given.params.get("mount")))
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounted, params = Mounted(client), given.params
+        mounted, params = EngineMounts(client), given.params
         generator = kv.Generator(client, given.rehearsal, given.coming("password_policies"))
         declared = [kv.secret(mounted, item, generator) for item in kv.at_mount(items, params.get("mount"))]
         if not given.purge:

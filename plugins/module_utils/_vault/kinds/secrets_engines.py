@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
+from ..base.mounts import EngineMounts
 from ..connection.client import Client
 from ..engines import mount as secrets_engine
 
@@ -58,7 +59,7 @@ class SecretsEngines(Kind):
     listings = (Listing("sys/mounts", "map"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = secrets_engine.Mounts(client)
+        mounts = EngineMounts(client)
         resources = [secrets_engine.Engine(mounts, item) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

@@ -15,11 +15,11 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
+from ..base.mounts import PROTECTED_TYPES
 from ..base.naming import check_mount
 from ..connection.answers import data_of
 from ..connection.client import Client
 from ..connection.errors import Missing, NoApi, NoRoute, VaultError
-from ..engines.mount import PROTECTED_TYPES
 
 #: names that the server keeps for itself
 RESERVED = frozenset(("root", "sys", "audit", "auth", "cubbyhole", "identity"))

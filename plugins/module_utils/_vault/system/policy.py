@@ -16,7 +16,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource, unmanaged
 from .. import products
-from ..auth.mounts import Mounts
+from ..auth.mounts import MethodMounts
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing, mark_absent
 from ..base.naming import check_name, in_url
@@ -192,12 +192,12 @@ class Policy(Resource):
     answered_only = frozenset(("name", "version", "modified"))
 
     def __init__(
-        self, client: Client, item: Mapping[str, Any], mounts: Mounts | None = None, given: Given | None = None
+        self, client: Client, item: Mapping[str, Any], mounts: MethodMounts | None = None, given: Given | None = None
     ) -> None:
         """``mounts`` is shared by all policies of a task; ``given``: whether an auth method is only to be warned of."""
         self.client = client
         self.item = item
-        self.mounts = mounts or Mounts(client)
+        self.mounts = mounts or MethodMounts(client)
         self.given = given
         #: all policies of the namespace by their names, where the API lists them with their content
         self.known: Mapping[str, Any] | None = None
@@ -350,7 +350,7 @@ class Policies(Kind):
     listings = (Listing("sys/policies/acl"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts = Mounts(client)
+        mounts = MethodMounts(client)
         resources = [Policy(client, item, mounts, given) for item in items]
         if given.purge:
             declared = [resource.name for resource in resources]

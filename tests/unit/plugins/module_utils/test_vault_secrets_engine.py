@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import mounts
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import mount as secrets_engine
 
 
 def test_types_are_split_into_type_and_version() -> None:
-    assert secrets_engine.split_type("kv-v2") == ("kv", "2")
-    assert secrets_engine.split_type("kv") == ("kv", "")
-    assert secrets_engine.split_type("generic") == ("kv", "")
-    assert secrets_engine.split_type("pki") == ("pki", "")
-    assert secrets_engine.split_type(None) == ("", "")
+    assert mounts.split_type("kv-v2") == ("kv", "2")
+    assert mounts.split_type("kv") == ("kv", "")
+    assert mounts.split_type("generic") == ("kv", "")
+    assert mounts.split_type("pki") == ("pki", "")
+    assert mounts.split_type(None) == ("", "")
 
 
 def test_an_item_and_a_mount_of_the_server_flatten_to_the_same_names() -> None:
@@ -51,4 +52,4 @@ def test_part_takes_one_group_and_only_the_named_fields() -> None:
 
 
 def test_the_servers_own_mounts_are_protected() -> None:
-    assert {"sys", "identity", "cubbyhole", "token"} <= secrets_engine.PROTECTED
+    assert {"sys", "identity", "cubbyhole", "token"} <= mounts.PROTECTED

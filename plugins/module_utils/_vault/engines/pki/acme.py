@@ -15,12 +15,12 @@ from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
+from ...base.mounts import EngineMounts
 from ...base.naming import check_mount
 from ...base.schema import Place
 from ...base.setting import Setting
 from ...connection.client import Client
 from ...connection.errors import BadRequest, VaultError
-from ..mount import Mounted
 
 #: headers of answers without which no ACME client gets anything
 ANSWERS = ("Last-Modified", "Location", "Replay-Nonce", "Link")
@@ -40,7 +40,7 @@ class Acme(Setting):
         "dns_resolver": normalise.scalar,
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], given: Given) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], given: Given) -> None:
         self.given = given
         self.mounted = mounted
         self.mount = normalise.path(item["mount"])
@@ -127,5 +127,5 @@ class PkiAcme(Kind):
     listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounted = Mounted(client)
+        mounted = EngineMounts(client)
         return [Acme(mounted, item, given) for item in items]

@@ -19,11 +19,11 @@ from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change, check_completed
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
+from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import VaultError
-from ..mount import Mounted
 from .ca_certificate import CERTIFICATE, certificate_differences, describe_certificate, instant, same_key
 from .in_mount import InPkiMount, check_key
 from .x509 import blocks
@@ -104,7 +104,7 @@ class Authority(InPkiMount):
         for name, function in table.items()
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         self.item = item
         mount = normalise.path(item["mount"])
         self.intermediate = item.get("type") == "intermediate"
@@ -571,7 +571,7 @@ class Authority(InPkiMount):
         self.client.delete("%s/root" % self.mount)
 
 
-def authorities(mounted: Mounted, items: Iterable[Mapping[str, Any]]) -> list[Authority]:
+def authorities(mounted: EngineMounts, items: Iterable[Mapping[str, Any]]) -> list[Authority]:
     """Return the resources of declared authorities, ranked so that an issuer stands before what it signs.
 
     Raises InvalidInput when authorities would sign each other in a circle.
@@ -691,4 +691,4 @@ class PkiCas(Kind):
     listings = (Listing("{mount}/issuers", "info", engine="pki", name="issuer_name", item="{mount}/issuer/{name}"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return authorities(Mounted(client), items)
+        return authorities(EngineMounts(client), items)

@@ -19,11 +19,11 @@ from ...._engine import normalise, private_file, redact, wording
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
+from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import BadRequest, PermissionDenied, VaultError
-from ..mount import Mounted
 from .in_mount import InPkiMount
 from .x509 import (
     CRYPTOGRAPHY_ERROR,
@@ -73,7 +73,7 @@ class Certificate(InPkiMount):
         "uri_sans": normalise.string_set,
     }
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], check_mode: bool = False) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], check_mode: bool = False) -> None:
         self.item = item
         self.check_mode = check_mode
         #: whether a request is signed; which one is known after `check`
@@ -443,7 +443,7 @@ class Certificate(InPkiMount):
 
 
 def certificates(
-    mounted: Mounted, items: Sequence[Mapping[str, Any]], mount: str | None = None, check_mode: bool = False
+    mounted: EngineMounts, items: Sequence[Mapping[str, Any]], mount: str | None = None, check_mode: bool = False
 ) -> list[Certificate]:
     """Return the resources of declared certificates, in their own mount, else the module's, else ``pki``.
 
@@ -506,4 +506,4 @@ class PkiCertificates(Kind):
         return redact.apparent([item.get("csr") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return certificates(Mounted(client), items, given.params.get("mount"), given.check_mode)
+        return certificates(EngineMounts(client), items, given.params.get("mount"), given.check_mode)

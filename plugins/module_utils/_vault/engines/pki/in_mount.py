@@ -14,11 +14,11 @@ from typing import Any
 
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Resource
+from ...base.mounts import EngineMounts
 from ...base.naming import check_mount
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import VaultError
-from ..mount import Mounted
 
 #: key sizes that the engine accepts; 0 is its default
 KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
@@ -50,7 +50,7 @@ def check_key(key_type: str | None, key_bits: int | None) -> None:
 class InPkiMount(Resource):
     """An object inside a PKI mount."""
 
-    def __init__(self, mounted: Mounted, mount: str, name: str, desired: Mapping[str, Any] | None) -> None:
+    def __init__(self, mounted: EngineMounts, mount: str, name: str, desired: Mapping[str, Any] | None) -> None:
         self.mounted = mounted
         self.client: Client = mounted.client
         self.mount = mount

@@ -17,13 +17,13 @@ from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing, mark_absent
+from ...base.mounts import EngineMounts
 from ...base.naming import check_plain
 from ...base.normalisers import default
 from ...base.schema import Place
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied
-from ..mount import Mounted
 from .in_mount import DEFAULT_BITS, SUBJECT, InPkiMount, check_key
 
 DURATIONS = ("ttl", "max_ttl", "not_before_duration")
@@ -151,7 +151,7 @@ class Role(InPkiMount):
     kind = "PKI role"
     fields = ROLE
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
         self.item = item
         self.issuers = issuers or Issuers()
         mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
@@ -280,7 +280,7 @@ class Role(InPkiMount):
         self.client.delete(self._path())
 
 
-def roles(mounted: Mounted, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
+def roles(mounted: EngineMounts, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
     """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
 
     The task's ``mount`` is where roles are that name no mount of their own (``pki`` without it).
@@ -355,4 +355,4 @@ class PkiRoles(Kind):
     listings = (Listing("{mount}/roles", engine="pki"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return roles(Mounted(client), items, given)
+        return roles(EngineMounts(client), items, given)

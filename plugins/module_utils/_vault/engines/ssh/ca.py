@@ -16,9 +16,9 @@ from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
+from ...base.mounts import EngineMounts
 from ...connection.client import Client
 from ...connection.errors import BadRequest
-from ..mount import Mounted
 from .in_mount import InSshMount
 
 #: what a key is called in a public key, by what it may be called when one is made
@@ -64,7 +64,7 @@ class Ca(InSshMount):
     secret_fields = frozenset(("private_key",))
     names = ("key_type", "key_bits", "public_key", "private_key")
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         desired = {name: item.get(name) for name in self.names} if item["state"] == "present" else None
         super().__init__(mounted, item, normalise.path(item["mount"]), desired)
         self.info["mount"] = self.mount
@@ -155,5 +155,5 @@ class SshCas(Kind):
     listings = (Listing("{mount}/config/ca", "one", engine="ssh", optional=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounted = Mounted(client)
+        mounted = EngineMounts(client)
         return [Ca(mounted, item) for item in items]

@@ -12,15 +12,17 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Resource
+from ...base.mounts import EngineMounts
 from ...base.naming import check_mount
 from ...connection.client import Client
-from ..mount import Mounted
 
 
 class InSshMount(Resource):
     """What both kinds have in common."""
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any], name: str, desired: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, mounted: EngineMounts, item: Mapping[str, Any], name: str, desired: Mapping[str, Any] | None
+    ) -> None:
         self.mounted = mounted
         self.client: Client = mounted.client
         self.item = item

@@ -16,10 +16,10 @@ from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change, check_completed
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing, mark_absent
+from ...base.mounts import EngineMounts
 from ...base.normalisers import default
 from ...base.schema import check_kept
 from ...connection.client import Client
-from ..mount import Mounted
 from .in_mount import InSshMount
 
 
@@ -78,7 +78,7 @@ class Role(InSshMount):
     rank = 20
     fields = ROLE
 
-    def __init__(self, mounted: Mounted, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         self.own = str(item["name"]).strip()
         self.absent = False
         desired = {name: item.get(name) for name in ROLE} if item["state"] == "present" else None
@@ -181,7 +181,7 @@ class Role(InSshMount):
         self.client.delete(self.path)
 
 
-def roles(mounted: Mounted, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
+def roles(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
     """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
 
     The task's ``mount`` is where roles are that name no mount of their own (``ssh`` without it).
@@ -244,4 +244,4 @@ class SshRoles(Kind):
     listings = (Listing("{mount}/roles", engine="ssh"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return roles(Mounted(client), items, given)
+        return roles(EngineMounts(client), items, given)
