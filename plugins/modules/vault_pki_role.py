@@ -64,14 +64,14 @@ options:
     description: Whether V(localhost) is allowed.
     type: bool
   allow_ip_sans: &allow_ip_sans
-    description: Whether IP addresses are allowed as further names.
+    description: Whether IP addresses are allowed as SANs.
     type: bool
   allowed_uri_sans: &allowed_uri_sans
-    description: URIs that are allowed as further names; globs are allowed.
+    description: URIs that are allowed as SANs; globs are allowed.
     type: list
     elements: str
   allowed_other_sans: &allowed_other_sans
-    description: Other further names that are allowed, as C(oid;UTF8:value).
+    description: Other SANs that are allowed, as C(oid;UTF8:value).
     type: list
     elements: str
   enforce_hostnames: &enforce_hostnames
@@ -114,7 +114,7 @@ options:
     description: Whether the common name of a signing request is used.
     type: bool
   use_csr_sans: &use_csr_sans
-    description: Whether the further names of a signing request are used.
+    description: Whether the SANs of a signing request are used.
     type: bool
   organization: &organization
     description: Organizations (O) of the subject.

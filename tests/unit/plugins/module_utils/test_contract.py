@@ -45,7 +45,6 @@ NOT_YET: frozenset[str] = frozenset(
         "login_mfa_methods",
         "oidc",
         "pki_acme",
-        "pki_roles",
         "policies",
         "secrets_engines",
         "ssh_roles",

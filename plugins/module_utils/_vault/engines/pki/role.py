@@ -14,6 +14,7 @@ from typing import Any
 
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
+from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing, mark_absent
@@ -24,9 +25,7 @@ from ...base.schema import Place
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied
-from .in_mount import DEFAULT_BITS, SUBJECT, InPkiMount, check_key
-
-DURATIONS = ("ttl", "max_ttl", "not_before_duration")
+from .in_mount import DEFAULT_BITS, InPkiMount, check_key
 
 
 def usages(value: Any) -> list[str]:
@@ -62,67 +61,130 @@ def policy_identifiers(value: Any) -> Any:
     return sorted(json.dumps(item, sort_keys=True) if isinstance(item, Mapping) else str(item) for item in parsed)
 
 
-ROLE: dict[str, normalise.Normaliser] = {
-    "policy_identifiers": policy_identifiers,
-    **dict.fromkeys(("ttl", "max_ttl", "not_before_duration"), lambda value: normalise.seconds(value or 0)),
-    "issuer_ref": default("default"),
-    "key_bits": normalise.integer,
-    # the size that 0 stands for; one product keeps that, the other 0
-    "signature_bits": lambda value: normalise.integer(value) or 256,
-    **dict.fromkeys(("key_usage", "ext_key_usage"), usages),
-    **dict.fromkeys(
+FIELDS: Sequence[Field] = (
+    Field(
+        "mount",
         (
-            "allowed_domains",
-            "allowed_uri_sans",
-            "allowed_other_sans",
-            "allowed_ip_sans_cidr",
-            "ext_key_usage_oids",
-            "cn_validations",
-            "allowed_serial_numbers",
-            "allowed_user_ids",
-            *SUBJECT,
+            "Path at which the PKI engine is mounted. For an entry of O(roles) by default the module's O(mount), and "
+            "V(pki) without either."
         ),
-        normalise.string_set,
+        sent=False,
     ),
+    Field("name", "Name of the role.", sent=False),
+    Field(
+        "issuer_ref",
+        "Name or id of the issuer that signs; the mount's default issuer without it.",
+        normaliser=default("default"),
+    ),
+    Field(
+        "ttl",
+        "How long certificates are valid by default, a duration; V(0) for the mount's own default.",
+        normaliser=normalise.duration,
+    ),
+    Field(
+        "max_ttl",
+        "How long certificates may be valid, a duration; V(0) for the mount's own limit.",
+        normaliser=normalise.duration,
+    ),
+    Field("not_before_duration", "How far back certificates are dated, a duration.", normaliser=normalise.duration),
+    Field("allowed_domains", "Domains that the role may issue certificates for.", type="list", elements="str"),
+    Field("allowed_domains_template", "Whether O(allowed_domains) holds identity templates.", type="bool"),
+    Field("allow_bare_domains", "Whether the domains themselves are allowed.", type="bool"),
+    Field("allow_subdomains", "Whether names below the domains are allowed.", type="bool"),
+    Field("allow_glob_domains", "Whether the domains may hold glob patterns.", type="bool"),
+    Field("allow_wildcard_certificates", "Whether wildcard certificates are allowed.", type="bool"),
+    Field("allow_any_name", "Whether any name at all is allowed.", type="bool"),
+    Field("allow_localhost", "Whether V(localhost) is allowed.", type="bool"),
+    Field("allow_ip_sans", "Whether IP addresses are allowed as SANs.", type="bool"),
+    Field("allowed_uri_sans", "URIs that are allowed as SANs; globs are allowed.", type="list", elements="str"),
+    Field("allowed_other_sans", "Other SANs that are allowed, as C(oid;UTF8:value).", type="list", elements="str"),
+    Field("enforce_hostnames", "Whether names must be valid host names.", type="bool"),
+    Field("require_cn", "Whether a common name is needed.", type="bool"),
+    Field("server_flag", "Whether certificates are for servers.", type="bool"),
+    Field("client_flag", "Whether certificates are for clients.", type="bool"),
+    Field("code_signing_flag", "Whether certificates are for signing code.", type="bool"),
+    Field("email_protection_flag", "Whether certificates are for protecting email.", type="bool"),
+    Field(
+        "key_type",
+        "Type of the keys; V(any) takes what a signing request has.",
+        choices=("rsa", "ec", "ed25519", "any"),
+    ),
+    Field("key_bits", "Size of the keys; V(0) for the default of the type.", type="int"),
+    Field(
+        "signature_bits",
+        "Size of the hash of signatures with RSA keys; V(0) for the default.",
+        type="int",
+        # 0 stands for a size; one product keeps that size, the other 0
+        normaliser=lambda value: normalise.integer(value) or 256,
+    ),
+    Field(
+        "key_usage",
+        "Key usages, such as V(DigitalSignature); an empty list for none.",
+        type="list",
+        elements="str",
+        normaliser=usages,
+    ),
+    Field(
+        "ext_key_usage", "Extended key usages, such as V(ServerAuth).", type="list", elements="str", normaliser=usages
+    ),
+    Field("use_csr_common_name", "Whether the common name of a signing request is used.", type="bool"),
+    Field("use_csr_sans", "Whether the SANs of a signing request are used.", type="bool"),
+    Field("organization", "Organizations (O) of the subject.", type="list", elements="str"),
+    Field("ou", "Organizational units (OU) of the subject.", type="list", elements="str"),
+    Field("country", "Countries (C) of the subject.", type="list", elements="str"),
+    Field("locality", "Localities (L) of the subject.", type="list", elements="str"),
+    Field("province", "Provinces (ST) of the subject.", type="list", elements="str"),
+    Field("street_address", "Street addresses of the subject.", type="list", elements="str"),
+    Field("postal_code", "Postal codes of the subject.", type="list", elements="str"),
+    Field(
+        "no_store", "Whether certificates are not stored, so that they can be neither listed nor revoked.", type="bool"
+    ),
+    Field(
+        "generate_lease",
+        (
+            "Whether certificates have leases.",
+            (
+                "The server revokes a certificate with a lease together with the token that asked for it. The modules "
+                "of a play ask with a token that is revoked when they or the play end, so a role for "
+                "M(secretops.vault_eso.vault_pki_certificate) goes without."
+            ),
+        ),
+        type="bool",
+    ),
+    Field("basic_constraints_valid_for_non_ca", "Whether certificates say that they are no authority's.", type="bool"),
+    Field(
+        "options",
+        (
+            "Further options of a role by their names in the API, such as C(policy_identifiers). One that the server "
+            "does not know is an error."
+        ),
+        type="dict",
+        sent=False,
+    ),
+)
+#: how to compare what ``options`` may hold
+FURTHER: dict[str, normalise.Normaliser] = {
+    "policy_identifiers": policy_identifiers,
+    **dict.fromkeys(("allowed_ip_sans_cidr", "ext_key_usage_oids", "cn_validations"), normalise.string_set),
+    **dict.fromkeys(("allowed_serial_numbers", "allowed_user_ids"), normalise.string_set),
 }
-FLAGS = (
-    "allow_localhost",
-    "allow_bare_domains",
-    "allow_subdomains",
-    "allow_glob_domains",
-    "allow_wildcard_certificates",
-    "allow_any_name",
-    "allow_ip_sans",
-    "allowed_domains_template",
-    "enforce_hostnames",
-    "require_cn",
-    "server_flag",
-    "client_flag",
-    "code_signing_flag",
-    "email_protection_flag",
-    "use_csr_common_name",
-    "use_csr_sans",
-    "no_store",
-    "generate_lease",
-    "basic_constraints_valid_for_non_ca",
-)
-TYPED = (
-    "issuer_ref",
-    "ttl",
-    "max_ttl",
-    "not_before_duration",
-    "allowed_domains",
-    "allowed_uri_sans",
-    "allowed_other_sans",
-    "key_type",
-    "key_bits",
-    "signature_bits",
-    "key_usage",
-    "ext_key_usage",
-    *SUBJECT,
-    *FLAGS,
-)
-ROLE.update(dict.fromkeys(FLAGS, normalise.boolean))
+
+
+def check_other_sans(value: Any) -> None:
+    """Refuse other SANs of a form that the server refuses. Raises InvalidInput."""
+    for name in normalise.strings(value) or ([""] if value else []):
+        if name != "*" and not re.fullmatch(r"[^;]+;[^:]+:.*", name):
+            raise InvalidInput(
+                'allowed_other_sans: "%s" is none' % name,
+                remedy="write <oid>;<type>:<value>, such as 1.3.6.1;UTF8:*",
+            )
+
+
+def check_times(after: Mapping[str, Any], more: str = "") -> None:
+    """Refuse a TTL above the longest one. Raises InvalidInput."""
+    usual, longest = (normalise.duration(after.get(name)) for name in ("ttl", "max_ttl"))
+    if usual and longest and usual > longest:
+        raise InvalidInput("ttl is longer than max_ttl" + more, remedy="correct one of the two")
 
 
 class Issuers:
@@ -149,7 +211,7 @@ class Role(InPkiMount):
     """One role of a PKI mount."""
 
     kind = "PKI role"
-    fields = ROLE
+    fields = {**normalisers(FIELDS), **FURTHER}
 
     def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
         self.item = item
@@ -160,7 +222,10 @@ class Role(InPkiMount):
         self.options = dict(item.get("options") or {})
         desired = None
         if item["state"] == "present":
-            desired = {**self.options, **{name: item[name] for name in TYPED if item.get(name) is not None}}
+            desired = {
+                **self.options,
+                **{name: item[name] for name in sent_names(FIELDS) if item.get(name) is not None},
+            }
         super().__init__(mounted, mount, "%s/%s" % (mount, role), desired)
         self.info.update(mount=mount, name=role)
 
@@ -176,14 +241,7 @@ class Role(InPkiMount):
             if name in self.fields:
                 self.fields[name](value)
         check_key(self.desired.get("key_type"), normalise.integer(self.desired.get("key_bits")))
-        for name in normalise.strings(self.desired.get("allowed_other_sans")) or (
-            [""] if self.desired.get("allowed_other_sans") else []
-        ):
-            if name != "*" and not re.fullmatch(r"[^;]+;[^:]+:.*", name):
-                raise InvalidInput(
-                    'allowed_other_sans: "%s" is none' % name,
-                    remedy="write <oid>;<type>:<value>, such as 1.3.6.1;UTF8:*",
-                )
+        check_other_sans(self.desired.get("allowed_other_sans"))
         check_usages("key_usage", self.desired.get("key_usage"), KEY_USAGE)
         check_usages("ext_key_usage", self.desired.get("ext_key_usage"), EXT_KEY_USAGE)
         if normalise.boolean(self.desired.get("no_store")) and normalise.boolean(self.desired.get("generate_lease")):
@@ -193,18 +251,16 @@ class Role(InPkiMount):
             )
         for name in ("ttl", "max_ttl", "not_before_duration"):
             normalise.whole_seconds(self.desired.get(name))
-        self._check_times(self.desired)
+        check_times(self.desired)
+
+    def preflight(self) -> None:
+        if self.desired is None:
+            return
         doubt = self.mounted.fields.check_inside(
             Place(self.mount, "pki", "roles", self.role), self.options, "a %s" % self.kind
         )
         if doubt:
             self.warnings.append(doubt)
-
-    @staticmethod
-    def _check_times(after: Mapping[str, Any], more: str = "") -> None:
-        usual, longest = (normalise.duration(after.get(name)) for name in ("ttl", "max_ttl"))
-        if usual and longest and usual > longest:
-            raise InvalidInput("ttl is longer than max_ttl" + more, remedy="correct one of the two")
 
     def _path(self) -> str:
         return "%s/roles/%s" % (self.mount, self.role)
@@ -215,16 +271,22 @@ class Role(InPkiMount):
         mark_absent(client, (("%s/roles" % resource.mount, resource.role, resource) for resource in resources))
 
     def read(self) -> Mapping[str, Any] | None:
-        current = self.client.read(self._path()) if self.find() and not self.absent else None
-        if current is not None and {"ttl", "max_ttl"} & set(self.desired or {}):
-            self._check_times({**current, **(self.desired or {})}, ", with what the server has for the other")
-        if self.desired is not None and self.find():
-            self._warn_issuer()
-            self._warn_limit()
-        return current
+        return self.client.read(self._path()) if self.find() and not self.absent else None
 
-    def _warn_limit(self) -> None:
-        longest = max(normalise.duration((self.desired or {}).get(name)) for name in ("ttl", "max_ttl"))
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = dict(super().resolve(current))
+        if current is not None and {"ttl", "max_ttl"} & set(desired):
+            check_times({**current, **desired}, ", with what the server has for the other")
+        if self.find():
+            self._warn_issuer(desired)
+            self._warn_limit(desired)
+        if current is not None and desired.get("key_bits") == 0:
+            # the server keeps the size that 0 stands for
+            desired["key_bits"] = DEFAULT_BITS.get(desired.get("key_type") or current.get("key_type") or "rsa", 0)
+        return desired
+
+    def _warn_limit(self, desired: Mapping[str, Any]) -> None:
+        longest = max(normalise.duration(desired.get(name)) for name in ("ttl", "max_ttl"))
         raised = normalise.duration(self.issuers.given.tune(self.mount).get("max_lease_ttl"))
         limit = raised or (self.limit(self.mount) if longest else 0)
         if limit and longest > limit:
@@ -233,9 +295,9 @@ class Role(InPkiMount):
                 'mount (module vault_secrets_engine, "tune"), or shorten them' % (limit // 3600)
             )
 
-    def _warn_issuer(self) -> None:
+    def _warn_issuer(self, desired: Mapping[str, Any]) -> None:
         """Say that nobody will get a certificate by an issuer that is missing; it may come later."""
-        wanted = (self.desired or {}).get("issuer_ref")
+        wanted = desired.get("issuer_ref")
         if not wanted or wanted == "default":
             return
         try:
@@ -248,23 +310,16 @@ class Role(InPkiMount):
                 "issuer (module vault_pki_ca)" % wanted
             )
 
-    def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        filled = dict(desired)
-        if filled.get("key_bits") == 0:
-            # the server keeps the size that 0 stands for
-            filled["key_bits"] = DEFAULT_BITS.get(filled.get("key_type") or current.get("key_type") or "rsa", 0)
-        return super().compare(current, filled)
-
     def write(self, change: Change) -> None:
         self.need_mount()
         # a write replaces the role, so what is not declared goes along as it is
         current = dict(change.current or {})
-        if "key_type" in (self.desired or {}) and current.get("key_type") != (self.desired or {})["key_type"]:
+        if "key_type" in change.fields:
             # these belong to the old type
             current.pop("key_bits", None)
             current.pop("signature_bits", None)
         kept = {name: value for name, value in current.items() if value is not None}
-        answer = self.client.write(self._path(), normalise.spans({**kept, **(self.desired or {})}, DURATIONS))
+        answer = self.client.write(self._path(), {**kept, **change.desired})
         ignored = sorted(
             name
             for name in self.options
@@ -298,58 +353,12 @@ def roles(mounted: EngineMounts, items: Sequence[Mapping[str, Any]], given: Give
     return resources
 
 
-STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
-ITEM: dict[str, Any] = {
-    "mount": {"type": "str"},
-    "name": {"type": "str"},
-    "issuer_ref": {"type": "str"},
-    "ttl": {"type": "str"},
-    "max_ttl": {"type": "str"},
-    "not_before_duration": {"type": "str"},
-    "allowed_domains": STRINGS,
-    "allowed_domains_template": {"type": "bool"},
-    "allow_bare_domains": {"type": "bool"},
-    "allow_subdomains": {"type": "bool"},
-    "allow_glob_domains": {"type": "bool"},
-    "allow_wildcard_certificates": {"type": "bool"},
-    "allow_any_name": {"type": "bool"},
-    "allow_localhost": {"type": "bool"},
-    "allow_ip_sans": {"type": "bool"},
-    "allowed_uri_sans": STRINGS,
-    "allowed_other_sans": STRINGS,
-    "enforce_hostnames": {"type": "bool"},
-    "require_cn": {"type": "bool"},
-    "server_flag": {"type": "bool"},
-    "client_flag": {"type": "bool"},
-    "code_signing_flag": {"type": "bool"},
-    "email_protection_flag": {"type": "bool"},
-    "key_type": {"type": "str", "choices": ["rsa", "ec", "ed25519", "any"]},
-    "key_bits": {"type": "int", "no_log": False},
-    "signature_bits": {"type": "int"},
-    "key_usage": {"type": "list", "elements": "str", "no_log": False},
-    "ext_key_usage": {"type": "list", "elements": "str", "no_log": False},
-    "use_csr_common_name": {"type": "bool"},
-    "use_csr_sans": {"type": "bool"},
-    "organization": STRINGS,
-    "ou": STRINGS,
-    "country": STRINGS,
-    "locality": STRINGS,
-    "province": STRINGS,
-    "street_address": STRINGS,
-    "postal_code": STRINGS,
-    "no_store": {"type": "bool"},
-    "generate_lease": {"type": "bool"},
-    "basic_constraints_valid_for_non_ca": {"type": "bool"},
-    "options": {"type": "dict"},
-}
-
-
 class PkiRoles(Kind):
     """Roles of PKI mounts."""
 
     module = "vault_pki_role"
     plural = "roles"
-    item = ITEM
+    fields = FIELDS
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "pki")
     listings = (Listing("{mount}/roles", engine="pki"),)
