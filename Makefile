@@ -11,8 +11,9 @@ export VAULT_ESO_LAB
 PYTHON ?=
 export PYTHON
 
-# How many integration tests run at the same time, each with servers of its own.
+# How many integration tests run at the same time, each with servers of its own; 1 also keeps the parts of `make test` apart.
 JOBS ?= 2
+export JOBS
 
 # The caller's own, for demo-env.
 export CALLER_PATH := $(PATH)
