@@ -331,7 +331,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.CLUSTER_EXTERNAL_SECRET
+ITEM = specs.CLUSTER_EXTERNAL_SECRET_ENTRY
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
 
 

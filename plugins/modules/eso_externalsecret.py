@@ -313,7 +313,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.targets i
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.EXTERNAL_SECRET
+ITEM = specs.EXTERNAL_SECRET_ENTRY
 
 
 def main() -> None:

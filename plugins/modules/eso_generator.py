@@ -434,7 +434,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.mo
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.GENERATOR
+ITEM = specs.GENERATOR_ENTRY
 # a generator has no status to wait for
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}
 

@@ -228,7 +228,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secr
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.PUSH_SECRET
+ITEM = specs.PUSH_SECRET_ENTRY
 
 
 def main() -> None:

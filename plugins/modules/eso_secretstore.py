@@ -356,7 +356,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import ex
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.STORE
+ITEM = specs.STORE_ENTRY
 
 
 def main() -> None:

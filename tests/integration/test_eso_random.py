@@ -128,15 +128,15 @@ PUSHED = {
 }
 #: argument spec, class, and what is right, of which some is replaced
 KINDS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "eso_secretstore": (specs.STORE, external_secret.store, VAULT),
-    "eso_externalsecret": (specs.EXTERNAL_SECRET, external_secret.ExternalSecret, EXTERNAL),
+    "eso_secretstore": (specs.STORE_ENTRY, external_secret.store, VAULT),
+    "eso_externalsecret": (specs.EXTERNAL_SECRET_ENTRY, external_secret.ExternalSecret, EXTERNAL),
     "eso_clusterexternalsecret": (
-        specs.CLUSTER_EXTERNAL_SECRET,
+        specs.CLUSTER_EXTERNAL_SECRET_ENTRY,
         ClusterExternalSecret,
         {"namespaces": ["default"], "external_secret": EXTERNAL},
     ),
-    "eso_pushsecret": (specs.PUSH_SECRET, PushSecret, PUSHED),
-    "eso_generator": (specs.GENERATOR, generator.generator, {"kind": "UUID"}),
+    "eso_pushsecret": (specs.PUSH_SECRET_ENTRY, PushSecret, PUSHED),
+    "eso_generator": (specs.GENERATOR_ENTRY, generator.generator, {"kind": "UUID"}),
 }
 #: what is refused although the API server takes it: why, and parts of the sentences
 STRICTER_OPTIONS: dict[str, str] = {

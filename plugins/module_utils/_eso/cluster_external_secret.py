@@ -165,7 +165,7 @@ class Children:
                 )
         return warnings
 
-    def expect(self, resource: ClusterExternalSecret, changed: bool) -> Expectation:
+    def expect(self, resource: Any, changed: bool) -> Expectation:
         """Return what to wait for: every selected namespace has the ExternalSecret as declared, and it is synced."""
         wanted = (resource.spec or {}).get("externalSecretSpec") or {}
         schema = child(self.client.schema(EXTERNAL_SECRET, self.version) or UNREADABLE, "spec")

@@ -23,7 +23,7 @@ from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import Forbidden
 from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.schema import not_a_pattern
-from .._kubernetes.waiting import Expectation
+from .._kubernetes.waiting import Expectation, Look
 
 OPERATOR = "External Secrets Operator"
 GROUP = "external-secrets.io"
@@ -43,7 +43,6 @@ DELETION_POLICIES = ("Retain", "Delete", "Merge")
 REFRESH_POLICIES = ("Periodic", "OnChange", "CreatedOnce")
 #: with it a node could join the cluster. Source: External Secrets Operator, threat model of templates
 REFUSED_TYPES = ("bootstrap.kubernetes.io/token",)
-SYNCED = "SecretSynced"
 
 #: fields that people write and that do not exist: what to write instead
 NO_SUCH_VAULT_FIELD = {
@@ -761,17 +760,21 @@ def synced(current: Object | None) -> str:
 
 
 def expect_ready(resource: KubeObject, changed: bool) -> Expectation:
-    """Return what to wait for after an object was applied."""
+    """Return what to wait for after an object was applied: the operator has looked at it and finds it right."""
     first = {"looks": 0}
 
     def look(current: Object | None) -> str:
-        if resource.api is EXTERNAL_SECRET:
-            return synced(current)
         first["looks"] += 1
         # A store's status does not say which spec it is about: give the operator time to look at the new one.
         if changed and first["looks"] <= 4:
             return ready(current) or "is not looked at again yet"
         return ready(current)
+
+    return expected(resource, look)
+
+
+def expected(resource: KubeObject, look: Look) -> Expectation:
+    """Return an object as one that is waited for, with the operator's reason when it does not come."""
 
     def explain(current: Object | None) -> str:
         return cause(resource.client, resource.api.name, current)

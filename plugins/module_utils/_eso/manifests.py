@@ -47,12 +47,12 @@ CLUSTER_FOLDER = "_cluster"
 #: Flux deletes what leaves the tree. Source: Flux, kustomize controller, "Controlling the apply behavior of resources"
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 #: declared lists by option: what an entry takes, and who makes the object of it
-LISTS: Mapping[str, tuple[specs.Spec, Any]] = {
-    "stores": (specs.STORE, store),
-    "generators": (specs.GENERATOR, generator),
-    "external_secrets": (specs.EXTERNAL_SECRET, ExternalSecret),
-    "cluster_external_secrets": (specs.CLUSTER_EXTERNAL_SECRET, ClusterExternalSecret),
-    "push_secrets": (specs.PUSH_SECRET, PushSecret),
+LISTS: Mapping[str, tuple[Mapping[str, Any], Any]] = {
+    "stores": (specs.STORE_ENTRY, store),
+    "generators": (specs.GENERATOR_ENTRY, generator),
+    "external_secrets": (specs.EXTERNAL_SECRET_ENTRY, ExternalSecret),
+    "cluster_external_secrets": (specs.CLUSTER_EXTERNAL_SECRET_ENTRY, ClusterExternalSecret),
+    "push_secrets": (specs.PUSH_SECRET_ENTRY, PushSecret),
 }
 #: plain objects that may stand beside them
 PLAIN = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "NetworkPolicy")
@@ -98,7 +98,7 @@ class Offline:
 # -- from declared data to manifests ----------------------------------------------------------------------------------
 
 
-def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: specs.Spec) -> list[dict[str, Any]]:
+def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return entries with every option, as the module of their kind would see them. Raises InvalidInput."""
     full = {
         **spec,

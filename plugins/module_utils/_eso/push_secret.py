@@ -204,7 +204,7 @@ def filled_anew(source: str, maker: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_sources(resources: Sequence[PushSecret], external: Sequence[KubeObject]) -> None:
+def check_sources(resources: Sequence[Any], external: Sequence[KubeObject]) -> None:
     """Warn of PushSecrets whose source an ExternalSecret of the same declaration fills anew again and again."""
     for resource in resources:
         source = ((resource.spec or {}).get("selector") or {}).get("secret") or {}
@@ -219,9 +219,9 @@ def places(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
     return {(str(one.get("remoteKey") or ""), str(one.get("property") or "")) for one in remotes}
 
 
-def check_places(resources: Sequence[PushSecret]) -> None:
+def check_places(resources: Sequence[Any]) -> None:
     """Warn of PushSecrets that write over each other: each refresh of one undoes the other, with a new version."""
-    seen: dict[tuple[str, ...], PushSecret] = {}
+    seen: dict[tuple[str, ...], Any] = {}
     for resource in resources:
         spec = resource.spec or {}
         for store in spec.get("secretStoreRefs") or [] if repeats(spec) else []:

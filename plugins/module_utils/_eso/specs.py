@@ -12,9 +12,8 @@ from .._kubernetes.module import METADATA_SPEC
 from .generator import KINDS
 from .options import EXTERNAL_SECRET_SPEC, RETRY_SETTINGS, TEMPLATE, VAULT_SPEC
 
-Spec = dict[str, Any]
 
-STORE: Spec = {
+STORE_ENTRY: dict[str, Any] = {
     "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
     **METADATA_SPEC,
     **VAULT_SPEC,
@@ -34,7 +33,7 @@ STORE: Spec = {
     "refresh_interval": {"type": "str"},
     "retry_settings": RETRY_SETTINGS,
 }
-GENERATOR: Spec = {
+GENERATOR_ENTRY: dict[str, Any] = {
     "kind": {
         "type": "str",
         "choices": list(KINDS),
@@ -60,12 +59,12 @@ GENERATOR: Spec = {
     "encoding": {"type": "str", "choices": ["base64", "base64url", "base32", "hex", "raw"]},
     "secret_keys": {"type": "list", "elements": "str", "no_log": False},
 }
-EXTERNAL_SECRET: Spec = {
+EXTERNAL_SECRET_ENTRY: dict[str, Any] = {
     **METADATA_SPEC,
     "adopt": {"type": "bool", "default": False},
     **EXTERNAL_SECRET_SPEC,
 }
-CLUSTER_EXTERNAL_SECRET: Spec = {
+CLUSTER_EXTERNAL_SECRET_ENTRY: dict[str, Any] = {
     **{name: option for name, option in METADATA_SPEC.items() if name != "namespace"},
     "external_secret_name": {"type": "str", "no_log": False},
     "external_secret_metadata": {
@@ -78,12 +77,12 @@ CLUSTER_EXTERNAL_SECRET: Spec = {
     "refresh_time": {"type": "str"},
     "external_secret": {"type": "dict", "no_log": False, "options": EXTERNAL_SECRET_SPEC},
 }
-PUSH_REMOTE: Spec = {
+PUSH_REMOTE: dict[str, Any] = {
     "type": "dict",
     "required": True,
     "options": {"remote_key": {"type": "str", "required": True, "no_log": False}, "property": {"type": "str"}},
 }
-PUSH_SECRET: Spec = {
+PUSH_SECRET_ENTRY: dict[str, Any] = {
     **METADATA_SPEC,
     "store_refs": {
         "type": "list",

@@ -23,7 +23,7 @@ from .._kubernetes.errors import Forbidden
 from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.reading import Key, collections, key_of
 from .._kubernetes.waiting import Expectation
-from .external_secret import EXTERNAL_SECRET, expect_ready, synced, target_name
+from .external_secret import expected, synced, target_name
 
 #: reasons of a Ready condition: something was written, was deleted, or does not exist and is not created.
 #: Resource… is said of targets that are no Secrets
@@ -246,14 +246,10 @@ class Targets:
             return str(error), ""
 
     def expect(self, resource: KubeObject, changed: bool) -> Expectation:
-        """Return what to wait for after an object was applied: Ready, and for an ExternalSecret what it fills."""
-        one = expect_ready(resource, changed)
-        if resource.api is not EXTERNAL_SECRET:
-            return one
-        ready = one.look
+        """Return what to wait for after an ExternalSecret was applied: Ready, and what it fills."""
 
         def look(current: Object | None) -> str:
-            lacking = ready(current)
+            lacking = synced(current)
             if lacking or current is None:
                 return lacking
             try:
@@ -265,8 +261,7 @@ class Targets:
             resource.info["proven"] = not lacking
             return lacking
 
-        one.look = look
-        return one
+        return expected(resource, look)
 
 
 def unseen(target: Target, error: Forbidden) -> str:
