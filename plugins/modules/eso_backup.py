@@ -74,7 +74,8 @@ summary:
 
 from collections import Counter
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import backup, manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import backup
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.yaml_text import YAML_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
 
 SPEC = {
@@ -86,7 +87,7 @@ SPEC = {
 
 def main() -> None:
     module = KubernetesModule(SPEC)
-    module.require("PyYAML", manifests.YAML_ERROR)
+    module.require("PyYAML", YAML_ERROR)
     with module.client() as client:
         objects = backup.collect(client, module.params["namespaces"])
         files = backup.backup(module.params["path"], objects, module.params["allow_empty"])

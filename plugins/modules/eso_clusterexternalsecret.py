@@ -326,12 +326,16 @@ namespaces:
   sample: [payments-api, payments-web]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import cluster_external_secret, specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import CLUSTER_EXTERNAL_SECRET
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.children import Children
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.cluster_external_secret import (
+    CLUSTER_EXTERNAL_SECRET,
+    CLUSTER_EXTERNAL_SECRET_ENTRY,
+    ClusterExternalSecret,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.CLUSTER_EXTERNAL_SECRET_ENTRY
+ITEM = CLUSTER_EXTERNAL_SECRET_ENTRY
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
 
 
@@ -339,17 +343,14 @@ def main() -> None:
     module = KubernetesModule(SPEC, "cluster_external_secrets", ITEM)
     with module.client() as client:
         reader, options = Reader(client), module.options()
-        resources = [
-            cluster_external_secret.ClusterExternalSecret(client, item, reader=reader, **options)
-            for item in module.items()
-        ]
+        resources = [ClusterExternalSecret(client, item, reader=reader, **options) for item in module.items()]
         if module.params["purge"]:
             resources += [
-                cluster_external_secret.ClusterExternalSecret(client, item, reader=reader, **options)
+                ClusterExternalSecret(client, item, reader=reader, **options)
                 for item in module.unmanaged(client, CLUSTER_EXTERNAL_SECRET, resources)
             ]
         reader.prefetch((one.api, one.version, one.namespace) for one in resources)
-        children = cluster_external_secret.Children(client)
+        children = Children(client)
         module.converge(client, resources, children.expect)
 
 

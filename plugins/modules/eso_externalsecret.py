@@ -308,12 +308,17 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import (
+    EXTERNAL_SECRET,
+    EXTERNAL_SECRET_ENTRY,
+    ExternalSecret,
+    check_targets,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.targets import Targets
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.EXTERNAL_SECRET_ENTRY
+ITEM = EXTERNAL_SECRET_ENTRY
 
 
 def main() -> None:
@@ -321,12 +326,12 @@ def main() -> None:
     with module.client() as client:
         items = module.items()
         reader, options = Reader(client), module.options()
-        resources = [external_secret.ExternalSecret(client, item, reader=reader, **options) for item in items]
-        external_secret.check_targets(resources)
+        resources = [ExternalSecret(client, item, reader=reader, **options) for item in items]
+        check_targets(resources)
         if module.params["purge"]:
             resources += [
-                external_secret.ExternalSecret(client, item, reader=reader, **options)
-                for item in module.unmanaged(client, external_secret.EXTERNAL_SECRET, resources)
+                ExternalSecret(client, item, reader=reader, **options)
+                for item in module.unmanaged(client, EXTERNAL_SECRET, resources)
             ]
         reader.prefetch((one.api, one.version, one.namespace) for one in resources)
         targets = Targets(client, [resource.namespace for resource in resources if resource.desired is not None])

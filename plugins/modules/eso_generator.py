@@ -426,7 +426,11 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import generator, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import (
+    GENERATOR_ENTRY,
+    generator,
+    purge_kinds,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import (
     APPLY_SPEC,
     WAIT_SPEC,
@@ -434,7 +438,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.mo
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.GENERATOR_ENTRY
+ITEM = GENERATOR_ENTRY
 # a generator has no status to wait for
 SPEC = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}
 
@@ -443,11 +447,11 @@ def main() -> None:
     module = KubernetesModule(SPEC, "generators", ITEM)
     with module.client() as client:
         reader, options = Reader(client), module.options()
-        resources = [generator.generator(client, item, reader=reader, **options) for item in module.items()]
+        resources = [generator(client, item, reader=reader, **options) for item in module.items()]
         if module.params["purge"]:
-            for kind in generator.purge_kinds(client, resources):
+            for kind in purge_kinds(client, resources):
                 resources += [
-                    generator.generator(client, item, reader=reader, **options)
+                    generator(client, item, reader=reader, **options)
                     for item in module.unmanaged(client, kind, resources)
                 ]
         reader.prefetch((one.api, one.version, one.namespace) for one in resources)

@@ -100,8 +100,8 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import handover
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.apply import MANAGER
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.objects import MANAGER
 
 SPEC = {
     "objects": {

@@ -133,6 +133,8 @@ summary:
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import Module
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.tree import files, leaving, message, tree
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.yaml_text import YAML_ERROR, reference
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.transport import KUBERNETES_ERROR
 
 LISTS = [*manifests.LISTS, "objects"]
@@ -149,18 +151,18 @@ SPEC = {
 def main() -> None:
     module = Module(SPEC)
     module.require("kubernetes", KUBERNETES_ERROR)
-    module.require("PyYAML", manifests.YAML_ERROR)
+    module.require("PyYAML", YAML_ERROR)
     with module.failing_clearly():
         objects, warnings = manifests.present(module.params)
         for warning in warnings:
             module.ansible.warn(warning)
-        files = manifests.files(module.params["path"], manifests.tree(objects), module.params["within"])
-        gone = manifests.leaving(files, objects)
-        report = reconcile(files, module.check_mode, workers=1)
+        wanted = files(module.params["path"], tree(objects), module.params["within"])
+        gone = leaving(wanted, objects)
+        report = reconcile(wanted, module.check_mode, workers=1)
         module.finish(
             report,
-            message=manifests.message(report.changes, module.params["label"]),
-            objects=[manifests.reference(one) for one in objects],
+            message=message(report.changes, module.params["label"]),
+            objects=[reference(one) for one in objects],
             removed=gone,
         )
 

@@ -222,13 +222,17 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import specs
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import PUSH_SECRET, expect_ready
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PushSecret, check_places
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import (
+    PUSH_SECRET,
+    PUSH_SECRET_ENTRY,
+    PushSecret,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_versions import check_places
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.status import expect_ready
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.PUSH_SECRET_ENTRY
+ITEM = PUSH_SECRET_ENTRY
 
 
 def main() -> None:

@@ -79,7 +79,8 @@ kept:
   sample: [SecretStore production/vault]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import backup, manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import backup
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.yaml_text import YAML_ERROR
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import KubernetesModule
 
 SPEC = {
@@ -94,7 +95,7 @@ SPEC = {
 
 def main() -> None:
     module = KubernetesModule(SPEC)
-    module.require("PyYAML", manifests.YAML_ERROR)
+    module.require("PyYAML", YAML_ERROR)
     with module.client() as client:
         objects = backup.load(module.params["path"])
         report = module.act(backup.restore(client, objects, module.params))

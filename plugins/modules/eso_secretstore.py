@@ -352,11 +352,12 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret, specs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.status import expect_ready
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import STORE_ENTRY, store, store_kinds
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
 
-ITEM = specs.STORE_ENTRY
+ITEM = STORE_ENTRY
 
 
 def main() -> None:
@@ -364,15 +365,14 @@ def main() -> None:
     with module.client() as client:
         items = module.items()
         reader, options = Reader(client), module.options()
-        stores = [external_secret.store(client, item, reader=reader, **options) for item in items]
+        stores = [store(client, item, reader=reader, **options) for item in items]
         if module.params["purge"]:
-            for kind in external_secret.store_kinds(stores):
+            for kind in store_kinds(stores):
                 stores += [
-                    external_secret.store(client, item, reader=reader, **options)
-                    for item in module.unmanaged(client, kind, stores)
+                    store(client, item, reader=reader, **options) for item in module.unmanaged(client, kind, stores)
                 ]
         reader.prefetch((one.api, one.version, one.namespace) for one in stores)
-        module.converge(client, stores, external_secret.expect_ready)
+        module.converge(client, stores, expect_ready)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from kubernetes.client.exceptions import ApiException
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret, generator, specs
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.cluster_external_secret import (
+    CLUSTER_EXTERNAL_SECRET_ENTRY,
     ClusterExternalSecret,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PushSecret
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import (
+    EXTERNAL_SECRET_ENTRY,
+    ExternalSecret,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import GENERATOR_ENTRY, generator
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PUSH_SECRET_ENTRY, PushSecret
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import STORE_ENTRY, store
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import schema
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import CONNECTION_SPEC
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
@@ -128,15 +134,15 @@ PUSHED = {
 }
 #: argument spec, class, and what is right, of which some is replaced
 KINDS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "eso_secretstore": (specs.STORE_ENTRY, external_secret.store, VAULT),
-    "eso_externalsecret": (specs.EXTERNAL_SECRET_ENTRY, external_secret.ExternalSecret, EXTERNAL),
+    "eso_secretstore": (STORE_ENTRY, store, VAULT),
+    "eso_externalsecret": (EXTERNAL_SECRET_ENTRY, ExternalSecret, EXTERNAL),
     "eso_clusterexternalsecret": (
-        specs.CLUSTER_EXTERNAL_SECRET_ENTRY,
+        CLUSTER_EXTERNAL_SECRET_ENTRY,
         ClusterExternalSecret,
         {"namespaces": ["default"], "external_secret": EXTERNAL},
     ),
-    "eso_pushsecret": (specs.PUSH_SECRET_ENTRY, PushSecret, PUSHED),
-    "eso_generator": (specs.GENERATOR_ENTRY, generator.generator, {"kind": "UUID"}),
+    "eso_pushsecret": (PUSH_SECRET_ENTRY, PushSecret, PUSHED),
+    "eso_generator": (GENERATOR_ENTRY, generator, {"kind": "UUID"}),
 }
 #: what is refused although the API server takes it: why, and parts of the sentences
 STRICTER_OPTIONS: dict[str, str] = {

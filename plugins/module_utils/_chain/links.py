@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .._engine.errors import SecretopsError
-from .._eso import external_secret as eso
+from .._eso.provider import AUTH_METHODS
 from .._vault.connection.client import Client as Vault
 
 #: auth method of a store: types of auth method in Vault that answer to it, and the mount that the operator assumes
@@ -237,7 +237,7 @@ class Session:
         self.policies: list[str] = []
         self.wishes: dict[Wish, Broken | None] = {}
         auth = source.vault.get("auth") or {}
-        self.method = next((name for name in eso.AUTH_METHODS if auth.get(name) is not None), "")
+        self.method = next((name for name in AUTH_METHODS if auth.get(name) is not None), "")
         self.options: Mapping[str, Any] = auth.get(self.method) or {}
         self.space = source.vault.get("namespace")
         self.auth_space = auth.get("namespace") or self.space

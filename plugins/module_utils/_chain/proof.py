@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._eso.sync import Held
+from .._eso.forced import Held
 from .._eso.targets import fills, target_of
 from .._kubernetes.kind import SECRET
 from .._vault.connection.errors import PermissionDenied

@@ -21,8 +21,12 @@ from typing import Any
 
 from .._engine.errors import InvalidInput
 from .._engine.module import Module
-from .._eso import external_secret as eso
-from .._eso import generator as generators
+from .._eso.external_secret import EXTERNAL_SECRET
+from .._eso.generator import FIELDS, KINDS, check_generator
+from .._eso.provider import references
+from .._eso.push_secret import PUSH_SECRET
+from .._eso.status import cause, ready, synced
+from .._eso.store import CLUSTER_STORE, STORE, check_store
 from .._eso.targets import Targets
 from .._kubernetes.client import Client as Kubernetes
 from .._kubernetes.errors import Forbidden, NotServed
@@ -45,9 +49,7 @@ class Chain:
         self.vault = vault
         self.ready = ready
         self.workers = max(workers, 1)
-        self.versions = {
-            kind.name: kubernetes.version_of(kind) for kind in (eso.STORE, eso.CLUSTER_STORE, eso.EXTERNAL_SECRET)
-        }
+        self.versions = {kind.name: kubernetes.version_of(kind) for kind in (STORE, CLUSTER_STORE, EXTERNAL_SECRET)}
         self._stores: dict[tuple[str, str, str], Object] = {}
         self._generators: dict[tuple[str, str, str], Object | None] = {}
         self._labels: dict[str, Mapping[str, str]] | None = None
@@ -60,10 +62,10 @@ class Chain:
         """Verify what is there. ``wanted``: namespaces, name, label_selector. Raises SecretopsError."""
         spaces = wanted.get("namespaces")
         query = {"labelSelector": wanted["label_selector"]} if wanted.get("label_selector") else None
-        kind = eso.EXTERNAL_SECRET
+        kind = EXTERNAL_SECRET
         kinds = [(kind, self.versions[kind.name])]
         with suppress(NotServed):
-            kinds.append((eso.PUSH_SECRET, self.kubernetes.version_of(eso.PUSH_SECRET)))
+            kinds.append((PUSH_SECRET, self.kubernetes.version_of(PUSH_SECRET)))
         found = [
             one
             for kind, version in kinds
@@ -90,7 +92,7 @@ class Chain:
 
     def look(self, namespaces: Sequence[str] | None) -> None:
         """Read the stores of all or some namespaces, and those of the cluster."""
-        for kind, spaces in ((eso.STORE, namespaces), (eso.CLUSTER_STORE, None)):
+        for kind, spaces in ((STORE, namespaces), (CLUSTER_STORE, None)):
             for space in spaces if spaces is not None else [None]:
                 for one in self.kubernetes.list_objects(kind.path(self.versions[kind.name], space)):
                     meta = one["metadata"]
@@ -98,9 +100,9 @@ class Chain:
 
     def source(self, namespace: str, reference: Mapping[str, Any]) -> Source | None:
         """Return the store behind a reference, None when it is not Vault's. Raises Broken."""
-        kind = reference.get("kind") or eso.STORE.name
+        kind = reference.get("kind") or STORE.name
         name = str(reference.get("name") or "")
-        space = "" if kind == eso.CLUSTER_STORE.name else namespace
+        space = "" if kind == CLUSTER_STORE.name else namespace
         label = '%s "%s"' % (kind, "%s/%s" % (space, name) if space else name)
         store = self._stores.get((kind, space, name))
         if store is None:
@@ -113,17 +115,17 @@ class Chain:
         if vault is None:
             return None
         try:
-            eso.check_store(kind, space or None, spec)
+            check_store(kind, space or None, spec)
         except InvalidInput as error:
             raise broken("store", error.what, label, error.remedy) from error
-        if kind == eso.CLUSTER_STORE.name and not self._allowed(spec.get("conditions") or [], namespace):
+        if kind == CLUSTER_STORE.name and not self._allowed(spec.get("conditions") or [], namespace):
             raise broken(
                 "store",
                 'its conditions do not let the namespace "%s" use it' % namespace,
                 label,
                 "add the namespace to its conditions",
             )
-        return Source(kind, space, name, vault, kind == eso.CLUSTER_STORE.name, store)
+        return Source(kind, space, name, vault, kind == CLUSTER_STORE.name, store)
 
     def _allowed(self, conditions: Sequence[Mapping[str, Any]], namespace: str) -> bool:
         if not conditions:
@@ -150,7 +152,7 @@ class Chain:
         kind, name = str(reference.get("kind") or ""), str(reference.get("name") or "")
         if kind not in ("VaultDynamicSecret", "ClusterGenerator"):
             return None
-        api = generators.KINDS[kind]
+        api = KINDS[kind]
         space = namespace if api.namespaced else ""
         key = (kind, space, name)
         if key not in self._generators:
@@ -162,11 +164,11 @@ class Chain:
             raise broken("store", "does not exist", label, "create it, or correct the reference to it")
         spec = live.get("spec") or {}
         try:
-            generators.check_generator(kind, space or None, spec)
+            check_generator(kind, space or None, spec)
         except InvalidInput as error:
             raise broken("store", error.what, label, error.remedy) from error
         if kind == "ClusterGenerator":
-            spec = (spec.get("generator") or {}).get(generators.FIELDS["VaultDynamicSecret"])
+            spec = (spec.get("generator") or {}).get(FIELDS["VaultDynamicSecret"])
             if spec is None:
                 return None
         method = spec.get("method") or "GET"
@@ -176,7 +178,7 @@ class Chain:
     def session(self, source: Source, namespace: str) -> Session:
         """Return the login that a source makes from a namespace; shared where it is the same."""
         auth = source.vault.get("auth") or {}
-        bound = source.cluster and all(ref.get("namespace") for _where, ref in eso.references(auth))
+        bound = source.cluster and all(ref.get("namespace") for _where, ref in references(auth))
         effective = "" if bound else namespace
         return self._sessions.setdefault(
             (source.kind, source.namespace, source.name, effective), Session(source, effective)
@@ -228,11 +230,11 @@ class Chain:
         """Return references to stores by name for those by name or by labels."""
         found: list[Mapping[str, Any]] = []
         for one in references:
-            kind = one.get("kind") or eso.STORE.name
+            kind = one.get("kind") or STORE.name
             if one.get("labelSelector") is None:
                 found.append(one)
                 continue
-            space = "" if kind == eso.CLUSTER_STORE.name else namespace
+            space = "" if kind == CLUSTER_STORE.name else namespace
             found += [
                 {"kind": kind, "name": key[2]}
                 for key, store in sorted(self._stores.items())
@@ -299,16 +301,16 @@ class Chain:
         for key in sorted(set(self._stores) - used):
             spec = self._stores[key].get("spec") or {}
             vault = (spec.get("provider") or {}).get("vault")
-            cluster = key[0] == eso.CLUSTER_STORE.name
+            cluster = key[0] == CLUSTER_STORE.name
             if vault is None:
                 continue
             source = Source(*key, vault, cluster, self._stores[key])
-            if cluster and any(not ref.get("namespace") for _where, ref in eso.references(vault.get("auth") or {})):
+            if cluster and any(not ref.get("namespace") for _where, ref in references(vault.get("auth") or {})):
                 # whose credentials it takes is known only where it is used
                 continue
             session = self.session(source, key[1])
             try:
-                eso.check_store(key[0], key[1] or None, spec)
+                check_store(key[0], key[1] or None, spec)
             except InvalidInput as error:
                 session.error = broken("store", error.what, source.label, error.remedy)
             lone.append(session)
@@ -320,14 +322,14 @@ class Chain:
         self, current: Mapping[str, Any], steps: Sequence[tuple[Session, Wish]], error: Broken | None
     ) -> dict[str, Any]:
         metadata = current["metadata"]
-        kind = (eso.PUSH_SECRET if is_push(current) else eso.EXTERNAL_SECRET).name
+        kind = (PUSH_SECRET if is_push(current) else EXTERNAL_SECRET).name
         first = next((session.error for session, _wish in steps if session.error), None) or error
         first = first or next((session.wishes[wish] for session, wish in steps if session.wishes[wish]), None)
         if first is None and self.ready:
             first = next((lacking for lacking in (self._unready(session) for session, _wish in steps) if lacking), None)
-            lacking = eso.synced(dict(current))
+            lacking = synced(dict(current))
             if first is None and lacking:
-                why = eso.cause(self.kubernetes, kind, dict(current))
+                why = cause(self.kubernetes, kind, dict(current))
                 first = broken(
                     "status",
                     "everything in Vault holds, but it %s" % with_cause(lacking, why),
@@ -335,7 +337,7 @@ class Chain:
                     "force a sync, and look at the operator's log",
                 )
         untried = sorted({session.untried for session, _wish in steps if session.untried})
-        if first is None and self.ready and kind == eso.EXTERNAL_SECRET.name:
+        if first is None and self.ready and kind == EXTERNAL_SECRET.name:
             # the operator says Ready where it had nothing to write as well
             lacking, unseen = self.targets.judge(dict(current))
             untried += [unseen] if unseen else []
@@ -364,12 +366,12 @@ class Chain:
 
     def _unready(self, session: Session) -> Broken | None:
         source = session.source
-        if source.kind not in (eso.STORE.name, eso.CLUSTER_STORE.name):
+        if source.kind not in (STORE.name, CLUSTER_STORE.name):
             return None
-        lacking = eso.ready(dict(source.live))
+        lacking = ready(dict(source.live))
         if not lacking:
             return None
-        why = eso.cause(self.kubernetes, source.kind, dict(source.live))
+        why = cause(self.kubernetes, source.kind, dict(source.live))
         return broken(
             "store",
             "everything in Vault holds, but it %s" % with_cause(lacking, why),

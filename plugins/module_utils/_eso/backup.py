@@ -19,18 +19,23 @@ from typing import Any, ClassVar
 from .._engine import private_file
 from .._engine.errors import InvalidInput
 from .._engine.reconcile import CREATE, Change, Resource
-from .._kubernetes.apply import MANAGER, Action, applied_by_us, compact, matches
+from .._kubernetes.apply import Action
 from .._kubernetes.client import Client
 from .._kubernetes.errors import Missing, NotServed
+from .._kubernetes.fields import compact, matches
 from .._kubernetes.kind import Kind, Object
+from .._kubernetes.objects import MANAGER, applied_by_us
 from .._kubernetes.reading import Reader
 from .._kubernetes.schema import UNREADABLE, Schema, child
 from .._kubernetes.waiting import Expectation
-from . import generator, manifests
-from .external_secret import EXTERNAL_SECRET, GROUP, OPERATOR
+from .external_secret import EXTERNAL_SECRET
+from .generator import GROUP as GENERATORS
+from .kind import GROUP, OPERATOR
+from .tree import file_of, read_text
+from .yaml_text import as_yaml, from_yaml, title
 
 HEADER = "# Saved by secretops.vault_eso: the configuration of External Secrets Operator. It holds no Secret.\n"
-GROUPS = (GROUP, generator.GROUP)
+GROUPS = (GROUP, GENERATORS)
 NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
 #: what the operator keeps for itself
 OWN_STATE = frozenset(("GeneratorState",))
@@ -62,7 +67,7 @@ RANKS = {
 
 def rank(manifest: Mapping[str, Any]) -> int:
     """Return when an object is restored: namespaces, stores, generators, what reads them, what writes to Vault."""
-    generated = str(manifest.get("apiVersion") or "").startswith(generator.GROUP + "/")
+    generated = str(manifest.get("apiVersion") or "").startswith(GENERATORS + "/")
     return 2 if generated else RANKS.get(str(manifest.get("kind")), 3)
 
 
@@ -148,8 +153,8 @@ def is_file(path: str) -> bool:
 def texts(path: str, objects: Sequence[Object]) -> dict[str, str]:
     """Return the text of every file by its path: one with all objects, or one for each in a directory."""
     if is_file(path):
-        return {path: HEADER + "".join("---\n" + manifests.as_yaml(one) for one in objects)}
-    return {os.path.join(path, manifests.file_of(one)): HEADER + manifests.as_yaml(one) for one in objects}
+        return {path: HEADER + "".join("---\n" + as_yaml(one) for one in objects)}
+    return {os.path.join(path, file_of(one)): HEADER + as_yaml(one) for one in objects}
 
 
 def saved(path: str) -> list[str]:
@@ -173,12 +178,12 @@ def load(path: str) -> list[Object]:
         raise InvalidInput("there is no backup", path, "correct the path")
     found: list[Object] = []
     for one in files:
-        for manifest in manifests.from_yaml(manifests.read_text(one) or "", one):
+        for manifest in from_yaml(read_text(one) or "", one):
             group, _slash, _version = str(manifest.get("apiVersion") or "").rpartition("/")
             kind, metadata = manifest.get("kind"), manifest.get("metadata") or {}
             if not metadata.get("name") or (group not in GROUPS and kind != NAMESPACE.name):
                 raise InvalidInput(
-                    'holds the object "%s", which is none of the operator' % manifests.title(manifest),
+                    'holds the object "%s", which is none of the operator' % title(manifest),
                     one,
                     "restore it by other means and take it out",
                 )
@@ -189,7 +194,7 @@ def load(path: str) -> list[Object]:
 def named(objects: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a line for each object that tells whether it changed, and nothing of what is in it."""
     return [
-        "%s %s" % (manifests.title(one), hashlib.sha256(json.dumps(one, sort_keys=True).encode()).hexdigest()[:12])
+        "%s %s" % (title(one), hashlib.sha256(json.dumps(one, sort_keys=True).encode()).hexdigest()[:12])
         for one in objects
     ]
 
@@ -204,7 +209,7 @@ class BackupFile(Resource):
         super().__init__(path, None if text is None else {"text": text})
 
     def read(self) -> Mapping[str, Any] | None:
-        text = manifests.read_text(self.path)
+        text = read_text(self.path)
         if text is not None and not text.startswith(HEADER):
             raise InvalidInput("is no backup and would be overwritten", self.path, "name another path")
         return None if text is None else {"text": text}
@@ -213,7 +218,7 @@ class BackupFile(Resource):
         return [] if current["text"] == desired["text"] else ["text"]
 
     def show(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"objects": "\n".join(named(manifests.from_yaml(fields["text"], self.path))) + "\n"} if fields else {}
+        return {"objects": "\n".join(named(from_yaml(fields["text"], self.path))) + "\n"} if fields else {}
 
     def write(self, change: Change) -> None:
         private_file.prepare(self.path, "path")
@@ -234,7 +239,7 @@ def backup(path: str, objects: Sequence[Object], allow_empty: bool) -> list[Back
             'set "allow_empty" if that is wanted',
         )
     wanted = texts(path, objects)
-    surplus = [one for one in old if one not in wanted and (manifests.read_text(one) or "").startswith(HEADER)]
+    surplus = [one for one in old if one not in wanted and (read_text(one) or "").startswith(HEADER)]
     return [BackupFile(one, text) for one, text in sorted(wanted.items())] + [BackupFile(one, None) for one in surplus]
 
 
@@ -270,7 +275,7 @@ class Restored(Action):
         }
         self.live: Object | None = None
         desired = {"spec": manifest.get("spec"), "labels": metadata.get("labels"), "annotations": annotations or None}
-        super().__init__(manifests.title(manifest), desired)
+        super().__init__(title(manifest), desired)
 
     @property
     def label(self) -> str:
@@ -376,7 +381,7 @@ def restore(client: Client, objects: Sequence[Object], params: Mapping[str, Any]
         if kind is None:
             raise NotServed(
                 "the cluster does not know this kind",
-                manifests.title(manifest),
+                title(manifest),
                 'install the operator in a version that does, or leave it out by "exclude_kinds"',
             )
         # a namespace that exists is never touched

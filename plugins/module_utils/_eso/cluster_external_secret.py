@@ -10,35 +10,32 @@ nothing of whether the ExternalSecrets were synced, so that these are looked at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from .._engine import redact, secrecy
 from .._engine.errors import InvalidInput, SecretopsError
-from .._kubernetes.apply import KubeObject, about, compact, condition, matches, without_none
+from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import Client
-from .._kubernetes.errors import Forbidden
+from .._kubernetes.fields import without_none
 from .._kubernetes.kind import Kind, Object
-from .._kubernetes.schema import UNREADABLE, Schema, child, defaulted
-from .._kubernetes.waiting import Expectation
+from .._kubernetes.module import METADATA_SPEC
+from .._kubernetes.objects import condition
+from .._kubernetes.reading import Reader
+from .children import Children, astray, provided, provisioned
 from .external_secret import (
-    CLUSTER_EXTERNAL_SECRET,
     EXTERNAL_SECRET,
-    cause,
+    EXTERNAL_SECRET_SPEC,
     check_external_secret,
-    check_interval,
-    duration,
     external_secret_spec,
-    manifest_names,
-    synced,
+    store_of,
 )
-from .targets import Targets, target_of, unseen
+from .forced import Forced, Held, Shelf, changed_keys, unproven
+from .kind import GROUP, OPERATOR, VERSIONS
+from .status import describe
+from .targets import target_of
+from .values import check_interval, duration, manifest_names
 
-NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
-#: begins the finalizer that the operator puts on each namespace; the name of the ClusterExternalSecret ends it
-FINALIZER = "externalsecrets.external-secrets.io/ces-"
-#: the label that an API server gives each namespace since 1.21, by which the operator finds those that are named
-NAME_LABEL = "kubernetes.io/metadata.name"
+CLUSTER_EXTERNAL_SECRET = Kind("ClusterExternalSecret", "clusterexternalsecrets", GROUP, VERSIONS, False, OPERATOR)
 OPTIONS = ("external_secret_name", "external_secret_metadata", "namespace_selectors", "namespaces", "refresh_time")
 
 
@@ -92,183 +89,125 @@ class ClusterExternalSecret(KubeObject):
             self.warnings += check_cluster_external_secret(self.object_name, self.spec)
 
 
-class Children:
-    """The ExternalSecrets that ClusterExternalSecrets made; one list of the whole cluster serves a round of looks."""
+CLUSTER_EXTERNAL_SECRET_ENTRY: dict[str, Any] = {
+    **{name: option for name, option in METADATA_SPEC.items() if name != "namespace"},
+    "external_secret_name": {"type": "str", "no_log": False},
+    "external_secret_metadata": {
+        "type": "dict",
+        "no_log": False,
+        "options": {"labels": {"type": "dict"}, "annotations": {"type": "dict"}},
+    },
+    "namespace_selectors": {"type": "list", "elements": "dict"},
+    "namespaces": {"type": "list", "elements": "str"},
+    "refresh_time": {"type": "str"},
+    "external_secret": {"type": "dict", "no_log": False, "options": EXTERNAL_SECRET_SPEC},
+}
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.version = client.version_of(EXTERNAL_SECRET)
-        self._asked: set[str] = set()
-        self._found: list[Object] = []
-        self._blind = False
-        self.targets = Targets(client)
 
-    def of(self, current: Mapping[str, Any]) -> list[Object]:
-        """Return those of one ClusterExternalSecret; the second time that it asks, they are read again."""
-        uid = current["metadata"]["uid"]
-        if not self._asked or uid in self._asked:
-            self._asked = set()
-            self._found = self.client.list_objects(EXTERNAL_SECRET.path(self.version))
-        self._asked.add(uid)
-        return [
-            one
-            for one in self._found
-            if any(owner.get("uid") == uid for owner in one["metadata"].get("ownerReferences") or [])
-        ]
+def describe_cluster_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a ClusterExternalSecret, whose condition alone says little."""
+    spec, status = current.get("spec") or {}, current.get("status") or {}
+    lacking = provided(dict(current))
+    return {
+        **describe(current),
+        "ready": not lacking,
+        "message": lacking or condition(current).get("message") or "",
+        "external_secret": status.get("externalSecretName")
+        or spec.get("externalSecretName")
+        or current["metadata"]["name"],
+        "store": store_of(spec.get("externalSecretSpec") or {}),
+        "provisioned_namespaces": sorted(status.get("provisionedNamespaces") or []),
+        "failed_namespaces": [
+            {"namespace": one.get("namespace"), "reason": one.get("reason") or ""}
+            for one in status.get("failedNamespaces") or []
+        ],
+        "refresh_interval": spec.get("refreshTime"),
+    }
 
-    def lacking(self, one: Object, warnings: list[str]) -> str:
-        """Return what an ExternalSecret or what it fills lacks. Raises SecretopsError when waiting is in vain."""
-        lacking = synced(one)
+
+#: the operator hands it down to the ExternalSecrets of a ClusterExternalSecret
+CLUSTER_ANNOTATION = "external-secrets.io/force-sync"
+
+
+class ClusterSync(Forced):
+    """One forced sync of all ExternalSecrets of a ClusterExternalSecret."""
+
+    kind = CLUSTER_EXTERNAL_SECRET.name
+    api = CLUSTER_EXTERNAL_SECRET
+    annotation = CLUSTER_ANNOTATION
+
+    def __init__(
+        self,
+        client: Client,
+        reader: Reader,
+        shelf: Shelf,
+        children: Children,
+        version: str,
+        item: Mapping[str, Any],
+    ) -> None:
+        self.children = children
+        self.before: dict[str, Held | None] = {}
+        self.old: dict[str, str] = {}
+        self.synced: dict[str, Object] = {}
+        self.late: Object | None = None
+        super().__init__(client, reader, shelf, version, item, item["name"])
+
+    def check(self) -> None:
+        if self.item.get("namespace"):
+            raise InvalidInput("a ClusterExternalSecret belongs to no namespace", remedy='remove "namespace"')
+        if self.item.get("expect_versions"):
+            raise InvalidInput(
+                "versions can be proven for an ExternalSecret only", remedy="name those of its namespaces one by one"
+            )
+
+    def read(self) -> Mapping[str, Any] | None:
+        current = self.current()
+        self.refuse_frozen((current.get("spec") or {}).get("externalSecretSpec") or {})
+        for one in self.children.of(current):
+            namespace = one["metadata"]["namespace"]
+            self.old[namespace] = str((one.get("status") or {}).get("syncedResourceVersion") or "")
+            self.before[namespace] = self.held(self.shelf.before, target_of(one))
+        return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
+
+    def culprit(self, current: Object | None) -> tuple[str, Object | None]:
+        return EXTERNAL_SECRET.name, self.late
+
+    def _look(self, current: Object | None) -> str:
+        current = self.refuse_foreign(current)
+        self.late = None
+        lacking = provided(current) or astray(current, self.children.selected(current.get("spec") or {}))
         if lacking:
             return lacking
-        try:
-            return self.targets.lacking(one)
-        except Forbidden as error:
-            warning = unseen(target_of(one), error)
-            if warning not in warnings:
-                warnings.append(warning)
-            return ""
-        except SecretopsError as error:
-            raise SecretopsError(error.what, 'namespace "%s"' % one["metadata"]["namespace"], error.remedy) from error
-
-    def selected(self, spec: Mapping[str, Any]) -> set[str] | None:
-        """Return the names of the namespaces that a spec selects, None where they may not be listed."""
-        selectors = [{"matchLabels": {NAME_LABEL: name}} for name in spec.get("namespaces") or []]
-        if spec.get("namespaceSelector") is not None:
-            selectors.append(spec["namespaceSelector"])
-        found: set[str] = set()
-        for selector in [*selectors, *(spec.get("namespaceSelectors") or [])]:
-            if self._blind:
-                return None
-            try:
-                spaces = self.client.list_objects(NAMESPACE.path("v1"), {"labelSelector": terms(selector)})
-            except Forbidden:
-                self._blind = True
-                return None
-            # the operator passes over those that are being deleted
-            found |= {one["metadata"]["name"] for one in spaces if not one["metadata"].get("deletionTimestamp")}
-        return found
-
-    def left_behind(self, name: str, namespaces: Iterable[str]) -> list[str]:
-        """Return a warning for each namespace that is selected no longer and cannot be deleted for all that."""
-        finalizer = FINALIZER + name
-        warnings = []
-        for namespace in sorted(namespaces):
-            try:
-                current = self.client.get(NAMESPACE.path("v1", None, namespace))
-            except Forbidden:
-                break
-            if current is not None and finalizer in (current["metadata"].get("finalizers") or []):
-                warnings.append(
-                    'the operator leaves its finalizer "%s" on the namespace "%s", which is selected no longer; '
-                    "remove it there before you delete that namespace" % (finalizer, namespace)
-                )
-        return warnings
-
-    def expect(self, resource: Any, changed: bool) -> Expectation:
-        """Return what to wait for: every selected namespace has the ExternalSecret as declared, and it is synced."""
-        wanted = (resource.spec or {}).get("externalSecretSpec") or {}
-        schema = child(self.client.schema(EXTERNAL_SECRET, self.version) or UNREADABLE, "spec")
-        before = set(provisioned(resource.live))
-        seen: dict[str, Object | None] = {"lacking": None}
-
-        def look(current: Object | None) -> str:
-            seen["lacking"] = None
-            lacking = provided(current)
-            if lacking or current is None:
-                return lacking
-            selected = self.selected(current.get("spec") or {})
-            lacking = astray(current, selected)
+        found = {one["metadata"]["namespace"]: one for one in self.children.of(current)}
+        namespaces = provisioned(current)
+        for namespace in namespaces:
+            one = found.get(namespace)
+            if one is None or (one["metadata"].get("annotations") or {}).get(self.annotation) != self.value:
+                return 'has not reached the namespace "%s" yet' % namespace
+            self.synced[namespace] = one
+            lacking = self.unproven_in(namespace, one) or self.lacking(target_of(one))
             if lacking:
-                return lacking
-            namespaces = provisioned(current)
-            found = {one["metadata"]["namespace"]: one for one in self.of(current)}
-            for namespace in namespaces:
-                one = found.get(namespace)
-                if one is None or not same_spec(one.get("spec") or {}, wanted, schema):
-                    return 'has not reached the namespace "%s" yet' % namespace
-                lacking = self.lacking(one, resource.warnings)
-                if lacking:
-                    seen["lacking"] = one
-                    return 'in the namespace "%s" %s' % (namespace, lacking)
-            resource.info["namespaces"] = namespaces
-            if not namespaces:
-                resource.warnings.append("no namespace has the labels that it selects")
-            resource.warnings += self.left_behind(resource.object_name, before - set(namespaces))
-            return ""
-
-        def explain(current: Object | None) -> str:
-            return cause(resource.client, EXTERNAL_SECRET.name, seen["lacking"])
-
-        return Expectation(resource.api, resource.version, None, resource.object_name, look, explain)
-
-
-def terms(selector: Mapping[str, Any]) -> str:
-    """Return a label selector as a request writes it; the server refuses what is wrong with it.
-
-    Source: Kubernetes documentation, Labels and Selectors, API.
-    """
-    found = ["%s=%s" % pair for pair in (selector.get("matchLabels") or {}).items()]
-    for rule in selector.get("matchExpressions") or []:
-        values = "(%s)" % ",".join(str(value) for value in rule.get("values") or [])
-        found.append(
-            {
-                "In": "%s in %s" % (rule.get("key"), values),
-                "NotIn": "%s notin %s" % (rule.get("key"), values),
-                "DoesNotExist": "!%s" % rule.get("key"),
-            }.get(str(rule.get("operator")), str(rule.get("key")))
-        )
-    return ",".join(found)
-
-
-def provisioned(current: Mapping[str, Any] | None) -> list[str]:
-    """Return the sorted names of the namespaces that have it, as the status tells."""
-    return sorted(((current or {}).get("status") or {}).get("provisionedNamespaces") or [])
-
-
-def astray(current: Mapping[str, Any], selected: set[str] | None) -> str:
-    """Return "" when the namespaces of the status are the selected ones (or None: not known), else which is not.
-
-    The status does not say which spec it is about: right after a change it is Ready with the namespaces from before.
-    """
-    if selected is None:
+                self.late = one
+                return 'in the namespace "%s" %s' % (namespace, lacking)
+        self.info["namespaces"] = namespaces
         return ""
-    for namespace in sorted(selected - set(provisioned(current))):
-        return 'has not reached the namespace "%s" yet' % namespace
-    for namespace in sorted(set(provisioned(current)) - selected):
-        return 'has not left the namespace "%s" yet' % namespace
-    return ""
 
+    def unproven_in(self, namespace: str, one: Object) -> str:
+        """Return what an ExternalSecret's sync lacks. Raises SecretopsError when waiting is in vain."""
+        try:
+            return unproven(one, self.old.get(namespace, ""))
+        except SecretopsError as error:
+            raise error.at('namespace "%s"' % namespace) from None
 
-def failures(current: Mapping[str, Any]) -> str:
-    """Return which namespaces failed and why, as the status tells, "" when none did."""
-    failed = (current.get("status") or {}).get("failedNamespaces") or []
-    text = "; ".join(
-        'namespace "%s": %s' % (one.get("namespace"), redact.event(secrecy.said(one.get("reason"))))
-        for one in failed[:3]
-    )
-    return text + ("; and %d more" % (len(failed) - 3) if len(failed) > 3 else "")
-
-
-def provided(current: Object | None) -> str:
-    """Return "" when a ClusterExternalSecret is Ready in every namespace, else what it lacks."""
-    if current is None:
-        return "does not exist"
-    if failures(current):
-        return "is not ready: %s" % failures(current)
-    entry = condition(current)
-    if not entry:
-        return "has no status yet (does the operator run?)"
-    return "" if entry.get("status") == "True" else "is not ready: %s" % (entry.get("message") or "no reason is given")
-
-
-def same_spec(current: Mapping[str, Any], wanted: Mapping[str, Any], schema: Schema | None = None) -> bool:
-    """Tell whether an ExternalSecret's spec is the declared one.
-
-    The operator writes durations its own way, and leaves out what is empty. ``schema`` is that of the spec.
-    """
-    rest = {key: value for key, value in defaulted(schema, wanted).items() if key != "refreshInterval"}
-    return matches(compact(current), compact(rest), schema) and (
-        "refreshInterval" not in wanted
-        or duration(current.get("refreshInterval")) == duration(wanted["refreshInterval"])
-    )
+    def conclude(self) -> None:
+        changed, seen = {}, True
+        for namespace in self.info.get("namespaces", []):
+            one, before = self.synced[namespace], self.before.get(namespace, Held())
+            try:
+                after = self.arrived(one, target_of(one))
+            except SecretopsError as error:
+                raise error.at('namespace "%s"' % namespace) from None
+            seen = seen and after is not None
+            if after is not None and after.known and before is not None:
+                changed[namespace] = changed_keys(before.digests or {}, after.digests or {})
+        self.info.update(changed_keys=changed, proven=seen)

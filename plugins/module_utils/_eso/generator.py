@@ -16,19 +16,15 @@ from typing import Any, ClassVar
 
 from .._engine import normalise
 from .._engine.errors import InvalidInput
-from .._kubernetes.apply import KubeObject, about, dotted, without_none
+from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import Client
+from .._kubernetes.fields import compact, dotted, without_none
 from .._kubernetes.kind import Kind
-from .external_secret import (
-    OPERATOR,
-    check_choice,
-    check_retries,
-    check_vault,
-    manifest_names,
-    references,
-    same_bundle,
-    vault_provider,
-)
+from .._kubernetes.module import METADATA_SPEC
+from .._kubernetes.objects import applied_by_us
+from .kind import OPERATOR
+from .provider import VAULT_SPEC, auth_method, check_vault, references, same_bundle, vault_provider
+from .values import RETRY_SETTINGS, check_choice, check_retries, manifest_names
 
 GROUP = "generators.external-secrets.io"
 VERSIONS = ("v1alpha1",)
@@ -256,3 +252,55 @@ def purge_kinds(client: Client, declared: Sequence[Generator]) -> list[Kind]:
         for kind in KINDS.values()
         if kind.plural in served and (kind.namespaced or any(one.api is kind for one in declared))
     ]
+
+
+GENERATOR_ENTRY: dict[str, Any] = {
+    "kind": {
+        "type": "str",
+        "choices": list(KINDS),
+        "default": "VaultDynamicSecret",
+    },
+    **METADATA_SPEC,
+    "generator_kind": {"type": "str", "choices": ["VaultDynamicSecret", "Password", "UUID"]},
+    "path": {"type": "str"},
+    "method": {"type": "str", "choices": ["GET", "LIST", "POST", "PUT", "DELETE"]},
+    "parameters": {"type": "dict"},
+    "get_parameters": {"type": "dict"},
+    "result_type": {"type": "str", "choices": ["Data", "Auth", "Raw"]},
+    "allow_empty_response": {"type": "bool"},
+    "controller": {"type": "str"},
+    "retry_settings": RETRY_SETTINGS,
+    "provider": {"type": "dict", "options": VAULT_SPEC},
+    "length": {"type": "int"},
+    "digits": {"type": "int"},
+    "symbols": {"type": "int"},
+    "symbol_characters": {"type": "str"},
+    "no_upper": {"type": "bool"},
+    "allow_repeat": {"type": "bool"},
+    "encoding": {"type": "str", "choices": ["base64", "base64url", "base32", "hex", "raw"]},
+    "secret_keys": {"type": "list", "elements": "str", "no_log": False},
+}
+
+
+def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a generator, which has no status."""
+    metadata, spec = current["metadata"], current.get("spec") or {}
+    kind = str(current.get("kind") or "")
+    if kind == "ClusterGenerator":
+        kind = str(spec.get("kind") or "")
+        spec = (spec.get("generator") or {}).get(FIELDS.get(kind, "")) or {}
+    provider = spec.get("provider") or {}
+    return dict(
+        compact(
+            {
+                "kind": current.get("kind") or "",
+                "generator_kind": kind,
+                "name": metadata["name"],
+                "namespace": metadata.get("namespace"),
+                "managed": applied_by_us(current),
+                "path": spec.get("path"),
+                "server": provider.get("server"),
+                "auth_method": auth_method(provider) or None,
+            }
+        )
+    )

@@ -15,13 +15,16 @@ from typing import Any, ClassVar
 
 from .._engine.errors import InvalidInput
 from .._engine.reconcile import Change, Resource
-from .._kubernetes.apply import MANAGER, applied_by_us, managers, migrated
 from .._kubernetes.client import Client
 from .._kubernetes.errors import NotServed
 from .._kubernetes.kind import Kind, Object
+from .._kubernetes.objects import MANAGER, applied_by_us, managers, migrated
 from .._kubernetes.reading import Reader
-from . import generator
-from .external_secret import CLUSTER_EXTERNAL_SECRET, CLUSTER_STORE, EXTERNAL_SECRET, PUSH_SECRET, STORE
+from .cluster_external_secret import CLUSTER_EXTERNAL_SECRET
+from .external_secret import EXTERNAL_SECRET
+from .generator import KINDS as GENERATORS
+from .push_secret import PUSH_SECRET
+from .store import CLUSTER_STORE, STORE
 
 FLUX = "kustomize-controller"
 #: what Flux writes on what it applies
@@ -29,7 +32,7 @@ FLUX_LABELS = ("kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/
 #: what keeps Flux from deleting an object that left its tree, looked up on the object in the cluster
 KEPT = "kustomize.toolkit.fluxcd.io/prune"
 RBAC = "rbac.authorization.k8s.io"
-DECLARED = (STORE, CLUSTER_STORE, *generator.KINDS.values(), EXTERNAL_SECRET, CLUSTER_EXTERNAL_SECRET, PUSH_SECRET)
+DECLARED = (STORE, CLUSTER_STORE, *GENERATORS.values(), EXTERNAL_SECRET, CLUSTER_EXTERNAL_SECRET, PUSH_SECRET)
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (

@@ -9,29 +9,29 @@ Source: External Secrets Operator, API reference, PushSecret; it exists as v1alp
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Callable
 
 from .._engine.errors import InvalidInput
-from .._kubernetes.apply import KubeObject, about, without_none
+from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import KubernetesError
-from .._kubernetes.kind import SECRET
-from .external_secret import (
-    EXTERNAL_SECRET,
-    PUSH_SECRET,
-    check_choice,
-    check_interval,
-    check_pattern,
-    check_remote,
-    check_template,
-    duration,
-    frozen,
-    manifest_names,
-    target_name,
-)
+from .._kubernetes.fields import compact, without_none
+from .._kubernetes.kind import SECRET, Kind, Object
+from .._kubernetes.module import METADATA_SPEC
+from .._kubernetes.reading import Reader
+from .external_secret import EXTERNAL_SECRET
+from .forced import Shelf, Single
+from .kind import GROUP, OPERATOR
+from .push_versions import filled_anew, made_anew, places, repeats
+from .remote import check_remote
+from .status import describe, synced
+from .store import STORE
+from .template import TEMPLATE, check_template
+from .values import check_choice, check_interval, check_pattern, duration, manifest_names
 
+#: never became v1
+PUSH_SECRET = Kind("PushSecret", "pushsecrets", GROUP, ("v1alpha1",), True, OPERATOR)
 OPTIONS = ("refresh_interval", "update_policy", "deletion_policy", "selector", "template")
 #: lists of what goes where, by the field of the manifest
 LISTS = {"data": "data", "dataTo": "data_to"}
@@ -150,92 +150,6 @@ def check_entries(entries: list[Mapping[str, Any]]) -> None:
         seen.add(place)
 
 
-#: functions of templates that give another value each time. Source: ESO, runtime/template/v2/sprig, functions.go
-_ANEW = re.compile(
-    r"(?<![.$\"\w])(rand(?:AlphaNum|Alpha|Ascii|Numeric|Int|Bytes)|uuidv4|shuffle|now|bcrypt|htpasswd|encryptAES"
-    r"|gen(?:PrivateKey|CA(?:WithKey)?|(?:SelfSigned|Signed)Cert(?:WithKey)?))\b"
-)
-SETTLE = "set update_policy to IfNotExists, or refresh_interval to 0"
-
-
-def repeats(spec: Mapping[str, Any]) -> str:
-    """Return how often a PushSecret writes over what is in Vault, "" when it does so once only."""
-    every = spec.get("refreshInterval")
-    if spec.get("updatePolicy") == "IfNotExists" or (every is not None and duration(every) == 0):
-        return ""
-    return str(every or "1h0m0s")
-
-
-def made_anew(spec: Mapping[str, Any]) -> list[str]:
-    """Return warnings of what makes another value, and so another version in Vault, at each refresh."""
-    every, found = repeats(spec), []
-    if not every:
-        return []
-    if (spec.get("selector") or {}).get("generatorRef"):
-        found.append("its generator makes another value at each refresh")
-    template = spec.get("template") or {}
-    texts = {"template.data.%s" % key: text for key, text in (template.get("data") or {}).items()}
-    for number, entry in enumerate(template.get("templateFrom") or []):
-        texts["template.template_from[%d].literal" % number] = entry.get("literal")
-    for where, text in texts.items():
-        for action in re.findall(r"\{\{(.*?)\}\}", str(text or ""), re.S):
-            function = _ANEW.search(re.sub(r'"(?:\\.|[^"\\])*"', '""', action))
-            if function:
-                found.append("%s gives another value at each refresh by %s" % (where, function.group(1)))
-                break
-    return ["%s (%s), and each is a new version in Vault: %s" % (one, every, SETTLE) for one in found]
-
-
-def generated(spec: Mapping[str, Any]) -> bool:
-    """Tell whether an ExternalSecret has a generator make other values at each refresh."""
-    return not frozen(spec) and any(
-        (entry.get("sourceRef") or {}).get("generatorRef") for entry in spec.get("dataFrom") or []
-    )
-
-
-def filled_anew(source: str, maker: Mapping[str, Any]) -> list[str]:
-    """Return a warning when an ExternalSecret fills a PushSecret's source with what a generator makes anew."""
-    if target_name(maker) != source or not generated(maker.get("spec") or {}):
-        return []
-    return [
-        'the Secret "%s" gets another value of a generator at each refresh of the ExternalSecret "%s", and each is '
-        "a new version in Vault: %s, or refresh that ExternalSecret once only"
-        % (source, maker["metadata"]["name"], SETTLE)
-    ]
-
-
-def check_sources(resources: Sequence[Any], external: Sequence[KubeObject]) -> None:
-    """Warn of PushSecrets whose source an ExternalSecret of the same declaration fills anew again and again."""
-    for resource in resources:
-        source = ((resource.spec or {}).get("selector") or {}).get("secret") or {}
-        for one in external:
-            if source.get("name") and repeats(resource.spec or {}) and one.namespace == resource.namespace:
-                resource.warnings += filled_anew(source["name"], one.manifest or {"metadata": {"name": ""}})
-
-
-def places(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return where a PushSecret's ``data`` go: path in Vault and property, "" for the whole secret."""
-    remotes = [(entry.get("match") or {}).get("remoteRef") or {} for entry in spec.get("data") or []]
-    return {(str(one.get("remoteKey") or ""), str(one.get("property") or "")) for one in remotes}
-
-
-def check_places(resources: Sequence[Any]) -> None:
-    """Warn of PushSecrets that write over each other: each refresh of one undoes the other, with a new version."""
-    seen: dict[tuple[str, ...], Any] = {}
-    for resource in resources:
-        spec = resource.spec or {}
-        for store in spec.get("secretStoreRefs") or [] if repeats(spec) else []:
-            kind = store.get("kind") or "SecretStore"
-            space = str(resource.namespace) if kind == "SecretStore" else ""
-            for place in sorted(places(spec)) if store.get("name") else []:
-                other = seen.setdefault((kind, space, str(store["name"]), *place), resource)
-                if other is not resource:
-                    resource.warnings.append(
-                        'it and "%s" both write "%s" through the store "%s": each undoes the other at each refresh, '
-                        "with a new version in Vault" % (other.name, "/".join(filter(None, place)), store["name"])
-                    )
-
-
 def check_data_to(entries: list[Mapping[str, Any]]) -> None:
     """Refuse entries that the CRD's rules refuse, or whose patterns do not compile. Raises InvalidInput."""
     for number, entry in enumerate(entries):
@@ -325,3 +239,115 @@ class PushSecret(KubeObject):
                 )
             self.warnings.append("its deletion policy is Delete: the operator removes what it pushed from Vault")
         return current
+
+
+PUSH_REMOTE: dict[str, Any] = {
+    "type": "dict",
+    "required": True,
+    "options": {"remote_key": {"type": "str", "required": True, "no_log": False}, "property": {"type": "str"}},
+}
+PUSH_SECRET_ENTRY: dict[str, Any] = {
+    **METADATA_SPEC,
+    "store_refs": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str"},
+            "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
+            "label_selector": {"type": "dict"},
+        },
+    },
+    "selector": {
+        "type": "dict",
+        "options": {
+            "secret": {
+                "type": "dict",
+                "no_log": False,
+                "options": {"name": {"type": "str"}, "selector": {"type": "dict"}},
+            },
+            "generator_ref": {"type": "dict"},
+        },
+    },
+    "refresh_interval": {"type": "str"},
+    "update_policy": {"type": "str", "choices": ["Replace", "IfNotExists"]},
+    "deletion_policy": {"type": "str", "choices": ["None", "Delete"]},
+    "template": {"type": "dict", "options": TEMPLATE},
+    "data": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "match": {
+                "type": "dict",
+                "required": True,
+                "options": {"secret_key": {"type": "str", "no_log": False}, "remote_ref": PUSH_REMOTE},
+            },
+            "conversion_strategy": {"type": "str", "choices": ["None", "ReverseUnicode"]},
+            "metadata": {"type": "dict"},
+        },
+    },
+    "data_to": {"type": "list", "elements": "dict"},
+}
+
+
+def describe_push_secret(current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a PushSecret: where it pushes to, never what."""
+    spec, status = current.get("spec") or {}, current.get("status") or {}
+    return {
+        **describe(current),
+        "stores": [
+            compact(
+                {"name": one.get("name"), "kind": one.get("kind") or STORE.name, "labels": one.get("labelSelector")}
+            )
+            for one in spec.get("secretStoreRefs") or []
+        ],
+        "source": ((spec.get("selector") or {}).get("secret") or {}).get("name") or "",
+        "pushed": sorted({place for places in (status.get("syncedPushSecrets") or {}).values() for place in places}),
+        "refresh_interval": spec.get("refreshInterval"),
+        "update_policy": spec.get("updatePolicy") or "Replace",
+        "deletion_policy": spec.get("deletionPolicy") or "None",
+        "in_sync": synced(dict(current)) == "",
+    }
+
+
+#: the same for a PushSecret
+PushProver = Callable[[Object], Any]
+#: the reason of a PushSecret's Ready condition once it was pushed
+PUSHED = "Synced"
+
+
+class PushSync(Single):
+    """One forced push of a PushSecret. ``prover`` begins the proof that the values are in Vault."""
+
+    kind = PUSH_SECRET.name
+    api = PUSH_SECRET
+    reasons = (PUSHED,)
+
+    def __init__(
+        self,
+        client: Client,
+        reader: Reader,
+        shelf: Shelf,
+        version: str,
+        item: Mapping[str, Any],
+        prover: PushProver | None = None,
+    ) -> None:
+        self.prover = prover
+        self.proof: Any = None
+        super().__init__(client, reader, shelf, version, item)
+
+    def check(self) -> None:
+        super().check()
+        given = [name for name in ("expect_keys", "expect_sha256", "expect_versions") if self.item.get(name)]
+        if given:
+            raise InvalidInput(
+                "a PushSecret fills no Secret, so %s says nothing" % " and ".join(given),
+                remedy='remove it; with "vault" what was pushed is compared with what Vault holds',
+            )
+
+    def look_at(self, current: Object) -> None:
+        if self.prover is not None:
+            self.proof = self.prover(current)
+
+    def conclude(self) -> None:
+        if self.proof is not None:
+            self.info["versions"] = self.proof.confirm()

@@ -6,172 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from .._kubernetes.apply import applied_by_us, compact, condition
 from .._kubernetes.client import Client
 from .._kubernetes.errors import NotServed
 from .._kubernetes.kind import Kind, Object
-from . import cluster_external_secret
-from .external_secret import (
-    AUTH_METHODS,
-    CLUSTER_EXTERNAL_SECRET,
-    CLUSTER_STORE,
-    EXTERNAL_SECRET,
-    PUSH_SECRET,
-    STORE,
-    synced,
-)
-from .generator import FIELDS
+from .cluster_external_secret import CLUSTER_EXTERNAL_SECRET, describe_cluster_external_secret
+from .external_secret import EXTERNAL_SECRET, describe_external_secret
 from .generator import KINDS as GENERATORS
-from .targets import Targets, target_of
+from .generator import describe_generator
+from .push_secret import PUSH_SECRET, describe_push_secret
+from .store import CLUSTER_STORE, STORE, describe_store
+from .targets import Targets, hold_against_targets, target_of
 
 #: without these nothing can be declared
 CORE = (STORE, CLUSTER_STORE, EXTERNAL_SECRET)
-
-
-def describe(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of any kind: name and condition."""
-    metadata, entry, status = current["metadata"], condition(current), current.get("status") or {}
-    return dict(
-        compact(
-            {
-                "name": metadata["name"],
-                "namespace": metadata.get("namespace"),
-                "ready": entry.get("status") == "True",
-                "reason": entry.get("reason") or "",
-                "message": entry.get("message") or "",
-                "last_transition": entry.get("lastTransitionTime"),
-                "managed": applied_by_us(current),
-                "refresh_time": status.get("refreshTime"),
-                "synced_resource_version": status.get("syncedResourceVersion"),
-            }
-        )
-    )
-
-
-def auth_method(vault: Mapping[str, Any]) -> str:
-    """Return the name of the auth method in the description of a Vault, "" without one."""
-    return next((name for name in AUTH_METHODS if (vault.get("auth") or {}).get(name)), "")
-
-
-def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a store."""
-    provider = (current.get("spec") or {}).get("provider") or {}
-    vault = provider.get("vault") or {}
-    return {
-        **describe(current),
-        "kind": current.get("kind") or "",
-        "provider": next(iter(provider), ""),
-        "server": vault.get("server") or "",
-        "path": vault.get("path") or "",
-        "auth_method": auth_method(vault),
-    }
-
-
-def describe_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of an ExternalSecret."""
-    spec, target = current.get("spec") or {}, target_of(current)
-    return {
-        **describe(current),
-        "store": store_of(spec),
-        "target": target.name,
-        "target_kind": target.kind,
-        "refresh_interval": spec.get("refreshInterval"),
-        "refresh_policy": spec.get("refreshPolicy") or "Periodic",
-        "in_sync": synced(dict(current)) == "",
-    }
-
-
-def hold_against_targets(client: Client, found: Sequence[tuple[Object, dict[str, Any]]]) -> None:
-    """Complete the entries of ExternalSecrets by whether what they fill exists, with its keys.
-
-    One that the operator calls Ready and that filled nothing is not ready. A target that may not be read is not proven.
-    """
-    targets = Targets(client, [one["metadata"].get("namespace") for one, entry in found if entry["ready"]])
-    for one, entry in found:
-        lacking, unseen = targets.judge(one) if entry["ready"] else ("is not ready", "")
-        entry["proven"] = not lacking and not unseen
-        if entry["ready"] and lacking:
-            entry["in_sync"] = False
-            if not synced(one):
-                entry.update(ready=False, message=lacking)
-        if unseen:
-            entry["not_proven"] = unseen
-
-
-def store_of(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Return name and kind of the store that an ExternalSecret's spec names."""
-    reference = spec.get("secretStoreRef") or {}
-    return {"name": reference.get("name") or "", "kind": reference.get("kind") or STORE.name}
-
-
-def describe_cluster_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a ClusterExternalSecret, whose condition alone says little."""
-    spec, status = current.get("spec") or {}, current.get("status") or {}
-    lacking = cluster_external_secret.provided(dict(current))
-    return {
-        **describe(current),
-        "ready": not lacking,
-        "message": lacking or condition(current).get("message") or "",
-        "external_secret": status.get("externalSecretName")
-        or spec.get("externalSecretName")
-        or current["metadata"]["name"],
-        "store": store_of(spec.get("externalSecretSpec") or {}),
-        "provisioned_namespaces": sorted(status.get("provisionedNamespaces") or []),
-        "failed_namespaces": [
-            {"namespace": one.get("namespace"), "reason": one.get("reason") or ""}
-            for one in status.get("failedNamespaces") or []
-        ],
-        "refresh_interval": spec.get("refreshTime"),
-    }
-
-
-def describe_push_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a PushSecret: where it pushes to, never what."""
-    spec, status = current.get("spec") or {}, current.get("status") or {}
-    return {
-        **describe(current),
-        "stores": [
-            compact(
-                {"name": one.get("name"), "kind": one.get("kind") or STORE.name, "labels": one.get("labelSelector")}
-            )
-            for one in spec.get("secretStoreRefs") or []
-        ],
-        "source": ((spec.get("selector") or {}).get("secret") or {}).get("name") or "",
-        "pushed": sorted({place for places in (status.get("syncedPushSecrets") or {}).values() for place in places}),
-        "refresh_interval": spec.get("refreshInterval"),
-        "update_policy": spec.get("updatePolicy") or "Replace",
-        "deletion_policy": spec.get("deletionPolicy") or "None",
-        "in_sync": synced(dict(current)) == "",
-    }
-
-
-def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a generator, which has no status."""
-    metadata, spec = current["metadata"], current.get("spec") or {}
-    kind = str(current.get("kind") or "")
-    if kind == "ClusterGenerator":
-        kind = str(spec.get("kind") or "")
-        spec = (spec.get("generator") or {}).get(FIELDS.get(kind, "")) or {}
-    provider = spec.get("provider") or {}
-    return dict(
-        compact(
-            {
-                "kind": current.get("kind") or "",
-                "generator_kind": kind,
-                "name": metadata["name"],
-                "namespace": metadata.get("namespace"),
-                "managed": applied_by_us(current),
-                "path": spec.get("path"),
-                "server": provider.get("server"),
-                "auth_method": auth_method(provider) or None,
-            }
-        )
-    )
-
-
 #: what can be told: the kinds, and how an object is described
 PARTS: Mapping[str, tuple[tuple[Kind, ...], Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "stores": ((STORE, CLUSTER_STORE), describe_store),

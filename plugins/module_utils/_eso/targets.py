@@ -12,18 +12,26 @@ therefore no proof that a Secret exists. Source: External Secrets Operator 2.9.0
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._engine import wording
 from .._engine.errors import SecretopsError
-from .._kubernetes.apply import KubeObject, condition
+from .._kubernetes.apply import KubeObject
 from .._kubernetes.client import LIST_METADATA_ONLY, METADATA_ONLY, Client
 from .._kubernetes.errors import Forbidden
 from .._kubernetes.kind import SECRET, Kind, Object
+from .._kubernetes.objects import condition
 from .._kubernetes.reading import Key, collections, key_of
 from .._kubernetes.waiting import Expectation
-from .external_secret import expected, synced, target_name
+from .status import expected, synced
+
+
+def target_name(current: Mapping[str, Any]) -> str:
+    """Return the name of the Secret that an ExternalSecret fills."""
+    spec = current.get("spec") or {}
+    return str((spec.get("target") or {}).get("name") or current["metadata"]["name"])
+
 
 #: reasons of a Ready condition: something was written, was deleted, or does not exist and is not created.
 #: Resource… is said of targets that are no Secrets
@@ -267,3 +275,20 @@ class Targets:
 def unseen(target: Target, error: Forbidden) -> str:
     """Return the sentence for a target that may not be read."""
     return "it is not proven that the %s exists with its keys: %s" % (target.label, error)
+
+
+def hold_against_targets(client: Client, found: Sequence[tuple[Object, dict[str, Any]]]) -> None:
+    """Complete the entries of ExternalSecrets by whether what they fill exists, with its keys.
+
+    One that the operator calls Ready and that filled nothing is not ready. A target that may not be read is not proven.
+    """
+    targets = Targets(client, [one["metadata"].get("namespace") for one, entry in found if entry["ready"]])
+    for one, entry in found:
+        lacking, unseen = targets.judge(one) if entry["ready"] else ("is not ready", "")
+        entry["proven"] = not lacking and not unseen
+        if entry["ready"] and lacking:
+            entry["in_sync"] = False
+            if not synced(one):
+                entry.update(ready=False, message=lacking)
+        if unseen:
+            entry["not_proven"] = unseen

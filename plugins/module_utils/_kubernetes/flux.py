@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import Change
-from .apply import Action, condition, keeping_managers
+from .apply import Action
 from .client import Client
 from .kind import Kind, Object
+from .objects import condition, keeping_managers
 from .waiting import Expectation, wait_for
 
 PROVIDER = "Flux"

@@ -15,9 +15,10 @@ from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import Module
 from .._engine.reconcile import DELETE, Change, Report, Resource, apply, plan
 from .._http import doubts
-from .apply import Action, KubeObject, applied_by_us, rehearse, validate
+from .apply import Action, KubeObject, rehearse, validate
 from .client import Client
 from .kind import Kind, Object
+from .objects import applied_by_us
 from .options import connect
 from .transport import KUBERNETES_ERROR
 from .waiting import Expectation, wait_for

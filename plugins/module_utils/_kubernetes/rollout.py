@@ -12,10 +12,11 @@ from typing import Any
 
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import Change
-from .apply import Action, condition
+from .apply import Action
 from .client import Client
 from .errors import Missing
 from .kind import Kind, Object
+from .objects import condition
 from .waiting import Expectation
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"

@@ -299,7 +299,7 @@ def test_events_hold_no_value(text: str, kept: str, gone: str) -> None:
 
 def test_conditions_and_warnings_and_addresses_hold_no_value() -> None:
     from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import secrecy
-    from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.apply import condition
+    from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.objects import condition
     from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 
     secrecy.remember("Canary-known-1")

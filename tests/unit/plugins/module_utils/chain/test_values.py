@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._chain.values import made_of
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import targets
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.targets import keys_of, promised
 
 STORED = {"user": "app", "password": "p@ss word", "token": "YWJj", "port": 5432, "ratio": 1.5, "on": True}
 USER = {"secretKey": "user", "remoteRef": {"key": "app", "property": "user"}}
@@ -92,9 +92,9 @@ def test_keys_that_another_entry_may_write_are_open() -> None:
     ],
 )
 def test_the_keys_that_a_spec_promises(spec: dict[str, Any], keys: set[str]) -> None:
-    assert targets.promised(spec) == keys
+    assert promised(spec) == keys
 
 
 def test_keys_are_told_from_the_metadata() -> None:
     fields = [{"fieldsV1": {"f:data": {".": {}, "f:user": {}}, "f:metadata": {}}}, {"fieldsV1": {"f:type": {}}}, {}]
-    assert targets.keys_of({"metadata": {"managedFields": fields}}) == {"user"}
+    assert keys_of({"metadata": {"managedFields": fields}}) == {"user"}

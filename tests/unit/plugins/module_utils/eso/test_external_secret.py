@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import external_secret as eso
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import check_external_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.provider import ca_bundle
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.status import frozen, synced
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import check_store, store_spec
 
 KUBERNETES = {"kubernetes": {"mountPath": "kubernetes", "role": "eso"}}
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -59,29 +62,29 @@ def vault(**fields: Any) -> dict[str, Any]:
 )
 def test_a_wrong_store_is_refused(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        eso.check_store("SecretStore", "apps", spec)
+        check_store("SecretStore", "apps", spec)
     assert message in str(caught.value)
     assert caught.value.remedy
 
 
 def test_right_stores_are_taken_and_doubtful_ones_warned_about() -> None:
-    assert eso.check_store("SecretStore", "apps", vault()) == []
-    assert eso.check_store("SecretStore", "apps", {"provider": {"aws": {}}}) == []
-    assert "act only together" in eso.check_store("SecretStore", "apps", vault(readYourWrites=True))[0]
+    assert check_store("SecretStore", "apps", vault()) == []
+    assert check_store("SecretStore", "apps", {"provider": {"aws": {}}}) == []
+    assert "act only together" in check_store("SecretStore", "apps", vault(readYourWrites=True))[0]
     reference = {"kubernetes": {"role": "r", "serviceAccountRef": {"name": "eso"}}}
-    assert "without ever having tried it" in eso.check_store("ClusterSecretStore", None, vault(auth=reference))[0]
+    assert "without ever having tried it" in check_store("ClusterSecretStore", None, vault(auth=reference))[0]
     reference["kubernetes"]["serviceAccountRef"]["namespace"] = "eso"
-    assert "such as audiences: [vault]" in eso.check_store("ClusterSecretStore", None, vault(auth=reference))[0]
+    assert "such as audiences: [vault]" in check_store("ClusterSecretStore", None, vault(auth=reference))[0]
     reference["kubernetes"]["serviceAccountRef"]["audiences"] = ["vault"]
-    assert eso.check_store("ClusterSecretStore", None, vault(auth=reference)) == []
+    assert check_store("ClusterSecretStore", None, vault(auth=reference)) == []
     with pytest.raises(InvalidInput, match="caProvider needs a namespace"):
-        eso.check_store("ClusterSecretStore", None, vault(caProvider={"type": "Secret", "name": "ca", "key": "k"}))
+        check_store("ClusterSecretStore", None, vault(caProvider={"type": "Secret", "name": "ca", "key": "k"}))
     # behind an agent or a proxy that logs in
-    assert "has no auth" in eso.check_store("SecretStore", "apps", vault(auth=None))[0]
+    assert "has no auth" in check_store("SecretStore", "apps", vault(auth=None))[0]
     selector = {"conditions": [{"namespaceSelector": {}}, {"namespaceRegexes": ["team-.*"]}]}
-    assert "act only" in eso.check_store("ClusterSecretStore", None, {**vault(readYourWrites=True), **selector})[-1]
+    assert "act only" in check_store("ClusterSecretStore", None, {**vault(readYourWrites=True), **selector})[-1]
     with pytest.raises(InvalidInput, match="no regular expression of Go"):
-        eso.check_store("ClusterSecretStore", None, {**vault(), "conditions": [{"namespaceRegexes": ["(?!kube)"]}]})
+        check_store("ClusterSecretStore", None, {**vault(), "conditions": [{"namespaceRegexes": ["(?!kube)"]}]})
 
 
 def test_options_become_the_manifest() -> None:
@@ -97,7 +100,7 @@ def test_options_become_the_manifest() -> None:
         },
         "refresh_interval": "5m",
     }
-    spec = eso.store_spec(item)
+    spec = store_spec(item)
     assert spec["refreshInterval"] == 300
     given = spec["provider"]["vault"]
     assert base64.b64decode(given.pop("caBundle")).decode() == PEM
@@ -112,9 +115,9 @@ def test_options_become_the_manifest() -> None:
         },
     }
     with pytest.raises(InvalidInput, match='"spec" excludes server'):
-        eso.store_spec({"spec": {"provider": {}}, "server": "https://v"})
+        store_spec({"spec": {"provider": {}}, "server": "https://v"})
     with pytest.raises(InvalidInput, match="private key"):
-        eso.ca_bundle(PEM + "-----BEGIN PRIVATE KEY-----")
+        ca_bundle(PEM + "-----BEGIN PRIVATE KEY-----")
 
 
 def external(**fields: Any) -> dict[str, Any]:
@@ -160,7 +163,7 @@ def entry(key: str, remote: str = "app") -> dict[str, Any]:
 )
 def test_a_wrong_external_secret_is_refused(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        eso.check_external_secret("app", spec)
+        check_external_secret("app", spec)
     assert message in str(caught.value)
     assert caught.value.remedy
 
@@ -182,7 +185,7 @@ def test_a_wrong_external_secret_is_refused(spec: dict[str, Any], message: str) 
     ],
 )
 def test_a_right_external_secret_is_taken(spec: dict[str, Any]) -> None:
-    assert eso.check_external_secret("app", spec) == []
+    assert check_external_secret("app", spec) == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +197,7 @@ def test_a_right_external_secret_is_taken(spec: dict[str, Any]) -> None:
     ],
 )
 def test_a_doubtful_external_secret_is_taken_with_a_warning(spec: dict[str, Any], warning: str) -> None:
-    (told,) = eso.check_external_secret("app", spec)
+    (told,) = check_external_secret("app", spec)
     assert warning in told
 
 
@@ -208,13 +211,13 @@ def status(generation: int, **fields: Any) -> dict[str, Any]:
 
 
 def test_ready_is_not_enough_when_it_is_about_an_older_spec() -> None:
-    assert eso.synced(status(2)) == ""
-    assert "not synced yet since its last change" in eso.synced(status(3))
-    assert eso.synced({**status(3), "spec": {"refreshInterval": "0s"}}) == ""
-    assert "does the operator run?" in eso.synced(status(2, conditions=[]))
+    assert synced(status(2)) == ""
+    assert "not synced yet since its last change" in synced(status(3))
+    assert synced({**status(3), "spec": {"refreshInterval": "0s"}}) == ""
+    assert "does the operator run?" in synced(status(2, conditions=[]))
     failed = {"type": "Ready", "status": "False", "reason": "SecretSyncedError", "message": "no"}
-    assert eso.synced(status(2, conditions=[failed])) == "is not ready: SecretSyncedError: no"
-    assert eso.synced(None) == "does not exist"
+    assert synced(status(2, conditions=[failed])) == "is not ready: SecretSyncedError: no"
+    assert synced(None) == "does not exist"
 
 
 @pytest.mark.parametrize(
@@ -226,9 +229,9 @@ def test_ready_is_not_enough_when_it_is_about_an_older_spec() -> None:
     ],
 )
 def test_what_is_never_synced_again_is_known(spec: dict[str, Any], reason: str) -> None:
-    assert reason in eso.frozen(spec)
+    assert reason in frozen(spec)
 
 
 @pytest.mark.parametrize("spec", [{}, {"refreshInterval": "1h"}, {"refreshInterval": "0", "refreshPolicy": "OnChange"}])
 def test_what_is_synced_again_is_known(spec: dict[str, Any]) -> None:
-    assert eso.frozen(spec) == ""
+    assert frozen(spec) == ""

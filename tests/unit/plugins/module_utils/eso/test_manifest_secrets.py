@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.manifests import refuse_secrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.git_secrets import refuse_secrets
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nCanary1\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = base64.b64encode(b"-----BEGIN CERTIFICATE-----\n" + b"A" * 64 + b"\n-----END CERTIFICATE-----\n").decode()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import push_secret
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import push_secret_spec
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_versions import filled_anew, made_anew
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.waiting import with_cause
 
 GENERATOR = {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "long"}}}]}
@@ -18,7 +19,7 @@ METADATA = {"apiVersion": "x/v1", "spec": {"secret_push_format": "string", "cust
 @pytest.mark.parametrize(("option", "field"), [("data", "data"), ("data_to", "dataTo")])
 def test_metadata_of_an_entry_stays_as_it_was_written(option: str, field: str) -> None:
     entry = {"conversion_strategy": "None", "metadata": METADATA}
-    spec = push_secret.push_secret_spec({option: [entry]})
+    spec = push_secret_spec({option: [entry]})
     assert spec[field] == [{"conversionStrategy": "None", "metadata": METADATA}]
 
 
@@ -35,7 +36,7 @@ def test_metadata_of_an_entry_stays_as_it_was_written(option: str, field: str) -
 )
 def test_a_source_that_is_made_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
     spec = {"selector": {"generatorRef": {"kind": "Password", "name": "long"}}, **more}
-    assert bool(push_secret.made_anew(spec)) is warned
+    assert bool(made_anew(spec)) is warned
 
 
 @pytest.mark.parametrize(
@@ -53,10 +54,10 @@ def test_a_source_that_is_made_anew_is_warned_of(more: dict[str, Any], warned: b
 def test_a_template_that_gives_another_value_each_time_is_warned_of(text: str, function: str) -> None:
     source = {"selector": {"secret": {"name": "app"}}}
     for template in ({"data": {"a": text}}, {"templateFrom": [{"literal": text}]}):
-        warnings = push_secret.made_anew({**source, "template": template})
+        warnings = made_anew({**source, "template": template})
         assert bool(warnings) is bool(function)
         assert function in str(warnings)
-    assert not push_secret.made_anew({**source, "template": {"data": {"a": text}}, "updatePolicy": "IfNotExists"})
+    assert not made_anew({**source, "template": {"data": {"a": text}}, "updatePolicy": "IfNotExists"})
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_template_that_gives_another_value_each_time_is_warned_of(text: str, f
 )
 def test_a_source_that_an_external_secret_makes_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
     maker = {"metadata": {"name": "app"}, "spec": {**GENERATOR, **more}}
-    assert bool(push_secret.filled_anew("app", maker)) is warned
+    assert bool(filled_anew("app", maker)) is warned
 
 
 @pytest.mark.parametrize(

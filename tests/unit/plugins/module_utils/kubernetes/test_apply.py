@@ -10,8 +10,17 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import sync
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import apply, rollout
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.forced import changed_keys, digests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import rollout
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.fields import (
+    dotted,
+    leaves,
+    matches,
+    owned,
+    spelled,
+    without_none,
+    words,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.schema import UNREADABLE
 
 
@@ -45,8 +54,8 @@ def test_matching(current: Any, desired: Any, same: bool) -> None:
     }
     entry = {**reference, "properties": {**reference["properties"], "ref": reference}}
     # by the schema, and by what is known where it cannot be read
-    assert apply.matches(current, desired, {"type": "array", "items": entry}) is same
-    assert apply.matches(current, desired, UNREADABLE) is same
+    assert matches(current, desired, {"type": "array", "items": entry}) is same
+    assert matches(current, desired, UNREADABLE) is same
 
 
 @pytest.mark.parametrize("name", ["conversionStrategy", "nullBytePolicy", "anything"])
@@ -54,14 +63,14 @@ def test_a_default_is_one_by_the_served_schema_alone(name: str) -> None:
     current, desired = [{"key": "a", name: "x"}], [{"key": "a"}]
     known = {"key": {"type": "string"}, name: {"type": "string"}}
     schema = {"items": {"properties": {**known, name: {"type": "string", "default": "x"}}}}
-    assert apply.matches(current, desired, schema)
-    assert not apply.matches(current, desired, {"items": {"properties": known}})
-    assert not apply.matches(current, desired, {"items": {"properties": {**known, name: {"default": "y"}}}})
+    assert matches(current, desired, schema)
+    assert not matches(current, desired, {"items": {"properties": known}})
+    assert not matches(current, desired, {"items": {"properties": {**known, name: {"default": "y"}}}})
 
 
 def test_fields_are_named_by_path() -> None:
     manifest = {"metadata": {"labels": {"app.kubernetes.io/name": "x"}}, "spec": {"data": [{"a": 1}], "n": {"m": 0}}}
-    named = {apply.dotted(path): value for path, value in apply.leaves(manifest).items()}
+    named = {dotted(path): value for path, value in leaves(manifest).items()}
     assert named == {"metadata.labels[app.kubernetes.io/name]": "x", "spec.data": [{"a": 1}], "spec.n.m": 0}
 
 
@@ -70,7 +79,7 @@ def test_owned_fields_are_read_from_managed_fields() -> None:
         "f:metadata": {"f:labels": {".": {}, "f:app": {}}},
         "f:spec": {"f:data": {}, "f:ports": {'k:{"port":1}': {".": {}, "f:port": {}}}, "f:set": {'v:"x"': {}}},
     }
-    assert sorted(apply.owned(fields)) == [
+    assert sorted(owned(fields)) == [
         ("metadata", "labels", "app"),
         ("spec", "data"),
         ("spec", "ports"),
@@ -80,18 +89,18 @@ def test_owned_fields_are_read_from_managed_fields() -> None:
 
 def test_nothing_that_was_declared_is_dropped() -> None:
     given = {"a": None, "b": {"c": []}, "d": [{"e": None, "f": False, "h": {}}], "g": ""}
-    assert apply.without_none(given) == {"b": {"c": []}, "d": [{"f": False, "h": {}}], "g": ""}
+    assert without_none(given) == {"b": {"c": []}, "d": [{"f": False, "h": {}}], "g": ""}
 
 
 @pytest.mark.parametrize(("value", "text"), [(1, "1"), (True, "true"), ("yes", "yes"), (0, "0"), (None, None)])
 def test_words_of_the_user_are_text(value: Any, text: Any) -> None:
-    assert apply.words("labels", {"a": value}) == {"a": text}
+    assert words("labels", {"a": value}) == {"a": text}
 
 
 @pytest.mark.parametrize("value", [1.1, {"b": "c"}, ["b"]])
 def test_what_is_no_text_is_refused_as_a_word(value: Any) -> None:
     with pytest.raises(InvalidInput, match=r'labels: the value of "a" is a (number|mapping|list)'):
-        apply.words("labels", {"a": value})
+        words("labels", {"a": value})
 
 
 @pytest.mark.parametrize(
@@ -118,14 +127,14 @@ def test_what_is_no_text_is_refused_as_a_word(value: Any) -> None:
     ],
 )
 def test_a_path_is_told_as_the_user_wrote_it(path: Any, item: Any, text: str) -> None:
-    assert apply.spelled(path, item) == text
+    assert spelled(path, item) == text
 
 
 def test_changed_keys_are_those_of_another_digest() -> None:
-    before = sync.digests({"data": {"same": "YQ==", "other": "YQ==", "gone": "YQ=="}})
-    after = sync.digests({"data": {"same": "YQ==", "other": "Yg==", "new": "YQ=="}})
-    assert sync.changed_keys(before, after) == ["gone", "new", "other"]
-    assert sync.digests(None) == {}
+    before = digests({"data": {"same": "YQ==", "other": "YQ==", "gone": "YQ=="}})
+    after = digests({"data": {"same": "YQ==", "other": "Yg==", "new": "YQ=="}})
+    assert changed_keys(before, after) == ["gone", "new", "other"]
+    assert digests(None) == {}
 
 
 def deployment(**status: int) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""SecretStores and ClusterSecretStores: how namespaces reach Vault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from .._engine import normalise
+from .._engine.errors import InvalidInput
+from .._kubernetes.apply import KubeObject, about
+from .._kubernetes.client import Client
+from .._kubernetes.fields import without_none
+from .._kubernetes.kind import Kind
+from .._kubernetes.module import METADATA_SPEC
+from .kind import GROUP, OPERATOR, VERSIONS
+from .provider import PROVIDER_OPTIONS, VAULT_SPEC, auth_method, check_vault, references, same_bundle, vault_provider
+from .status import describe
+from .values import RETRY_SETTINGS, check_pattern, check_retries, manifest_names
+
+STORE = Kind("SecretStore", "secretstores", GROUP, VERSIONS, True, OPERATOR)
+CLUSTER_STORE = Kind("ClusterSecretStore", "clustersecretstores", GROUP, VERSIONS, False, OPERATOR)
+STORE_OPTIONS = ("controller", "conditions", "refresh_interval", "retry_settings")
+
+
+def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's spec from the options of a store, or its raw ``spec``. Raises InvalidInput."""
+    if item.get("spec"):
+        given = sorted(
+            name
+            for name in (*PROVIDER_OPTIONS, *STORE_OPTIONS, "ca_bundle", "vault_namespace", "check_and_set")
+            if item.get(name) not in (None, [], {})
+        )
+        if given:
+            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
+        return dict(without_none(item["spec"]))
+    vault = vault_provider(item)
+    if vault.get("version") is None:
+        vault["version"] = "v2"
+    if item.get("check_and_set"):
+        vault["checkAndSet"] = {"required": True}
+    spec = manifest_names({name: item.get(name) for name in STORE_OPTIONS})
+    spec["refreshInterval"] = (
+        None if spec["refreshInterval"] is None else int(normalise.seconds(spec["refreshInterval"]) or 0)
+    )
+    return dict(without_none({**spec, "provider": {"vault": vault}}))
+
+
+def check_store(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
+    """Refuse what the operator refuses, ignores or misreads in a store's spec; return warnings. Raises InvalidInput."""
+    provider = spec.get("provider") or {}
+    if len(provider) != 1:
+        raise InvalidInput(
+            "a store has exactly one provider, this one has %d" % len(provider), remedy="give provider.vault"
+        )
+    if "vault" not in provider:
+        return []
+    check_retries(spec)
+    vault = provider["vault"]
+    warnings = check_vault("provider.vault", vault)
+    warnings += check_namespaces(kind, namespace, vault)
+    account = ((vault.get("auth") or {}).get("kubernetes") or {}).get("serviceAccountRef") or {}
+    if account.get("name") and not account.get("audiences"):
+        warnings.append(
+            "auth.kubernetes.serviceAccountRef has no audiences: its token is for the API server, which roles with an "
+            "audience refuse; write that of the role, such as audiences: [vault]"
+        )
+    if bool(vault.get("readYourWrites")) != bool(vault.get("forwardInconsistent")):
+        warnings.append("readYourWrites and forwardInconsistent act only together")
+    if spec.get("conditions") and kind == STORE.name:
+        raise InvalidInput("conditions are for a ClusterSecretStore", remedy="remove them")
+    for number, entry in enumerate(spec.get("conditions") or []):
+        for index, pattern in enumerate(entry.get("namespaceRegexes") or []):
+            check_pattern("conditions[%d].namespace_regexes[%d]" % (number, index), pattern)
+    return warnings
+
+
+def check_namespaces(kind: str, namespace: str | None, vault: Mapping[str, Any]) -> list[str]:
+    """Refuse references that the operator would not follow; return warnings. Raises InvalidInput."""
+    found = list(references(vault))
+    provider = vault.get("caProvider")
+    if kind == STORE.name:
+        for where, reference in found:
+            if reference.get("namespace") and reference["namespace"] != namespace:
+                raise InvalidInput(
+                    '%s points into the namespace "%s", which a SecretStore may not' % (where, reference["namespace"]),
+                    remedy="move it to the store's own namespace, or use a ClusterSecretStore",
+                )
+        if provider and provider.get("namespace") not in (None, namespace):
+            raise InvalidInput("caProvider may not name another namespace in a SecretStore", remedy="remove it")
+        return []
+    if provider and not provider.get("namespace"):
+        raise InvalidInput("caProvider needs a namespace in a ClusterSecretStore", remedy="add it")
+    open_ends = [where for where, reference in found if not reference.get("namespace")]
+    if open_ends:
+        return [
+            "%s has no namespace: it is looked up in each ExternalSecret's own, and the operator shows the store "
+            "as Ready without ever having tried it" % ", ".join(open_ends)
+        ]
+    return []
+
+
+class Store(KubeObject):
+    """A SecretStore: how a namespace reaches Vault."""
+
+    kind = STORE.name
+    api: ClassVar[Kind] = STORE
+    rank = 0
+    compared = {"spec.provider.vault.caBundle": same_bundle}
+
+    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
+        with about(self.kind, item):
+            self.spec = store_spec(item) if item["state"] == "present" else None
+        super().__init__(client, item, {"spec": self.spec}, **options)
+
+    def check(self) -> None:
+        super().check()
+        if self.spec is not None:
+            self.warnings += check_store(self.kind, self.namespace, self.spec)
+
+
+class ClusterStore(Store):
+    """A ClusterSecretStore: how all namespaces, or those of its conditions, reach Vault."""
+
+    kind = CLUSTER_STORE.name
+    api = CLUSTER_STORE
+
+
+def store(client: Client, item: Mapping[str, Any], **options: Any) -> Store:
+    """Return the resource for a store of either kind."""
+    return (ClusterStore if item.get("kind") == CLUSTER_STORE.name else Store)(client, item, **options)
+
+
+def store_kinds(stores: Sequence[Store]) -> list[Kind]:
+    """Return the kinds among declared stores; a SecretStore's at least, for a purge by namespace."""
+    return [kind for kind in (STORE, CLUSTER_STORE) if kind is STORE or any(one.api is kind for one in stores)]
+
+
+STORE_ENTRY: dict[str, Any] = {
+    "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
+    **METADATA_SPEC,
+    **VAULT_SPEC,
+    "path": {"type": "str"},
+    "version": {"type": "str", "choices": ["v1", "v2"]},
+    "check_and_set": {"type": "bool"},
+    "conditions": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "namespaces": {"type": "list", "elements": "str"},
+            "namespace_regexes": {"type": "list", "elements": "str"},
+            "namespace_selector": {"type": "dict"},
+        },
+    },
+    "controller": {"type": "str"},
+    "refresh_interval": {"type": "str"},
+    "retry_settings": RETRY_SETTINGS,
+}
+
+
+def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a store."""
+    provider = (current.get("spec") or {}).get("provider") or {}
+    vault = provider.get("vault") or {}
+    return {
+        **describe(current),
+        "kind": current.get("kind") or "",
+        "provider": next(iter(provider), ""),
+        "server": vault.get("server") or "",
+        "path": vault.get("path") or "",
+        "auth_method": auth_method(vault),
+    }

@@ -1,0 +1,85 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Objects as YAML text, and back."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from .._engine.errors import InvalidInput
+from .._kubernetes.kind import Object
+
+try:
+    import yaml
+
+    YAML_ERROR = None
+except ImportError:
+    YAML_ERROR = traceback.format_exc()
+
+
+#: text that some reader of YAML takes for a number or a truth value, though the writer does not
+_AMBIGUOUS = re.compile(
+    r"[-+]?(\.?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+)|[yYnN]|[-+.]?(inf|nan)"
+)
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """Return an object as people name it: ``ExternalSecret production/web-app``."""
+    metadata = manifest.get("metadata") or {}
+    return "%s %s" % (
+        manifest.get("kind"),
+        "/".join(str(part) for part in (metadata.get("namespace"), metadata.get("name")) if part),
+    )
+
+
+def reference(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what names an object: api_version, kind, namespace (None for cluster-wide ones), name."""
+    metadata = manifest["metadata"]
+    return {
+        "api_version": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "namespace": metadata.get("namespace"),
+        "name": metadata["name"],
+    }
+
+
+def as_yaml(value: Any) -> str:
+    """Return data as YAML that is always the same for the same data: sorted, unfolded, text blocks as lines."""
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            super().increase_indent(flow, False)
+
+    def text(dumper: Any, data: Any) -> Any:
+        content = str(data)
+        style = "|" if "\n" in content else ('"' if _AMBIGUOUS.fullmatch(content) else None)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", content, style=style)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_multi_representer(str, text)
+    Dumper.add_multi_representer(dict, lambda dumper, data: dumper.represent_dict(dict(data)))
+    return str(
+        yaml.dump(value, Dumper=Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1_000_000)
+    )
+
+
+def from_yaml(text: str, where: str) -> list[Object]:
+    """Return the mappings in YAML text, empty documents left out. Raises InvalidInput."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        found = [document for document in yaml.load_all(text, Loader=loader) if document]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = " in line %d" % (mark.line + 1) if mark else ""
+        raise InvalidInput("is no YAML%s" % line, where, "correct it, or write it anew") from error
+    if not all(isinstance(document, dict) for document in found):
+        raise InvalidInput("holds something else than Kubernetes objects", where, "name another file")
+    return found
