@@ -55,13 +55,13 @@ options:
     description: Audience of the tokens for that.
     type: str
   identity_token_ttl: &identity_token_ttl
-    description: Life of these tokens, a duration.
+    description: TTL of these tokens, a duration.
     type: str
   lease: &lease
-    description: First life of the credentials of IAM users, a duration. The server wants it together with O(lease_max).
+    description: First TTL of the credentials of IAM users, a duration. The server wants it together with O(lease_max).
     type: str
   lease_max: &lease_max
-    description: Longest life of the credentials of IAM users, a duration.
+    description: Longest TTL of the credentials of IAM users, a duration.
     type: str
   configs:
     description: Configurations of many mounts. Excludes O(mount).
@@ -124,7 +124,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.aws_configs import AwsConfigs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.aws.config import AwsConfigs
 
 
 def main() -> None:

@@ -58,10 +58,10 @@ options:
     description: For V(assumed_role), the external id that the role asks for.
     type: str
   default_sts_ttl: &default_sts_ttl
-    description: Life of sessions when none is asked for, a duration.
+    description: TTL of sessions when none is asked for, a duration.
     type: str
   max_sts_ttl: &max_sts_ttl
-    description: Longest life of sessions, a duration.
+    description: Longest TTL of sessions, a duration.
     type: str
   user_path: &user_path
     description: For V(iam_user), path of the users; the server's default is V(/).
@@ -153,7 +153,7 @@ summary:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.aws_roles import AwsRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.aws.role import AwsRoles
 
 
 def main() -> None:

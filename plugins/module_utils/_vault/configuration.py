@@ -32,6 +32,8 @@ from .._engine.reconcile import (
 from .base.kind import Given, Kind
 from .connection.client import Client
 from .connection.errors import VaultError
+from .engines.aws.config import AwsConfigs
+from .engines.aws.role import AwsRoles
 from .engines.pki.acme import PkiAcme
 from .engines.pki.ca import PkiCas
 from .engines.pki.certificate import PkiCertificates
@@ -42,8 +44,6 @@ from .engines.transit import TransitKeys
 from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.auth_methods import AuthMethods
 from .kinds.auth_roles import AuthRoles
-from .kinds.aws_configs import AwsConfigs
-from .kinds.aws_roles import AwsRoles
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
 from .kinds.identity_entities import IdentityEntities

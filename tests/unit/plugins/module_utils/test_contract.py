@@ -35,8 +35,6 @@ NOT_YET: frozenset[str] = frozenset(
     (
         "auth_methods",
         "auth_roles",
-        "aws_configs",
-        "aws_roles",
         "cors",
         "database_connections",
         "identity_entities",

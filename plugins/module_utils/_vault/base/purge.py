@@ -1,0 +1,78 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""What a purge deletes: what exists, and is neither declared nor protected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import Resource
+from .inside_mount import InsideMount
+from .kind import Given
+from .mounts import EngineMounts
+
+Object = TypeVar("Object", bound=Resource)
+Inside = TypeVar("Inside", bound=InsideMount)
+
+
+def undeclared(
+    given: Given,
+    declared: Iterable[Resource],
+    existing: Iterable[str],
+    make: Callable[[str], Object],
+    fold: Callable[[str], str] = str,
+    loss: str = "",
+) -> list[Object]:
+    """Return what deletes each of the ``existing`` that is neither declared nor protected, by its name.
+
+    ``make``: returns the resource that deletes a name. ``fold``: returns a name as the server compares it.
+    ``loss``: what a deletion loses, when it loses more than what can be declared again.
+    Raises InvalidInput when that is to be lost of something that is not named in ``purge_data``.
+    """
+    keep = {fold(name) for name in (*(one.name for one in declared), *given.protected)}
+    extra = [make(name) for name in sorted(set(existing)) if fold(name) not in keep]
+    if loss:
+        refuse_unnamed(extra, {fold(name) for name in given.purge_data}, loss, lambda one: {fold(one.name)})
+    return extra
+
+
+def inside_mounts(
+    given: Given,
+    mounts: EngineMounts,
+    declared: Sequence[InsideMount],
+    kind: type[Inside],
+    make: Callable[[Mapping[str, Any]], Inside],
+    loss: str = "",
+) -> list[Inside]:
+    """Return what deletes the objects of one class that are neither declared nor protected.
+
+    Looked into are the mounts of what is declared, those of the tree, and those that the task names; without any, the
+    engine's usual one. A name with or without its mount protects, and names in ``purge_data``.
+    ``make``: returns a resource of an entry with mount, name and state.
+    Raises InvalidInput when what cannot be declared again (``loss``) is not named in ``purge_data``.
+    """
+    keep = {one.name for one in declared if isinstance(one, kind)} | set(given.protected)
+    extra = [
+        make({"mount": mount, "name": name, "state": "absent"})
+        for mount in given.places(declared, kind.engine)
+        for name in sorted(kind.names_in(mounts, mount))
+        if not keep & {name, "%s/%s" % (mount, name)}
+    ]
+    if loss:
+        refuse_unnamed(extra, set(given.purge_data), loss, lambda one: {one.name, one.own})
+    return extra
+
+
+def refuse_unnamed(extra: Iterable[Object], named: set[str], loss: str, names: Callable[[Object], set[str]]) -> None:
+    """Refuse to lose what is not named again. Raises InvalidInput, which names all of it."""
+    refused = [one for one in extra if not named & names(one)]
+    if refused:
+        raise InvalidInput(
+            "purge would delete %s, %s" % (", ".join('"%s"' % one.name for one in refused), loss),
+            "%ss" % refused[0].kind,
+            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
+        )
