@@ -481,6 +481,15 @@ def test_times_are_checked_with_those_of_the_server(role: Run, mount: str) -> No
     assert role(mount=f"{mount}-a", name="web", ttl="2h", max_ttl="0").changed
 
 
+def test_many_roles_take_one_request_each(role: Run, mount: str) -> None:
+    many = [{"name": f"role-{number}", "allow_any_name": True, "ttl": "24h"} for number in range(10)]
+    assert role(mount=f"{mount}-a", roles=many)["summary"]["create"] == 10
+    again = role(mount=f"{mount}-a", roles=many)
+    assert not again.changed
+    # a read each; the token, the mount, its limit, and the list of roles
+    assert again["requests"]["total"] <= 10 + 4
+
+
 def test_an_option_that_the_server_does_not_know_is_told(role: Run, mount: str) -> None:
     for check in (True, False):
         refused = role(check=check, mount=f"{mount}-a", name="odd", options={"no_such_option": 1})

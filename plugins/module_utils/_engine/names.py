@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import redact
 from .errors import InvalidInput
@@ -24,25 +24,49 @@ def _empty(value: Any) -> bool:
     return isinstance(value, str) and not value.strip().strip("/")
 
 
+class _Looked(NamedTuple):
+    """An option that is looked at; ``naming``: it names something; ``inner``: those of its suboptions."""
+
+    name: str
+    naming: bool
+    path: bool
+    inner: list[_Looked]
+
+
+def _looked(spec: Mapping[str, Any], holder: str, allowed: Collection[str]) -> list[_Looked]:
+    """Return the options of a spec that are to be looked at: found once, as a thousand entries have one spec."""
+    found = []
+    for name, option in spec.items():
+        naming = NAMING.fullmatch(name) is not None and "%s.%s" % (holder, name) not in allowed
+        path = "path" in (option.get("type"), option.get("elements"))
+        inner = _looked(option.get("options") or {}, name, allowed)
+        if naming or path or inner:
+            found.append(_Looked(name, naming, path, inner))
+    return found
+
+
 def empty_names(
     params: Mapping[str, Any], spec: Mapping[str, Any], within: str = "", allowed: Collection[str] = MAY_BE_EMPTY
 ) -> Iterator[str]:
     """Yield the dotted names of options that name something and have an empty value; entries of lists are numbered."""
-    for name, option in spec.items():
+    holder = re.sub(r"\[\d+\]", "", within).rpartition(".")[2]
+    return _empty_names(params, _looked(spec, holder, allowed), within + "." if within else "")
+
+
+def _empty_names(params: Mapping[str, Any], looked: list[_Looked], within: str) -> Iterator[str]:
+    for name, naming, _path, inner in looked:
         value = params.get(name)
-        holder = re.sub(r"\[\d+\]", "", within).rpartition(".")[2]
-        place = "%s.%s" % (within, name) if within else name
-        if NAMING.fullmatch(name) and "%s.%s" % (holder, name) not in allowed:
-            parts = value if isinstance(value, (list, tuple)) else [value]
-            if any(_empty(part) for part in parts):
-                yield place
-        inner = option.get("options")
+        if value is None:
+            continue
+        place = within + name
+        if naming and any(map(_empty, value if isinstance(value, (list, tuple)) else (value,))):
+            yield place
         if inner and isinstance(value, Mapping):
-            yield from empty_names(value, inner, place, allowed)
+            yield from _empty_names(value, inner, place + ".")
         elif inner and isinstance(value, (list, tuple)):
             for number, entry in enumerate(value):
                 if isinstance(entry, Mapping):
-                    yield from empty_names(entry, inner, "%s[%d]" % (place, number), allowed)
+                    yield from _empty_names(entry, inner, "%s[%d]." % (place, number))
 
 
 def check_names(params: Mapping[str, Any], spec: Mapping[str, Any], allowed: Collection[str] = MAY_BE_EMPTY) -> None:
@@ -56,20 +80,26 @@ def check_names(params: Mapping[str, Any], spec: Mapping[str, Any], allowed: Col
         )
 
 
-def check_paths(params: Mapping[str, Any], spec: Mapping[str, Any], within: str = "") -> None:
+def check_paths(params: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
     """Refuse a secret where a path is expected, without printing it. Raises InvalidInput."""
-    for name, option in spec.items():
-        value, place = params.get(name), "%s.%s" % (within, name) if within else name
-        parts = value if isinstance(value, (list, tuple)) else [value]
-        if "path" in (option.get("type"), option.get("elements")):
+    _check_paths(params, _looked(spec, "", ()), "")
+
+
+def _check_paths(params: Mapping[str, Any], looked: list[_Looked], within: str) -> None:
+    for name, _naming, path, inner in looked:
+        value = params.get(name)
+        if value is None:
+            continue
+        parts = value if isinstance(value, (list, tuple)) else (value,)
+        if path:
             for part in parts:
                 if isinstance(part, str) and redact.no_path(part) and not os.path.exists(part):
                     raise InvalidInput(
                         "a path is expected, and this is none; its text is not shown, as it may be a secret",
-                        'option "%s"' % place,
+                        'option "%s"' % (within + name),
                         "write it into a file of mode 0600, and give the path of that",
                     )
-        elif option.get("options"):
+        elif inner:
             for part in parts:
                 if isinstance(part, Mapping):
-                    check_paths(part, option["options"], place)
+                    _check_paths(part, inner, within + name + ".")

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..connection.client import Client
-from ..connection.errors import InvalidToken, PermissionDenied
+from ..connection.errors import InvalidToken, PermissionDenied, VaultError
 from ..products import PRODUCTS, Product, product_of_plugin
 from .listing import plugins
 from .schema import Fields
@@ -111,6 +111,12 @@ class EngineMounts(Mounts):
     def __init__(self, client: Client) -> None:
         super().__init__(client)
         self._known: dict[str, dict[str, Any] | None] = {}
+        self._limits: dict[str, int] = {}
+
+    def forget(self) -> None:
+        with self._lock:
+            super().forget()
+            self._limits.clear()
 
     @staticmethod
     def _catalog(client: Client) -> list[str]:
@@ -163,6 +169,24 @@ class EngineMounts(Mounts):
                 'give "%s" as the mount and the rest as part of the path' % actual,
             )
         return found
+
+    def limit(self, mount: str) -> int:
+        """Return the longest TTL, in seconds, that a mount gives; 0 when it cannot be read. Asked once per mount."""
+        with self._lock:
+            if mount not in self._limits:
+                self._limits[mount] = self._longest(mount)
+            return self._limits[mount]
+
+    def _longest(self, mount: str) -> int:
+        try:
+            entry = self.entry(mount)
+            found = ((entry or {}).get("config") or {}).get("max_lease_ttl")
+            if entry is not None and not found:
+                # the server's own limit
+                found = (self.client.read("sys/mounts/%s/tune" % mount) or {}).get("max_lease_ttl")
+        except VaultError:
+            return 0
+        return int(found or 0)
 
     def require(self, mount: str, kind: str) -> dict[str, Any] | None:
         """Return the mount's entry, None when there is none. Raises InvalidInput when it is of another type."""

@@ -301,7 +301,10 @@ class Authority(InPkiMount):
     def _check_limit(self) -> None:
         """Refuse a TTL that the server would cut: a certificate stays as it was made. Raises InvalidInput."""
         signer = self.issuer_mount if self.intermediate else self.mount
-        wanted, limit = normalise.seconds((self.desired or {}).get("ttl")) or 0, self.limit(signer) if signer else 0
+        wanted, limit = (
+            normalise.seconds((self.desired or {}).get("ttl")) or 0,
+            self.mounted.limit(signer) if signer else 0,
+        )
         if limit and wanted > limit:
             raise InvalidInput(
                 'ttl is longer than the mount "%s" allows, which is %d hours' % (signer, limit // 3600),

@@ -18,7 +18,6 @@ from ...base.mounts import EngineMounts
 from ...base.naming import check_mount
 from ...connection.answers import data_of
 from ...connection.client import Client
-from ...connection.errors import VaultError
 
 #: key sizes that the engine accepts; 0 is its default
 KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
@@ -71,18 +70,6 @@ class InPkiMount(Resource):
                 'mount "%s"' % self.mount,
                 "mount a PKI engine first (module vault_secrets_engine)",
             )
-
-    def limit(self, mount: str) -> int:
-        """Return how long anything that a mount issues may be valid, in seconds; 0 where nobody can tell."""
-        try:
-            entry = self.mounted.entry(mount)
-            found = ((entry or {}).get("config") or {}).get("max_lease_ttl")
-            if entry is not None and not found:
-                # the server's own limit
-                found = (self.client.read("sys/mounts/%s/tune" % mount) or {}).get("max_lease_ttl")
-        except VaultError:
-            return 0
-        return int(found or 0)
 
     def listing(self, what: str) -> dict[str, dict[str, Any]]:
         """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""

@@ -288,7 +288,7 @@ class Role(InPkiMount):
     def _warn_limit(self, desired: Mapping[str, Any]) -> None:
         longest = max(normalise.duration(desired.get(name)) for name in ("ttl", "max_ttl"))
         raised = normalise.duration(self.issuers.given.tune(self.mount).get("max_lease_ttl"))
-        limit = raised or (self.limit(self.mount) if longest else 0)
+        limit = raised or (self.mounted.limit(self.mount) if longest else 0)
         if limit and longest > limit:
             self.warnings.append(
                 'ttl or max_ttl is longer than the mount allows, so that %d hours count; raise "max_lease_ttl" of the '
