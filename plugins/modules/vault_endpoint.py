@@ -36,7 +36,8 @@ options:
   compare: &compare
     description:
       - How keys of O(data) are compared, where that cannot be guessed from their values.
-      - V(bool), V(duration), V(int), V(json), V(list) (in order, or a comma string), V(map) (values as text), V(path), V(pem), V(set) (in any order), V(text).
+      - V(bool), V(duration), V(int), V(json), V(list) (in order, or a comma string), V(map) (values as text), V(path), V(pem), V(set) (in any order),
+        V(text).
     type: dict
   method: &method
     description: Method of the write.

@@ -47,14 +47,14 @@ options:
       allowed_parameters:
         description:
           - Parameters that are allowed, each with a list of values; an empty list allows any value.
-          - Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, because the server finds none
-            in a request; a text such as C("3") is found in requests that send it as text.
+          - Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, because the server finds none in a request; a text
+            such as C("3") is found in requests that send it as text.
         type: dict
       denied_parameters:
         description:
           - Parameters that are denied, each with a list of values; an empty list denies any value.
-          - Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, because the server finds none
-            in a request; a text such as C("3") is found in requests that send it as text.
+          - Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, because the server finds none in a request; a text
+            such as C("3") is found in requests that send it as text.
         type: dict
       required_parameters:
         description: Parameters that a request must have.
@@ -68,20 +68,20 @@ options:
         type: str
   expiration: &expiration
     description:
-      - When the policy ends and the server removes it, such as C(2030-12-31T23:59:59Z); in UTC when it says no offset. An empty one
-        takes the end away. Without it, what stands is kept.
+      - When the policy ends and the server removes it, such as C(2030-12-31T23:59:59Z); in UTC when it says no offset. An empty one takes the end
+        away. Without it, what stands is kept.
       - OpenBao only.
     type: str
   cas_required: &cas_required
     description:
-      - Whether every change must name the version that it replaces. The module does so for such a policy, so that a change of
-        somebody else in between makes it fail instead of being lost.
+      - Whether every change must name the version that it replaces. The module does so for such a policy, so that a change of somebody else in
+        between makes it fail instead of being lost.
       - OpenBao only. Without it, what stands is kept.
     type: bool
-  allow_slashes_in_identity_templates: &slashes
+  allow_slashes_in_identity_templates: &allow_slashes_in_identity_templates
     description: Whether a value that a template fills in may hold slashes. OpenBao only. Without it, what stands is kept.
     type: bool
-  allow_wildcards_in_identity_templates: &wildcards
+  allow_wildcards_in_identity_templates: &allow_wildcards_in_identity_templates
     description: Whether a value that a template fills in may hold C(*) and C(+). OpenBao only. Without it, what stands is kept.
     type: bool
   policies:
@@ -96,8 +96,8 @@ options:
       rules: *rules
       expiration: *expiration
       cas_required: *cas_required
-      allow_slashes_in_identity_templates: *slashes
-      allow_wildcards_in_identity_templates: *wildcards
+      allow_slashes_in_identity_templates: *allow_slashes_in_identity_templates
+      allow_wildcards_in_identity_templates: *allow_wildcards_in_identity_templates
       state:
         description: Whether this policy is to exist; by default the module's O(state).
         type: str

@@ -45,7 +45,10 @@ class Setting(Resource):
         for name, value in self.desired.items():
             if self.fields[name] is normalise.duration:
                 normalise.whole_seconds(value)
-        self.check_known()
+
+    def preflight(self) -> None:
+        if self.desired is not None:
+            self.check_known()
 
     def check_known(self) -> None:
         """Refuse fields that the server would drop. Raises InvalidInput."""
@@ -65,10 +68,13 @@ class Setting(Resource):
 class AtRoot(Setting):
     """A setting of the whole server, which the root namespace alone has."""
 
-    def check(self) -> None:
+    #: what to ask whether the namespace has it
+    probe = ""
+
+    def preflight(self) -> None:
         if self.client.namespace:
-            self.ask("GET", self.path)
-        super().check()
+            self.ask("GET", self.probe or self.path)
+        super().preflight()
 
     def ask(self, method: str, path: str, missing_ok: bool = False) -> dict[str, Any] | None:
         """Return the data of an answer. Raises InvalidInput in a namespace, VaultError."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, fixed_names, normalisers
 from ..._engine.reconcile import CREATE, Change, Resource, check_new
 from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..base.listing import Listing, mark_absent
@@ -28,8 +29,6 @@ TYPES = (
 )
 #: types that keys can be derived from
 DERIVING = ("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305", "xchacha20-poly1305", "ed25519")
-#: set when a key is made; the server takes another value later without a word and keeps the first
-FIXED = ("type", "derived", "convergent_encryption", "key_size")
 #: what cannot be taken back
 ONE_WAY = ("exportable", "allow_plaintext_backup")
 VERSIONS = ("min_decryption_version", "min_encryption_version")
@@ -44,20 +43,92 @@ def least_version(value: Any) -> Any:
     return normalise.integer(value) or 1
 
 
+def size(value: Any) -> Any:
+    """Return the size of a key; a missing one means 0."""
+    return normalise.integer(value) or 0
+
+
+FIELDS: Sequence[Field] = (
+    Field(
+        "mount",
+        (
+            "Path at which the transit engine is mounted. For an entry of O(keys) by default the module's O(mount), "
+            "and V(transit) without either."
+        ),
+        sent=False,
+    ),
+    Field("name", "Name of the key.", sent=False),
+    Field(
+        "type",
+        (
+            "Type of the key, by default V(aes256-gcm96). Not every product and version has all of them. It cannot be "
+            "changed."
+        ),
+        choices=TYPES,
+        fixed=True,
+    ),
+    Field(
+        "derived",
+        "Whether a key of its own is derived for each context. It cannot be changed.",
+        type="bool",
+        fixed=True,
+    ),
+    Field(
+        "convergent_encryption",
+        "Whether the same text gives the same ciphertext, with O(derived) only. It cannot be changed.",
+        type="bool",
+        fixed=True,
+    ),
+    Field(
+        "key_size",
+        "Size of a key of type V(hmac) in bytes, V(32) to V(512). It cannot be changed.",
+        type="int",
+        normaliser=size,
+        fixed=True,
+    ),
+    Field("exportable", "Whether the key may be exported. It cannot be taken back.", type="bool"),
+    Field(
+        "allow_plaintext_backup",
+        "Whether the key may be backed up in plain text. It cannot be taken back.",
+        type="bool",
+    ),
+    Field(
+        "deletion_allowed",
+        (
+            "Whether the key may be deleted.",
+            (
+                "The server refuses to delete a key without it. With O(state=absent) it is set first where it is "
+                "given as V(true)."
+            ),
+        ),
+        type="bool",
+    ),
+    Field(
+        "min_decryption_version",
+        "The oldest version that decrypts and verifies; it has to exist.",
+        type="int",
+        normaliser=least_version,
+    ),
+    Field(
+        "min_encryption_version", "The oldest version that encrypts and signs; V(0) for the newest only.", type="int"
+    ),
+    Field(
+        "auto_rotate_period",
+        "After which time the server rotates the key, a duration of at least an hour; V(0) for never.",
+        normaliser=normalise.duration,
+    ),
+)
+#: set when a key is made; the server takes another value later without a word and keeps the first
+FIXED = fixed_names(FIELDS)
+
+
 class Key(Resource):
     """One key of a transit mount, named ``<mount>/<name>``."""
 
     kind = "transit key"
     # without it nobody reads what it encrypted
     holds_data = True
-    fields = {
-        "type": normalise.scalar,
-        **dict.fromkeys(("derived", "convergent_encryption", *ONE_WAY, "deletion_allowed"), normalise.boolean),
-        "key_size": lambda value: normalise.integer(value) or 0,
-        "min_decryption_version": least_version,
-        "min_encryption_version": normalise.integer,
-        "auto_rotate_period": normalise.duration,
-    }
+    fields = normalisers(FIELDS)
 
     def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         self.mounted = mounted
@@ -88,7 +159,11 @@ class Key(Resource):
             if (desired.get(name) or 0) < 0:
                 raise InvalidInput('"%s" is negative' % name, remedy="give the number of a version")
         self._check_order(desired)
-        check_new(lambda: self._check_new(desired), lambda: self._current() is not None)
+
+    def preflight(self) -> None:
+        desired = self.desired
+        if desired is not None:
+            check_new(lambda: self._check_new(desired), lambda: self._current() is not None)
 
     def find(self) -> bool:
         """Make sure that the mount is a transit engine; False when it does not exist (yet). Raises InvalidInput."""
@@ -106,14 +181,16 @@ class Key(Resource):
         current = self._current()
         if current is not None:
             self.info.update(type=current.get("type"), latest_version=current.get("latest_version"))
-        if self.desired is None:
-            if current is not None:
+            if self.desired is None:
                 self._check_deletion(current)
-            return current
-        if current is not None:
-            self._check_change(current, self.desired)
-        self._check_versions({**(current or {"latest_version": 1}), **self.desired})
         return current
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        if current is not None:
+            self._check_change(current, desired)
+        self._check_versions({**(current or {"latest_version": 1}), **desired})
+        return desired
 
     def _check_deletion(self, current: Mapping[str, Any]) -> None:
         if not current.get("deletion_allowed") and not self.item.get("deletion_allowed"):
@@ -182,7 +259,7 @@ class Key(Resource):
                 'mount "%s"' % self.mount,
                 "mount a transit engine first (module vault_secrets_engine)",
             )
-        desired = dict(self.desired or {})
+        desired = dict(change.desired)
         if "auto_rotate_period" in desired:
             desired["auto_rotate_period"] = "%ss" % normalise.seconds(desired["auto_rotate_period"])
         names = set(change.fields)
@@ -221,28 +298,12 @@ def keys(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Given
     return resources + [Key(mounted, {"mount": place, "name": name, "state": "absent"}) for place, name in extra]
 
 
-ITEM: dict[str, Any] = {
-    "mount": {"type": "str"},
-    "name": {"type": "str"},
-    "type": {"type": "str", "choices": list(TYPES)},
-    "derived": {"type": "bool"},
-    "convergent_encryption": {"type": "bool"},
-    "key_size": {"type": "int", "no_log": False},
-    "exportable": {"type": "bool"},
-    "allow_plaintext_backup": {"type": "bool"},
-    "deletion_allowed": {"type": "bool"},
-    "min_decryption_version": {"type": "int"},
-    "min_encryption_version": {"type": "int"},
-    "auto_rotate_period": {"type": "str"},
-}
-
-
 class TransitKeys(Kind):
     """Keys of transit mounts."""
 
     module = "vault_transit_key"
     plural = "keys"
-    item = ITEM
+    fields = FIELDS
     options = {**PURGE_DATA, **MOUNTS}
     within = ("secrets_engines", "transit")
     listings = (Listing("{mount}/keys", engine="transit"),)

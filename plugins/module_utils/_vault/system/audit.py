@@ -12,6 +12,7 @@ from typing import Any
 
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers, sent_names
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import rooted
 from ..base.kind import PURGE, Given, Kind
@@ -47,6 +48,36 @@ def meaning(options: Any) -> dict[str, Any]:
         if DEFAULTS.get(key) != plain:
             found[key] = plain
     return found
+
+
+FIELDS: Sequence[Field] = (
+    Field("path", "Path of the device; by default its O(type).", sent=False),
+    Field("type", "Type of the device. Needed unless it is to be absent.", choices=("file", "socket", "syslog")),
+    Field("description", "Text for people."),
+    Field("local", "Keep the device out of replication.", type="bool"),
+    Field(
+        "options",
+        (
+            (
+                "Options of the device, all of them, such as C(file_path) and C(mode) of a file, C(address) of a "
+                "socket, C(facility) and C(tag) of syslog."
+            ),
+            "The target must be writable for the server's user on every node.",
+        ),
+        type="dict",
+        normaliser=meaning,
+    ),
+    Field(
+        "replace",
+        (
+            "Permit to disable a device that differs and to enable it anew. While that is done another device must be "
+            "writing, see O(remove_last)."
+        ),
+        type="bool",
+        default=False,
+        sent=False,
+    ),
+)
 
 
 class Devices:
@@ -117,12 +148,7 @@ class Device(Resource):
 
     kind = "audit device"
     rank = 0
-    fields = {
-        "type": normalise.scalar,
-        "description": normalise.scalar,
-        "local": normalise.boolean,
-        "options": meaning,
-    }
+    fields = normalisers(FIELDS)
 
     def __init__(self, devices: Devices, item: Mapping[str, Any]) -> None:
         self.devices = devices
@@ -130,7 +156,7 @@ class Device(Resource):
         self.item = item
         desired = None
         if item["state"] != "absent":
-            desired = {name: item.get(name) for name in ("type", "description", "local", "options")}
+            desired = {name: item.get(name) for name in sent_names(FIELDS)}
         super().__init__(normalise.path(item.get("path") or item.get("type")), desired)
 
     @property
@@ -139,21 +165,21 @@ class Device(Resource):
 
     def check(self) -> None:
         check_mount(self.name, "write it like file")
-        if self.client.namespace:
-            self.devices.all()
         if self.desired is None:
             return
         kind = self.desired.get("type")
         options = self.desired.get("options") or {}
         if options.get("mode") not in (None, ""):
-            self.desired["options"] = {**options, "mode": normalise.file_mode(options["mode"])}
+            normalise.file_mode(options["mode"])
         if not kind:
             raise InvalidInput('"type" is missing', remedy="use %s" % ", ".join(sorted(NEEDED)))
-        if self.desired.get("options") is None and NEEDED[kind]:
-            self.desired["options"] = {}
         for name in NEEDED[kind]:
-            if not meaning(self.desired["options"]).get(name):
+            if not meaning(options).get(name):
                 raise InvalidInput('a %s device needs "%s" in its options' % (kind, name), remedy="give it")
+
+    def preflight(self) -> None:
+        if self.client.namespace:
+            self.devices.all()
 
     def read(self) -> Mapping[str, Any] | None:
         entry = self.devices.all().get(self.name)
@@ -168,7 +194,14 @@ class Device(Resource):
                     remedy='take it out of "vault_server_audit" of the role vault_server',
                 )
             self.devices.check_removal()
-        return {name: entry.get(name) for name in ("type", "description", "local", "options")}
+        return {name: entry.get(name) for name in sent_names(FIELDS)}
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        options = desired.get("options") or {}
+        if options.get("mode") in (None, ""):
+            return desired
+        return {**desired, "options": {**options, "mode": normalise.file_mode(options["mode"])}}
 
     def _by_configuration(self, trouble: str) -> InvalidInput:
         return InvalidInput(
@@ -198,7 +231,7 @@ class Device(Resource):
         return names
 
     def write(self, change: Change) -> None:
-        desired = dict(self.desired or {})
+        desired = dict(change.desired)
         if change.action != UPDATE:
             # while one is set up, HashiCorp Vault answers 500 to whatever would be written to it
             with self.devices.one_at_a_time:
@@ -250,14 +283,6 @@ def surplus(devices: Devices, declared: Iterable[str], protected: Iterable[str])
     ]
 
 
-ITEM: dict[str, Any] = {
-    "path": {"type": "str"},
-    "type": {"type": "str", "choices": ["file", "socket", "syslog"]},
-    "description": {"type": "str"},
-    "local": {"type": "bool"},
-    "options": {"type": "dict"},
-    "replace": {"type": "bool", "default": False},
-}
 OPTIONS = {
     **PURGE,
     "remove_last": {"type": "bool", "default": False},
@@ -269,7 +294,7 @@ class AuditDevices(Kind):
 
     module = "vault_audit"
     plural = "devices"
-    item = ITEM
+    fields = FIELDS
     options = OPTIONS
     required = ()
     mutually_exclusive = (("devices", "path"), ("devices", "type"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._engine import normalise
+from ..._engine.field import Field, normalisers
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.schema import Fields
@@ -17,13 +17,25 @@ from ..base.setting import AtRoot
 from ..connection.client import Client
 from .http_header import check_header, undeclared
 
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the header.", sent=False),
+    Field(
+        "hmac",
+        (
+            "Whether its value is written as HMAC instead of in clear. The server's default is in clear; an existing "
+            "setting stays."
+        ),
+        type="bool",
+    ),
+)
+
 
 class AuditedHeader(AtRoot):
     """One header of requests that audit devices write down."""
 
     kind = "audited header"
-    fields = {"hmac": normalise.boolean}
-    folder = "sys/config/auditing/request-headers"
+    fields = normalisers(FIELDS)
+    folder = probe = "sys/config/auditing/request-headers"
 
     def __init__(self, client: Client, item: Mapping[str, Any], schema: Fields | None = None) -> None:
         super().__init__(client, item, str(item["name"]).strip(), schema)
@@ -42,8 +54,6 @@ class AuditedHeader(AtRoot):
 
     def check(self) -> None:
         check_header(self.name)
-        if self.client.namespace:
-            self.ask("GET", self.folder)
 
     def read(self) -> Mapping[str, Any] | None:
         # the path of a single one answers 400 where it is missing
@@ -51,18 +61,12 @@ class AuditedHeader(AtRoot):
         return next((found for name, found in headers.items() if name.lower() == self.key), None)
 
 
-ITEM: dict[str, Any] = {
-    "name": {"type": "str"},
-    "hmac": {"type": "bool"},
-}
-
-
 class AuditedHeaders(Kind):
     """Headers of requests that audit devices write down."""
 
     module = "vault_audited_header"
     plural = "headers"
-    item = ITEM
+    fields = FIELDS
     options = PURGE
     listings = (Listing("sys/config/auditing/request-headers", "map", within="headers", at_root=True),)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..base.kind import Given, Kind
 from ..base.listing import Listing
 from ..base.setting import AtRoot
@@ -32,15 +33,32 @@ def other_headers(value: Any) -> list[str]:
     return [name for name in normalise.string_set(value) if name.lower() not in STANDARD_HEADERS]
 
 
+FIELDS: Sequence[Field] = (
+    Field(
+        "allowed_origins",
+        (
+            "Origins of the pages, such as V(https://portal.example.com), or V(*) alone for any.",
+            "Needed unless it is to be absent, or CORS is on already.",
+        ),
+        type="list",
+        elements="str",
+    ),
+    Field(
+        "allowed_headers",
+        "Headers that pages may send beside those that the server always allows.",
+        type="list",
+        elements="str",
+        normaliser=other_headers,
+    ),
+    Field("allow_credentials", "Whether pages may send credentials of the browser (OpenBao).", type="bool"),
+)
+
+
 class CorsSettings(AtRoot):
     """Which web pages of other origins may call the API."""
 
     kind = "CORS"
-    fields = {
-        "allowed_origins": normalise.string_set,
-        "allowed_headers": other_headers,
-        "allow_credentials": normalise.boolean,
-    }
+    fields = normalisers(FIELDS)
     path = "sys/config/cors"
 
     def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
@@ -70,19 +88,16 @@ class CorsSettings(AtRoot):
     def read(self) -> Mapping[str, Any] | None:
         found = self.ask("GET", self.path) or {}
         if not found.get("enabled"):
-            if self.desired is not None and not self.desired.get("allowed_origins"):
-                raise InvalidInput('"allowed_origins" is missing', remedy="name the origins that may call the API")
             return None
         current = {name: found.get(name) for name in self.fields}
         current["allowed_headers"] = other_headers(current["allowed_headers"])
         return current
 
-
-ITEM: dict[str, Any] = {
-    "allowed_origins": {"type": "list", "elements": "str"},
-    "allowed_headers": {"type": "list", "elements": "str"},
-    "allow_credentials": {"type": "bool"},
-}
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        if current is None and not desired.get("allowed_origins"):
+            raise InvalidInput('"allowed_origins" is missing', remedy="name the origins that may call the API")
+        return desired
 
 
 class Cors(Kind):
@@ -90,7 +105,7 @@ class Cors(Kind):
 
     module = "vault_cors"
     plural = "configurations"
-    item = ITEM
+    fields = FIELDS
     required = ()
     listings = (Listing("sys/config/cors", "one", switch="enabled", at_root=True),)
 

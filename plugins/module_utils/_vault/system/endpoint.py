@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field
 from ..._engine.reconcile import Change, Resource
 from ..base.kind import Given, Kind
 from ..base.naming import check_name
@@ -41,6 +42,50 @@ COMPARE: Mapping[str, normalise.Normaliser] = {
     "set": normalise.string_set,
     "text": normalise.text,
 }
+
+
+FIELDS: Sequence[Field] = (
+    Field("path", "Path that is written and deleted, without C(v1/)."),
+    Field("read_path", "Path that tells the current state; by default O(path)."),
+    Field("data", "What is written and compared. Secrets are refused here, see O(secret_data).", type="dict"),
+    Field(
+        "secret_data",
+        (
+            "What is written along and neither compared nor shown. When it alone changes, the rule of "
+            "O(update_secrets) holds."
+        ),
+        type="dict",
+        secret=True,
+    ),
+    Field(
+        "compare",
+        (
+            "How keys of O(data) are compared, where that cannot be guessed from their values.",
+            (
+                "V(bool), V(duration), V(int), V(json), V(list) (in order, or a comma string), V(map) (values as "
+                "text), V(path), V(pem), V(set) (in any order), V(text)."
+            ),
+        ),
+        type="dict",
+    ),
+    Field("method", "Method of the write.", choices=("POST", "PUT", "PATCH"), default="POST"),
+    Field(
+        "write",
+        (
+            "V(when_different) writes when the path does not exist or a declared key differs.",
+            (
+                "V(when_missing) writes only when O(read_path) does not exist, and is never repeated, for what "
+                "happens once."
+            ),
+            (
+                "V(always) does not read, writes at every run and always reports a change, for what cannot be read. "
+                "Deletes at every run as well."
+            ),
+        ),
+        choices=("when_different", "when_missing", "always"),
+        default="when_different",
+    ),
+)
 
 
 def quoted(names: set[str]) -> str:
@@ -148,7 +193,7 @@ class Endpoint(Resource):
         method = self.item.get("method") or "POST"
         headers = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else None
         repeatable = self.when == WHEN_DIFFERENT
-        self.client.request(method, self.name, dict(self.desired or {}), idempotent=repeatable, headers=headers)
+        self.client.request(method, self.name, dict(change.desired), idempotent=repeatable, headers=headers)
         change.touched = True
         if self.when == WHEN_DIFFERENT:
             self._look_back()
@@ -176,23 +221,12 @@ class Endpoint(Resource):
         self.client.delete(self.name)
 
 
-ITEM: dict[str, Any] = {
-    "path": {"type": "str"},
-    "read_path": {"type": "str"},
-    "data": {"type": "dict"},
-    "secret_data": {"type": "dict", "no_log": True},
-    "compare": {"type": "dict"},
-    "method": {"type": "str", "choices": ["POST", "PUT", "PATCH"], "default": "POST"},
-    "write": {"type": "str", "choices": ["when_different", "when_missing", "always"], "default": "when_different"},
-}
-
-
 class Endpoints(Kind):
     """Anything else that the API reads and writes under one path."""
 
     module = "vault_endpoint"
     plural = "endpoints"
-    item = ITEM
+    fields = FIELDS
     required = ("path",)
     update_secrets = True
     concealed = "secret_data"

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
@@ -52,12 +53,40 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
     return data_of(answer or {})
 
 
+FIELDS: Sequence[Field] = (
+    Field(
+        "name",
+        (
+            "Path of the namespace, below O(namespace) where that is given. A namespace that holds others is declared "
+            "as well, in any order."
+        ),
+        sent=False,
+    ),
+    Field(
+        "custom_metadata",
+        "Metadata as keys and texts, all of them. Without it what is there stays.",
+        type="dict",
+        normaliser=normalise.string_map,
+    ),
+    Field(
+        "delete_data",
+        (
+            "Permit to delete a namespace in which secrets engines or auth methods are mounted, with all that is in "
+            "them."
+        ),
+        type="bool",
+        default=False,
+        sent=False,
+    ),
+)
+
+
 class Namespace(Resource):
     """One namespace, by its path below the module's own namespace."""
 
     kind = "namespace"
     holds_data = True
-    fields = {"custom_metadata": normalise.string_map}
+    fields = normalisers(FIELDS)
 
     def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
         desired = None if item["state"] == "absent" else {"custom_metadata": item.get("custom_metadata")}
@@ -124,7 +153,7 @@ class Namespace(Resource):
             )
 
     def write(self, change: Change) -> None:
-        metadata = normalise.string_map((self.desired or {}).get("custom_metadata"))
+        metadata = normalise.string_map(change.desired.get("custom_metadata"))
         try:
             if change.action == CREATE:
                 self.info["id"] = data_of(self._parent.write(self._path, {"custom_metadata": metadata})).get("id")
@@ -202,19 +231,12 @@ def surplus(
     return [Namespace(client, {"name": path, "state": "absent", "delete_data": True}) for path in sorted(extra)]
 
 
-ITEM: dict[str, Any] = {
-    "name": {"type": "str"},
-    "custom_metadata": {"type": "dict"},
-    "delete_data": {"type": "bool", "default": False},
-}
-
-
 class Namespaces(Kind):
     """Namespaces below the connection's."""
 
     module = "vault_namespace"
     plural = "namespaces"
-    item = ITEM
+    fields = FIELDS
     options = PURGE_DATA
     listings = (Listing("sys/namespaces", walk=lambda client, _mount, _entry: tree(client)),)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field
 from ..._engine.reconcile import Change, Resource, unmanaged
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
@@ -114,6 +115,29 @@ def canonical(text: Any) -> Any:
     return {"length": policy["length"], "rules": rules}
 
 
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the policy.", sent=False),
+    Field("length", "How many characters a password has, 4 to 100.", type="int", sent=False),
+    Field(
+        "rules",
+        "What a password is made of. Its characters come from all charsets together.",
+        type="list",
+        elements="dict",
+        fields=(
+            Field("charset", "The characters.", required=True),
+            Field("min_chars", "How many of them a password has at least.", type="int", default=0),
+        ),
+        sent=False,
+    ),
+    Field(
+        "policy",
+        "The policy as HCL or JSON text, or as data. Excludes O(length) and O(rules).",
+        type="raw",
+        normaliser=canonical,
+    ),
+)
+
+
 class PasswordPolicy(Resource):
     """One password policy: ``policy`` as HCL, or ``length`` and ``rules`` as data."""
 
@@ -184,7 +208,7 @@ class PasswordPolicy(Resource):
         return None if data is None else {"policy": data.get("policy") or ""}
 
     def write(self, change: Change) -> None:
-        self.client.write(self._path, self.desired, method="PUT")
+        self.client.write(self._path, dict(change.desired), method="PUT")
 
     def delete(self, change: Change) -> None:
         self.client.delete(self._path)
@@ -195,24 +219,12 @@ def existing(client: Client) -> list[str]:
     return client.list("sys/policies/password")
 
 
-RULE: dict[str, Any] = {
-    "charset": {"type": "str", "required": True},
-    "min_chars": {"type": "int", "default": 0},
-}
-ITEM: dict[str, Any] = {
-    "name": {"type": "str"},
-    "length": {"type": "int"},
-    "rules": {"type": "list", "elements": "dict", "options": RULE},
-    "policy": {"type": "raw"},
-}
-
-
 class PasswordPolicies(Kind):
     """Password policies."""
 
     module = "vault_password_policy"
     plural = "policies"
-    item = ITEM
+    fields = FIELDS
     options = PURGE
     listings = (Listing("sys/policies/password"),)
 

@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import Change, Resource, unmanaged
 from .. import products
 from ..auth.mounts import MethodMounts
@@ -180,15 +181,98 @@ def instant(value: Any) -> Any:
     return moment.isoformat() + "Z"
 
 
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the policy. The server keeps it in lower case.", sent=False),
+    Field(
+        "policy",
+        "The policy as HCL or JSON text, or as data. Excludes O(rules).",
+        type="raw",
+        normaliser=normalise.document_form,
+    ),
+    Field(
+        "rules",
+        "The policy as data. Excludes O(policy).",
+        type="list",
+        elements="dict",
+        fields=(
+            Field(
+                "path", "Path that the rule is about; C(*) at its end and C(+) for one part are allowed.", required=True
+            ),
+            Field("capabilities", "What is allowed on the path.", type="list", elements="str", required=True),
+            Field("description", "Comment that stands above the rule."),
+            Field(
+                "allowed_parameters",
+                (
+                    "Parameters that are allowed, each with a list of values; an empty list allows any value.",
+                    (
+                        "Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, "
+                        'because the server finds none in a request; a text such as C("3") is found in requests that '
+                        "send it as text."
+                    ),
+                ),
+                type="dict",
+            ),
+            Field(
+                "denied_parameters",
+                (
+                    "Parameters that are denied, each with a list of values; an empty list denies any value.",
+                    (
+                        "Values are texts, with C(*) at an end as a wildcard, or booleans. Numbers are refused, "
+                        'because the server finds none in a request; a text such as C("3") is found in requests that '
+                        "send it as text."
+                    ),
+                ),
+                type="dict",
+            ),
+            Field("required_parameters", "Parameters that a request must have.", type="list", elements="str"),
+            Field("min_wrapping_ttl", "Shortest permitted life of a wrapped answer, a duration."),
+            Field("max_wrapping_ttl", "Longest permitted life of a wrapped answer, a duration."),
+        ),
+        sent=False,
+    ),
+    Field(
+        "expiration",
+        (
+            (
+                "When the policy ends and the server removes it, such as C(2030-12-31T23:59:59Z); in UTC when it says "
+                "no offset. An empty one takes the end away. Without it, what stands is kept."
+            ),
+            "OpenBao only.",
+        ),
+        normaliser=instant,
+    ),
+    Field(
+        "cas_required",
+        (
+            (
+                "Whether every change must name the version that it replaces. The module does so for such a policy, "
+                "so that a change of somebody else in between makes it fail instead of being lost."
+            ),
+            "OpenBao only. Without it, what stands is kept.",
+        ),
+        type="bool",
+    ),
+    Field(
+        "allow_slashes_in_identity_templates",
+        ("Whether a value that a template fills in may hold slashes. OpenBao only. Without it, what stands is kept."),
+        type="bool",
+    ),
+    Field(
+        "allow_wildcards_in_identity_templates",
+        (
+            "Whether a value that a template fills in may hold C(*) and C(+). OpenBao only. Without it, what stands "
+            "is kept."
+        ),
+        type="bool",
+    ),
+)
+
+
 class Policy(Resource):
     """One ACL policy: ``policy`` as HCL or ``rules`` as data."""
 
     kind = "policy"
-    fields = {
-        "policy": normalise.document_form,
-        "expiration": instant,
-        **dict.fromkeys(FLAGS, normalise.boolean),
-    }
+    fields = normalisers(FIELDS)
     answered_only = frozenset(("name", "version", "modified"))
 
     def __init__(
@@ -230,8 +314,12 @@ class Policy(Resource):
             check_rule(rule)
         if self.item.get("policy") is not None:
             check_hcl(self.desired["policy"])
-        self.desired["policy"] = fill_accessors(self.desired["policy"], self._accessor)
         self._check_expiration()
+
+    def preflight(self) -> None:
+        if self.desired is None:
+            return
+        fill_accessors(self.desired["policy"], self._accessor)
         own = [option for option in OPENBAO_ONLY if option in self.desired]
         if own:
             self.mounts.fields.check(self._path(), own, "a policy", "sys/policies/acl")
@@ -260,7 +348,7 @@ class Policy(Resource):
         trouble = 'a template names the auth method "%s", and none is mounted there' % mount
         if self.given is None or not self.given.rehearsal:
             raise InvalidInput(trouble, remedy="mount it first, or correct the path")
-        if mount.lower() not in self.given.coming("auth_methods"):
+        if mount.lower() not in self.given.coming("auth_methods") and "%s (yet)" % trouble not in self.warnings:
             self.warnings.append("%s (yet)" % trouble)
         return "(accessor of %s)" % mount
 
@@ -291,6 +379,10 @@ class Policy(Resource):
             "policy": data.get("policy") or "",
         }
 
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        return {**desired, "policy": fill_accessors(desired["policy"], self._accessor)}
+
     def write(self, change: Change) -> None:
         body = self.whole_body(change)
         if "expiration" in body:
@@ -298,7 +390,9 @@ class Policy(Resource):
         if not body.get("expiration"):
             # to say nothing of it is to have none
             body.pop("expiration", None)
-        required = any(normalise.boolean((state or {}).get("cas_required")) for state in (change.current, self.desired))
+        required = any(
+            normalise.boolean((state or {}).get("cas_required")) for state in (change.current, change.desired)
+        )
         if required:
             # the version that was read; -1 stands for whatever is there
             body["cas"] = -1 if change.current is None or self._version is None else self._version
@@ -319,33 +413,12 @@ def surplus(client: Client, declared: Iterable[str], protected: Iterable[str]) -
     return unmanaged(client.list("sys/policies/acl"), declared, kept)
 
 
-RULE: dict[str, Any] = {
-    "path": {"type": "str", "required": True},
-    "capabilities": {"type": "list", "elements": "str", "required": True},
-    "description": {"type": "str"},
-    "allowed_parameters": {"type": "dict"},
-    "denied_parameters": {"type": "dict"},
-    "required_parameters": {"type": "list", "elements": "str"},
-    "min_wrapping_ttl": {"type": "str"},
-    "max_wrapping_ttl": {"type": "str"},
-}
-ITEM: dict[str, Any] = {
-    "name": {"type": "str"},
-    "policy": {"type": "raw"},
-    "rules": {"type": "list", "elements": "dict", "options": RULE},
-    "expiration": {"type": "str"},
-    "cas_required": {"type": "bool"},
-    "allow_slashes_in_identity_templates": {"type": "bool"},
-    "allow_wildcards_in_identity_templates": {"type": "bool"},
-}
-
-
 class Policies(Kind):
     """ACL policies."""
 
     module = "vault_policy"
     plural = "policies"
-    item = ITEM
+    fields = FIELDS
     options = PURGE
     listings = (Listing("sys/policies/acl"),)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import rooted
 from ..base.kind import PURGE, Given, Kind
@@ -47,20 +48,52 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
         return None
 
 
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the quota.", sent=False),
+    Field(
+        "type",
+        "Whether requests or leases are limited.",
+        choices=("rate-limit", "lease-count"),
+        default="rate-limit",
+        sent=False,
+    ),
+    Field(
+        "path",
+        (
+            (
+                "What is limited, a namespace, a mount or a path in it, such as V(payments/), V(secret/), "
+                "V(auth/approle/) or V(payments/secret/)."
+            ),
+            "Empty for everything. The server has one quota for the same path and role.",
+        ),
+        normaliser=normalise.path,
+    ),
+    Field("role", "Role whose logins are limited; O(path) is then the mount of its auth method."),
+    Field("inheritable", "Whether the quota of a namespace holds in the namespaces below it as well.", type="bool"),
+    Field("rate", "How many requests are allowed in an interval, for V(rate-limit).", type="float", normaliser=number),
+    Field(
+        "interval",
+        "The interval, a duration of a second or more, for V(rate-limit); by default a second.",
+        normaliser=normalise.duration,
+    ),
+    Field(
+        "block_interval",
+        (
+            "How long a client that exceeds the rate is refused, a duration, for V(rate-limit); V(0) for no longer "
+            "than needed."
+        ),
+        normaliser=normalise.duration,
+    ),
+    Field("max_leases", "How many leases there may be, for V(lease-count).", type="int"),
+)
+
+
 class Quota(Resource):
     """What both types have in common. A write replaces the whole quota, so what is not declared is sent along."""
 
     type = ""
     names: tuple[str, ...] = ()
-    fields = {
-        "path": normalise.path,
-        "role": normalise.scalar,
-        "inheritable": normalise.boolean,
-        "rate": number,
-        "interval": normalise.duration,
-        "block_interval": normalise.duration,
-        "max_leases": normalise.integer,
-    }
+    fields = normalisers(FIELDS)
 
     def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
         self.client = client
@@ -74,9 +107,6 @@ class Quota(Resource):
 
     def check(self) -> None:
         check_plain(self.name)
-        if self.client.namespace:
-            # only the server knows whether it has quotas there; what it has is read later
-            ask(self.client, "GET", self._path)
         if self.desired is None:
             return
         others = {"rate", "interval", "block_interval", "max_leases"} - set(self.names)
@@ -86,12 +116,17 @@ class Quota(Resource):
         if self.desired.get("role") and not self.desired.get("path"):
             raise InvalidInput('"role" without the auth method that it is of', remedy='give its mount as "path"')
 
+    def preflight(self) -> None:
+        if self.client.namespace:
+            # only the server knows whether it has quotas there; what it has is read later
+            ask(self.client, "GET", self._path)
+
     def read(self) -> Mapping[str, Any] | None:
         data = ask(self.client, "GET", self._path)
         return None if data is None else {name: data[name] for name in self.names if data.get(name) is not None}
 
     def write(self, change: Change) -> None:
-        desired = self.desired or {}
+        desired = change.desired
         body = {**(change.current or {}), **desired}
         if "path" in desired and "inheritable" not in desired and "path" in change.fields:
             # its default hangs on the path
@@ -137,13 +172,15 @@ class RateLimit(Quota):
         rate = self.desired.get("rate")
         if rate is None or not 0 < rate < math.inf:
             raise InvalidInput('"rate" is missing or not above 0', remedy="give the number of requests per interval")
-        if normalise.seconds(self.desired.get("interval")) == 0:
-            # the server's own
-            self.desired["interval"] = "1s"
         if (normalise.seconds(self.desired.get("interval")) or 1) < 1:
             raise InvalidInput('"interval" is below a second', remedy="use a second or more")
         for name in ("interval", "block_interval"):
             normalise.whole_seconds(self.desired.get(name))
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        # the server's own
+        return {**desired, "interval": "1s"} if normalise.seconds(desired.get("interval")) == 0 else desired
 
 
 class LeaseCount(Quota):
@@ -182,25 +219,12 @@ def surplus(client: Client, declared: list[Quota], protected: list[str]) -> list
     return found
 
 
-ITEM: dict[str, Any] = {
-    "name": {"type": "str"},
-    "type": {"type": "str", "choices": ["rate-limit", "lease-count"], "default": "rate-limit"},
-    "path": {"type": "str"},
-    "role": {"type": "str"},
-    "inheritable": {"type": "bool"},
-    "rate": {"type": "float"},
-    "interval": {"type": "str"},
-    "block_interval": {"type": "str"},
-    "max_leases": {"type": "int"},
-}
-
-
 class Quotas(Kind):
     """Rate limit and lease count quotas."""
 
     module = "vault_quota"
     plural = "quotas"
-    item = ITEM
+    fields = FIELDS
     options = PURGE
     # a quota of everything, and of a method whatever the role
     may_be_empty = ("path", "role")

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.schema import Fields
@@ -18,17 +19,30 @@ from ..base.setting import AtRoot
 from ..connection.client import Client
 from .http_header import check_header, undeclared
 
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the header. The server refuses C(X-Vault-) headers.", sent=False),
+    Field(
+        "values",
+        (
+            "Values of the header, in order. Give a list, also for one value, as a text is split at its commas. "
+            "Needed unless it is to be absent."
+        ),
+        type="list",
+        elements="str",
+        normaliser=normalise.plain,
+    ),
+)
+
 
 class UiHeader(AtRoot):
     """One header that the server gives to the user interface's pages."""
 
     kind = "UI header"
-    fields = {"values": normalise.plain}
+    fields = normalisers(FIELDS)
 
     def __init__(self, client: Client, item: Mapping[str, Any], schema: Fields | None = None) -> None:
-        super().__init__(client, item, str(item["name"]).strip(), schema)
-        if self.desired is not None and self.desired.get("values") is not None:
-            self.desired = {"values": [normalise.scalar(value) for value in self.desired["values"]]}
+        values = None if item.get("values") is None else [normalise.scalar(value) for value in item["values"]]
+        super().__init__(client, {**item, "values": values}, str(item["name"]).strip(), schema)
 
     @property
     def key(self) -> str:
@@ -55,18 +69,12 @@ class UiHeader(AtRoot):
         return None if found is None else {"values": found.get("values") or []}
 
 
-ITEM: dict[str, Any] = {
-    "name": {"type": "str"},
-    "values": {"type": "list", "elements": "str"},
-}
-
-
 class UiHeaders(Kind):
     """Headers of the user interface."""
 
     module = "vault_ui_header"
     plural = "headers"
-    item = ITEM
+    fields = FIELDS
     options = PURGE
     listings = (Listing("sys/config/ui/headers", item="{path}/{name}?multivalue=true", at_root=True),)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
+from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
@@ -26,19 +27,34 @@ from ...connection.errors import BadRequest, VaultError
 ANSWERS = ("Last-Modified", "Location", "Replay-Nonce", "Link")
 
 
+FIELDS: Sequence[Field] = (
+    Field("mount", "Path at which the PKI engine is mounted.", sent=False),
+    Field("enabled", "Whether ACME is served.", type="bool"),
+    Field(
+        "default_directory_policy",
+        "What the directory without a role does, V(forbid), V(sign-verbatim) or V(role:<name>).",
+    ),
+    Field("allowed_roles", "Roles that ACME may use, V(*) for each. They must exist.", type="list", elements="str"),
+    Field("allowed_issuers", "Issuers that ACME may use, V(*) for each. They must exist.", type="list", elements="str"),
+    Field(
+        "allow_role_ext_key_usage",
+        "Whether the extended usages of roles hold, and not that of servers alone.",
+        type="bool",
+    ),
+    Field(
+        "eab_policy",
+        "Whether clients need an external account binding.",
+        choices=("not-required", "new-account-required", "always-required"),
+    ),
+    Field("dns_resolver", "Resolver for challenges, as V(host:port); empty for the system's own."),
+)
+
+
 class Acme(Setting):
     """The ACME configuration of one PKI mount; named by its mount."""
 
     kind = "ACME configuration"
-    fields = {
-        "enabled": normalise.boolean,
-        "default_directory_policy": normalise.scalar,
-        "allowed_roles": normalise.string_set,
-        "allowed_issuers": normalise.string_set,
-        "allow_role_ext_key_usage": normalise.boolean,
-        "eab_policy": normalise.scalar,
-        "dns_resolver": normalise.scalar,
-    }
+    fields = normalisers(FIELDS)
 
     def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], given: Given) -> None:
         self.given = given
@@ -65,7 +81,6 @@ class Acme(Setting):
         resolver = self.desired.get("dns_resolver")
         if resolver and not re.fullmatch(r"\S+:\d+", resolver):
             raise InvalidInput('dns_resolver: "%s" has no port' % resolver, remedy="write 10.0.0.53:53")
-        self.check_known()
 
     def check_known(self) -> None:
         doubt = self.mounted.fields.check_inside(
@@ -75,18 +90,24 @@ class Acme(Setting):
             self.warnings.append(doubt)
 
     def read(self) -> Mapping[str, Any] | None:
+        return super().read() if self.mounted.require(self.mount, "pki") else None
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
         entry = self.mounted.require(self.mount, "pki")
-        if entry is None:
-            return None
+        if entry is not None and desired.get("enabled"):
+            self._warn_of_headers(entry)
+        return desired
+
+    def _warn_of_headers(self, entry: Mapping[str, Any]) -> None:
         tuned = {**(entry.get("config") or {}), **self.given.tune(self.mount)}
         headers = {name.lower() for name in normalise.strings(tuned.get("allowed_response_headers"))}
         missing = [name for name in ANSWERS if name.lower() not in headers]
-        if missing and (self.desired or {}).get("enabled"):
+        if missing:
             self.warnings.append(
                 'no ACME client will get a certificate: tune the mount (module vault_secrets_engine) with "%s" in '
                 '"allowed_response_headers"' % '", "'.join(missing)
             )
-        return super().read()
 
     def write(self, change: Change) -> None:
         if self.mounted.require(self.mount, "pki") is None:
@@ -103,25 +124,12 @@ class Acme(Setting):
             raise
 
 
-STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
-ITEM: dict[str, Any] = {
-    "mount": {"type": "str"},
-    "enabled": {"type": "bool"},
-    "default_directory_policy": {"type": "str"},
-    "allowed_roles": STRINGS,
-    "allowed_issuers": STRINGS,
-    "allow_role_ext_key_usage": {"type": "bool", "no_log": False},
-    "eab_policy": {"type": "str", "choices": ["not-required", "new-account-required", "always-required"]},
-    "dns_resolver": {"type": "str"},
-}
-
-
 class PkiAcme(Kind):
     """Certificates of PKI mounts by ACME."""
 
     module = "vault_pki_acme"
     plural = "configurations"
-    item = ITEM
+    fields = FIELDS
     required = ("mount",)
     within = ("secrets_engines", "pki")
     listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
+from ...._engine.field import Field, normalisers, secret_names, sent_names
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
@@ -54,18 +55,26 @@ def bits(key: Any) -> int:
     return int.from_bytes(parts[2], "big").bit_length() if len(parts) == 3 else 0
 
 
+FIELDS: Sequence[Field] = (
+    Field("mount", "Path at which the SSH engine is mounted.", sent=False),
+    Field("key_type", "Type of the key that the server makes.", choices=("ec", *KEYS)),
+    Field("key_bits", "Size of the key that the server makes.", type="int"),
+    Field("public_key", "The public half of an own key, next to O(private_key).", normaliser=public_key),
+    Field("private_key", "The private half of an own key. The server never returns it.", secret=True),
+)
+
+
 class Ca(InSshMount):
     """The key by which a mount signs; named by its mount. It is made once, and never replaced: hosts trust it."""
 
     kind = "SSH CA"
     holds_data = True
     rank = 10
-    fields = {"public_key": public_key}
-    secret_fields = frozenset(("private_key",))
-    names = ("key_type", "key_bits", "public_key", "private_key")
+    fields = normalisers(FIELDS)
+    secret_fields = secret_names(FIELDS)
 
     def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
-        desired = {name: item.get(name) for name in self.names} if item["state"] == "present" else None
+        desired = {name: item.get(name) for name in sent_names(FIELDS)} if item["state"] == "present" else None
         super().__init__(mounted, item, normalise.path(item["mount"]), desired)
         self.info["mount"] = self.mount
 
@@ -96,15 +105,19 @@ class Ca(InSshMount):
             if not wording.key_missing(error.said):
                 raise
             return None
-        if current is None or self.desired is None:
-            return current
-        self.info["public_key"] = found = normalise.scalar(current.get("public_key")).strip()
-        self._compare(found, self.desired)
-        # it is there, and a server that is asked again may make another
-        self.desired = {}
+        if current is not None and self.desired is not None:
+            self.info["public_key"] = normalise.scalar(current.get("public_key")).strip()
         return current
 
-    def _compare(self, found: str, desired: Mapping[str, Any]) -> None:
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        if current is None:
+            return desired
+        self._check_same(self.info["public_key"], desired)
+        # it is there, and a server that is asked again may make another
+        return {}
+
+    def _check_same(self, found: str, desired: Mapping[str, Any]) -> None:
         kind, wanted = (*public_key(found), "")[0], KEYS.get(desired.get("key_type") or "", "")
         ecdsa = desired.get("key_type") == "ec" and not kind.startswith("ecdsa-")
         size = desired.get("key_bits") or 0
@@ -124,7 +137,7 @@ class Ca(InSshMount):
 
     def write(self, change: Change) -> None:
         self.need_mount()
-        desired = self.desired or {}
+        desired = change.desired
         body = {**desired, "generate_signing_key": "private_key" not in desired}
         # never repeated: a second one would replace the first
         self.client.write("%s/config/ca" % self.mount, body, idempotent=False)
@@ -136,21 +149,12 @@ class Ca(InSshMount):
         self.client.delete("%s/config/ca" % self.mount)
 
 
-ITEM: dict[str, Any] = {
-    "mount": {"type": "str"},
-    "key_type": {"type": "str", "choices": ["ec", *KEYS], "no_log": False},
-    "key_bits": {"type": "int", "no_log": False},
-    "public_key": {"type": "str", "no_log": False},
-    "private_key": {"type": "str", "no_log": True},
-}
-
-
 class SshCas(Kind):
     """The keys by which SSH mounts sign."""
 
     module = "vault_ssh_ca"
     plural = "authorities"
-    item = ITEM
+    fields = FIELDS
     required = ("mount",)
     listings = (Listing("{mount}/config/ca", "one", engine="ssh", optional=True),)
 

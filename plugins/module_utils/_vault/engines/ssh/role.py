@@ -13,6 +13,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
+from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change, check_completed
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing, mark_absent
@@ -41,6 +42,110 @@ def port(value: Any) -> Any:
     return normalise.integer(value) or 22
 
 
+FIELDS: Sequence[Field] = (
+    Field(
+        "mount",
+        (
+            "Path at which the SSH engine is mounted. For an entry of O(roles) by default the module's O(mount), and "
+            "V(ssh) without either."
+        ),
+        sent=False,
+    ),
+    Field("name", "Name of the role.", sent=False),
+    Field(
+        "key_type",
+        "V(ca) to sign keys, V(otp) to hand out one-time passwords. A new role needs it.",
+        choices=("ca", "otp"),
+    ),
+    Field("default_user", "The user that a credential is for when none is asked for; O(key_type=otp) needs it."),
+    Field("default_user_template", "Whether O(default_user) is an identity template.", type="bool"),
+    Field(
+        "allowed_users",
+        "Users that credentials are given for; V(*) for every user.",
+        type="list",
+        elements="str",
+        normaliser=listed,
+    ),
+    Field("allowed_users_template", "Whether O(allowed_users) holds identity templates.", type="bool"),
+    Field(
+        "allowed_domains",
+        "Domains that certificates of hosts are given for.",
+        type="list",
+        elements="str",
+        normaliser=listed,
+    ),
+    Field("allowed_domains_template", "Whether O(allowed_domains) holds identity templates.", type="bool"),
+    Field("allow_bare_domains", "Whether the domains themselves are allowed.", type="bool"),
+    Field("allow_subdomains", "Whether names below the domains are allowed.", type="bool"),
+    Field("allow_user_certificates", "Whether keys of users are signed.", type="bool"),
+    Field("allow_host_certificates", "Whether keys of hosts are signed.", type="bool"),
+    Field("allow_user_key_ids", "Whether who asks may choose the certificate's key id.", type="bool"),
+    Field("allow_empty_principals", "Whether certificates may be for nobody in particular (OpenBao).", type="bool"),
+    Field(
+        "allowed_critical_options",
+        "Critical options that may be asked for; an empty list allows all.",
+        type="list",
+        elements="str",
+        normaliser=listed,
+    ),
+    Field(
+        "default_critical_options",
+        "Critical options of certificates that ask for none.",
+        type="dict",
+        normaliser=normalise.string_map,
+    ),
+    Field(
+        "allowed_extensions",
+        "Extensions that may be asked for; V(*) for all.",
+        type="list",
+        elements="str",
+        normaliser=listed,
+    ),
+    Field(
+        "default_extensions",
+        "Extensions of certificates that ask for none, such as C(permit-pty) with an empty text.",
+        type="dict",
+        normaliser=normalise.string_map,
+    ),
+    Field(
+        "default_extensions_template",
+        "Whether the values of O(default_extensions) are identity templates.",
+        type="bool",
+    ),
+    Field(
+        "allowed_user_key_lengths",
+        "Types of keys that are signed, each with the length in bits that it is to have, or a list of lengths.",
+        type="dict",
+        normaliser=lengths,
+    ),
+    Field(
+        "algorithm_signer",
+        "Algorithm of the signature, for a CA with an RSA key.",
+        choices=("default", "ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"),
+        normaliser=default("default"),
+    ),
+    Field("issuer_ref", "Name or id of the issuer that signs (OpenBao).", normaliser=default("default")),
+    Field(
+        "key_id_format",
+        "Format of the certificate's key id. Tag it C(!unsafe), or Ansible takes the braces for its own.",
+    ),
+    Field(
+        "ttl",
+        "How long certificates are valid by default, a duration; V(0) for the mount's own default.",
+        normaliser=normalise.duration,
+    ),
+    Field(
+        "max_ttl",
+        "How long certificates may be valid, a duration; V(0) for the mount's own limit.",
+        normaliser=normalise.duration,
+    ),
+    Field("not_before_duration", "How far back certificates are dated, a duration.", normaliser=normalise.duration),
+    Field("cidr_list", "Networks of the hosts that one-time passwords are given for.", type="list", elements="str"),
+    Field("exclude_cidr_list", "Networks in O(cidr_list) that none are given for.", type="list", elements="str"),
+    Field("port", "Port that who gets a one-time password is told.", type="int", normaliser=port),
+)
+
+
 LISTS = ("allowed_users", "allowed_domains", "allowed_critical_options", "allowed_extensions")
 MAPS = ("default_critical_options", "default_extensions")
 NETWORKS = ("cidr_list", "exclude_cidr_list")
@@ -48,27 +153,7 @@ TIMES = ("ttl", "max_ttl", "not_before_duration")
 #: what both types have
 SHARED = ("key_type", "default_user", "allowed_users")
 #: what roles for one-time passwords have
-OTP: dict[str, normalise.Normaliser] = {**dict.fromkeys(NETWORKS, normalise.string_set), "port": port}
-ROLE: dict[str, normalise.Normaliser] = {
-    "key_type": normalise.scalar,
-    "default_user": normalise.scalar,
-    **dict.fromkeys(LISTS, listed),
-    **dict.fromkeys(TIMES, normalise.duration),
-    **dict.fromkeys(MAPS, normalise.string_map),
-    "allowed_user_key_lengths": lengths,
-    "algorithm_signer": default("default"),
-    "issuer_ref": default("default"),
-    "key_id_format": normalise.scalar,
-    **dict.fromkeys(
-        (
-            *("allow_user_certificates", "allow_host_certificates", "allow_bare_domains", "allow_subdomains"),
-            *("allow_user_key_ids", "allow_empty_principals", "allowed_users_template", "allowed_domains_template"),
-            *("default_user_template", "default_extensions_template"),
-        ),
-        normalise.boolean,
-    ),
-    **OTP,
-}
+OF_OTP = (*NETWORKS, "port")
 
 
 class Role(InSshMount):
@@ -76,12 +161,12 @@ class Role(InSshMount):
 
     kind = "SSH role"
     rank = 20
-    fields = ROLE
+    fields = normalisers(FIELDS)
 
     def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
         self.own = str(item["name"]).strip()
         self.absent = False
-        desired = {name: item.get(name) for name in ROLE} if item["state"] == "present" else None
+        desired = {name: item.get(name) for name in sent_names(FIELDS)} if item["state"] == "present" else None
         super().__init__(mounted, item, "%s/%s" % (normalise.path(item["mount"]), self.own), desired)
         self.info.update(mount=self.mount, name=self.own)
 
@@ -116,6 +201,8 @@ class Role(InSshMount):
                     ) from None
                 if "/" not in text:
                     raise InvalidInput('%s: "%s" is no network' % (name, text), remedy='write "%s/32"' % text)
+
+    def preflight(self) -> None:
         if self.desired is not None:
             check_completed(self._check_whole, self.desired, self._current)
 
@@ -128,10 +215,12 @@ class Role(InSshMount):
         return self.client.read(self.path) if self.find() and not self.absent else None
 
     def read(self) -> Mapping[str, Any] | None:
-        current = self._current()
-        if self.desired is not None:
-            self._check_whole({**(current or {}), **self.desired})
-        return current
+        return self._current()
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        self._check_whole({**(current or {}), **desired})
+        return desired
 
     def _check_whole(self, after: Mapping[str, Any]) -> None:
         """Refuse what the server would refuse of a declaration and what stands of it. Raises InvalidInput."""
@@ -139,7 +228,7 @@ class Role(InSshMount):
         if not kind:
             raise InvalidInput('"key_type" is missing', remedy="give ca to sign keys, or otp for one-time passwords")
         for name in self.desired or {}:
-            if name not in SHARED and (name in OTP) != (kind == "otp"):
+            if name not in SHARED and (name in OF_OTP) != (kind == "otp"):
                 raise InvalidInput('a role of type %s has no "%s"' % (kind, name), remedy="remove it")
         if kind == "otp" and not after.get("default_user"):
             raise InvalidInput('"default_user" is missing', remedy="name the user that passwords are for")
@@ -156,7 +245,7 @@ class Role(InSshMount):
 
     def write(self, change: Change) -> None:
         self.need_mount()
-        desired = self.desired or {}
+        desired = change.desired
         # a write replaces the role, so what is not declared goes along as it is, unless only the old type has it
         current = change.current or {}
         names = SHARED if "key_type" in change.fields else tuple(current)
@@ -198,47 +287,12 @@ def roles(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Give
     return resources
 
 
-STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
-ITEM: dict[str, Any] = {
-    "mount": {"type": "str"},
-    "name": {"type": "str"},
-    "key_type": {"type": "str", "choices": ["ca", "otp"], "no_log": False},
-    "default_user": {"type": "str"},
-    "default_user_template": {"type": "bool"},
-    "allowed_users": STRINGS,
-    "allowed_users_template": {"type": "bool"},
-    "allowed_domains": STRINGS,
-    "allowed_domains_template": {"type": "bool"},
-    "allow_bare_domains": {"type": "bool"},
-    "allow_subdomains": {"type": "bool"},
-    "allow_user_certificates": {"type": "bool"},
-    "allow_host_certificates": {"type": "bool"},
-    "allow_user_key_ids": {"type": "bool", "no_log": False},
-    "allow_empty_principals": {"type": "bool"},
-    "allowed_critical_options": STRINGS,
-    "default_critical_options": {"type": "dict"},
-    "allowed_extensions": STRINGS,
-    "default_extensions": {"type": "dict"},
-    "default_extensions_template": {"type": "bool"},
-    "allowed_user_key_lengths": {"type": "dict", "no_log": False},
-    "algorithm_signer": {"type": "str", "choices": ["default", "ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]},
-    "issuer_ref": {"type": "str"},
-    "key_id_format": {"type": "str", "no_log": False},
-    "ttl": {"type": "str"},
-    "max_ttl": {"type": "str"},
-    "not_before_duration": {"type": "str"},
-    "cidr_list": STRINGS,
-    "exclude_cidr_list": STRINGS,
-    "port": {"type": "int"},
-}
-
-
 class SshRoles(Kind):
     """Roles of SSH mounts."""
 
     module = "vault_ssh_role"
     plural = "roles"
-    item = ITEM
+    fields = FIELDS
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "ssh")
     listings = (Listing("{mount}/roles", engine="ssh"),)
