@@ -22,8 +22,8 @@ options:
   path: &path
     description:
       - Path at which the engine is mounted.
-      - Of the server's own mounts V(identity), V(sys) and V(cubbyhole) C(audit_non_hmac_request_keys) and C(audit_non_hmac_response_keys) of
-        O(tune) can be declared, and nothing else.
+      - Of the server's own mounts V(identity), V(sys) and V(cubbyhole) C(audit_non_hmac_request_keys) and C(audit_non_hmac_response_keys) of O(tune)
+        can be declared, and nothing else.
     type: str
   type: &type
     description: Type of the engine, such as V(kv), V(pki) or V(transit). V(kv-v1) and V(kv-v2) are V(kv) with a version. Needed unless it is to be absent.
@@ -193,7 +193,7 @@ accessor:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.secrets_engines import SecretsEngines
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.mount import SecretsEngines
 
 
 def main() -> None:

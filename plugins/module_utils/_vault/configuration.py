@@ -34,6 +34,7 @@ from .connection.client import Client
 from .connection.errors import VaultError
 from .engines.aws.config import AwsConfigs
 from .engines.aws.role import AwsRoles
+from .engines.mount import SecretsEngines
 from .engines.pki.acme import PkiAcme
 from .engines.pki.ca import PkiCas
 from .engines.pki.certificate import PkiCertificates
@@ -52,7 +53,6 @@ from .kinds.login_mfa_enforcements import LoginMfaEnforcements
 from .kinds.login_mfa_methods import LoginMfaMethods
 from .kinds.oidc import Oidc
 from .kinds.secrets import Secrets
-from .kinds.secrets_engines import SecretsEngines
 from .system.audit import AuditDevices
 from .system.audited_header import AuditedHeaders
 from .system.cors import Cors

@@ -30,7 +30,7 @@ def undeclared(
     """Return what deletes each of the ``existing`` that is neither declared nor protected, by its name.
 
     ``make``: returns the resource that deletes a name. ``fold``: returns a name as the server compares it.
-    ``loss``: what a deletion loses, when it loses more than what can be declared again.
+    ``loss``: what a deletion loses that cannot be declared again, ``%s`` for the names: ``the data of %s``.
     Raises InvalidInput when that is to be lost of something that is not named in ``purge_data``.
     """
     keep = {fold(name) for name in (*(one.name for one in declared), *given.protected)}
@@ -53,7 +53,7 @@ def inside_mounts(
     Looked into are the mounts of what is declared, those of the tree, and those that the task names; without any, the
     engine's usual one. A name with or without its mount protects, and names in ``purge_data``.
     ``make``: returns a resource of an entry with mount, name and state.
-    Raises InvalidInput when what cannot be declared again (``loss``) is not named in ``purge_data``.
+    ``loss``: as of `undeclared`. Raises InvalidInput when that is to be lost of what is not named in ``purge_data``.
     """
     keep = {one.name for one in declared if isinstance(one, kind)} | set(given.protected)
     extra = [
@@ -72,7 +72,7 @@ def refuse_unnamed(extra: Iterable[Object], named: set[str], loss: str, names: C
     refused = [one for one in extra if not named & names(one)]
     if refused:
         raise InvalidInput(
-            "purge would delete %s, %s" % (", ".join('"%s"' % one.name for one in refused), loss),
+            "purge would delete %s" % (loss % ", ".join('"%s"' % one.name for one in refused)),
             "%ss" % refused[0].kind,
             'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
         )

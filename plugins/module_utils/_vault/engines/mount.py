@@ -9,83 +9,31 @@ Source: /api-docs/system/mounts, /api-docs/secret/kv/kv-v2 (config).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Callable, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ..._engine import normalise, wording
+from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
+from ..base import purge
+from ..base.kind import PURGE_DATA, Given, Kind
+from ..base.listing import Listing
 from ..base.mounts import PROTECTED, EngineMounts, split_type
 from ..base.naming import check_mount
-from ..connection.errors import BadRequest, PermissionDenied, VaultError
-
-Answer = TypeVar("Answer")
+from ..connection.client import Client
+from ..connection.errors import PermissionDenied, VaultError
+from .kv.waiting import patiently
+from .mount_fields import FIELDS, FIXED, NORMALISERS, TTLS, flatten, part, sent_tune, settings, ttl
 
 #: what the server takes to be tuned of its own mounts
 OWN_TYPES = {"sys": "system"}
 TUNABLE = frozenset(("sys", "identity", "cubbyhole"))
 OWN = frozenset(("type", "tune.audit_non_hmac_request_keys", "tune.audit_non_hmac_response_keys"))
-#: settings that the server takes when it mounts, and never again
-FIXED = ("local", "seal_wrap", "external_entropy_access")
-
-
-def ttl(value: Any) -> int | float | None:
-    """Return a lease duration in seconds; ``system`` and nothing mean the server's own default, which is kept as 0."""
-    return 0 if value is None or value == "system" else normalise.seconds(value, signed=True)
-
-
-def life(value: Any) -> int | float:
-    """Return how long a version lives, in seconds: the server keeps every negative one, "never", as -1."""
-    return max(normalise.seconds(value or 0, signed=True) or 0, -1)
-
-
-def visibility(value: Any) -> str:
-    """Return a listing visibility: nothing is the same as ``hidden``."""
-    return normalise.scalar(value) or "hidden"
-
-
-TTLS = ("default_lease_ttl", "max_lease_ttl")
-TUNE: dict[str, normalise.Normaliser] = {
-    "default_lease_ttl": ttl,
-    "max_lease_ttl": ttl,
-    "listing_visibility": visibility,
-    "audit_non_hmac_request_keys": normalise.string_set,
-    "audit_non_hmac_response_keys": normalise.string_set,
-    "passthrough_request_headers": normalise.string_set,
-    "allowed_response_headers": normalise.string_set,
-    "allowed_managed_keys": normalise.string_set,
-    "delegated_auth_accessors": normalise.string_set,
-    "identity_token_key": normalise.scalar,
-    "plugin_version": normalise.scalar,
-}
 #: what not every product, edition and version has; the others drop it without a word
 UNSURE = frozenset(
     "tune." + name
     for name in ("allowed_managed_keys", "delegated_auth_accessors", "identity_token_key", "plugin_version")
 )
-CONFIG: dict[str, normalise.Normaliser] = {
-    "max_versions": lambda value: normalise.integer(value or 0),
-    "cas_required": normalise.boolean,
-    "metadata_cas_required": normalise.boolean,
-    "delete_version_after": life,
-}
-
-
-def patiently(call: Callable[[], Answer], seconds: float = 60) -> Answer:
-    """Call until a new or upgrading KV version 2 mount is ready, for at most ``seconds``.
-
-    The server answers 400 "Upgrading from non-versioned to versioned data" until then. Raises what the call raises.
-    """
-    deadline, pause = time.monotonic() + seconds, 0.05
-    while True:
-        try:
-            return call()
-        except BadRequest as error:
-            if not wording.mount_upgrading(error.said) or time.monotonic() > deadline:
-                raise
-        time.sleep(pause)
-        pause = min(pause * 2, 1)
 
 
 def describe(kind: str, version: str = "") -> str:
@@ -93,56 +41,12 @@ def describe(kind: str, version: str = "") -> str:
     return "kv (version %s)" % version if kind == "kv" and version else kind
 
 
-def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the declared settings of one engine as ``type``, ``description``, ``options.x``, ``tune.x``, …"""
-    kind, version = split_type(item.get("type"))
-    options = normalise.string_map(item.get("options"))
-    if version:
-        options.setdefault("version", version)
-    desired: dict[str, Any] = {"type": kind}
-    desired.update({name: item.get(name) for name in ("description", *FIXED)})
-    for group, values in (("options", options), ("tune", item.get("tune")), ("config", item.get("config"))):
-        desired.update({"%s.%s" % (group, name): value for name, value in (values or {}).items()})
-    return {name: value for name, value in desired.items() if value is not None}
-
-
-def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return the settings of one group without its prefix, of these names only when they are given."""
-    prefix = group + "."
-    return {
-        name[len(prefix) :]: value
-        for name, value in fields.items()
-        if name.startswith(prefix) and (only is None or name in only)
-    }
-
-
-def sent_tune(tune: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tuning as the server takes it: with an empty lease duration it would leave the old one."""
-    return {
-        name: "system" if name in TTLS and not ttl(value) else value
-        for name, value in normalise.spans(tune, TTLS).items()
-    }
-
-
-def settings(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of one mount as ``sys/mounts`` tells them, in the form of `flatten`."""
-    # where the built-in version is chosen at the mount the server notes no choice
-    version = entry.get("plugin_version") or entry.get("running_plugin_version")
-    return flatten({**entry, "tune": {**(entry.get("config") or {}), "plugin_version": version}, "config": None})
-
-
 class Engine(Resource):
     """One secrets engine with its mount options, tuning and, for KV version 2, configuration."""
 
     kind = "secrets engine"
     holds_data = True
-    fields = {
-        "type": normalise.scalar,
-        "description": normalise.scalar,
-        **dict.fromkeys(FIXED, normalise.boolean),
-        **{"tune." + name: function for name, function in TUNE.items()},
-        **{"config." + name: function for name, function in CONFIG.items()},
-    }
+    fields = NORMALISERS
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         self.mounts = mounts
@@ -161,25 +65,15 @@ class Engine(Resource):
             raise InvalidInput("the server's own mount cannot be managed", remedy="use another path")
         if self.desired is not None:
             self._check_declared(self.desired)
-        try:
-            self._check_mount()
-        except VaultError:
-            # what the server does not let the token see is for `read` to say
-            return
 
     def _check_own(self) -> None:
         """Refuse what nobody can do with the server's own mounts. Raises InvalidInput."""
         if self.desired is None:
             raise InvalidInput("the server's own mount cannot be removed", remedy="use another path")
         usual = OWN_TYPES.get(self.name, self.name)
-        try:
-            # inside a namespace types have other names
-            actual = str(self.mounts.all().get(self.name, {}).get("type") or usual)
-        except VaultError:
-            actual = usual
-        if self.declared["type"] not in ("", usual, actual):
+        # inside a namespace types have other names
+        if self.declared["type"] not in ("", usual, "ns_" + usual):
             raise InvalidInput("the server's own mount is there", remedy="use another path")
-        self.desired["type"] = self.declared["type"] = actual
         for name in sorted(set(self.desired) - OWN):
             raise InvalidInput(
                 '"%s" of the server\'s own mount cannot be changed' % name.replace("tune.", ""),
@@ -187,7 +81,7 @@ class Engine(Resource):
             )
 
     def _check_declared(self, desired: Mapping[str, Any]) -> None:
-        if not desired["type"]:
+        if not desired["type"] and self.name not in TUNABLE:
             raise InvalidInput('"type" is missing', remedy="say which engine is to be mounted, such as kv or pki")
         kind, version = split_type(self.item.get("type"))
         given = desired.get("options.version")
@@ -220,21 +114,28 @@ class Engine(Resource):
         if default and longest and default > longest:
             raise InvalidInput("default_lease_ttl is longer than max_lease_ttl" + more, remedy="correct one of the two")
 
+    def preflight(self) -> None:
+        try:
+            self._check_mount()
+        except VaultError:
+            # what the server does not let the token see is for `read` to say
+            return
+
     def _check_mount(self) -> None:
-        """Compare with what stands there and with what the server has, before anything changes. Raises InvalidInput."""
+        """Compare with what stands there and with what the server has. Raises InvalidInput, VaultError."""
         entries = self.mounts.all()
         entry = entries.get(self.name)
         if entry is not None:
             self._check_type(settings(entry))
-            if self.desired is not None and {"tune." + name for name in TTLS} & set(self.desired):
-                self._check_ttls({**settings(entry), **self.desired}, ", with what the server has for the other")
-        elif self.desired is not None:
-            self._check_place(entries)
         if self.desired is None:
             return
+        if entry is None:
+            self._check_place(self.desired, entries)
+        elif {"tune." + name for name in TTLS} & set(self.desired):
+            self._check_ttls({**settings(entry), **self.desired}, ", with what the server has for the other")
         product, _version = self.mounts.product()
         for name, value in sorted(part(self.desired, "tune").items()):
-            if product is not None and name in product.unknown_tune and TUNE[name](value):
+            if product is not None and name in product.unknown_tune and self.fields["tune." + name](value):
                 raise InvalidInput('%s knows no "%s"' % (product.title, name), remedy='remove it from "tune"')
 
     def read(self) -> Mapping[str, Any] | None:
@@ -245,22 +146,30 @@ class Engine(Resource):
         self.info.update(accessor=entry.get("accessor"), uuid=entry.get("uuid"))
         current = settings(entry)
         self.info["type"] = current["type"]
-        if self.desired is not None and part(self.desired, "config") and current.get("options.version") == "2":
+        if part(self.desired or {}, "config") and current.get("options.version") == "2":
             current.update(self._read_config())
-            self._check_config(current)
         return current
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = dict(self.desired or {})
+        if current is not None:
+            if current.get("options.version") == "2":
+                self._check_config(desired, current)
+            if self.name in TUNABLE:
+                desired["type"] = current["type"]
+        return desired
 
     def _read_config(self) -> dict[str, Any]:
         found = patiently(lambda: self.client.read("%s/config" % self.name)) or {}
         return {"config." + name: value for name, value in found.items()}
 
-    def _check_config(self, current: Mapping[str, Any]) -> None:
+    @staticmethod
+    def _check_config(desired: Mapping[str, Any], current: Mapping[str, Any]) -> None:
         """Refuse a setting that this server would drop without a word. Raises InvalidInput."""
-        for name in sorted(name for name in self.desired or {} if name.startswith("config.") and name not in current):
+        for name in sorted(name for name in desired if name.startswith("config.") and name not in current):
             raise InvalidInput('this server knows no "%s"' % name[len("config.") :], remedy='remove it from "config"')
 
-    def _check_place(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        desired = self.desired or {}
+    def _check_place(self, desired: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> None:
         for path, other in entries.items():
             if path.startswith(self.name + "/") or self.name.startswith(path + "/"):
                 raise InvalidInput(
@@ -282,7 +191,7 @@ class Engine(Resource):
     def _check_type(self, current: Mapping[str, Any]) -> None:
         kind, version = current["type"], current.get("options.version", "1" if current["type"] == "kv" else "")
         wanted, declared = self.declared["type"], self.declared.get("options.version", "")
-        if wanted and wanted != kind:
+        if wanted and wanted != kind and self.name not in TUNABLE:
             raise InvalidInput(
                 'a secrets engine of type "%s" is mounted there, and "%s" is declared'
                 % (describe(kind, version), describe(wanted, declared)),
@@ -316,7 +225,7 @@ class Engine(Resource):
                 )
 
     def write(self, change: Change) -> None:
-        desired = self.desired or {}
+        desired = change.desired
         path = "sys/mounts/%s" % self.name
         if change.action == CREATE:
             body = {name: desired[name] for name in ("type", "description", *FIXED) if name in desired}
@@ -340,14 +249,14 @@ class Engine(Resource):
             patiently(lambda: self.client.write("%s/config" % self.name, config))
             change.touched = True
             if "metadata_cas_required" in config:
-                self._check_config(self._read_config())
+                self._check_config(desired, self._read_config())
         elif desired.get("options.version") == "2" and desired["type"] == "kv":
             # those who come next shall not meet an engine that is still being prepared
             self._wait_ready()
 
     def _check_kept(self, change: Change) -> None:
         """Refuse to call it a success when the server dropped an option that its product may not have."""
-        wanted = {name: value for name, value in (self.desired or {}).items() if name in UNSURE & set(change.fields)}
+        wanted = {name: value for name, value in change.desired.items() if name in UNSURE & set(change.fields)}
         if not wanted:
             return
         self.mounts.forget()
@@ -369,22 +278,31 @@ class Engine(Resource):
         self.client.delete("sys/mounts/%s" % self.name)
 
 
-def surplus(
-    mounts: EngineMounts, declared: Sequence[str], protected: Iterable[str], purge_data: Iterable[str]
-) -> list[str]:
-    """Return the paths of the engines that a purge deletes.
+class SecretsEngines(Kind):
+    """Secrets engines: mount, version, tuning."""
 
-    Every engine holds data: one that is neither declared, protected nor named in ``purge_data`` makes the purge
-    impossible. Raises InvalidInput naming these.
-    """
-    keep = {normalise.path(path) for path in (*declared, *protected)}
-    named = {normalise.path(path) for path in purge_data}
-    extra = sorted(path for path in mounts.all() if path not in keep and not mounts.protected(path))
-    refused = [path for path in extra if path not in named]
-    if refused:
-        raise InvalidInput(
-            "purge would delete the data of %s" % ", ".join('"%s"' % path for path in refused),
-            "secrets engines",
-            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
-        )
-    return extra
+    module = "vault_secrets_engine"
+    plural = "engines"
+    fields = FIELDS
+    options = PURGE_DATA
+    required = ("path",)
+    listings = (Listing("sys/mounts", "map"),)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounts = EngineMounts(client)
+        declared = [Engine(mounts, item) for item in items]
+        if not given.purge:
+            return declared
+        # every engine holds data
+        existing = [path for path in mounts.all() if not mounts.protected(path)]
+        return [
+            *declared,
+            *purge.undeclared(
+                given,
+                declared,
+                existing,
+                lambda path: Engine(mounts, {"path": path, "state": "absent"}),
+                normalise.path,
+                "the data of %s",
+            ),
+        ]

@@ -13,7 +13,7 @@ from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
 from ..base.mounts import EngineMounts, split_type
 from ..connection.client import Client
-from ..engines import kv
+from ..engines.kv import secret as kv
 
 METADATA: dict[str, Any] = {
     "max_versions": {"type": "int"},

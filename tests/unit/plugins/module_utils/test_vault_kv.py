@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import kv
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv import secret as kv
 
 
 @pytest.mark.parametrize(

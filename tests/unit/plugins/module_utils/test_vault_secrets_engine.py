@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import mounts
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import mount as secrets_engine
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import mount_fields as secrets_engine
 
 
 def test_types_are_split_into_type_and_version() -> None:
@@ -41,7 +41,7 @@ def test_an_item_and_a_mount_of_the_server_flatten_to_the_same_names() -> None:
     ],
 )
 def test_settings_mean_the_same(name: str, value: Any, other: Any) -> None:
-    same = secrets_engine.Engine.fields[name]
+    same = secrets_engine.NORMALISERS[name]
     assert same(value) == same(other)
 
 

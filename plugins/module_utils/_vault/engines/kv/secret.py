@@ -22,16 +22,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..._engine import normalise, wording
-from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change, Resource
-from ..base import naming
-from ..base.listing import mark_absent
-from ..base.mounts import EngineMounts
-from ..base.naming import check_mount, in_url
-from ..connection.client import Client
-from ..connection.errors import BadRequest, PermissionDenied, VaultError
-from .mount import patiently
+from ...._engine import normalise, wording
+from ...._engine.errors import InvalidInput, SecretopsError
+from ...._engine.reconcile import Change, Resource
+from ...base import naming
+from ...base.listing import mark_absent
+from ...base.mounts import EngineMounts
+from ...base.naming import check_mount, in_url
+from ...connection.client import Client
+from ...connection.errors import BadRequest, PermissionDenied, VaultError
+from .waiting import patiently
 
 #: how often a merge is done again because somebody else wrote in between
 ATTEMPTS = 5
