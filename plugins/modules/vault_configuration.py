@@ -132,6 +132,7 @@ requests:
   sample: {total: 12}
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import Tree
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 
@@ -143,10 +144,10 @@ SPEC = {
 
 
 def main() -> None:
-    module = VaultModule(SPEC, update_secrets=True)
+    module = VaultModule(SPEC, update_secrets=True, tree="configuration")
     params = module.params
     tree = Tree(params["configuration"], params["kinds"], module.check_mode)
-    module.settle("configuration", tree.hidden)
+    KNOWN.add(*tree.hidden)
     with module.failing_clearly():
         tree.validate()
     for library, error in tree.libraries():

@@ -160,7 +160,7 @@ SPEC = {
 def main() -> None:
     module = VaultModule(SPEC)
     params, warn = module.params, module.ansible.warn
-    with module.failing_clearly(module.secrets()):
+    with module.failing_clearly():
         session.check(params)
         if params["state"] == "absent":
             result = session.end(params, warn, module.check_mode)

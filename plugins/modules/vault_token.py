@@ -177,7 +177,7 @@ SPEC = {
 
 def main() -> None:
     module = VaultModule(SPEC, mutually_exclusive=[["target", "accessor"]])
-    with module.failing_clearly(module.secrets()):
+    with module.failing_clearly():
         token.check(module.params)
     with module.client() as client:
         module.ansible.exit_json(**token.act(client, module.params, module.check_mode))

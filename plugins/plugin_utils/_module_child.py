@@ -33,7 +33,8 @@ from ansible.module_utils.common import json as ansible_json
 from ansible.module_utils.common import warnings as ansible_warnings
 from ansible.module_utils.common.text.converters import to_text
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import progress, secrecy
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import progress
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
 
 #: seconds in which a module gives back what it holds, when its worker ends before it
 GRACE = 10.0
@@ -235,7 +236,7 @@ def _forget_the_controller() -> None:
     tempfile.tempdir = None
     ansible_warnings._global_warnings.clear()
     ansible_warnings._global_deprecations.clear()
-    secrecy.forget()
+    KNOWN.forget()
     if _loader is not None:
         _internal.is_controller = False
         _internal.get_controller_serialize_map = dict

@@ -16,8 +16,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import redact
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import reading
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.errors import (
@@ -82,18 +82,13 @@ class Session:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
+        KNOWN.add(*(params.get(name) for name, spec in LOGIN_SPEC.items() if spec.get("no_log")))
         self._lock = threading.Lock()
         self._reader: reading.Reader | None = None
         self._leased = False
         self._renew_at = math.inf
         self._refused: tuple[float, SecretopsError] | None = None
         self._ended = False
-
-    def secrets(self) -> list[str]:
-        """Return what messages must not hold."""
-        given = [self.params.get(name) for name, spec in LOGIN_SPEC.items() if spec.get("no_log")]
-        token = self._reader.client.token if self._reader else None
-        return [value for value in [*given, token] if isinstance(value, str) and value]
 
     def _open(self) -> reading.Reader:
         with self._lock:
@@ -212,9 +207,9 @@ class Service:
         try:
             return {"value": self._read(session, login, request)}
         except reading.Absent as error:
-            return {"missing": redact.scrub(str(error), session.secrets())}
+            return {"missing": KNOWN.scrub(str(error))}
         except SecretopsError as error:
-            return {"error": redact.scrub(str(error), session.secrets())}
+            return {"error": KNOWN.scrub(str(error))}
         except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
             # its text may hold anything
             return {"error": "unexpected %s; please report this as a bug" % type(error).__name__}

@@ -33,7 +33,7 @@ from .._kubernetes.errors import Forbidden, NotServed
 from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.waiting import with_cause
 from .._vault.connection.client import Client as Vault
-from .._vault.connection.module import LOGIN_SPEC, connect, logged_in
+from .._vault.connection.module import connect, logged_in
 from .access import Access
 from .links import Broken, Session, Source, Wish, broken, is_push, push_wishes, quoted, selects, wishes
 from .logins import Logins, Warn
@@ -384,9 +384,8 @@ class Chain:
 def connected(kubernetes: Kubernetes, module: Module) -> Iterator[Chain]:
     """Give a chain over a module's connection to a cluster and its option ``vault``; errors end the module."""
     params = module.params["vault"]
-    secrets = [params[name] for name, option in LOGIN_SPEC.items() if option.get("no_log") and params.get(name)]
     warn = module.ansible.warn
-    with module.failing_clearly(secrets), logged_in(connect(params, warn=warn), params, secrets, warn) as vault:
+    with module.failing_clearly(), logged_in(connect(params, warn=warn), params, warn) as vault:
         yield Chain(kubernetes, vault, warn, module.params.get("ready", True), module.params["workers"])
 
 

@@ -16,10 +16,11 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
-from . import places, process, redact, secrecy
+from . import places, process, redact
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
 from .reconcile import Report, Resource, plan, reconcile
+from .secrets import KNOWN
 
 RECONCILE_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -72,7 +73,6 @@ class _AnsibleModule(AnsibleModule):
         self.accepted = True
         # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
         self.no_log_values |= redact.echo(self.params, argument_spec)[1]
-        secrecy.watch(lambda: self.no_log_values)
         self._known = True
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
@@ -118,6 +118,8 @@ class _AnsibleModule(AnsibleModule):
         super().warn(redact.visible(warning), **kwargs)
 
     def _narrow(self, said: Any) -> None:
+        if self.accepted:
+            self.no_log_values = set(KNOWN.values())
         if self._known:
             # what servers say is without secrets already, and the rest is our own text: "admin" in it is no secret
             self.no_log_values = {value for value in self.no_log_values if not redact.weak(str(value))}
@@ -136,9 +138,16 @@ class Module:
         item: Mapping[str, Any] | None = None,
         required: Sequence[str] = ("name",),
         may_be_empty: Sequence[str] = (),
+        concealed: str = "",
+        tree: str = "",
         **kwargs: Any,
     ) -> None:
-        """Take the options. ``may_be_empty``: those of an object that name something, and mean something when empty."""
+        """Take the options.
+
+        ``may_be_empty``: those of an object that name something, and mean something when empty. ``concealed``: a
+        ``no_log`` mapping of an object of which short and public values are no secrets. ``tree``: a ``no_log`` option
+        that holds far more than secrets; who reads it tells `KNOWN` what is one.
+        """
         spec = dict(argument_spec)
         self.plural = plural
         self.item = dict(item or {})
@@ -153,6 +162,7 @@ class Module:
         self.ansible = _AnsibleModule(argument_spec=spec, **kwargs)
         self.params: dict[str, Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
+        self._tell_secrets(concealed, tree)
         try:
             own = {"%s.%s" % (holder, name) for holder in ("", plural) for name in may_be_empty}
             check_names(self.params, spec, MAY_BE_EMPTY | own)
@@ -165,9 +175,21 @@ class Module:
         if error is not None:
             self.ansible.fail_json(msg=missing_required_lib(library), exception=error)
 
-    def censor(self, secrets: Iterable[str]) -> None:
-        """Keep values out of all output that stand where Ansible does not expect secrets, such as a wrong option."""
-        self.ansible.no_log_values.update(secrets)
+    def _tell_secrets(self, concealed: str, tree: str) -> None:
+        """Add the values of the options that are secret to the register."""
+        every = self.ansible.no_log_values
+        if not concealed and not tree:
+            KNOWN.add(*every)
+            return
+        spec = self.ansible.argument_spec
+        left: dict[str, Any] = {name: value for name, value in self.params.items() if name not in (concealed, tree)}
+        if left.get(self.plural):
+            left[self.plural] = [
+                {name: value for name, value in entry.items() if name != concealed} for entry in left[self.plural]
+            ]
+        KNOWN.add(*redact.echo(left, spec)[1], *(left[name] for name in left if spec.get(name, {}).get("no_log")))
+        if not tree:
+            KNOWN.add(*every, unless_public=True)
 
     def items(self) -> list[dict[str, Any]]:
         """Return the declared objects, each with every option of an item and a ``state``."""
@@ -193,53 +215,20 @@ class Module:
             items = [dict(one, state=self.params["state"])]
         return items
 
-    def conceal(self, option: str, public: Iterable[str]) -> None:
-        """Take the values of a ``no_log`` mapping out of the echoed options, and spare the ``public`` texts.
-
-        Ansible masks every no_log value wherever it occurs in a result. A value such as ``1`` or ``app`` would so mask
-        version numbers and paths. Call it after `items`: values of fewer than four characters, and such as are part of
-        a name that the task shows anyway, are no longer looked for, and are no longer there to be found.
-        """
-        gone: list[Any] = []
-        for holder in [self.params, *(self.params.get(self.plural) or [])]:
-            if isinstance(holder.get(option), dict):
-                gone.append(holder[option])
-                holder[option] = dict.fromkeys(holder[option], redact.HIDDEN)
-        hidden = redact.leaves(gone)
-        shown = redact.occurring(hidden, (text for text in public if text))
-        kept = {
-            str(self.params.get(name))
-            for name, spec in self.ansible.argument_spec.items()
-            if spec.get("no_log") and name != option
-        }
-        self.ansible.no_log_values -= {
-            value for value in hidden if value not in kept and (len(value) < 4 or value in shown)
-        }
-
-    def settle(self, option: str, secrets: Iterable[str]) -> None:
-        """Let only the ``secrets`` within a ``no_log`` tree be masked, and forget the tree.
-
-        It holds far more than secrets: masked as a whole it would take every name out of the result.
-        """
-        spec = self.ansible.argument_spec
-        others = [self.params.get(name) for name in spec if spec[name].get("no_log") and name != option]
-        self.params[option] = {}
-        self.ansible.no_log_values = {str(value) for value in [*redact.leaves(others), *secrets] if value != ""}
-
     @contextmanager
-    def failing_clearly(self, secrets: Iterable[str] = ()) -> Iterator[None]:
+    def failing_clearly(self) -> Iterator[None]:
         """Turn SecretopsError into one failed result; anything else is a bug and says so without a secret."""
         try:
             with process.stopped_by_signals():
                 yield
         except SecretopsError as error:
-            self.ansible.fail_json(msg=redact.scrub(str(error), secrets), error_code=error.code)
+            self.ansible.fail_json(msg=KNOWN.scrub(str(error)), error_code=error.code)
         except Exception as error:  # noqa: BLE001  # pylint: disable=broad-except
             frames = traceback.extract_tb(error.__traceback__)[-3:]
             where = " < ".join("%s:%s" % (one.filename.rsplit("/", 1)[-1], one.lineno) for one in reversed(frames))
             self.ansible.fail_json(
                 msg="unexpected %s at %s: %s; please report this as a bug"
-                % (type(error).__name__, where, redact.scrub(str(error), secrets))
+                % (type(error).__name__, where, KNOWN.scrub(str(error)))
             )
 
     def reconcile(self, resources: Iterable[Resource], **extra: Any) -> None:

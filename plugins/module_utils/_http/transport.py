@@ -26,8 +26,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from .._engine import secrecy
 from .._engine.errors import InvalidInput
+from .._engine.secrets import KNOWN
 from . import rules
 from .failure import ProxyFailure, SlowName, TooLarge
 
@@ -299,7 +299,7 @@ class Answer:
 
     def about(self) -> str:
         """Say what it is, for a message: never what it holds."""
-        kind = secrecy.said(self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        kind = KNOWN.scrub_foreign(self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         kind = "".join(char for char in kind[:40] if char.isalnum() or char in "/.+-")
         packed = ", compressed" if self.headers.get("Content-Encoding") else ""
         what = "%s%s, %d bytes" % (kind or "no content type", packed, len(self.content)) if self.content else "empty"

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._engine import secrecy, wording
+from .._engine import wording
+from .._engine.secrets import KNOWN
 from .._http import failure, rules
 from .._http.transport import Answer
 from .errors import (
@@ -87,7 +88,7 @@ def refusal(answer: Answer, path: str, host: str) -> KubernetesError:
 
 
 def _error(code: int, path: str, status: Mapping[str, Any], host: str) -> KubernetesError:
-    text = " ".join(secrecy.said(status.get("message") or "status %d" % code).split())[:600]
+    text = " ".join(KNOWN.scrub_foreign(status.get("message") or "status %d" % code).split())[:600]
     details = status.get("details")
     details = details if isinstance(details, Mapping) else {}
     error: KubernetesError
@@ -121,7 +122,8 @@ def _error(code: int, path: str, status: Mapping[str, Any], host: str) -> Kubern
     elif code in (400, 405, 415, 422):
         causes = [one for one in details.get("causes") or [] if isinstance(one, Mapping)]
         parts = [
-            "%s: %s" % (cause.get("field") or "object", secrecy.said(cause.get("message"))) for cause in causes[:5]
+            "%s: %s" % (cause.get("field") or "object", KNOWN.scrub_foreign(cause.get("message")))
+            for cause in causes[:5]
         ]
         error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
     elif wording.webhook_failed(text):

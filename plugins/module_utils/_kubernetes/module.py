@@ -78,7 +78,7 @@ class KubernetesModule(Module):
     @contextmanager
     def client(self) -> Iterator[Client]:
         """Give a client; errors inside end the module with one sentence."""
-        with self.failing_clearly([value for value in (self.params.get("api_key"),) if value]):
+        with self.failing_clearly():
             client = connect(self.params)
             settings = client.configuration
             for text in doubts.doubts([client.host], settings.verify_ssl, {"client_key": self.params["client_key"]}):

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from .._engine import normalise, places, redact
+from .._engine import normalise, places, redact, secrets
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import bulk_spec
 from .._engine.names import MAY_BE_EMPTY, empty_names
@@ -152,8 +152,7 @@ class Tree:
         self.check_mode = check_mode
         self.only = frozenset(only or KINDS)
         self.stages: list[Stage] = []
-        self._secret: set[str] = set()
-        self._public: set[str] = set()
+        self._secrets = secrets.Secrets()
         self.problems: list[str] = []
         #: where each namespace is declared, so that none is declared twice
         self._branches: dict[str, str] = {}
@@ -182,14 +181,9 @@ class Tree:
             raise InvalidInput(said, remedy="correct the declaration, nothing was changed")
 
     @property
-    def hidden(self) -> set[str]:
-        """The values that are never printed, wherever they occur.
-
-        As with `Module.conceal`, not those that are too short, or part of a name: the names of other objects would be
-        masked with them.
-        """
-        shown = redact.occurring(self._secret, self._public)
-        return {value for value in self._secret if len(value) >= 4 and value not in shown}
+    def hidden(self) -> frozenset[str]:
+        """The values that are never printed, wherever they occur: not those that are too short, or part of a name."""
+        return self._secrets.values()
 
     def _grow(self, tree: Any, where: str, namespace: str) -> None:
         problems = self.problems
@@ -246,13 +240,13 @@ class Tree:
         place = "%s.%s" % (where, title)
         if not isinstance(declared, (list, tuple)) or not all(isinstance(item, Mapping) for item in declared):
             self.problems.append("%s is no list of mappings" % place)
-            self._secret |= redact.leaves(declared)
+            self._secrets.add(declared, unless_public=True)
             return
-        self._secret.update(kind.secrets(declared))
+        self._secrets.add(*kind.secrets(declared), unless_public=True)
         entry = bulk_spec(kind.item, kind.plural, kind.required)[kind.plural]
         found = ArgumentSpecValidator({title: dict(entry, required=True)}).validate({title: list(declared)})
         # what is secret is known even when something else is wrong
-        secret = {str(value) for value in found._no_log_values}
+        self._secrets.add(*found._no_log_values, unless_public=True)
         if found.error_messages:
             placed = list(places.located({title: declared}, {title: entry}, where))
             self.problems += placed or ["%s: %s" % (place, message) for message in found.error_messages]
@@ -270,13 +264,12 @@ class Tree:
         ]
         self.problems += ["%s is empty: give a value, or leave it out" % name for name in empty]
         if found.error_messages or settled.error_messages:
-            self._secret |= secret | redact.echo({title: declared}, {title: entry})[1]
+            self._secrets.add(*redact.echo({title: declared}, {title: entry})[1], unless_public=True)
             return
         given = Given(settled.validated_parameters, self.check_mode, mounts)
         items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
-        self._secret |= secret
-        self._public.update(kind.public(items, given))
-        self._public.update(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)
+        self._secrets.public(kind.public(items, given))
+        self._secrets.public(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)
         self.stages.append(Stage(title, kind, namespace, items, given))
 
     def _check_mounts(self, tree: Mapping[str, Any], kind: Kind, declared: Any, place: str) -> None:

@@ -143,7 +143,7 @@ class Kind:
     #: whether it has fields that the server never returns
     update_secrets: ClassVar[bool] = False
     mutually_exclusive: ClassVar[Sequence[Sequence[str]]] = ()
-    #: a ``no_log`` mapping whose short and public values are no secrets; see `Module.conceal`
+    #: a ``no_log`` mapping whose short and public values are no secrets; see `_engine.secrets`
     concealed: ClassVar[str] = ""
     #: options of an object that name something, and that mean something when they are empty
     may_be_empty: ClassVar[Sequence[str]] = ()

@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..._engine import secrecy, wording
+from ..._engine import wording
 from ..._engine.credential import in_header
 from ..._engine.errors import InvalidInput
+from ..._engine.secrets import KNOWN
 from ..._http import failure, retry, rules
 from ..._http.transport import Answer
 from . import checks, refusals
@@ -112,6 +113,16 @@ class Client:
         if not validate_certs:
             requests.packages.urllib3.disable_warnings()  # type: ignore[attr-defined]
 
+    @property
+    def token(self) -> str | None:
+        """The token of its requests."""
+        return self._token
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        KNOWN.add(token)
+        self._token = token
+
     def expect(self, namespaces: Iterable[str]) -> None:
         """Take namespaces, relative to the client's own, for such as may not exist yet: nothing exists in them then."""
         own = self.namespace or ""
@@ -129,7 +140,7 @@ class Client:
         if isinstance(warnings, list):
             # that a name was taken from the path is no news
             news = [one for one in warnings if not wording.name_from_path(str(one))]
-            said = [secrecy.said(one, sent, self.token) for one in news]
+            said = [KNOWN.scrub_foreign(one, sent) for one in news]
             self._local.heard = [*getattr(self._local, "heard", ()), *said]
 
     def heard(self) -> list[str]:
@@ -357,14 +368,14 @@ class Client:
             if method in ("POST", "PUT", "PATCH"):
                 self._hear(body.get("warnings"), sent)
             return body
-        errors = [secrecy.said(item, sent, self.token).strip() for item in body.get("errors") or []]
+        errors = [KNOWN.scrub_foreign(item, sent).strip() for item in body.get("errors") or []]
         if status == 404 and not errors and body.get("data"):
             # a deleted KV v2 version answers 404 with data
             if missing_ok:
                 return body
         elif status == 404 and not errors and body.get("warnings"):
             found = body["warnings"] if isinstance(body["warnings"], list) else []
-            errors = [secrecy.said(item, sent, self.token) for item in found]
+            errors = [KNOWN.scrub_foreign(item, sent) for item in found]
             raise refusals.refusal(self, 400, method, path, errors)
         error = refusals.refusal(self, status, method, path, errors)
         if self._may_pass(answer):

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ..._engine import redact, secrecy
+from ..._engine import redact
 from ..._engine.credential import in_header
 from ..._engine.errors import InvalidInput
+from ..._engine.secrets import KNOWN
 from ..._http import environment
 from ..base.naming import check_mount, check_name
 from .client import Client
@@ -41,7 +42,7 @@ def read_secret_file(path: str, option: str) -> str:
         ) from error
     if not text:
         raise InvalidInput("%s is empty" % path, 'option "%s"' % option)
-    secrecy.remember(text)
+    KNOWN.add(text)
     return text
 
 
@@ -72,7 +73,7 @@ class Login:
             return str(self.params[name])
         found = environment.vault(FROM_ENVIRONMENT.get(name, "")) if not self.params.get(name + "_file") else None
         if found:
-            secrecy.remember(found)
+            KNOWN.add(found)
             return found
         return read_secret_file(self.params[name + "_file"], name + "_file")
 

@@ -13,6 +13,7 @@ from typing import Any, Callable
 from ..._engine.errors import SecretopsError
 from ..._engine.module import UPDATE_SECRETS_SPEC, Module
 from ..._engine.reconcile import Report
+from ..._engine.secrets import KNOWN
 from ..base.kind import Given, Kind
 from . import session
 from .client import Client
@@ -55,13 +56,12 @@ LOGIN_SPEC: dict[str, Any] = {
 def logged_in(
     client: Client,
     params: Mapping[str, Any],
-    secrets: list[str],
     warn: Callable[[str], None],
     check_mode: bool = False,
 ) -> Iterator[Client]:
     """Log a client in by the login options; at the end revoke a token that was made here, and close the client.
 
-    The token joins ``secrets``. Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed.
+    Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed.
     """
     login = login_for(params)
     kept = ""
@@ -70,7 +70,6 @@ def logged_in(
         client.token = login.token(client)
         if login.leased:
             kept = session.keep_while(client.token, params)
-        secrets.append(client.token)
         if not login.leased:
             try:
                 client.greet()
@@ -125,22 +124,13 @@ class VaultModule(Module):
         """Exit or fail with the report, and tell how many requests it took."""
         super().finish(report, requests=dict(self.requests), **extra)
 
-    def secrets(self) -> list[str]:
-        """Return the secrets among the login's options, for what messages must not hold."""
-        return [
-            value
-            for name, value in self.params.items()
-            if LOGIN_SPEC.get(name, {}).get("no_log") and isinstance(value, str)
-        ]
-
     @contextmanager
     def client(self) -> Iterator[Client]:
         """Give a logged-in client; revoke the token at the end when this module itself logged in.
 
         Errors inside end the module with one sentence.
         """
-        secrets = self.secrets()
-        with self.failing_clearly(secrets):
+        with self.failing_clearly():
             client = connect(self.params, warn=self.ansible.warn)
             self.requests = client.requests
             if not self.login:
@@ -149,7 +139,7 @@ class VaultModule(Module):
                 finally:
                     client.close()
                 return
-            with logged_in(client, self.params, secrets, self.ansible.warn, self.check_mode):
+            with logged_in(client, self.params, self.ansible.warn, self.check_mode):
                 yield client
 
 
@@ -162,14 +152,14 @@ def converge(kind: Kind) -> None:
         required=kind.required,
         update_secrets=kind.update_secrets,
         may_be_empty=kind.may_be_empty,
+        concealed=kind.concealed,
         mutually_exclusive=[list(names) for names in kind.mutually_exclusive],
     )
     for library, error in kind.libraries:
         module.require(library, error)
-    module.censor(kind.secrets([module.params, *(module.params[kind.plural] or [])]))
+    KNOWN.add(*kind.secrets([module.params, *(module.params[kind.plural] or [])]))
     with module.client() as client:
         items = module.items()
         given = Given(module.params, module.check_mode)
-        if kind.concealed:
-            module.conceal(kind.concealed, kind.public(items, given))
+        KNOWN.public(kind.public(items, given))
         module.reconcile(kind.resources(client, items, given))

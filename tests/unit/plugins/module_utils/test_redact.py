@@ -298,11 +298,11 @@ def test_events_hold_no_value(text: str, kept: str, gone: str) -> None:
 
 
 def test_conditions_and_warnings_and_addresses_hold_no_value() -> None:
-    from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import secrecy
+    from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
     from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.objects import condition
     from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 
-    secrecy.remember("Canary-known-1")
+    KNOWN.add("Canary-known-1")
     told = 'error calling atoi: strconv.Atoi: parsing "Canary": invalid syntax'
     entry = {"type": "Ready", "status": "False", "message": told + "; Canary-known-1"}
     assert "Canary" not in str(condition({"status": {"conditions": [entry]}}))

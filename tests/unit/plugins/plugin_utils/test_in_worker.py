@@ -22,7 +22,8 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process, progress, secrecy
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process, progress
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
 from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _module_child as module_child
 from ansible_collections.secretops.vault_eso.plugins.plugin_utils._in_worker import Circumstances, why_by_process
 
@@ -164,7 +165,7 @@ def test_nothing_of_the_worker_reaches_the_module() -> None:
             warnings.get_warning_messages(),
             tempfile.tempdir,
             logging.root.handlers,
-            secrecy.said("the worker knows of canary"),
+            KNOWN.scrub_foreign("the worker knows of canary"),
             getattr(module_child._internal, "is_controller", False),
         ]
         print(found)
@@ -173,16 +174,16 @@ def test_nothing_of_the_worker_reaches_the_module() -> None:
     handler = logging.NullHandler()
     logging.root.addHandler(handler)
     before, tempfile.tempdir = tempfile.tempdir, "/nowhere"
-    secrecy.remember("canary")
+    KNOWN.add("canary")
     try:
-        assert "canary" not in secrecy.said("the worker knows of canary")
+        assert "canary" not in KNOWN.scrub_foreign("the worker knows of canary")
         assert run(main)[1] == "[(), None, [], 'the worker knows of canary', False]\n"
         assert tempfile.tempdir == "/nowhere"
-        assert "canary" not in secrecy.said("the worker knows of canary")
+        assert "canary" not in KNOWN.scrub_foreign("the worker knows of canary")
     finally:
         logging.root.removeHandler(handler)
         tempfile.tempdir = before
-        secrecy._known.discard("canary")
+        KNOWN.forget()
 
 
 class Struck(Exception):

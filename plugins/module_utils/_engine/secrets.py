@@ -1,0 +1,71 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The register of secrets: what may not be printed. `KNOWN` is that of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any
+
+from . import redact
+
+
+class Secrets:
+    """Secrets to mask in results, errors and warnings. The order of the calls does not matter."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of no secret any more: where another module begins in the same process or a fork of it."""
+        # a fork may hold the lock of a thread that it has not
+        self._lock = Lock()
+        self._firm: set[str] = set()
+        self._loose: set[str] = set()
+        self._public: set[str] = set()
+        self._found: frozenset[str] | None = None
+
+    def add(self, *values: Any, unless_public: bool = False) -> None:
+        """Add the text of every scalar in the values.
+
+        ``unless_public``: not those of fewer than four characters, nor those that are part of a `public` text. A value
+        such as ``1`` or ``app`` of a secret mapping would mask version numbers and paths.
+        """
+        found = redact.leaves(values) - {""}
+        with self._lock:
+            (self._loose if unless_public else self._firm).update(found)
+            self._found = None
+
+    def public(self, texts: Iterable[str]) -> None:
+        """Name texts that are shown anyway, such as the path of a secret."""
+        with self._lock:
+            self._public.update(text for text in texts if text)
+            self._found = None
+
+    def values(self) -> frozenset[str]:
+        """Return what is masked."""
+        with self._lock:
+            if self._found is None:
+                shown = redact.occurring(self._loose, self._public)
+                loose = {value for value in self._loose if len(value) >= 4 and value not in shown}
+                self._found = frozenset(self._firm | loose)
+            return self._found
+
+    def scrub(self, text: str) -> str:
+        """Return a text of our own without secrets."""
+        return redact.scrub(text, self.values())
+
+    def scrub_foreign(self, text: Any, sent: Any = None) -> str:
+        """Return what somebody else said without secrets: a server may send back what it was sent.
+
+        Call it before the text is cut or joined. ``sent`` is what the server was sent: what stands there under the name
+        of a secret is one.
+        """
+        return redact.scrub_foreign(str(text), self.values() | redact.apparent(sent))
+
+
+#: of this process
+KNOWN = Secrets()
