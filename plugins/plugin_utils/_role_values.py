@@ -22,7 +22,7 @@ from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import redact
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.looks import no_path
 
 #: what an inventory says for all roles and playbooks
 SHARED: dict[str, Any] = {
@@ -129,7 +129,7 @@ def _scalar(place: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
     if isinstance(value, (Mapping, list, tuple)) or value is None:
         yield _wrong(place, value, _WORDS.get(kind, "a text"))
     elif kind == "path":
-        if redact.no_path(str(value)) and not os.path.exists(os.path.expanduser(str(value))):
+        if no_path(str(value)) and not os.path.exists(os.path.expanduser(str(value))):
             yield (
                 "%s is no path; its text is not shown, as it may be a secret: "
                 "write it into a file of mode 0600, and give the path of that" % place

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .redact import visible
+from .display import visible
 
 
 class SecretopsError(Exception):

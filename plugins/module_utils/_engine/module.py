@@ -16,10 +16,12 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
-from . import places, process, redact
+from . import places, process
+from .display import MISPLACED, echo, names_only, visible
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
 from .reconcile import Report, Resource, plan, reconcile
+from .scrub import leaves, occurring, weak
 from .secrets import KNOWN
 
 RECONCILE_SPEC: dict[str, Any] = {
@@ -72,7 +74,7 @@ class _AnsibleModule(AnsibleModule):
         super().__init__(argument_spec=argument_spec, **kwargs)
         self.accepted = True
         # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
-        self.no_log_values |= redact.echo(self.params, argument_spec)[1]
+        self.no_log_values |= echo(self.params, argument_spec)[1]
         self._known = True
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
@@ -84,12 +86,12 @@ class _AnsibleModule(AnsibleModule):
             if isinstance(value, list) and len(value) > self.FEW
         }
         few = {name: value for name, value in params.items() if name not in many}
-        return {**redact.echo(few, self.argument_spec, free)[0], **many}
+        return {**echo(few, self.argument_spec, free)[0], **many}
 
     def _log_invocation(self) -> None:
         """Write the options into the system log as Ansible does, without what a secret may wrongly stand in."""
         params, secrets = self.params, self.no_log_values
-        self.params = self._brief(redact.names_only)
+        self.params = self._brief(names_only)
         self._narrow(self.params)
         try:
             super()._log_invocation()
@@ -106,7 +108,7 @@ class _AnsibleModule(AnsibleModule):
         """Fail with a message, that of wrong options with the place of each."""
         if not self.accepted:
             msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
-        msg = redact.visible(redact.MISPLACED.sub("A value in the sub parameter field", msg))
+        msg = visible(MISPLACED.sub("A value in the sub parameter field", msg))
         kwargs.setdefault("invocation", {"module_args": self._brief()})
         # before the options were understood, Ansible's words about a wrong type may hold a value
         self._known = self._known or not re.search("convert|requested", msg)
@@ -115,17 +117,17 @@ class _AnsibleModule(AnsibleModule):
 
     def warn(self, warning: str, **kwargs: Any) -> None:
         """Warn, without what would control the terminal."""
-        super().warn(redact.visible(warning), **kwargs)
+        super().warn(visible(warning), **kwargs)
 
     def _narrow(self, said: Any) -> None:
         if self.accepted:
             self.no_log_values = set(KNOWN.values())
         if self._known:
             # what servers say is without secrets already, and the rest is our own text: "admin" in it is no secret
-            self.no_log_values = {value for value in self.no_log_values if not redact.weak(str(value))}
+            self.no_log_values = {value for value in self.no_log_values if not weak(str(value))}
         if len(self.no_log_values) > self.FEW:
-            texts = redact.leaves([said, get_warning_messages()])
-            self.no_log_values = redact.occurring(map(str, self.no_log_values), texts)
+            texts = leaves([said, get_warning_messages()])
+            self.no_log_values = occurring(map(str, self.no_log_values), texts)
 
 
 class Module:
@@ -187,7 +189,7 @@ class Module:
             left[self.plural] = [
                 {name: value for name, value in entry.items() if name != concealed} for entry in left[self.plural]
             ]
-        KNOWN.add(*redact.echo(left, spec)[1], *(left[name] for name in left if spec.get(name, {}).get("no_log")))
+        KNOWN.add(*echo(left, spec)[1], *(left[name] for name in left if spec.get(name, {}).get("no_log")))
         if not tree:
             KNOWN.add(*every, unless_public=True)
 

@@ -15,8 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Callable, ClassVar
 
-from . import normalise, progress, redact
+from . import normalise, progress
+from .display import as_text, shown_pair
 from .errors import InvalidInput, SecretopsError
+from .hidden import HIDDEN_OLD
+from .scrub import leaves, scrub
 
 CREATE, UPDATE, DELETE, NONE = "create", "update", "delete", "none"
 
@@ -138,10 +141,8 @@ class Resource:
         if ask is None:
             return []
         hidden = self.hidden()
-        secrets = redact.leaves(
-            [value for name, value in (self.desired or {}).items() if name in hidden or "*" in hidden]
-        )
-        return [redact.scrub(text, secrets) for text in ask()]
+        secrets = leaves([value for name, value in (self.desired or {}).items() if name in hidden or "*" in hidden])
+        return [scrub(text, secrets) for text in ask()]
 
     def hidden(self) -> set[str]:
         """Return the names of the fields whose values are never printed; may depend on what was read."""
@@ -226,17 +227,17 @@ class Change:
         else:
             before, after = dict(current), dict(desired)
         hidden = resource.hidden()
-        shown_before, shown_after = redact.pair(resource.show(before), resource.show(after), hidden, self.fields)
+        shown_before, shown_after = shown_pair(resource.show(before), resource.show(after), hidden, self.fields)
         if self.action == UPDATE:
             for name in self.fields:
                 if name in resource.write_only_fields and name not in shown_before:
-                    shown_before[name] = redact.HIDDEN_OLD
+                    shown_before[name] = HIDDEN_OLD
         header = "%s (%s)" % (resource.label, self.action)
         return {
             "before_header": header,
             "after_header": header,
-            "before": redact.as_text(shown_before) if self.action != CREATE else "",
-            "after": redact.as_text(shown_after) if self.action != DELETE else "",
+            "before": as_text(shown_before) if self.action != CREATE else "",
+            "after": as_text(shown_after) if self.action != DELETE else "",
         }
 
     def effective(self, check_mode: bool = False) -> bool:

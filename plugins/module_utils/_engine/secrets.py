@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from . import redact
+from .looks import apparent
+from .scrub import leaves, occurring, scrub, scrub_foreign
 
 
 class Secrets:
@@ -34,7 +35,7 @@ class Secrets:
         ``unless_public``: not those of fewer than four characters, nor those that are part of a `public` text. A value
         such as ``1`` or ``app`` of a secret mapping would mask version numbers and paths.
         """
-        found = redact.leaves(values) - {""}
+        found = leaves(values) - {""}
         with self._lock:
             (self._loose if unless_public else self._firm).update(found)
             self._found = None
@@ -49,14 +50,14 @@ class Secrets:
         """Return what is masked."""
         with self._lock:
             if self._found is None:
-                shown = redact.occurring(self._loose, self._public)
+                shown = occurring(self._loose, self._public)
                 loose = {value for value in self._loose if len(value) >= 4 and value not in shown}
                 self._found = frozenset(self._firm | loose)
             return self._found
 
     def scrub(self, text: str) -> str:
         """Return a text of our own without secrets."""
-        return redact.scrub(text, self.values())
+        return scrub(text, self.values())
 
     def scrub_foreign(self, text: Any, sent: Any = None) -> str:
         """Return what somebody else said without secrets: a server may send back what it was sent.
@@ -64,7 +65,7 @@ class Secrets:
         Call it before the text is cut or joined. ``sent`` is what the server was sent: what stands there under the name
         of a secret is one.
         """
-        return redact.scrub_foreign(str(text), self.values() | redact.apparent(sent))
+        return scrub_foreign(str(text), self.values() | apparent(sent))
 
 
 #: of this process

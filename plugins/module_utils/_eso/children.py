@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._engine import redact
 from .._engine.errors import SecretopsError
+from .._engine.scrub import scrub_event
 from .._engine.secrets import KNOWN
 from .._kubernetes.client import Client
 from .._kubernetes.errors import Forbidden
@@ -183,7 +183,7 @@ def failures(current: Mapping[str, Any]) -> str:
     """Return which namespaces failed and why, as the status tells, "" when none did."""
     failed = (current.get("status") or {}).get("failedNamespaces") or []
     text = "; ".join(
-        'namespace "%s": %s' % (one.get("namespace"), redact.event(KNOWN.scrub_foreign(one.get("reason"))))
+        'namespace "%s": %s' % (one.get("namespace"), scrub_event(KNOWN.scrub_foreign(one.get("reason"))))
         for one in failed[:3]
     )
     return text + ("; and %d more" % (len(failed) - 3) if len(failed) > 3 else "")

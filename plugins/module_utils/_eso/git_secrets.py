@@ -11,19 +11,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .._engine.addresses import address_passwords, without_passwords
 from .._engine.errors import InvalidInput
-from .._engine.redact import TOKEN, address_passwords, without_passwords
+from .._engine.looks import TOKEN
+from .._engine.secret_names import WORD
 from .yaml_text import title
 
 _SECRET_HEADER = re.compile(r"(?i)(x-vault-token|(proxy-)?authorization|(set-)?cookie|x-(api|auth)-(key|token))")
-_SECRET_WORD = (
-    r"(?:password|passwd|passphrase|pwd|secret|secret[_-]?id|token|private[_-]?key|api[_-]?key|secret[_-]?access[_-]?key"
-    r"|authorization|credentials)"
-)
-_SECRET_NAME = re.compile(r"(?i)(?:^|[_./-])%s$" % _SECRET_WORD)
+_SECRET_NAME = re.compile(r"(?i)(?:^|[_./-])%s$" % WORD)
 # a setting within a text: JSON, YAML, properties, shell
 _SETTING = re.compile(
-    r"""(?im)(?:^|[\s{,;&?_.-])["']?[\w.-]*%s["']?\s*[:=]\s*(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,;}]+)""" % _SECRET_WORD
+    r"""(?im)(?:^|[\s{,;&?_.-])["']?[\w.-]*%s["']?\s*[:=]\s*(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,;}]+)""" % WORD
 )
 _PEM_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 # what turns a thing on, or says that there is none

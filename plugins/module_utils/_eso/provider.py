@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._engine import normalise, redact
+from .._engine import normalise
+from .._engine.addresses import has_credentials
 from .._engine.errors import InvalidInput
+from .._engine.looks import shown_url
 from .values import manifest_names
 
 SECRET_REF: dict[str, Any] = {
@@ -201,10 +203,10 @@ def check_vault(where: str, vault: Mapping[str, Any]) -> list[str]:
     server = str(vault.get("server") or "")
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", server):
         raise InvalidInput(
-            'the server "%s" is not a URL' % redact.url(server) if server else "no server is given",
+            'the server "%s" is not a URL' % shown_url(server) if server else "no server is given",
             remedy="write the URL as the operator's pods reach it, https://vault.example.com:8200",
         )
-    if redact.has_credentials(server):
+    if has_credentials(server):
         raise InvalidInput(
             "the server's address holds a user, a password or a token, which everybody who may read stores would see",
             remedy='take them out; to log in use "auth"',

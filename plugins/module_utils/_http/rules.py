@@ -13,8 +13,9 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from .._engine import redact
+from .._engine.addresses import has_credentials
 from .._engine.errors import InvalidInput
+from .._engine.looks import shown_url
 
 #: statuses that send the client elsewhere, and those of them that keep method and body. Source: RFC 9110, 15.4
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -66,13 +67,13 @@ def origin(url: str) -> Origin | None:
 def shown(url: str) -> str:
     """Return an address as a message may hold it: without user, password, query and control characters."""
     found = "".join(char if char.isprintable() else "?" for char in url)[:100]
-    return redact.url(re.sub(r"[?#].*", "", re.sub(r"//.*@", "//", found)))
+    return shown_url(re.sub(r"[?#].*", "", re.sub(r"//.*@", "//", found)))
 
 
 def check_url(url: str, option: str, example: str) -> str:
     """Return an address without slashes at its end. Raises InvalidInput for what cannot be one."""
     where, remedy = 'option "%s"' % option, "write %s" % example
-    if redact.has_credentials(url):
+    if has_credentials(url):
         # what stands before an "@" may be a part of a password, so that none of it is shown
         raise InvalidInput("the URL holds a user, a password or a token", where, "take them out: they would be logged")
     parts = _split(url)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from .._engine import redact
+from .._engine.scrub import scrub_event
 from .._engine.secrets import KNOWN
 from .._http import failure, retry, rules
 from .._http.transport import Answer
@@ -364,7 +364,7 @@ class Client:
         texts: dict[str, list[tuple[str, str]]] = {}
         for event in events:
             about = event.get("involvedObject") or {}
-            text = " ".join(redact.event(KNOWN.scrub_foreign(event.get("message") or "")).split())[:400]
+            text = " ".join(scrub_event(KNOWN.scrub_foreign(event.get("message") or "")).split())[:400]
             texts.setdefault(str(about.get("name")), []).append((str(about.get("uid") or ""), text))
         return texts
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._engine import redact
+from .._engine.scrub import scrub_event
 from .._engine.secrets import KNOWN
 from .client import Client
 from .kind import Kind, Object
@@ -65,5 +65,5 @@ def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, A
         if entry.get("type") == name:
             if not entry.get("message"):
                 return dict(entry)
-            return {**entry, "message": redact.event(KNOWN.scrub_foreign(entry["message"]))}
+            return {**entry, "message": scrub_event(KNOWN.scrub_foreign(entry["message"]))}
     return {}

@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .._engine import redact
 from .._engine.credential import in_header
 from .._engine.errors import InvalidInput
+from .._engine.looks import shown_path
 from .._http import environment, rules
 from .client import Client
 from .transport import KUBERNETES_ERROR
@@ -43,7 +43,7 @@ def connect(params: Mapping[str, Any]) -> Client:
     for option, name in files.values():
         if name and not os.path.exists(name):
             raise InvalidInput(
-                'no such file: "%s"' % redact.path(name),
+                'no such file: "%s"' % shown_path(name),
                 'option "%s"' % option,
                 "give the path of an existing PEM file on the machine where the module runs",
             )
@@ -89,7 +89,7 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
             path = os.path.expanduser(str(kubeconfig))
             if not any(os.path.exists(part) for part in path.split(os.pathsep)):
                 raise InvalidInput(
-                    'no such file: "%s"' % redact.path(path), where, "give the path of an existing kubeconfig"
+                    'no such file: "%s"' % shown_path(path), where, "give the path of an existing kubeconfig"
                 )
         else:
             path = environment.kubeconfig() or os.path.expanduser("~/.kube/config")

@@ -12,7 +12,8 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from .._engine import normalise, places, redact, secrets
+from .._engine import normalise, places, secrets
+from .._engine.display import echo
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import bulk_spec
 from .._engine.names import MAY_BE_EMPTY, empty_names
@@ -264,7 +265,7 @@ class Tree:
         ]
         self.problems += ["%s is empty: give a value, or leave it out" % name for name in empty]
         if found.error_messages or settled.error_messages:
-            self._secrets.add(*redact.echo({title: declared}, {title: entry})[1], unless_public=True)
+            self._secrets.add(*echo({title: declared}, {title: entry})[1], unless_public=True)
             return
         given = Given(settled.validated_parameters, self.check_mode, mounts)
         items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]

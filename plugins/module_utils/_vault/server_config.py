@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import redact
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.looks import shown_url
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.normalise import file_mode, seconds
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
 
@@ -399,7 +399,7 @@ def _addresses(node: Wish) -> Iterator[str]:
                     name,
                 )
             continue
-        parts, shown = urlsplit(value), redact.url(value)
+        parts, shown = urlsplit(value), shown_url(value)
         try:
             port = parts.port
         except ValueError:

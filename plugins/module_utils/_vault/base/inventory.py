@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..._engine import redact
 from ..._engine.errors import InvalidInput, SecretopsError
+from ..._engine.looks import masked
 from ..configuration import KINDS
 from ..connection.answers import data_of
 from ..connection.client import Client
@@ -102,7 +102,7 @@ class Inventory:
             if one.listing.subject:
                 entry["subject"] = one.listing.subject
             if data is not None:
-                entry["fields"] = redact.masked({name: value for name, value in data.items() if name not in hidden})
+                entry["fields"] = masked({name: value for name, value in data.items() if name not in hidden})
             result.append(entry)
         order = ("mount", "type", "subject", "name")
         return sorted(result, key=lambda entry: [entry.get(name, "") for name in order])

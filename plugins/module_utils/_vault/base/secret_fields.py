@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Fields that hold secrets by their names, and where such may not stand. Pure: no I/O."""
+"""Fields that hold secrets by their names (`_engine.secret_names`), where such may not stand. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -10,22 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..._engine.errors import InvalidInput
-
-#: names of secrets, wherever they stand: they belong into ``secret_config``
-SECRETS = frozenset(
-    (
-        *("token_reviewer_jwt", "bindpass", "oidc_client_secret", "client_tls_key", "client_secret", "secret_key"),
-        *("secret_access_key", "private_key", "credentials", "password", "password_hash", "passwd", "secret"),
-        *("secret_id", "shared_secret", "api_token", "api_key", "token", "gsuite_service_account"),
-    )
-)
+from ..._engine.secret_names import FIELDS
 
 
 def secret_values(value: Any, secret: bool = False) -> Iterator[str]:
     """Yield the texts that stand under a secret's name, however deep."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from secret_values(item, secret or str(name).lower() in SECRETS)
+            yield from secret_values(item, secret or str(name).lower() in FIELDS)
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from secret_values(item, secret)
@@ -36,7 +28,7 @@ def secret_values(value: Any, secret: bool = False) -> Iterator[str]:
 def misplaced(options: Mapping[str, Any] | None, option: str, instead: str) -> None:
     """Refuse secrets in an option that is shown. Raises InvalidInput, which names the key and never the value."""
     for name, value in (options or {}).items():
-        if name in SECRETS or list(secret_values(value)):
+        if name in FIELDS or list(secret_values(value)):
             raise InvalidInput(
                 '"%s" is a secret, and "%s" would show it' % (name, option), remedy='move it into "%s"' % instead
             )

@@ -11,8 +11,8 @@ import re
 import ssl
 from collections.abc import Sequence
 
-from ..._engine import redact
 from ..._engine.errors import InvalidInput
+from ..._engine.looks import shown_path
 from ..._http import rules
 
 
@@ -56,7 +56,7 @@ def check_files(ca_cert: str | None, client_cert: str | None, client_key: str | 
     for option, name in (("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key)):
         if name and not os.path.exists(name):
             raise InvalidInput(
-                'no such file: "%s"' % redact.path(name),
+                'no such file: "%s"' % shown_path(name),
                 'option "%s"' % option,
                 "give the path of an existing PEM file on the machine where the module runs",
             )

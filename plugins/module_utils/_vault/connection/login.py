@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from ..._engine import redact
 from ..._engine.credential import in_header
 from ..._engine.errors import InvalidInput
+from ..._engine.looks import shown_path
 from ..._engine.secrets import KNOWN
 from ..._http import environment
 from ..base.naming import check_mount, check_name
@@ -36,7 +36,7 @@ def read_secret_file(path: str, option: str) -> str:
             text = handle.read().strip()
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            "cannot read %s (%s)" % (redact.path(path), getattr(error, "strerror", None) or "it is no text"),
+            "cannot read %s (%s)" % (shown_path(path), getattr(error, "strerror", None) or "it is no text"),
             'option "%s"' % option,
             "give the path of a readable file on the machine where the module runs",
         ) from error

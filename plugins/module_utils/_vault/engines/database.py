@@ -19,9 +19,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ..._engine import normalise, redact, wording
+from ..._engine import normalise, wording
+from ..._engine.addresses import address_passwords, masked_address
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_new
+from ..._engine.scrub import scrub
+from ..._engine.secret_names import FIELDS, SECRET_NAME
 from ..base.kind import Given
 from ..base.listing import plugins
 from ..base.mounts import EngineMounts
@@ -34,8 +37,6 @@ from ..connection.errors import BadRequest, PermissionDenied
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
 RECORD = "vault_eso_root_rotated"
-#: details of single plugins that are secrets, beside those that every module knows
-SECRETS = ("password", "private_key", "pem_bundle", "pem_json", "service_account_json", "tls_certificate_key")
 #: options of a connection with another name in the API: theirs are those of the module's own login
 RENAMED = {"root_username": "username", "root_password": "password"}
 #: fields that a connection holds itself; everything else is a detail that its plugin takes
@@ -80,7 +81,7 @@ def statements(value: Any) -> list[str]:
 
 def url_passwords(value: Any) -> list[str]:
     """Return the passwords that stand in a connection's address instead of a placeholder."""
-    return redact.address_passwords(normalise.scalar(value))
+    return address_passwords(normalise.scalar(value))
 
 
 def secrets_of(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -88,7 +89,7 @@ def secrets_of(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for item in items:
         yield from url_passwords(item.get("connection_url"))
         for name, value in (item.get("options") or {}).items():
-            if name in SECRETS and value:
+            if name in FIELDS and value:
                 yield str(value)
 
 
@@ -97,10 +98,10 @@ def scrubbed(error: SecretopsError, current: Mapping[str, Any] | None) -> Secret
     held: set[str] = set()
     for name, value in (current or {}).items():
         if isinstance(value, str):
-            held |= {value} if name in SECRETS or redact.SECRET_NAME.search(name) else set(url_passwords(value))
+            held |= {value} if SECRET_NAME.search(name) else set(url_passwords(value))
     # of an address that is no URL, what it takes for a port or a host
     held |= {part for text in held for part in re.split(r"[/?#@:]", text)}
-    error.what = redact.scrub(error.what, held)
+    error.what = scrub(error.what, held)
     return error
 
 
@@ -230,7 +231,7 @@ class Connection(Inside):
             if other in options or other in (self.item.get("secret_options") or {}):
                 raise InvalidInput('"%s" has an option of its own' % other, remedy='give it as "%s"' % name)
         misplaced(options, "options", "secret_options")
-        misplaced({name: "" for name in options if name in SECRETS}, "options", "secret_options")
+        misplaced({name: "" for name in options if name in FIELDS}, "options", "secret_options")
         self.check_twice(self.names, "options", "secret_options")
         for name in options:
             near = difflib.get_close_matches(name, DETAILS, 1, 0.85)
@@ -293,12 +294,12 @@ class Connection(Inside):
 
     def hidden(self) -> set[str]:
         # also what was written by hand, and which no declaration names
-        return super().hidden() | {*SECRETS, "root_password"}
+        return super().hidden() | {*FIELDS, "root_password"}
 
     def show(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         plain = {*OUTSIDE, "root_rotation_statements", "root_username", "username_template"}
         return {
-            name: redact.address(value) if isinstance(value, str) and name not in plain else value
+            name: masked_address(value) if isinstance(value, str) and name not in plain else value
             for name, value in fields.items()
         }
 

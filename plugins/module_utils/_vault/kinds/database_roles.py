@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._engine import redact
+from ..._engine.looks import apparent
 from ..base.kind import MOUNTS, PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.mounts import EngineMounts
@@ -53,7 +53,7 @@ class DatabaseRoles(Kind):
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # the server wants the key of an authority among what is no secret
-        return redact.apparent([item.get("credential_config") for item in declared])
+        return apparent([item.get("credential_config") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return database.roles(EngineMounts(client), items, given)

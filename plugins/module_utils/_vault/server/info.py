@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..._engine import redact
+from ..._engine.looks import masked
 from ..connection.client import Client
 from ..connection.errors import Unreachable, VaultError
 from . import operator, raft
@@ -67,7 +67,7 @@ def node(client: Client, url: str) -> dict[str, Any]:
 
 def _mounts(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        path: {name: redact.masked(mount.get(name)) for name in _MOUNT}
+        path: {name: masked(mount.get(name)) for name in _MOUNT}
         for path, mount in sorted(data.items())
         if isinstance(mount, dict) and "type" in mount
     }

@@ -12,55 +12,85 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import redact
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.addresses import (
+    address_passwords,
+    has_credentials,
+    masked_address,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.display import (
+    as_text,
+    echo,
+    shown_pair,
+    visible,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.hidden import (
+    HIDDEN,
+    HIDDEN_NEW,
+    HIDDEN_OLD,
+    NO_LOG,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.looks import (
+    apparent,
+    masked,
+    no_path,
+    shown_path,
+    shown_url,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.scrub import (
+    occurring,
+    scrub,
+    scrub_event,
+    scrub_foreign,
+    weak,
+)
 
 
 def test_pair_hides_values_and_keeps_the_difference_visible() -> None:
-    before, after = redact.pair(
+    before, after = shown_pair(
         {"password": "old", "same": "kept", "user": "a"},
         {"password": "new", "same": "kept", "user": "b"},
         {"password", "same"},
         ["password", "user"],
     )
-    assert before == {"password": redact.HIDDEN_OLD, "same": redact.HIDDEN, "user": "a"}
-    assert after == {"password": redact.HIDDEN_NEW, "same": redact.HIDDEN, "user": "b"}
+    assert before == {"password": HIDDEN_OLD, "same": HIDDEN, "user": "a"}
+    assert after == {"password": HIDDEN_NEW, "same": HIDDEN, "user": "b"}
     assert before["password"] != after["password"]
 
 
 def test_pair_hides_everything_by_a_star() -> None:
-    before, after = redact.pair(None, {"a": 1, "b": {"c": "deep"}}, {"*"}, ["a"])
+    before, after = shown_pair(None, {"a": 1, "b": {"c": "deep"}}, {"*"}, ["a"])
     assert before == {}
-    assert after == {"a": redact.HIDDEN_NEW, "b": redact.HIDDEN}
+    assert after == {"a": HIDDEN_NEW, "b": HIDDEN}
 
 
 def test_pair_leaves_the_given_states_alone() -> None:
     state = {"password": "old"}
-    redact.pair(state, state, {"password"})
+    shown_pair(state, state, {"password"})
     assert state == {"password": "old"}
 
 
 def test_scrub_takes_the_longest_first() -> None:
     text = "token ab1d-long and ab1d here"
-    assert redact.scrub(text, ["ab1d", "ab1d-long"]) == "token %s and %s here" % (redact.HIDDEN, redact.HIDDEN)
-    assert "long" not in redact.scrub(text, ["ab1d", "ab1d-long"])
+    assert scrub(text, ["ab1d", "ab1d-long"]) == "token %s and %s here" % (HIDDEN, HIDDEN)
+    assert "long" not in scrub(text, ["ab1d", "ab1d-long"])
 
 
 def test_scrub_spares_what_is_too_short_to_be_a_secret() -> None:
-    assert redact.scrub("a yes and a no", ["a", "yes", ""]) == "a yes and a no"
+    assert scrub("a yes and a no", ["a", "yes", ""]) == "a yes and a no"
 
 
 def test_as_text_is_sorted_and_keeps_blocks_as_lines() -> None:
-    text = redact.as_text({"b": "x", "a": ["1", "2"], "pem": "one\ntwo\n", "n": None})
+    text = as_text({"b": "x", "a": ["1", "2"], "pem": "one\ntwo\n", "n": None})
     assert text == 'a: ["1", "2"]\nb: x\nn: null\npem: |\n  one\n  two\n'
-    assert redact.as_text({}) == ""
+    assert as_text({}) == ""
 
 
 def test_occurring_finds_every_value_that_is_part_of_a_text_and_no_other() -> None:
     texts = ["the pin is 1234", "password=s3cret-with-tail", "a\nb", "x"]
     values = ["1234", "12345", "s3cret-with-tail", "s3cret-with-other", "s3cret-w", "a\nb", "x", "yy", "in", "", "gone"]
-    assert redact.occurring(values, texts) == {"1234", "s3cret-with-tail", "s3cret-w", "a\nb", "x", "in"}
-    assert redact.occurring(["password-of-%05d" % number for number in range(20000)], ["password-of-00017"] * 5000) == {
+    assert occurring(values, texts) == {"1234", "s3cret-with-tail", "s3cret-w", "a\nb", "x", "in"}
+    assert occurring(["password-of-%05d" % number for number in range(20000)], ["password-of-00017"] * 5000) == {
         "password-of-00017"
     }
 
@@ -78,7 +108,7 @@ SPEC = {
 
 
 def test_echo_goes_by_the_spec() -> None:
-    shown, secret = redact.echo(
+    shown, secret = echo(
         {
             "title": "a",
             "data": {"password": "quote'and\\slash", "n": 1, "list": ["second-secret"]},
@@ -90,22 +120,22 @@ def test_echo_goes_by_the_spec() -> None:
     )
     assert shown == {
         "title": "a",
-        "data": redact.NO_LOG,
-        "dta": redact.HIDDEN,
-        "login": {"user": "ada", "password": redact.NO_LOG, "pasword": redact.HIDDEN},
-        "entries": [{"name": "b", "data": redact.NO_LOG, "daat": redact.HIDDEN}, redact.HIDDEN],
+        "data": NO_LOG,
+        "dta": HIDDEN,
+        "login": {"user": "ada", "password": NO_LOG, "pasword": HIDDEN},
+        "entries": [{"name": "b", "data": NO_LOG, "daat": HIDDEN}, HIDDEN],
     }
     assert secret == {"quote'and\\slash", "second-secret", "third-secret", "fourth-secret"}
 
 
 def test_echo_hides_what_has_another_shape_than_the_spec_says() -> None:
     for value in ("text", {"data": "text"}, 7):
-        assert redact.echo({"entries": value}, SPEC) == ({"entries": redact.HIDDEN}, set())
-    assert redact.echo({"entries": [["text"]], "login": "text"}, SPEC) == (
-        {"entries": [redact.HIDDEN], "login": redact.HIDDEN},
+        assert echo({"entries": value}, SPEC) == ({"entries": HIDDEN}, set())
+    assert echo({"entries": [["text"]], "login": "text"}, SPEC) == (
+        {"entries": [HIDDEN], "login": HIDDEN},
         set(),
     )
-    assert redact.echo({"entries": None, "data": None}, SPEC) == ({"entries": None, "data": None}, set())
+    assert echo({"entries": None, "data": None}, SPEC) == ({"entries": None, "data": None}, set())
 
 
 @pytest.mark.parametrize(
@@ -154,13 +184,13 @@ def test_echo_hides_what_has_another_shape_than_the_spec_says() -> None:
     ],
 )
 def test_address_shows_everything_but_passwords(address: str, shown: str) -> None:
-    assert redact.address(address) == shown
-    assert bool(redact.address_passwords(address)) == (address != shown)
+    assert masked_address(address) == shown
+    assert bool(address_passwords(address)) == (address != shown)
 
 
 def test_address_passwords_are_found_as_they_are_sent_and_as_they_are_meant() -> None:
-    assert redact.address_passwords("host=db%20password=a%20b%20user=me") == ["a%20b%20user=me", "a b"]
-    assert redact.address_passwords("server=db;password={o}}ne};user id=sa") == ["{o}}ne}"]
+    assert address_passwords("host=db%20password=a%20b%20user=me") == ["a%20b%20user=me", "a b"]
+    assert address_passwords("server=db;password={o}}ne};user id=sa") == ["{o}}ne}"]
 
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----"
@@ -183,36 +213,36 @@ def test_masked_hides_what_looks_like_a_secret_and_shows_the_rest() -> None:
         "count": 1,
         "text": '{"no JSON',
     }
-    shown = redact.masked(value)
+    shown = masked(value)
     assert shown["provider_config"] == {
         "provider": "azure",
-        "client_secret": redact.HIDDEN,
-        "nested": [{"api-key": redact.HIDDEN, "api": "x"}],
+        "client_secret": HIDDEN,
+        "nested": [{"api-key": HIDDEN, "api": "x"}],
     }
-    assert json.loads(shown["headers"]) == {"Authorization": [redact.HIDDEN], "Accept": ["x"]}
+    assert json.loads(shown["headers"]) == {"Authorization": [HIDDEN], "Accept": ["x"]}
     assert shown["uri"] == "https://me:(hidden)@host:1/x and https://you:(hidden)@host"
     assert shown["certificate"] == "-----BEGIN CERTIFICATE-----\n(hidden)\n"
     assert shown["connection_url"] == "host=db password=(hidden)"
     assert {name: shown[name] for name in ("template", "plain", "count", "text")} == {
         name: value[name] for name in ("template", "plain", "count", "text")
     }
-    assert redact.masked("cut -----BEGIN PRIVATE KEY-----\nabc") == "cut (hidden)"
-    assert redact.apparent(value) == {"one", "two", KEY}
+    assert masked("cut -----BEGIN PRIVATE KEY-----\nabc") == "cut (hidden)"
+    assert apparent(value) == {"one", "two", KEY}
 
 
 def test_pair_shows_that_only_what_is_hidden_differs() -> None:
-    before, after = redact.pair(
+    before, after = shown_pair(
         {"host": "https://me:one@a/", "other": "https://me:one@a/", "config": {"password": "one"}},
         {"host": "https://me:two@a/", "other": "https://me:one@b/", "config": {"password": "one"}},
         (),
         ["host", "other", "config"],
     )
     assert before == {
-        "host": "https://me:%s@a/" % redact.HIDDEN_OLD,
+        "host": "https://me:%s@a/" % HIDDEN_OLD,
         "other": "https://me:(hidden)@a/",
-        "config": {"password": redact.HIDDEN_OLD},
+        "config": {"password": HIDDEN_OLD},
     }
-    assert after["host"] == "https://me:%s@a/" % redact.HIDDEN_NEW
+    assert after["host"] == "https://me:%s@a/" % HIDDEN_NEW
     assert after["other"] == "https://me:(hidden)@b/"
 
 
@@ -240,8 +270,8 @@ SECRET = "Canary42 '\"\\/+%&<é\n$x"
     ],
 )
 def test_a_secret_is_found_in_what_others_say(text: str) -> None:
-    shown = redact.scrub_foreign(text, [SECRET, "other-Secret-1"])
-    assert redact.HIDDEN in shown
+    shown = scrub_foreign(text, [SECRET, "other-Secret-1"])
+    assert HIDDEN in shown
     for form in ("Canary42", "Q2FuYXJ5", base64.b64encode(b"Canary42").decode()[:8], "43616e617279"):
         assert form not in shown
 
@@ -250,18 +280,18 @@ def test_a_common_word_does_not_eat_a_message() -> None:
     """Not our own; a foreign text loses the word, as nobody can tell by what it was put there."""
     text = 'the module "admin" is true: password "admin" of administrators, user=admin and is-true'
     words = ["admin", "true", "module", "is", "a"]
-    assert redact.scrub(text, words) == text
-    assert redact.scrub_foreign(text, words) == (
+    assert scrub(text, words) == text
+    assert scrub_foreign(text, words) == (
         'the (hidden) "(hidden)" is (hidden): password "(hidden)" of administrators, user=(hidden) and is-true'
     )
-    assert redact.scrub_foreign('user="is"', words) == 'user="(hidden)"'
-    assert all(map(redact.weak, ("admin", "true", "1234", "See", "module", "server", "policy", "a", "0.5")))
+    assert scrub_foreign('user="is"', words) == 'user="(hidden)"'
+    assert all(map(weak, ("admin", "true", "1234", "See", "module", "server", "policy", "a", "0.5")))
 
 
 @pytest.mark.parametrize("word", ["correcthorse", "hunter", "sesame", "LETMEIN", "123456", "Admin1", "s3cr", "tiger"])
 def test_a_plain_word_that_is_no_word_of_ours_is_hidden_everywhere(word: str) -> None:
     text = f"cannot log in: {word} is wrong (x{word}y)"
-    for shown in (redact.scrub(text, [word]), redact.scrub_foreign(text, [word])):
+    for shown in (scrub(text, [word]), scrub_foreign(text, [word])):
         assert shown == "cannot log in: (hidden) is wrong (x(hidden)y)"
 
 
@@ -292,7 +322,7 @@ def test_a_plain_word_that_is_no_word_of_ours_is_hidden_everywhere(word: str) ->
     ],
 )
 def test_events_hold_no_value(text: str, kept: str, gone: str) -> None:
-    shown = redact.event(text)
+    shown = scrub_event(text)
     assert kept in shown
     assert gone not in shown
 
@@ -314,15 +344,15 @@ def test_conditions_and_warnings_and_addresses_hold_no_value() -> None:
 
 def test_nothing_of_a_text_controls_the_terminal() -> None:
     text = "a\x1b[31mred\x07\x9b1m \u202eevil\u2028\r\nline\tend é"
-    assert redact.visible(text) == "a\\x1b[31mred\\x07\\x9b1m \\u202eevil\\u2028\nline\tend é"
+    assert visible(text) == "a\\x1b[31mred\\x07\\x9b1m \\u202eevil\\u2028\nline\tend é"
     assert "\x1b" not in str(SecretopsError(text, text, text))
-    assert "\x1b" not in redact.as_text({"a": text, "b": [text]})
+    assert "\x1b" not in as_text({"a": text, "b": [text]})
 
 
 @pytest.mark.parametrize("text", ["/etc/ssl/ca.crt", "~/.vault-token", "./x", "a/b", "token.txt", "/dev/shm/x-1/token"])
 def test_a_path_is_shown(text: str) -> None:
-    assert redact.path(text) == text
-    assert not redact.no_path(text)
+    assert shown_path(text) == text
+    assert not no_path(text)
 
 
 @pytest.mark.parametrize(
@@ -340,8 +370,8 @@ def test_a_path_is_shown(text: str) -> None:
     ],
 )
 def test_what_is_no_path_is_not_shown(text: str, sure: bool) -> None:
-    assert redact.path(text) == redact.HIDDEN
-    assert redact.no_path(text) is sure
+    assert shown_path(text) == HIDDEN
+    assert no_path(text) is sure
 
 
 def test_the_options_that_are_shown_hold_no_secret_by_its_looks() -> None:
@@ -351,7 +381,7 @@ def test_the_options_that_are_shown_hold_no_secret_by_its_looks() -> None:
         "url": ["https://me:Canary@host:1"],
         "key": "Canary/x9Kq2LmPz7VtR4wYbN8sQd3",
     }
-    shown = redact.echo(options, spec)[0]
+    shown = echo(options, spec)[0]
     assert "Canary" not in json.dumps(shown)
     assert shown["metadata"]["owner"] == "ada"
 
@@ -369,5 +399,5 @@ def test_the_options_that_are_shown_hold_no_secret_by_its_looks() -> None:
     ],
 )
 def test_credentials_in_an_address(address: str, held: bool) -> None:
-    assert redact.has_credentials(address) is held
-    assert redact.url(address) == (redact.HIDDEN if held else address)
+    assert has_credentials(address) is held
+    assert shown_url(address) == (HIDDEN if held else address)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import Callable
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secret_names import FIELDS, SECRET_NAME
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import Secrets
 
 
@@ -36,3 +37,9 @@ def test_what_is_added_is_scrubbed_and_what_is_sent_too() -> None:
     assert secrets.scrub_foreign("no Canary-2") == "no Canary-2"
     secrets.forget()
     assert secrets.scrub("got Canary-1") == "got Canary-1"
+
+
+def test_one_list_names_the_fields_that_hold_secrets() -> None:
+    assert {name for name in FIELDS if not SECRET_NAME.search(name)} == set()
+    assert not SECRET_NAME.search("bind_secret_id")
+    assert not SECRET_NAME.search("secret_id_ttl")

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ...._engine import normalise, private_file, redact, wording
+from ...._engine import normalise, private_file, wording
 from ...._engine.errors import InvalidInput, SecretopsError
+from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.mounts import EngineMounts
@@ -503,7 +504,7 @@ class PkiCertificates(Kind):
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # a private key may be given for the request
-        return redact.apparent([item.get("csr") for item in declared])
+        return apparent([item.get("csr") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         return certificates(EngineMounts(client), items, given.params.get("mount"), given.check_mode)
