@@ -8,6 +8,7 @@ Every writer returns files with their whole text; what people write beside it st
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 import sys
@@ -25,6 +26,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.field 
     Field,
     documentation,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS  # noqa: E402
 
 #: a line of documentation is not longer
@@ -127,28 +129,222 @@ def modules() -> Iterator[tuple[Path, str]]:
             yield path, documented(path.read_text(), kind.fields, kind.plural, kind.required)
 
 
-WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (modules,)
+# -- actions, and what Ansible is told of the modules ----------------------------------------------------------------
+
+ACTION = """\
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+\"""Runs the module of the same name in Ansible's own worker where it can.\"""
+
+from __future__ import annotations
+
+from ansible_collections.secretops.vault_eso.plugins.modules import %(name)s
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._in_worker import ModuleInWorker
+
+
+class ActionModule(ModuleInWorker):
+    \"""The module.\"""
+
+    MODULE = %(name)s
+"""
+#: by the documentation fragment that gives a module its connection
+GROUPS = {"vault": "secretops.vault_eso.vault", "eso": "secretops.vault_eso.kubernetes"}
+
+
+def plugins(folder: str) -> list[Path]:
+    """Return the files of a type of plugin."""
+    return sorted((ROOT / "plugins" / folder).glob("[a-z]*.py"))
+
+
+def docs_of(plugin: Path) -> dict[str, Any]:
+    """Return the documentation of a module or lookup, without running it."""
+    for node in ast.parse(plugin.read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            return dict(yaml.safe_load(ast.literal_eval(node.value)))
+    raise SystemExit(f"{plugin} has no DOCUMENTATION")
+
+
+def actions() -> Iterator[tuple[Path, str]]:
+    """Yield an action for each module that has none of another sort, and nothing for modules that are gone."""
+    names = {module.stem for module in plugins("modules")}
+    for path in (*plugins("action"), *(ROOT / "plugins" / "action" / (name + ".py") for name in sorted(names))):
+        stands = path.read_text() if path.exists() else ""
+        if not stands or stands == ACTION % {"name": path.stem}:
+            yield path, ACTION % {"name": path.stem} if path.stem in names else ""
+
+
+def groups() -> Iterator[tuple[Path, str]]:
+    """Yield meta/runtime.yml with the action groups."""
+    path = ROOT / "meta" / "runtime.yml"
+    docs = {module.stem: docs_of(module).get("extends_documentation_fragment") or [] for module in plugins("modules")}
+    lines = []
+    for group, fragment in GROUPS.items():
+        lines += [f"  {group}:", *(f"    - {name}" for name in docs if fragment in docs[name])]
+    yield path, between(path.read_text(), "action_groups:\n", "", "\n".join(lines) + "\n")
+
+
+# -- the lists of vault_config ---------------------------------------------------------------------------------------
+
+CONFIG = ROOT / "roles" / "vault_config"
+BEGIN, END = '# kinds: written by "make generate"', "# end of kinds"
+#: whose defaults and description say more than its kind can
+BY_HAND = ("audit_devices",)
+#: options beside ``purge``, as the role describes them; of some kinds otherwise
+PURGE = {
+    "protected": "Names that are never deleted, beside the server's own.",
+    "purge_data": "What may be deleted although it holds data.",
+    "purge_mounts": "Mounts to look into, beside those that are declared or hold something declared.",
+    "remove_last": "Whether the last device may be deleted as well.",
+    "purge_mount": "The engines; by default those of the declared secrets.",
+    "purge_below": "The folder; by default the whole engine.",
+    "purge_delete": "How much of a secret is deleted.",
+    "purge_automatic": "Whether entities go as well that a login made.",
+    "secrets.protected": "Patterns of paths that are never deleted.",
+    "secrets.purge_data": "Patterns of paths that may be deleted.",
+}
+README_BEGIN, README_END = "<!-- {} -->\n", "<!-- end of {} -->\n"
+
+
+def between(text: str, begin: str, end: str, inner: str) -> str:
+    """Return a text with what stands between two marks replaced; without an ``end`` it is the rest of the text."""
+    head, mark, rest = text.partition(begin)
+    tail = rest.partition(end)[1:] if end else ("",)
+    if not mark or (end and not tail[0]):
+        raise SystemExit(f"a mark is missing: {begin!r} or {end!r}")
+    return "".join([head, mark, inner, *tail])
+
+
+def marked(text: str, indent: int, lines: Sequence[str]) -> str:
+    """Return a text of YAML with the lines between its marks replaced."""
+    pad = " " * indent
+    inner = "".join(f"{pad}{line}".rstrip() + "\n" for line in lines)
+    return between(text, f"{pad}{BEGIN}\n", f"{pad}{END}\n", inner)
+
+
+def within(text: str, name: str, inner: str) -> str:
+    """Return a text of Markdown with what stands between its marks replaced."""
+    return between(text, README_BEGIN.format(name), README_END.format(name), inner)
+
+
+def tags() -> dict[str, list[str]]:
+    """Return the kinds of each tag, in their order."""
+    found: dict[str, list[str]] = {}
+    for title, kind in KINDS.items():
+        found.setdefault(kind.tag, []).append(title)
+    return found
+
+
+def described(kind: Kind) -> str:
+    """Return what the role says of a list."""
+    return f"{kind.about}, M(secretops.vault_eso.{kind.module})." + (f" {kind.note}" if kind.note else "")
+
+
+def purged(title: str, kind: Kind) -> list[str]:
+    """Return what the role documents of a kind's purge."""
+    about = f"{kind.about}, see O(secretops.vault_eso.{kind.module}#module:purge)."
+    lines = [f"{title}:", *(f"  {line}" for line in entry({"description": about, "type": "dict"}))]
+    lines.append("  options:")
+    for name, spec in kind.options.items():
+        if name == "purge":
+            continue
+        option_spec = {"description": PURGE.get(f"{title}.{name}") or PURGE[name], "type": spec["type"]}
+        option_spec.update({key: spec[key] for key in ("elements", "choices") if key in spec})
+        lines += [f"    {name}:", *(f"      {line}" for line in entry(option_spec))]
+    return lines
+
+
+def entry(spec: Mapping[str, Any]) -> list[str]:
+    """Return an option's lines below its name."""
+    return [line[2:] for line in option("x", spec, 0)[1:]]
+
+
+def vault_config() -> Iterator[tuple[Path, str]]:
+    """Yield the files of the role, and the play that knows its tags."""
+    listed = {title: kind for title, kind in KINDS.items() if title not in BY_HAND}
+    path = CONFIG / "defaults" / "main.yml"
+    yield path, marked(path.read_text(), 0, [f"vault_config_{title}: []" for title in listed])
+
+    path = CONFIG / "tasks" / "main.yml"
+    text = marked(path.read_text(), 6, ['%s: "{{ vault_config_%s }}"' % (title, title) for title in KINDS])
+    names = textwrap.wrap("['" + "', '".join(tags()) + "']", WIDTH - 10)
+    yield path, between(text, "      {{ ", "\n         | difference", "\n          ".join(names))
+
+    path = CONFIG / "vars" / "main.yml"
+    yield path, marked(path.read_text(), 2, [f"{tag}: [{', '.join(titles)}]" for tag, titles in tags().items()])
+
+    path = CONFIG / "meta" / "argument_specs.yml"
+    lines: list[str] = []
+    for title, kind in listed.items():
+        spec = {"description": described(kind), "type": "list", "elements": "dict", "default": []}
+        lines += [f"vault_config_{title}:", *(f"  {line}" for line in entry(spec))]
+    text = marked(path.read_text(), 6, lines)
+    purges = [line for title, kind in KINDS.items() if "purge" in kind.options for line in purged(title, kind)]
+    yield path, marked(text, 10, purges)
+
+    path = CONFIG / "README.md"
+    head = "| variable | module | tag | what |\n|---|---|---|---|\n"
+    rows = [f"| `vault_config_{title}` | `{one.module}` | `{one.tag}` | {one.about} |" for title, one in KINDS.items()]
+    yield path, within(path.read_text(), "kinds", head + "".join(f"{row}\n" for row in rows))
+
+    path = ROOT / "playbooks" / "configure.yml"
+    yield path, between(path.read_text(), "configure_kinds: &kinds\n", "\n", f"      [{', '.join(tags())}]")
+
+
+def tree() -> Iterator[tuple[Path, str]]:
+    """Yield the module that takes all kinds as one tree."""
+    path = ROOT / "plugins" / "modules" / "vault_configuration.py"
+    lines = [
+        f"      - C({title}) as O(secretops.vault_eso.{kind.module}#module:{kind.plural}).\n"
+        for title, kind in KINDS.items()
+    ]
+    yield path, between(path.read_text(), "documented there.\n", "      - C(purge) is", "".join(lines))
+
+
+# -- the index of modules --------------------------------------------------------------------------------------------
+
+
+def index() -> Iterator[tuple[Path, str]]:
+    """Yield README.md with the tables of modules and lookups."""
+    tables = []
+    for title, folder in (("module", "modules"), ("lookup", "lookup")):
+        rows = [f"| `{plugin.stem}` | {docs_of(plugin)['short_description']} |\n" for plugin in plugins(folder)]
+        tables.append("".join([f"\n| {title} | what it does |\n|---|---|\n", *rows]))
+    path = ROOT / "README.md"
+    yield path, within(path.read_text(), "modules", "".join([*tables, "\n"]))
+
+
+WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (modules, actions, groups, vault_config, tree, index)
+
+
+def differing() -> dict[Path, tuple[str, str]]:
+    """Return the files that are not as they should be, with what stands in them and what should."""
+    found: dict[Path, tuple[str, str]] = {}
+    for writer in WRITERS:
+        for path, text in writer():
+            stands = path.read_text() if path.exists() else ""
+            if stands != text:
+                found[path] = stands, text
+    return found
 
 
 def main() -> int:
     """Write, or compare; 1 when something is not as it should be."""
     check = "--check" in sys.argv[1:]
-    differing = False
-    for writer in WRITERS:
-        for path, text in writer():
-            stands = path.read_text() if path.exists() else ""
-            if stands == text:
-                continue
-            differing = True
-            name = str(path.relative_to(ROOT))
-            if check:
-                sys.stdout.writelines(difflib.unified_diff(stands.splitlines(True), text.splitlines(True), name, name))
-            else:
-                path.write_text(text)
-                print(name)
-    if check and differing:
+    found = differing()
+    for path, (stands, text) in found.items():
+        name = str(path.relative_to(ROOT))
+        if check:
+            sys.stdout.writelines(difflib.unified_diff(stands.splitlines(True), text.splitlines(True), name, name))
+        elif text:
+            path.write_text(text)
+            print(name)
+        else:
+            path.unlink()
+            print(name, "(removed)")
+    if check and found:
         print("run: make generate")
-    return int(check and differing)
+    return int(check and bool(found))
 
 
 if __name__ == "__main__":

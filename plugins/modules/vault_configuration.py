@@ -25,6 +25,9 @@ options:
     description:
       - Lists of objects by kind. Their entries are those of the modules' options for many objects, documented there.
       - C(audit_devices) as O(secretops.vault_eso.vault_audit#module:devices).
+      - C(audited_headers) as O(secretops.vault_eso.vault_audited_header#module:headers).
+      - C(cors) as O(secretops.vault_eso.vault_cors#module:configurations).
+      - C(ui_headers) as O(secretops.vault_eso.vault_ui_header#module:headers).
       - C(namespaces) as O(secretops.vault_eso.vault_namespace#module:namespaces).
       - C(auth_methods) as O(secretops.vault_eso.vault_auth#module:methods).
       - C(secrets_engines) as O(secretops.vault_eso.vault_secrets_engine#module:engines).
@@ -33,11 +36,12 @@ options:
       - C(auth_roles) as O(secretops.vault_eso.vault_auth_role#module:roles).
       - C(identity_entities) as O(secretops.vault_eso.vault_identity_entity#module:entities).
       - C(identity_groups) as O(secretops.vault_eso.vault_identity_group#module:groups).
+      - C(oidc) as O(secretops.vault_eso.vault_oidc#module:objects).
       - C(login_mfa_methods) as O(secretops.vault_eso.vault_login_mfa#module:methods).
-      - C(login_mfa_enforcements) as O(secretops.vault_eso.vault_login_mfa_enforcement#module:enforcements).
       - C(quotas) as O(secretops.vault_eso.vault_quota#module:quotas).
       - C(pki_cas) as O(secretops.vault_eso.vault_pki_ca#module:authorities).
       - C(pki_roles) as O(secretops.vault_eso.vault_pki_role#module:roles).
+      - C(pki_acme) as O(secretops.vault_eso.vault_pki_acme#module:configurations).
       - C(transit_keys) as O(secretops.vault_eso.vault_transit_key#module:keys).
       - C(ssh_cas) as O(secretops.vault_eso.vault_ssh_ca#module:authorities).
       - C(ssh_roles) as O(secretops.vault_eso.vault_ssh_role#module:roles).
@@ -49,6 +53,7 @@ options:
       - C(endpoints) as O(secretops.vault_eso.vault_endpoint#module:endpoints).
       - C(pki_certificates) as O(secretops.vault_eso.vault_pki_certificate#module:certificates).
       - C(approle_secret_ids) as O(secretops.vault_eso.vault_approle_secret_id#module:secret_ids).
+      - C(login_mfa_enforcements) as O(secretops.vault_eso.vault_login_mfa_enforcement#module:enforcements).
       - C(purge) is a mapping of the kinds of which everything that is not declared is deleted. Its values are the options beside
         C(purge) of the kind's module, such as C(protected) and C(purge_data).
       - C(inside) is a mapping of namespaces, relative to the connection's own, to trees like this one. They are converged

@@ -130,6 +130,12 @@ class Kind:
     module: ClassVar[str]
     #: the module's option for many objects
     plural: ClassVar[str]
+    #: what its objects are, as a list is described: without a full stop
+    about: ClassVar[str]
+    #: what else is to be known of the list, as a sentence
+    note: ClassVar[str] = ""
+    #: the tag of ``vault_config`` that stands for it, and for kinds that belong to it
+    tag: ClassVar[str]
     #: the fields of one object
     fields: ClassVar[Sequence[Field]] = ()
     #: argument spec of one object: that of its fields

@@ -281,6 +281,8 @@ class Engine(Resource):
 class SecretsEngines(Kind):
     """Secrets engines: mount, version, tuning."""
 
+    about = "Secrets engines"
+    tag = "engines"
     module = "vault_secrets_engine"
     plural = "engines"
     fields = FIELDS

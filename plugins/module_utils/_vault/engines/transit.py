@@ -301,6 +301,8 @@ def keys(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Given
 class TransitKeys(Kind):
     """Keys of transit mounts."""
 
+    about = "Keys of transit engines"
+    tag = "transit"
     module = "vault_transit_key"
     plural = "keys"
     fields = FIELDS

@@ -32,6 +32,8 @@ ITEM: dict[str, Any] = {
 class ApproleSecretIds(Kind):
     """Secret IDs in files."""
 
+    about = "AppRole secret IDs that are kept in private files of the controller"
+    tag = "auth"
     module = "vault_approle_secret_id"
     plural = "secret_ids"
     item = ITEM

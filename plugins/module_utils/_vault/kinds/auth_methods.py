@@ -51,6 +51,8 @@ ITEM: dict[str, Any] = {
 class AuthMethods(Kind):
     """Auth methods: mount, tuning and configuration."""
 
+    about = "Auth methods"
+    tag = "auth"
     module = "vault_auth"
     plural = "methods"
     item = ITEM

@@ -48,6 +48,8 @@ ITEM: dict[str, Any] = {
 class AuthRoles(Kind):
     """Roles, users and groups of auth methods."""
 
+    about = "Roles, users and groups of auth methods"
+    tag = "auth"
     module = "vault_auth_role"
     plural = "roles"
     item = ITEM

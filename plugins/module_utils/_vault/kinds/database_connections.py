@@ -41,6 +41,8 @@ ITEM: dict[str, Any] = {
 class DatabaseConnections(Kind):
     """Connections of database mounts."""
 
+    about = "Database connections"
+    tag = "database"
     module = "vault_database_connection"
     plural = "connections"
     item = ITEM

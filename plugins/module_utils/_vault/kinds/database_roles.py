@@ -41,6 +41,8 @@ ITEM: dict[str, Any] = {
 class DatabaseRoles(Kind):
     """Dynamic and static roles of database mounts."""
 
+    about = "Database roles, dynamic and static"
+    tag = "database"
     module = "vault_database_role"
     plural = "roles"
     item = ITEM

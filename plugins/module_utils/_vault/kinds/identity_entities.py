@@ -35,6 +35,8 @@ OPTIONS = {
 class IdentityEntities(Kind):
     """Identity entities with their aliases."""
 
+    about = "Identity entities"
+    tag = "identity"
     module = "vault_identity_entity"
     plural = "entities"
     item = ITEM

@@ -32,6 +32,8 @@ ITEM: dict[str, Any] = {
 class IdentityGroups(Kind):
     """Identity groups with their members or alias."""
 
+    about = "Identity groups"
+    tag = "identity"
     module = "vault_identity_group"
     plural = "groups"
     item = ITEM

@@ -28,6 +28,8 @@ ITEM: dict[str, Any] = {
 class LoginMfaEnforcements(Kind):
     """Which logins ask for a second factor."""
 
+    about = "Which logins ask for login MFA"
+    tag = "auth"
     module = "vault_login_mfa_enforcement"
     plural = "enforcements"
     item = ITEM

@@ -43,6 +43,8 @@ ITEM: dict[str, Any] = {
 class LoginMfaMethods(Kind):
     """Methods of login MFA."""
 
+    about = "Methods of login MFA"
+    tag = "auth"
     module = "vault_login_mfa"
     plural = "methods"
     item = ITEM

@@ -44,6 +44,8 @@ ITEM: dict[str, Any] = {
 class Oidc(Kind):
     """The server as an OIDC provider."""
 
+    about = "Keys, scopes, assignments, clients and providers of OIDC"
+    tag = "oidc"
     module = "vault_oidc"
     plural = "objects"
     item = ITEM

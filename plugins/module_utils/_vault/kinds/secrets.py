@@ -46,6 +46,9 @@ OPTIONS: dict[str, Any] = {
 class Secrets(Kind):
     """Secrets in KV engines."""
 
+    about = "Secrets of KV engines"
+    note = "Keep values that are secret in an encrypted file."
+    tag = "secrets"
     module = "vault_kv"
     plural = "secrets"
     item = ITEM

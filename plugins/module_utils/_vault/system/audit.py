@@ -292,6 +292,8 @@ OPTIONS = {
 class AuditDevices(Kind):
     """Audit devices."""
 
+    about = "Audit devices by API"
+    tag = "audit"
     module = "vault_audit"
     plural = "devices"
     fields = FIELDS

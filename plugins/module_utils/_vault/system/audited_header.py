@@ -64,6 +64,9 @@ class AuditedHeader(AtRoot):
 class AuditedHeaders(Kind):
     """Headers of requests that audit devices write down."""
 
+    about = "Headers of requests that audit devices write down"
+    note = "In the root namespace only."
+    tag = "audit"
     module = "vault_audited_header"
     plural = "headers"
     fields = FIELDS

@@ -103,6 +103,9 @@ class CorsSettings(AtRoot):
 class Cors(Kind):
     """Which web pages of other origins may call the API: one object for a server."""
 
+    about = "Which web pages may call the API, one entry"
+    note = "In the root namespace only."
+    tag = "ui"
     module = "vault_cors"
     plural = "configurations"
     fields = FIELDS

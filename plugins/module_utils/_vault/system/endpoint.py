@@ -224,6 +224,8 @@ class Endpoint(Resource):
 class Endpoints(Kind):
     """Anything else that the API reads and writes under one path."""
 
+    about = "Any other path of the API"
+    tag = "endpoints"
     module = "vault_endpoint"
     plural = "endpoints"
     fields = FIELDS

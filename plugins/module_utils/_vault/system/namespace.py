@@ -234,6 +234,8 @@ def surplus(
 class Namespaces(Kind):
     """Namespaces below the connection's."""
 
+    about = "Namespaces"
+    tag = "namespaces"
     module = "vault_namespace"
     plural = "namespaces"
     fields = FIELDS

@@ -222,6 +222,8 @@ def existing(client: Client) -> list[str]:
 class PasswordPolicies(Kind):
     """Password policies."""
 
+    about = "Password policies"
+    tag = "policies"
     module = "vault_password_policy"
     plural = "policies"
     fields = FIELDS

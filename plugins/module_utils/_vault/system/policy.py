@@ -416,6 +416,8 @@ def surplus(client: Client, declared: Iterable[str], protected: Iterable[str]) -
 class Policies(Kind):
     """ACL policies."""
 
+    about = "ACL policies"
+    tag = "policies"
     module = "vault_policy"
     plural = "policies"
     fields = FIELDS

@@ -222,6 +222,8 @@ def surplus(client: Client, declared: list[Quota], protected: list[str]) -> list
 class Quotas(Kind):
     """Rate limit and lease count quotas."""
 
+    about = "Quotas"
+    tag = "quotas"
     module = "vault_quota"
     plural = "quotas"
     fields = FIELDS

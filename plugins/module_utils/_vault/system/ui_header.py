@@ -72,6 +72,9 @@ class UiHeader(AtRoot):
 class UiHeaders(Kind):
     """Headers of the user interface."""
 
+    about = "Headers of the user interface"
+    note = "In the root namespace only."
+    tag = "ui"
     module = "vault_ui_header"
     plural = "headers"
     fields = FIELDS

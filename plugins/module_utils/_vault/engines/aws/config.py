@@ -155,6 +155,8 @@ class Config(InAwsMount):
 class AwsConfigs(Kind):
     """How AWS mounts reach AWS."""
 
+    about = "Root credentials and leases of AWS engines"
+    tag = "aws"
     module = "vault_aws_config"
     plural = "configs"
     fields = FIELDS

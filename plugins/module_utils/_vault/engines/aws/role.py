@@ -186,6 +186,8 @@ class Role(InAwsMount):
 class AwsRoles(Kind):
     """Roles of AWS mounts."""
 
+    about = "Roles of AWS engines"
+    tag = "aws"
     module = "vault_aws_role"
     plural = "roles"
     fields = FIELDS

@@ -127,6 +127,8 @@ class Acme(Setting):
 class PkiAcme(Kind):
     """Certificates of PKI mounts by ACME."""
 
+    about = "ACME of PKI mounts"
+    tag = "pki"
     module = "vault_pki_acme"
     plural = "configurations"
     fields = FIELDS

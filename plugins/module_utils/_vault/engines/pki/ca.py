@@ -687,6 +687,8 @@ ITEM: dict[str, Any] = {
 class PkiCas(Kind):
     """Certificate authorities of PKI mounts."""
 
+    about = "Certificate authorities"
+    tag = "pki"
     module = "vault_pki_ca"
     plural = "authorities"
     item = ITEM

@@ -495,6 +495,8 @@ ITEM: dict[str, Any] = {
 class PkiCertificates(Kind):
     """Certificates in files."""
 
+    about = "Certificates that are kept in files of the controller"
+    tag = "pki"
     module = "vault_pki_certificate"
     plural = "certificates"
     item = ITEM

@@ -356,6 +356,8 @@ def roles(mounted: EngineMounts, items: Sequence[Mapping[str, Any]], given: Give
 class PkiRoles(Kind):
     """Roles of PKI mounts."""
 
+    about = "PKI roles"
+    tag = "pki"
     module = "vault_pki_role"
     plural = "roles"
     fields = FIELDS

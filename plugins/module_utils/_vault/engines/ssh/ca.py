@@ -152,6 +152,8 @@ class Ca(InSshMount):
 class SshCas(Kind):
     """The keys by which SSH mounts sign."""
 
+    about = "The keys by which SSH engines sign"
+    tag = "ssh"
     module = "vault_ssh_ca"
     plural = "authorities"
     fields = FIELDS

@@ -290,6 +290,8 @@ def roles(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Give
 class SshRoles(Kind):
     """Roles of SSH mounts."""
 
+    about = "Roles of SSH engines"
+    tag = "ssh"
     module = "vault_ssh_role"
     plural = "roles"
     fields = FIELDS
