@@ -26,6 +26,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.field 
     Field,
     documentation,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import registry  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS  # noqa: E402
 
@@ -127,6 +128,38 @@ def modules() -> Iterator[tuple[Path, str]]:
         if kind.fields:
             path = ROOT / "plugins" / "modules" / (kind.module + ".py")
             yield path, documented(path.read_text(), kind.fields, kind.plural, kind.required)
+
+
+# -- auth methods ----------------------------------------------------------------------------------------------------
+
+
+def methods() -> Iterator[tuple[Path, str]]:
+    """Yield the list of all auth methods: what Ansible packs for a host, it finds by imports alone."""
+    folder = ROOT / "plugins" / "module_utils" / "_vault" / "auth"
+    names = sorted(path.stem for path in (folder / "methods").glob("*.py") if path.stem != "__init__")
+    path = folder / "all_methods.py"
+    head = (folder / "registry.py").read_text().partition('"""')[0]
+    yield (
+        path,
+        '%s"""All auth methods. Written by `make generate` from the files in `methods`."""\n\n'
+        "from __future__ import annotations\n\nfrom .methods import %s\n\nALL = (\n%s)\n"
+        % (head, ", ".join(names), "".join("    %s.METHOD,\n" % name for name in names)),
+    )
+
+
+def logins() -> Iterator[tuple[Path, str]]:
+    """Yield the documentation fragment of the options of logins."""
+    path = ROOT / "plugins" / "doc_fragments" / "vault.py"
+    head, begin, rest = path.read_text().partition('    LOGIN = r"""\noptions:\n')
+    body, end, tail = rest.partition('"""\n')
+    docs = documentation(registry.login_fields())
+    written: list[str] = []
+    for name, block in blocks(body.split("\n")[:-1], 2).items():
+        if name == "auth_method":
+            block = [re.sub(r"choices: .*", "choices: " + value(sorted(registry.LOGINS)), line) for line in block]
+        written += option(name, docs.pop(name), 2) if name in docs else block
+    written += [line for name, entry in docs.items() for line in option(name, entry, 2)]
+    yield path, "".join([head, begin, "\n".join(written), "\n", end, tail])
 
 
 # -- actions, and what Ansible is told of the modules ----------------------------------------------------------------
@@ -314,7 +347,16 @@ def index() -> Iterator[tuple[Path, str]]:
     yield path, within(path.read_text(), "modules", "".join([*tables, "\n"]))
 
 
-WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (modules, actions, groups, vault_config, tree, index)
+WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (
+    methods,
+    logins,
+    modules,
+    actions,
+    groups,
+    vault_config,
+    tree,
+    index,
+)
 
 
 def differing() -> dict[Path, tuple[str, str]]:

@@ -78,7 +78,7 @@ options:
     description: Path at which the auth method is mounted; by default the method's name.
     type: str
   auth_role:
-    description: Role to log in with, for O(auth_method=kubernetes), O(auth_method=jwt) and O(auth_method=cert).
+    description: Role to log in with, for O(auth_method=cert), O(auth_method=jwt) and O(auth_method=kubernetes).
     type: str
   token:
     description:
@@ -107,9 +107,9 @@ options:
     description: Path of a file that holds the JSON web token; for O(auth_method=kubernetes) by default the pod's own service account token.
     type: path
   username:
-    description: User name, for O(auth_method=userpass) and O(auth_method=ldap).
+    description: User name, for O(auth_method=ldap) and O(auth_method=userpass).
     type: str
   password:
-    description: Password, for O(auth_method=userpass) and O(auth_method=ldap).
+    description: Password, for O(auth_method=ldap) and O(auth_method=userpass).
     type: str
 """

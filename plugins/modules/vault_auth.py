@@ -87,8 +87,8 @@ options:
     description:
       - Configuration of the method, as its C(auth/PATH/config) takes it; for aws, as C(config/client) and C(config/identity) do.
       - Durations, lists and certificates are compared by their meaning. Secrets are refused here, see O(secret_config).
-      - A field that the server does not know is refused before anything is mounted. Where nobody can tell, as with a server that is newer
-        than this collection, check mode warns, and a method that was made for it is removed again.
+      - A field that the server does not know is refused before anything is mounted. Where nobody can tell, as with a server that is newer than this
+        collection, check mode warns, and a method that was made for it is removed again.
     type: dict
   secret_config: &secret_config
     description:
@@ -186,8 +186,8 @@ accessor:
   sample: auth_kubernetes_73071255
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.method import AuthMethods
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.auth_methods import AuthMethods
 
 
 def main() -> None:

@@ -142,8 +142,8 @@ revoked:
   sample: true
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.registry import login_for
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import session
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.login import login_for
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule, connect
 
 SPEC = {

@@ -18,6 +18,7 @@ from typing import Any, Callable
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.registry import login_for
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection import reading
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.errors import (
@@ -26,7 +27,6 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connect
     PermissionDenied,
     VaultError,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.login import login_for
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import LOGIN_SPEC, connect
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.transport import HVAC_ERROR
 

@@ -24,10 +24,10 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.names import MAY_BE_EMPTY, NAMING, empty_names
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import apply, plan
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.kind import Kind as KubeKind
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.registry import LOGINS, login_for
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.login import METHODS, login_for
 from support.openbao import VaultServer
 from support.specs import argument_specs, walk
 
@@ -147,7 +147,7 @@ def test_a_name_is_itself_or_is_refused(title: str, recorder: Recorder, tmp_path
     assert recorder.targets
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(LOGINS))
 def test_a_login_goes_to_the_named_user_of_the_named_method(method: str, recorder: Recorder, tmp_path: Any) -> None:
     """No mount and no user name makes it another's."""
     client = Client([recorder.url], retries=0)

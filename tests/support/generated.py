@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import login_mfa
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import login_mfa, registry
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import method as auth_method
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import role as auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.method_type import table_of
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import normalisers
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_methods import LoginMfaMethods
@@ -625,10 +626,18 @@ def cases(base: Base, kind: Kind) -> Iterator[tuple[str, Any, dict[str, Any]]]:
                 yield title, value, {**base.item, option: {**along, name: value}}
 
 
+def config_of(kind: str) -> Mapping[str, normalise.Normaliser]:
+    """Return the fields of an auth method's configuration, each with how it is compared."""
+    config = registry.METHODS[kind].config
+    assert config is not None
+    return config.table
+
+
 def role(kind: str, **own: Any) -> Base:
     """Return the base of a role of an auth method of a type; ``item`` is added to it."""
     item = {"mount": kind, "name": "r{n}", **own.pop("item", {})}
-    fields = {name: how for name, how in auth_role.TYPES[kind].fields.items() if name not in auth_role.TYPED}
+    typed = registry.METHODS[kind].entries[0].fields
+    fields = {name: how for name, how in table_of(typed).items() if name not in auth_role.TYPED}
     secret = {"subject": "is of LDAP and AWS", "type": "is the mount's", "mount": "leads to the mount"}
     skipped = {**secret, "secret_options": "is never compared", **own.pop("skipped", {})}
     return Base(
@@ -687,7 +696,7 @@ BASES: list[Base] = [
             "auth_methods",
             kind,
             {"path": "m{n}", "type": kind, "config": config},
-            nested={"config": auth_method.CONFIG[kind]},
+            nested={"config": config_of(kind)},
             judged_by_server={"config.kubernetes_ca_cert": "without one it takes that of its own pod"},
             skipped={
                 "type": "is another method",
@@ -709,7 +718,7 @@ BASES: list[Base] = [
         "auth_methods",
         "ldap",
         {"path": "people", "type": "ldap", "config": {"url": "ldap://directory.example"}},
-        nested={"config": auth_method.CONFIG["ldap"]},
+        nested={"config": config_of("ldap")},
         # the others are those of every method
         skipped={
             **dict.fromkeys((*auth_method.TUNE, "path", "local", "seal_wrap", "user_lockout_config"), "tried above"),

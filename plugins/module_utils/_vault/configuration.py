@@ -30,6 +30,8 @@ from .._engine.reconcile import (
     preflight,
     unfinished,
 )
+from .auth.method import AuthMethods
+from .auth.role import AuthRoles
 from .base.kind import Given, Kind
 from .connection.client import Client
 from .connection.errors import VaultError
@@ -44,8 +46,6 @@ from .engines.ssh.ca import SshCas
 from .engines.ssh.role import SshRoles
 from .engines.transit import TransitKeys
 from .kinds.approle_secret_ids import ApproleSecretIds
-from .kinds.auth_methods import AuthMethods
-from .kinds.auth_roles import AuthRoles
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
 from .kinds.identity_entities import IdentityEntities

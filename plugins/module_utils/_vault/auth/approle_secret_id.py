@@ -21,9 +21,9 @@ from ..._engine import normalise, private_file, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..base.naming import check_blocks, check_mount, masked
+from ..base.normalisers import networks
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Missing, NoNamespace, VaultError
-from .role import networks
 
 #: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
 _ISSUING = threading.Lock()

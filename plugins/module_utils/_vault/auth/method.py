@@ -4,58 +4,181 @@
 # Private to this collection: what is here may change at any time. Other collections must not import it.
 """Auth methods: the mount, its tuning and its configuration.
 
-Source: /api-docs/system/auth, and the ``config`` endpoint of each method.
+What is particular to a type of method is in `methods`. Source: /api-docs/system/auth, and the ``config`` endpoint of
+each method.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._engine import jwt, normalise, wording
+from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import Change, Resource
-from ..base import legal
+from ..base import legal, secret_fields
+from ..base.kind import PURGE_DATA, Given, Kind
+from ..base.listing import Listing
 from ..base.naming import check_mount
-from ..base.normalisers import count, default, lower, lower_set, networks, on_by_default, sent
+from ..base.normalisers import default, sent
 from ..base.schema import Place, check_kept
 from ..base.secret_fields import misplaced
 from ..connection.client import Client
 from ..connection.errors import BadRequest
+from . import registry
+from .method_type import Config
 from .mounts import MethodMounts
 
-Table = Mapping[str, normalise.Normaliser]
-#: seconds of life below which a reviewer's token is no reviewer's token
-SOON = 30 * 24 * 3600
+FIELDS = (
+    Field(
+        "path",
+        "Path of the mount, without C(auth/) before it; by default the O(type).",
+        sent=False,
+    ),
+    Field(
+        "type",
+        (
+            "Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap), V(cert) or "
+            "V(aws). Cannot be changed later."
+        ),
+        fixed=True,
+    ),
+    Field(
+        "description",
+        "Text that people read.",
+    ),
+    Field(
+        "local",
+        "Whether the mount is kept out of replication. Cannot be changed later.",
+        type="bool",
+        fixed=True,
+    ),
+    Field(
+        "seal_wrap",
+        "Whether what the mount stores is wrapped by the seal too. Cannot be changed later.",
+        type="bool",
+        fixed=True,
+    ),
+    Field(
+        "default_lease_ttl",
+        "Default life of tokens, a duration; V(0) is the system's default.",
+        normaliser=normalise.duration,
+    ),
+    Field(
+        "max_lease_ttl",
+        "Longest life of tokens, a duration; V(0) is the system's maximum.",
+        normaliser=normalise.duration,
+    ),
+    Field(
+        "listing_visibility",
+        "Whether the login page of the user interface shows the method.",
+        choices=("hidden", "unauth"),
+        # the server leaves "hidden" out when it is the default
+        normaliser=lambda value: "" if value in (None, "hidden") else str(value),
+    ),
+    Field(
+        "token_type",
+        "Type of the tokens that the method gives.",
+        choices=("default-service", "default-batch", "service", "batch"),
+        normaliser=default("default-service"),
+    ),
+    Field(
+        "passthrough_request_headers",
+        "Request headers that are handed to the method.",
+        type="list",
+        elements="str",
+    ),
+    Field(
+        "allowed_response_headers",
+        "Response headers that the method may set.",
+        type="list",
+        elements="str",
+    ),
+    Field(
+        "audit_non_hmac_request_keys",
+        "Keys of requests that audit devices write in the clear.",
+        type="list",
+        elements="str",
+    ),
+    Field(
+        "audit_non_hmac_response_keys",
+        "Keys of answers that audit devices write in the clear.",
+        type="list",
+        elements="str",
+    ),
+    Field(
+        "user_lockout_config",
+        (
+            (
+                "When a user who gives wrong credentials again and again is locked out, for methods of type "
+                "C(userpass), C(approle) and C(ldap)."
+            ),
+            "What is not declared is kept. The server takes C(0) for its own default.",
+        ),
+        type="dict",
+        fields=(
+            Field(
+                "lockout_threshold",
+                "After how many failed logins.",
+                type="int",
+            ),
+            Field(
+                "lockout_duration",
+                "For how long, a duration.",
+            ),
+            Field(
+                "lockout_counter_reset",
+                "After which time without a failed login the count begins anew, a duration.",
+            ),
+            Field(
+                "lockout_disable",
+                "Whether nobody is locked out.",
+                type="bool",
+            ),
+        ),
+        sent=False,
+    ),
+    Field(
+        "config",
+        (
+            (
+                "Configuration of the method, as its C(auth/PATH/config) takes it; for aws, as C(config/client) and "
+                "C(config/identity) do."
+            ),
+            (
+                "Durations, lists and certificates are compared by their meaning. Secrets are refused here, see "
+                "O(secret_config)."
+            ),
+            (
+                "A field that the server does not know is refused before anything is mounted. Where nobody can tell, "
+                "as with a server that is newer than this collection, check mode warns, and a method that was made "
+                "for it is removed again."
+            ),
+        ),
+        type="dict",
+        sent=False,
+    ),
+    Field(
+        "secret_config",
+        (
+            (
+                "Secret fields of the configuration, such as C(token_reviewer_jwt) (kubernetes), C(bindpass) (ldap), "
+                "C(oidc_client_secret) (oidc) or C(secret_key) (aws)."
+            ),
+            (
+                "They are part of no output. Those that the server never returns follow O(update_secrets), and are "
+                "sent along whenever another field changes."
+            ),
+        ),
+        type="dict",
+        secret=True,
+        sent=False,
+    ),
+)
 
-
-#: what roles say about the tokens, and for LDAP the method's configuration
-TOKEN: Table = {
-    "token_policies": lower_set,
-    "token_ttl": normalise.duration,
-    "token_max_ttl": normalise.duration,
-    "token_explicit_max_ttl": normalise.duration,
-    "token_period": normalise.duration,
-    "token_num_uses": count,
-    "token_bound_cidrs": networks,
-    "token_strictly_bind_ip": normalise.boolean,
-    "token_no_default_policy": normalise.boolean,
-    "token_type": default("default"),
-}
-#: tunable fields of a mount, by their names in the module and in the API
-TUNE: Table = {
-    "description": normalise.scalar,
-    "default_lease_ttl": normalise.duration,
-    "max_lease_ttl": normalise.duration,
-    # the server leaves "hidden" out when it is the default
-    "listing_visibility": lambda value: "" if value in (None, "hidden") else str(value),
-    "token_type": lambda value: value or "default-service",
-    "passthrough_request_headers": normalise.string_set,
-    "allowed_response_headers": normalise.string_set,
-    "audit_non_hmac_request_keys": normalise.string_set,
-    "audit_non_hmac_response_keys": normalise.string_set,
-}
+#: tunable fields of a mount
+TUNE = normalisers(field for field in FIELDS if not field.fixed)
 #: fields of the lockout, as the server answers them: their normalisers, and their names in a write
 LOCKOUT: Mapping[str, tuple[normalise.Normaliser, str]] = {
     "lockout_threshold": (normalise.integer, "lockout_threshold"),
@@ -64,150 +187,16 @@ LOCKOUT: Mapping[str, tuple[normalise.Normaliser, str]] = {
     "lockout_counter_reset": (normalise.duration, "lockout_counter_reset_duration"),
     "lockout_disable": (normalise.boolean, "lockout_disable"),
 }
-#: the types that have one
-LOCKABLE = ("userpass", "approle", "ldap")
-DURATIONS = ("default_lease_ttl", "max_lease_ttl")
 #: fields that stand when the mount is made
-FIXED = ("type", "local", "seal_wrap")
-
-_JWT: Table = {
-    "oidc_discovery_url": normalise.scalar,
-    "oidc_discovery_ca_pem": normalise.pem,
-    "oidc_client_id": normalise.scalar,
-    "oidc_client_secret": normalise.scalar,
-    "oidc_response_mode": normalise.scalar,
-    "oidc_response_types": normalise.string_set,
-    "jwks_url": normalise.scalar,
-    "jwks_ca_pem": normalise.pem,
-    "jwks_pairs": normalise.plain,
-    "jwt_validation_pubkeys": lambda value: sorted(normalise.pem_list(value)),
-    "bound_issuer": normalise.scalar,
-    "jwt_supported_algs": normalise.string_set,
-    # the server keeps names in lower case
-    "default_role": lower,
-    "namespace_in_state": normalise.boolean,
-    "override_allowed_server_names": normalise.string_set,
-    # decoded strictly: "true" is no boolean there
-    "provider_config": normalise.typed,
-    "skip_jwks_validation": normalise.boolean,
-}
-#: how to compare the fields of each type's configuration. A type that is not here is compared by `normalise.guess`
-CONFIG: dict[str, Table] = {
-    "kubernetes": {
-        "kubernetes_host": normalise.path,
-        "kubernetes_ca_cert": normalise.pem,
-        "pem_keys": lambda value: sorted(normalise.pem_list(value)),
-        "token_reviewer_jwt": normalise.scalar,
-        "issuer": normalise.scalar,
-        "disable_iss_validation": on_by_default,
-        "disable_local_ca_jwt": normalise.boolean,
-        "use_annotations_as_alias_metadata": normalise.boolean,
-    },
-    "jwt": _JWT,
-    "oidc": _JWT,
-    "ldap": {
-        # servers are tried in this order; the server keeps addresses and this attribute in lower case
-        "url": lambda value: [one.lower() for one in normalise.strings(value)],
-        "userattr": lambda value: normalise.scalar(value).lower() or "cn",
-        **dict.fromkeys(("binddn", "bindpass", "userdn", "groupdn", "upndomain"), normalise.scalar),
-        "groupattr": default("cn"),
-        "dereference_aliases": default("never"),
-        "tls_min_version": default("tls12"),
-        "tls_max_version": default("tls12"),
-        **dict.fromkeys(("certificate", "client_tls_cert", "client_tls_key"), normalise.pem),
-        **dict.fromkeys(("request_timeout", "connection_timeout"), normalise.duration),
-        "max_page_size": normalise.integer,
-        "deny_null_bind": on_by_default,
-        **dict.fromkeys(
-            (
-                *("discoverdn", "insecure_tls", "starttls", "anonymous_group_search", "case_sensitive_names"),
-                *("use_token_groups", "use_pre111_group_cn_behavior", "username_as_alias"),
-            ),
-            normalise.boolean,
-        ),
-        **dict.fromkeys(("userfilter", "groupfilter"), normalise.text),
-        **TOKEN,
-    },
-    "cert": {
-        "disable_binding": normalise.boolean,
-        "enable_identity_alias_metadata": normalise.boolean,
-        "enable_metadata_on_failures": normalise.boolean,
-        "ocsp_cache_size": normalise.integer,
-        "role_cache_size": normalise.integer,
-    },
-}
-_ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA")
+FIXED = tuple(field.name for field in FIELDS if field.fixed)
+NO_CONFIG = Config()
+#: begins the name of a field of the configuration
+PREFIX = "config."
 
 
-def _provider(name: str, value: Any) -> None:
-    if value and not (isinstance(value, Mapping) and value.get("provider")):
-        raise InvalidInput('%s has no "provider"' % name, remedy="name one, such as azure or gsuite")
-
-
-_JWT_LEGAL: Mapping[str, legal.Check] = {
-    "oidc_response_mode": legal.one_of("", "query", "form_post"),
-    "oidc_response_types": legal.each_of("code", "id_token"),
-    "jwt_supported_algs": legal.each_of(*_ALGORITHMS),
-    "jwt_validation_pubkeys": legal.both(legal.given, legal.pem("(?:PUBLIC KEY|CERTIFICATE)")),
-    "provider_config": _provider,
-}
-#: what any role, and the configuration of LDAP, may say of its tokens
-TOKEN_LEGAL: Mapping[str, legal.Check] = {
-    "token_bound_cidrs": legal.blocks,
-    "token_num_uses": legal.between(0),
-    "token_type": legal.one_of("", "default", "service", "batch"),
-}
-#: what the fields of each type's configuration may hold
-LEGAL: Mapping[str, Mapping[str, legal.Check]] = {
-    "kubernetes": {
-        "kubernetes_host": legal.given,
-        "kubernetes_ca_cert": legal.pem("CERTIFICATE"),
-        "pem_keys": legal.pem("(?:PUBLIC KEY|CERTIFICATE)"),
-    },
-    "jwt": _JWT_LEGAL,
-    "oidc": _JWT_LEGAL,
-    "cert": {"ocsp_cache_size": legal.between(2, 100_000)},
-    "ldap": {
-        **TOKEN_LEGAL,
-        **dict.fromkeys(("tls_min_version", "tls_max_version"), legal.one_of("tls10", "tls11", "tls12", "tls13")),
-        "certificate": legal.pem("CERTIFICATE"),
-    },
-}
-_AWS_ALIASES = ("iam_alias", "iam_metadata", "ec2_alias", "ec2_metadata")
-CONFIG["aws"] = {
-    **dict.fromkeys(("access_key", "secret_key", "endpoint", "iam_endpoint", "sts_endpoint"), normalise.scalar),
-    **dict.fromkeys(("sts_region", "iam_server_id_header_value", "role_arn"), normalise.scalar),
-    **dict.fromkeys(("identity_token_audience", "rotation_schedule"), normalise.scalar),
-    **dict.fromkeys(("identity_token_ttl", "rotation_period", "rotation_window"), normalise.duration),
-    **dict.fromkeys(("use_sts_region_from_client", "disable_automated_rotation"), normalise.boolean),
-    "allowed_sts_header_values": normalise.string_set,
-    "max_retries": normalise.integer,
-    **dict.fromkeys(("iam_alias", "ec2_alias"), default("role_id")),
-    **dict.fromkeys(("iam_metadata", "ec2_metadata"), normalise.string_set),
-}
-#: types whose configuration is in several places: which fields each of them has; the first one has all others
-PLACES: dict[str, dict[str, tuple[str, ...]]] = {"aws": {"config/client": (), "config/identity": _AWS_ALIASES}}
-#: types without a ``config`` endpoint
-WITHOUT_CONFIG = ("approle", "userpass", "token")
-#: types whose ``config`` is replaced as a whole by a write: a secret in it that is not sent is lost
-REPLACED = ("kubernetes", "jwt", "oidc")
-#: types whose ``config`` keeps what a write does not say. Source: the endpoints of both products
-PARTIAL = ("ldap", "aws")
-#: of these a ``jwt`` or ``oidc`` configuration holds exactly one
-KEY_SOURCES = frozenset(("jwt_validation_pubkeys", "jwks_url", "jwks_pairs", "oidc_discovery_url"))
-#: what a read answers but a write does not take
-ANSWERED_ONLY = frozenset(("token_reviewer_jwt_set", "status"))
-#: never returned by the server, without being a secret
-UNREADABLE: dict[str, frozenset[str]] = {
-    "ldap": frozenset(("client_tls_cert",)),
-    # says how to take this very write
-    **dict.fromkeys(("jwt", "oidc"), frozenset(("skip_jwks_validation",))),
-}
-#: which fields name an account or a server, and the credentials that belong to it and go with a change of it
-CREDENTIALS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ldap": (("url", "binddn"), ("bindpass", "client_tls_cert", "client_tls_key")),
-    "aws": (("access_key",), ("secret_key",)),
-}
+def in_config(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the configuration by their own names."""
+    return {name[len(PREFIX) :]: value for name, value in fields.items() if name.startswith(PREFIX)}
 
 
 class AuthMethod(Resource):
@@ -232,12 +221,13 @@ class AuthMethod(Resource):
             desired = {name: item.get(name) for name in (*FIXED, *TUNE)}
             for name, value in (item.get("user_lockout_config") or {}).items():
                 desired["lockout." + name] = value
-            desired.update({"config." + key: value for key, value in {**open_config, **secret_config}.items()})
-        table = CONFIG.get(self.type, {})
+            desired.update({PREFIX + key: value for key, value in {**open_config, **secret_config}.items()})
+        self.method = registry.of(self.type)
+        self.config = self.method.config or NO_CONFIG
         lockout = {"lockout." + name: function for name, (function, _sent) in LOCKOUT.items()}
-        self.fields = {**TUNE, **lockout, **{"config." + key: function for key, function in table.items()}}
-        self.secret_fields = frozenset("config." + key for key in secret_config)
-        self.write_only_fields = frozenset("config." + key for key in UNREADABLE.get(self.type, ()))
+        self.fields = {**TUNE, **lockout, **{PREFIX + key: how for key, how in self.config.table.items()}}
+        self.secret_fields = frozenset(PREFIX + key for key in secret_config)
+        self.write_only_fields = frozenset(PREFIX + key for key in self.config.write_only)
         self.configured = bool(open_config or secret_config)
         #: what is to be asked once the method is there
         self._doubts: list[str] = []
@@ -249,15 +239,12 @@ class AuthMethod(Resource):
 
     def _places(self) -> dict[str, set[str]]:
         """Return the API paths of the declared configuration, each with the names of its fields."""
-        declared = {key[len("config.") :] for key in self.desired or {} if key.startswith("config.")}
-        places = PLACES.get(self.type) or {"config": ()}
-        others = {name for names in places.values() for name in names}
-        found: dict[str, set[str]] = {}
-        for place, names in places.items():
-            mine = declared & set(names) if names else declared - others
-            if mine:
-                found["auth/%s/%s" % (self.name, place)] = mine
-        return found
+        places = self.config.places(self._declared())
+        return {"auth/%s/%s" % (self.name, place): names for place, names in places.items()}
+
+    def _declared(self) -> dict[str, Any]:
+        """Return the declared configuration."""
+        return in_config(self.desired or {})
 
     def check(self) -> None:
         if not self.name:
@@ -265,78 +252,69 @@ class AuthMethod(Resource):
         check_mount(self.name, 'write it like "kubernetes" or "team/approle"', blanks=True)
         if self.name.startswith("auth/"):
             raise InvalidInput('the path begins with "auth/", which the server adds', remedy='leave "auth/" out')
-        if self.name.split("/")[0] == "token" and self.desired is None:
-            raise InvalidInput("the server's own method cannot be removed", remedy="leave it")
+        if self.desired is None:
+            if self.name.split("/")[0] in registry.OWN_PATHS:
+                raise InvalidInput("the server's own method cannot be removed", remedy="leave it")
+            return
+        if not self.type:
+            raise InvalidInput("no type is given", remedy='give "type"')
+        misplaced(self.item.get("config"), "config", "secret_config", registry.SECRETS)
+        twice = set(self.item.get("config") or {}) & set(self.item.get("secret_config") or {})
+        if twice:
+            raise InvalidInput(
+                '"%s" stands in both "config" and "secret_config"' % sorted(twice)[0], remedy="keep one of the two"
+            )
+        default, longest = (
+            normalise.seconds(self.desired.get(name)) for name in ("default_lease_ttl", "max_lease_ttl")
+        )
+        if default and longest and default > longest:
+            raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
+        if self.configured and self.method.config is None:
+            raise InvalidInput(
+                'type "%s" has no configuration' % self.type, remedy='remove "config" and "secret_config"'
+            )
+        lockout = [name for name in self.desired if name.startswith("lockout.")]
+        if lockout and not self.method.locks_out:
+            raise InvalidInput(
+                "a method of type %s locks nobody out" % self.type, remedy='remove "user_lockout_config"'
+            )
+        if (self.desired.get("lockout.lockout_threshold") or 0) < 0:
+            raise InvalidInput("lockout_threshold is negative", remedy="give 0 for the server's own")
+        legal.check_all(self.desired, self.config.checks, PREFIX)
+        if self.config.review is not None:
+            self.warnings += self.config.review(self._declared())
+
+    def preflight(self) -> None:
         if self.desired is None:
             if self.mounts.get(self.name) is not None and self.mounts.own() == self.name:
                 raise InvalidInput(
                     "the module's own token comes from it and would end with it", remedy="log in by another method"
                 )
             return
-        if not self.type:
-            raise InvalidInput("no type is given", remedy='give "type"')
-        misplaced(self.item.get("config"), "config", "secret_config")
-        twice = set(self.item.get("config") or {}) & set(self.item.get("secret_config") or {})
-        if twice:
-            raise InvalidInput(
-                '"%s" stands in both "config" and "secret_config"' % sorted(twice)[0], remedy="keep one of the two"
-            )
-        default, longest = (normalise.seconds(self.desired.get(name)) for name in DURATIONS)
-        if default and longest and default > longest:
-            raise InvalidInput("default_lease_ttl is longer than max_lease_ttl", remedy="correct one of the two")
-        if self.configured and self.type in WITHOUT_CONFIG:
-            raise InvalidInput(
-                'type "%s" has no configuration' % self.type, remedy='remove "config" and "secret_config"'
-            )
-        lockout = [name for name in self.desired if name.startswith("lockout.")]
-        if lockout and self.type not in LOCKABLE:
-            raise InvalidInput(
-                "a method of type %s locks nobody out" % self.type, remedy='remove "user_lockout_config"'
-            )
-        if (self.desired.get("lockout.lockout_threshold") or 0) < 0:
-            raise InvalidInput("lockout_threshold is negative", remedy="give 0 for the server's own")
-        legal.check_all(self.desired, LEGAL.get(self.type, {}), "config.")
-        self._check_reviewer()
         self._check_mount()
         self._check_known()
-
-    def _config(self, name: str) -> Any:
-        return (self.desired or {}).get("config." + name)
 
     def _check_known(self) -> None:
         """Refuse configuration that the server would drop. Raises InvalidInput."""
         for path, names in self._places().items():
             mount = "auth/%s" % self.name
-            place = Place(mount, self.type, path[len(mount) + 1 :])
+            below = path[len(mount) + 1 :]
+            place = Place(mount, self.type, below, takes=self.method.knowing(below))
             doubt = self.mounts.fields.check_inside(place, names, "type %s" % self.type)
             if doubt:
                 self._doubts.append(doubt)
                 self.warnings.append(doubt)
 
-    def _check_reviewer(self) -> None:
-        """Refuse a reviewer's token that ends soon: nothing renews it, and every login fails from then on."""
-        end = jwt.expiry(str((self.desired or {}).get("config.token_reviewer_jwt") or ""))
-        if end is None:
-            return
-        text = "its token_reviewer_jwt ends at %s, and no login works from then on" % time.strftime(
-            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)
-        )
-        remedy = (
-            'leave it out and set "disable_local_ca_jwt", so that each token reviews itself, or give one without an '
-            "end, of a Secret of the type kubernetes.io/service-account-token"
-        )
-        if end - time.time() < SOON:
-            raise InvalidInput(text, remedy=remedy)
-        self.warnings.append("%s; %s" % (text, remedy))
-
     def _check_mount(self) -> None:
         """Compare what cannot be changed with what stands there, before anything changes."""
         mount = self.mounts.get(self.name)
         if mount is None:
-            if self._config("oidc_client_id") and not self._config("oidc_client_secret"):
-                raise InvalidInput(
-                    "oidc_client_id is given without its secret", remedy='give "oidc_client_secret" in "secret_config"'
-                )
+            declared = self._declared()
+            for secret, told_by in self.config.told.items():
+                if declared.get(told_by) and not declared.get(secret):
+                    raise InvalidInput(
+                        "%s is given without its secret" % told_by, remedy='give "%s" in "secret_config"' % secret
+                    )
             for path in self.mounts.all():
                 if path.startswith(self.name + "/") or self.name.startswith(path + "/"):
                     raise InvalidInput('the auth method "%s" is in the way' % path, remedy="choose another path")
@@ -364,37 +342,31 @@ class AuthMethod(Resource):
         for path, names in self._places().items() if self.desired is not None else ():
             config = self.client.read(path)
             if config is not None:
-                current.update({"config." + key: value for key, value in config.items()})
+                current.update({PREFIX + key: value for key, value in config.items()})
                 # a secret that the server does not return is write-only, once there is a configuration at all
-                self.write_only_fields |= self.secret_fields & {"config." + key for key in names - set(config)}
+                self.write_only_fields |= self.secret_fields & {PREFIX + key for key in names - set(config)}
         return current
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = set(super().compare(current, desired))
-        # the one case where the server says whether a write-only field is set
-        reviewer = "config.token_reviewer_jwt"
-        if reviewer in desired and current.get("config.token_reviewer_jwt_set") is False:
-            names.add(reviewer)
-        accounts, credentials = CREDENTIALS.get(self.type, ((), ()))
-        if names & {"config." + name for name in accounts}:
-            names |= {"config." + name for name in credentials} & self.write_only_fields & set(desired)
-        changes_config = any(name.startswith("config.") for name in names)
-        if changes_config and self.type in REPLACED:
-            lost = None
-            if current.get("config.token_reviewer_jwt_set") and reviewer not in desired:
-                lost = "token_reviewer_jwt"
-            elif current.get("config.oidc_client_id") and "config.oidc_client_secret" not in desired:
-                lost = "oidc_client_secret"
-            if lost:
+        for secret, told_by in self.config.told.items():
+            # a write-only field of which the server says whether it is set
+            if PREFIX + secret in desired and current.get(PREFIX + told_by) is False:
+                names.add(PREFIX + secret)
+        if names & {PREFIX + name for name in self.config.accounts}:
+            credentials = {PREFIX + name for name in self.config.credentials}
+            names |= credentials & self.write_only_fields & set(desired)
+        changed = sorted(name for name in names if name.startswith(PREFIX))
+        for secret, told_by in self.config.told.items() if changed else ():
+            if current.get(PREFIX + told_by) and PREFIX + secret not in desired:
                 raise InvalidInput(
-                    'changing %s would lose the "%s" that is set'
-                    % (", ".join(sorted(name for name in names if name.startswith("config."))), lost),
+                    'changing %s would lose the "%s" that is set' % (", ".join(changed), secret),
                     remedy='declare it in "secret_config" (empty to give it up)',
                 )
         return sorted(names)
 
     def write(self, change: Change) -> None:
-        desired = self.desired or {}
+        desired = change.desired
         tune = {name: desired[name] for name in TUNE if name in desired}
         if change.current is None:
             body: dict[str, Any] = {name: desired[name] for name in FIXED if name in desired}
@@ -433,7 +405,7 @@ class AuthMethod(Resource):
             raise
 
     def _write_lockout(self, change: Change) -> None:
-        desired = self.desired or {}
+        desired = change.desired
         body: dict[str, Any] = {}
         for name, (function, other) in LOCKOUT.items():
             field = "lockout." + name
@@ -446,24 +418,24 @@ class AuthMethod(Resource):
             change.touched = True
 
     def _write_config(self, change: Change) -> None:
-        if not any(name.startswith("config.") for name in change.fields):
+        if not any(name.startswith(PREFIX) for name in change.fields):
             return
-        prefix = len("config.")
-        desired = {name[prefix:]: value for name, value in (self.desired or {}).items() if name.startswith("config.")}
-        current = {name[prefix:]: value for name, value in (change.current or {}).items() if name.startswith("config.")}
-        if self.type not in PARTIAL:
-            left = ANSWERED_ONLY | (KEY_SOURCES if KEY_SOURCES & set(desired) else frozenset())
+        desired, current = in_config(change.desired), in_config(change.current or {})
+        if self.config.partial:
+            names = {name[len(PREFIX) :] for name in change.fields if name.startswith(PREFIX)}
+            body = {name: value for name, value in desired.items() if not current or name in names}
+        else:
+            # what stands goes along, else it would be lost
+            left = self.config.answered_only
+            if self.config.alternatives & set(desired):
+                left |= self.config.alternatives
             empty: tuple[Any, ...] = (None, "", [], {})
             kept = {name: value for name, value in current.items() if name not in left and value not in empty}
             body = {**kept, **desired}
-        else:
-            names = {name[prefix:] for name in change.fields}
-            body = {name: value for name, value in desired.items() if not current or name in names}
-        table = CONFIG.get(self.type, {})
+        table = self.config.table
         unknown = set(desired) - set(table) - self._write_only()
         for path, names in self._places().items():
-            # what is kept of a configuration that is replaced as a whole goes along
-            mine = body if self.type not in PARTIAL else {name: body[name] for name in names if name in body}
+            mine = {name: body[name] for name in names if name in body} if self.config.partial else body
             if not mine:
                 continue
             self.client.write(path, {name: sent(value, table.get(name)) for name, value in mine.items()})
@@ -471,7 +443,7 @@ class AuthMethod(Resource):
             check_kept(self.client, path, unknown & names, self.type)
 
     def _write_only(self) -> set[str]:
-        return {name[len("config.") :] for name in self.secret_fields | self.write_only_fields}
+        return {name[len(PREFIX) :] for name in self.secret_fields | self.write_only_fields}
 
     def delete(self, change: Change) -> None:
         self.client.delete(self._mount)
@@ -487,11 +459,11 @@ def purge(
     """Return what removes the methods that are not declared. Raises InvalidInput for one that is not named again."""
     keep = {resource.name for resource in declared} | {normalise.path(name) for name in protected}
     # the server's own, and the one that the module is logged in by
-    keep |= {"token", mounts.own()}
+    keep |= {*registry.OWN_PATHS, mounts.own()}
     named = {normalise.path(name) for name in purge_data}
     names = sorted(set(mounts.all()) - keep)
     # namespaces of some products list methods of their own
-    names = [name for name in names if (mounts.get(name) or {}).get("type") not in ("token", "ns_token")]
+    names = [name for name in names if (mounts.get(name) or {}).get("type") not in registry.BUILT_IN]
     unnamed = [name for name in names if name not in named]
     if unnamed:
         raise InvalidInput(
@@ -500,3 +472,28 @@ def purge(
             'name it in "purge_data" to remove it, or in "protected" to keep it',
         )
     return [AuthMethod(client, mounts, {"path": name, "state": "absent"}) for name in names]
+
+
+class AuthMethods(Kind):
+    """Auth methods: mount, tuning and configuration."""
+
+    module = "vault_auth"
+    plural = "methods"
+    about = "Auth methods"
+    tag = "auth"
+    fields = FIELDS
+    options = PURGE_DATA
+    required = ()
+    update_secrets = True
+    mutually_exclusive = (("methods", "path"), ("methods", "type"))
+    listings = (Listing("sys/auth", "map"),)
+
+    def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+        return secret_fields.secret_values([item.get("config") for item in declared], registry.SECRETS)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounts = MethodMounts(client)
+        resources = [AuthMethod(client, mounts, item) for item in items]
+        if given.purge:
+            resources += purge(client, mounts, resources, given.protected, given.purge_data)
+        return resources

@@ -20,6 +20,8 @@ class MethodMounts(Mounts):
     def __init__(self, client: Client) -> None:
         super().__init__(client)
         self._own: str | None = None
+        #: the entries of a task by their keys, as far as the types of their mounts are known
+        self.entries: dict[str, object] = {}
 
     @staticmethod
     def _catalog(client: Client) -> list[str]:

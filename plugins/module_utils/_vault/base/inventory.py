@@ -15,6 +15,7 @@ from typing import Any
 
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.looks import masked
+from ..auth import registry
 from ..configuration import KINDS
 from ..connection.answers import data_of
 from ..connection.client import Client
@@ -117,7 +118,7 @@ class Inventory:
             self._mounts[path] = self.client.read(path) or {}
         for mount, entry in self._mounts[path].items():
             # the token method of a namespace is of a type of its own
-            kind = split_type(entry.get("type"))[0].replace("ns_token", "token") if isinstance(entry, dict) else ""
+            kind = split_type(registry.type_of(entry))[0] if isinstance(entry, dict) else ""
             if kind == listing.engine:
                 yield mount.strip("/"), entry
 

@@ -17,6 +17,7 @@ import difflib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Callable
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
@@ -59,6 +60,8 @@ class Place:
     folder: str
     #: of one object in the folder
     name: str = ""
+    #: what a product takes there, by its name; None: as `known_fields` says
+    takes: Callable[[str], frozenset[str]] | None = None
 
     @property
     def below(self) -> str:
@@ -201,7 +204,8 @@ class Fields:
     def _remembered(place: Place, product: Product | None) -> frozenset[str]:
         """Return what is known of the product at hand, of all products where that is not told."""
         names = [product.name] if product is not None else sorted(PRODUCTS)
-        return frozenset().union(*(known_fields.known(name, place.form) for name in names))
+        takes = place.takes or (lambda name: known_fields.known(name, place.form))
+        return frozenset().union(*map(takes, names))
 
 
 def _quoted(names: Iterable[str]) -> str:

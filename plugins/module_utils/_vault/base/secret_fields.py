@@ -6,29 +6,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..._engine.errors import InvalidInput
 from ..._engine.secret_names import FIELDS
 
 
-def secret_values(value: Any, secret: bool = False) -> Iterator[str]:
-    """Yield the texts that stand under a secret's name, however deep."""
+def secret_values(value: Any, own: Collection[str] = (), secret: bool = False) -> Iterator[str]:
+    """Yield the texts that stand under a secret's name, however deep; ``own``: more such names."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from secret_values(item, secret or str(name).lower() in FIELDS)
+            name_is_secret = str(name).lower() in FIELDS or str(name).lower() in own
+            yield from secret_values(item, own, secret or name_is_secret)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from secret_values(item, secret)
+            yield from secret_values(item, own, secret)
     elif secret and value not in (None, ""):
         yield str(value)
 
 
-def misplaced(options: Mapping[str, Any] | None, option: str, instead: str) -> None:
+def misplaced(options: Mapping[str, Any] | None, option: str, instead: str, own: Collection[str] = ()) -> None:
     """Refuse secrets in an option that is shown. Raises InvalidInput, which names the key and never the value."""
     for name, value in (options or {}).items():
-        if name in FIELDS or list(secret_values(value)):
+        if name in FIELDS or name in own or list(secret_values(value, own)):
             raise InvalidInput(
                 '"%s" is a secret, and "%s" would show it' % (name, option), remedy='move it into "%s"' % instead
             )

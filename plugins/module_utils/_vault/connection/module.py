@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from typing import Any, Callable
 
 from ..._engine.errors import SecretopsError
+from ..._engine.field import argument_spec
 from ..._engine.module import UPDATE_SECRETS_SPEC, Module
 from ..._engine.reconcile import Report
 from ..._engine.secrets import KNOWN
+from ..auth.registry import LOGINS, login_fields, login_for
 from ..base.kind import Given, Kind
 from . import session
 from .client import Client
 from .errors import NoNamespace
-from .login import METHODS, login_for
 from .options import connect
 from .transport import HVAC_ERROR
 
@@ -36,19 +37,9 @@ CONNECTION_SPEC: dict[str, Any] = {
     "proxy": {"type": "str"},
 }
 LOGIN_SPEC: dict[str, Any] = {
-    "auth_method": {"type": "str", "choices": sorted(METHODS)},
+    "auth_method": {"type": "str", "choices": sorted(LOGINS)},
     "auth_mount": {"type": "str"},
-    "auth_role": {"type": "str"},
-    "token": {"type": "str", "no_log": True},
-    "token_file": {"type": "path", "no_log": False},
-    "role_id": {"type": "str", "no_log": True},
-    "role_id_file": {"type": "path"},
-    "secret_id": {"type": "str", "no_log": True},
-    "secret_id_file": {"type": "path", "no_log": False},
-    "jwt": {"type": "str", "no_log": True},
-    "jwt_file": {"type": "path"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
+    **argument_spec(login_fields()),
 }
 
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..._http import doubts, environment
+from ..auth.registry import secret_files
 from .client import Client
 
 #: options that name a file with a secret
-SECRET_FILES = ("token_file", "secret_id_file", "jwt_file", "client_key")
+SECRET_FILES = ("client_key", *secret_files())
 
 
 def settings(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,10 @@ from typing import Any, Callable
 
 from ..._engine import normalise, private_file, process
 from ..._engine.errors import InvalidInput, SecretopsError
+from ..auth.registry import method_of
 from .client import Client
 from .errors import BadRequest, InvalidToken, PermissionDenied, VaultError
-from .login import Login, method_of
+from .login import Login
 from .options import connect, settings
 
 Warn = Callable[[str], None]
@@ -45,7 +46,7 @@ def check(params: Mapping[str, Any]) -> None:
         if not params["dest"]:
             raise InvalidInput("no file is named", 'option "dest"', "give what the login returned as dest")
         return
-    if params["child"] and method_of(params) != "token":
+    if params["child"] and method_of(params).leased:
         raise InvalidInput(
             "a child token is made from a token, not by a login",
             'option "child"',
@@ -54,7 +55,7 @@ def check(params: Mapping[str, Any]) -> None:
     for name in ("policies", "display_name"):
         if params[name] and not params["child"]:
             raise InvalidInput("is for a child token", 'option "%s"' % name, 'remove it, or set "child"')
-    if params["ttl"] and not params["child"] and method_of(params) == "token":
+    if params["ttl"] and not params["child"] and not method_of(params).leased:
         raise InvalidInput(
             "a token that exists keeps its TTL", 'option "ttl"', 'remove it, set "child", or log in by another method'
         )

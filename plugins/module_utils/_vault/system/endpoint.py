@@ -15,6 +15,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
 from ..._engine.reconcile import Change, Resource
+from ..auth import registry
 from ..base.kind import Given, Kind
 from ..base.naming import check_name
 from ..base.secret_fields import misplaced, secret_values
@@ -133,7 +134,7 @@ class Endpoint(Resource):
             raise InvalidInput('the path begins with "v1"', remedy='leave "v1/" out')
         if self.desired is None:
             return
-        misplaced(self.item.get("data"), "data", "secret_data")
+        misplaced(self.item.get("data"), "data", "secret_data", registry.SECRETS)
         twice = set(self.open) & set(self.secret)
         if twice:
             raise InvalidInput('%s in both "data" and "secret_data"' % quoted(twice), remedy="keep one of the two")

@@ -1,0 +1,99 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""AppRole: machines log in with a role ID and a secret ID. Source: /api-docs/auth/approle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...._engine import normalise
+from ...._engine.errors import InvalidInput
+from ...._engine.field import Field
+from ...._http import environment
+from ...base import legal
+from ...base.naming import masked
+from ...base.normalisers import count, networks, on_by_default
+from ...connection.login import Login
+from ..method_type import Entries, MethodField, MethodType, Values
+
+
+class AppRoleLogin(Login):
+    """Source: /api-docs/auth/approle#login-with-approle."""
+
+    method = "approle"
+    secret_files = ("secret_id_file",)
+    options = (
+        Field("role_id", "Role ID, for {methods}. E(BAO_APPROLE_ROLE_ID), E(VAULT_APPROLE_ROLE_ID).", secret=True),
+        Field("role_id_file", "Path of a file that holds the role ID.", "path"),
+        Field(
+            "secret_id",
+            "Secret ID, for {methods}. E(BAO_APPROLE_SECRET_ID), E(VAULT_APPROLE_SECRET_ID).",
+            secret=True,
+        ),
+        Field("secret_id_file", "Path of a file that holds the secret ID.", "path"),
+    )
+    # AWX's own type of credential sets those that begin with ``VAULT_``
+    environment = {"role_id": "APPROLE_ROLE_ID", "secret_id": "APPROLE_SECRET_ID"}
+
+    @classmethod
+    def likely(cls, params: Mapping[str, Any]) -> int:
+        return 2 if all(map(environment.vault, cls.environment.values())) else 0
+
+    def validate(self) -> None:
+        self.need("role_id")
+
+    def payload(self) -> dict[str, Any]:
+        body = {"role_id": self.value("role_id")}
+        given = self.params.get("secret_id") or self.params.get("secret_id_file")
+        if given or environment.vault(self.environment["secret_id"]):
+            body["secret_id"] = self.value("secret_id")
+        return body
+
+
+def check_role(role: Values) -> None:
+    """Refuse a role by which everybody could log in. Raises InvalidInput."""
+    bound = role.get("secret_id_bound_cidrs") or role.get("token_bound_cidrs")
+    if not on_by_default(role.get("bind_secret_id")) and not bound:
+        raise InvalidInput(
+            'without "bind_secret_id" everybody who knows the role\'s ID could log in',
+            remedy='give "token_bound_cidrs" or "secret_id_bound_cidrs"',
+        )
+
+
+def as_kept(role: Values, name: str) -> Values:
+    """Return a declaration with address blocks as the server keeps them."""
+    blocks = role.get("secret_id_bound_cidrs")
+    return {**role, "secret_id_bound_cidrs": masked(blocks)} if blocks else role
+
+
+def token_type(value: Any) -> str:
+    """Return a type of tokens: the server turns "default-service" into "service" here."""
+    return (normalise.scalar(value) or "default").replace("default-", "")
+
+
+ROLES = Entries(
+    fields=(
+        MethodField("bind_secret_id", normaliser=on_by_default),
+        MethodField("secret_id_bound_cidrs", normaliser=networks, check=legal.blocks),
+        MethodField("secret_id_num_uses", normaliser=count, check=legal.between(0)),
+        MethodField("secret_id_ttl", normaliser=normalise.duration),
+        MethodField("local_secret_ids", normaliser=normalise.boolean),
+        MethodField("role_id"),
+        MethodField(
+            "token_type",
+            normaliser=token_type,
+            check=legal.one_of("", "default", "service", "batch", "default-service", "default-batch"),
+        ),
+    ),
+    fixed={"local_secret_ids": "false"},
+    beside={"role_id": "role-id"},
+    also="bound_cidr_list period policies role_name",
+    certain=frozenset(("role_id",)),
+    whole=check_role,
+    settle=as_kept,
+)
+
+METHOD = MethodType("approle", login=AppRoleLogin, entries=(ROLES,), locks_out=True)
