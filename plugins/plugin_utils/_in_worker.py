@@ -66,6 +66,18 @@ class Circumstances:
     own: bool = True
 
 
+def same_python(one: str, other: str) -> bool:
+    """Whether two paths start the same Python: one file, or two names of one file in one folder.
+
+    A virtual environment has ``python``, ``python3`` and ``python3.11``. The same file in another folder is another
+    environment.
+    """
+    one, other = os.path.abspath(one), os.path.abspath(other)
+    if os.path.dirname(one) != os.path.dirname(other):
+        return False
+    return one == other or os.path.realpath(one) == os.path.realpath(other)
+
+
 def why_by_process(found: Circumstances) -> str:
     """Return why the module has to run as a process of its own; "" where it can run in the worker."""
     reasons = {
@@ -75,7 +87,7 @@ def why_by_process(found: Circumstances) -> str:
         "the shell is not a POSIX shell": found.shell != "sh",
         "become": found.become,
         "async": found.asynchronous,
-        "another interpreter": os.path.abspath(found.interpreter or os.sep) != os.path.abspath(sys.executable),
+        "another interpreter": not same_python(found.interpreter or os.sep, sys.executable),
         "the environment steers the start of a process": any(
             name.startswith(AT_START) or not name.isidentifier() for name in found.environment
         ),

@@ -11,7 +11,6 @@ import re
 import runpy
 import shutil
 import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -240,7 +239,7 @@ class Rehearsal:
                 "hosts": "localhost",
                 "gather_facts": False,
                 "ignore_errors": True,
-                "vars": {**VARIABLES, **variables, "ansible_python_interpreter": sys.executable},
+                "vars": {**VARIABLES, **variables, "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
                 "module_defaults": dict(defaults),
                 "environment": dict(environment),
                 "handlers": [{"name": name, "ansible.builtin.debug": {"msg": name}} for name in handlers],

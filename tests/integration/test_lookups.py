@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -82,7 +81,8 @@ class Scene:
         """Write playbook and inventory and return the command that runs them."""
         names = "\n".join(f"host{number}" for number in range(hosts))
         (self.folder / "hosts").write_text(
-            f"{names}\n[all:vars]\nansible_connection=local\nansible_python_interpreter={sys.executable}\n"
+            f"{names}\n[all:vars]\nansible_connection=local\n"
+            "ansible_python_interpreter={{ ansible_playbook_python }}\n"
         )
         book = [{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]
         (self.folder / "play.yml").write_text(json.dumps(book))

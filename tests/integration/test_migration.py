@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
@@ -41,7 +40,7 @@ def test_examples_run_and_change_nothing_twice(openbao: VaultServer, run_module,
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable},
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
         "tasks": tasks,
     }
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ class Cluster:
 
     def connection(self) -> dict[str, str]:
         """Return the extra variables that say where and by what the modules run."""
-        return {"kubeconfig": self.api.kubeconfig, "ansible_python_interpreter": sys.executable}
+        return {"kubeconfig": self.api.kubeconfig, "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
     def names(self, plural: str, version: str = "") -> list[str]:
         """Return the names of the namespace's objects of one kind of the operator."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +49,7 @@ def play(scene: Scene, folder: Path, playbook: str, *arguments: str) -> Play:
         "vault_connection": {"url": [scene.vault.url], "ca_cert": scene.vault.ca_cert},
         "vault_session_login": {"auth_method": "token", "token_file": str(token), "child": True},
     }
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     kubernetes = {
         "kubernetes_connection": {"kubeconfig": scene.kube.kubeconfig},
         "vault_cluster": "vault",

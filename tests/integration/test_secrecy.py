@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,16 +190,24 @@ class Stage:
         self.logs = (self.folder / "syslog").read_text()
         return done
 
-    def run(self, cases: list[Case], check: bool = False) -> dict[str, str]:
-        """Run the cases as tasks of one play and return all that came out, by where it came out."""
+    def run(self, cases: list[Case], check: bool = False, by_process: bool = False) -> dict[str, str]:
+        """Run the cases as tasks of one play and return all that came out, by where it came out.
+
+        The modules run in Ansible's worker; with ``by_process`` each in a process of its own.
+        """
         play = self.folder / "play.yml"
         outcome = self.folder / "results.json"
-        write_private(self.folder / "secrets.json", json.dumps({"given": [one.options for one in cases]}).encode())
+        # A file for each task: as variables of the play, all of them would be gone through for every task.
+        folder = self.folder / "secrets"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for number, case in enumerate(cases):
+            write_private(folder / f"{number}.json", json.dumps(case.options).encode())
         tasks: list[dict[str, Any]] = [
             {
                 "name": case.name,
                 f"secretops.vault_eso.{case.module}": {
-                    option: f"{{{{ given[{number}]['{option}'] }}}}" for option in case.options
+                    option: f"{{{{ (lookup('file', '{folder}/{number}.json') | from_json)['{option}'] }}}}"
+                    for option in case.options
                 },
                 "register": f"result_{number}",
                 "ignore_errors": True,
@@ -221,14 +228,14 @@ class Stage:
             }
         )
         header = {"hosts": "localhost", "connection": "local", "gather_facts": False}
-        variables = {"ansible_python_interpreter": sys.executable}
-        play.write_text(
-            yaml.safe_dump(
-                [{**header, "vars": variables, "vars_files": [str(self.folder / "secrets.json")], "tasks": tasks}]
-            )
-        )
+        variables = {
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "vault_eso_in_worker": not by_process,
+        }
+        play.write_text(yaml.safe_dump([{**header, "vars": variables, "tasks": tasks}]))
         done = self.play(play, *(["--check"] if check else []))
         assert done.returncode == 0 and outcome.exists(), (done.stdout + done.stderr)[-4000:]
+        assert ("runs as a process" in done.stdout + done.stderr) is by_process
         self.results = dict(zip((case.name for case in cases), json.loads(outcome.read_text())))
         left = {
             f"the file {path.relative_to(self.folder)}": path.read_text(errors="replace")
@@ -1107,7 +1114,7 @@ def test_a_directorys_password(tmp_path_factory: pytest.TempPathFactory, stage: 
         ),
     ]
     try:
-        places = stage.run(cases)
+        places = stage.run(cases, by_process=True)
     finally:
         server.stop()
     stage.as_expected(cases)
@@ -1208,7 +1215,7 @@ def test_modules_for_kubernetes(stage: Stage, kubernetes: list[Case], kube_api: 
         if not check:
             connection = {"host": kube_api.url, "ca_cert": kube_api.ca_cert}
             cases = cases_of(True, cases, stage.folder, stage.canaries, connection)
-        places = stage.run(cases, check)
+        places = stage.run(cases, check, by_process=check)
         stage.as_expected(cases)
         if not check:
             stage.canaries.add("a service account's token", (tmp_path / "private" / "token").read_text().strip())
@@ -1230,7 +1237,7 @@ def test_the_roles_and_the_drift_report(servers: Servers, stage: Stage) -> None:
     def write(variables: dict[str, Any]) -> None:
         host = {
             "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "vault_connection": {"url": [server.url], "ca_cert": server.ca_cert},
             "vault_session_login": {"auth_method": "token", "token_file": str(token), "child": True},
             "vault_session_directory": str(stage.folder),

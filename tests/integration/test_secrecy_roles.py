@@ -14,7 +14,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,7 +99,15 @@ def play(folder: Path, tasks: list[dict[str, Any]], values: Mapping[str, Any]) -
     # another version of Ansible, to try the same with
     command = os.environ.get("VAULT_ESO_TEST_ANSIBLE_PLAYBOOK", str(BIN / "ansible-playbook"))
     done = subprocess.run(
-        [command, "-vvv", "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}", "play.json"],
+        [
+            command,
+            "-vvv",
+            "-i",
+            "localhost,",
+            "-e",
+            "ansible_python_interpreter={{ ansible_playbook_python }}",
+            "play.json",
+        ],
         cwd=folder,
         env=env,
         stdin=subprocess.DEVNULL,

@@ -9,7 +9,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -53,7 +52,7 @@ def test_no_diff_shows_a_secret_of_the_configuration(tmp_path: Path) -> None:
             "headers": {"Authorization": secret["header"]},
         }
         values = {
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "vault_server_product": "openbao",
             "vault_server_version": "2.7.2",
             "vault_server_user": "root",

@@ -10,7 +10,6 @@ import os
 import re
 import string
 import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any, Callable
@@ -176,7 +175,7 @@ def test_a_tree_of_secrets_from_an_encrypted_file(
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable},
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
         "vars_files": ["secrets.yml"],
         "tasks": [{"name": "Have every secret of the tree", "secretops.vault_eso.vault_kv": kv}],
     }

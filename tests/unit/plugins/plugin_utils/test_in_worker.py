@@ -25,7 +25,11 @@ from ansible.module_utils.common import warnings
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import process, progress
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secrets import KNOWN
 from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _module_child as module_child
-from ansible_collections.secretops.vault_eso.plugins.plugin_utils._in_worker import Circumstances, why_by_process
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._in_worker import (
+    Circumstances,
+    same_python,
+    why_by_process,
+)
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 
@@ -59,6 +63,19 @@ def test_a_module_that_would_run_here_runs_in_the_worker() -> None:
 )
 def test_what_needs_a_process_of_its_own(reason: str, found: Circumstances) -> None:
     assert why_by_process(found) == reason
+
+
+def test_names_of_one_python_in_one_folder_are_the_same(tmp_path: Path) -> None:
+    """As in a virtual environment; the same file in another folder is another environment."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "python3.11").symlink_to(sys.executable)
+        (tmp_path / folder / "python").symlink_to("python3.11")
+    (tmp_path / "one" / "python3.12").write_text("")
+    at = str(tmp_path)
+    assert same_python(f"{at}/one/python", f"{at}/one/../one/python3.11")
+    assert not same_python(f"{at}/one/python", f"{at}/two/python")
+    assert not same_python(f"{at}/one/python", f"{at}/one/python3.12")
 
 
 def test_this_ansible_is_known() -> None:
