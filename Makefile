@@ -83,7 +83,7 @@ unit: setup ## Unit tests: pure logic
 
 .PHONY: integration
 integration: setup ## Every module against a real OpenBao (or VAULT_BINARY) and a real Kubernetes API server
-	python -m pytest tests/integration -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	python -m pytest tests/integration -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: molecule
 molecule: preflight setup ## Molecule's scenarios on real hosts: the main job (default), many clusters (fleet)

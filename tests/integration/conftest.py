@@ -23,6 +23,40 @@ from support.openbao import VaultServer
 
 _numbers = itertools.count(1)
 
+#: Files that take longest, the longest first. With several processes each takes the next file, so that a long one among
+#: the last would leave the other processes with nothing to do.
+LONGEST = (
+    "role_eso",
+    "secrecy",
+    "eso_sync_many",
+    "role_eso_resources",
+    "gitops",
+    "newcomer",
+    "killed_site",
+    "guides_configuration",
+    "lookups",
+    "hostile_vault",
+    "hostile_kubernetes",
+    "generated_values",
+    "examples",
+    "in_worker",
+    "eso_schemas",
+    "role_vault_cluster",
+    "tenant",
+    "vault_unseal",
+    "vault_raft",
+    "vault_login",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the longest files first.
+
+    With xdist that needs ``--no-loadscope-reorder``: it would put those with the most tests first.
+    """
+    order = {f"test_{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C even in the background of a script, and keep the sessions of these tests apart.

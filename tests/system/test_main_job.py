@@ -28,6 +28,11 @@ def peers(lab: Lab) -> list[dict[str, object]]:
     return list(answer["data"]["config"]["servers"])
 
 
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    again = lab.play(SITE, "--diff").succeeded()
+    assert again.changed == 0, again.changed_tasks()
+
+
 def test_three_voters_one_leader_all_unsealed(lab: Lab) -> None:
     found = peers(lab)
     assert [peer["voter"] for peer in found] == [True, True, True]
@@ -75,11 +80,6 @@ def test_a_patched_value_arrives_at_once_when_forced(lab: Lab, eventually: Calla
         "annotate", "externalsecret", "-n", "production", "redis", f"force-sync={time.time_ns()}", "--overwrite"
     )
     eventually(lambda: lab.secret("production", "redis")["password"] == value, 10, "the forced value")
-
-
-def test_a_second_run_changes_nothing(lab: Lab) -> None:
-    again = lab.play(SITE, "--diff").succeeded()
-    assert again.changed == 0, again.changed_tasks()
 
 
 def test_check_mode_shows_exactly_what_a_person_changed_and_the_next_run_repairs_it(lab: Lab) -> None:
