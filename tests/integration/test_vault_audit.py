@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -54,13 +55,20 @@ def device(folder: Path, name: str, **options: Any) -> dict[str, Any]:
     return {"path": name, "type": "file", "options": {"file_path": str(folder / f"{name}.log"), **options}}
 
 
-def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
+@pytest.fixture
+def devices(audit: Run, tmp_path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The options of two devices, which are removed afterwards."""
     wanted = [device(tmp_path, "one", mode="0600"), device(tmp_path, "team/two", log_raw=False)]
     wanted[1]["options"]["file_path"] = str(tmp_path / "two.log")
-    planned = audit(check=True, devices=wanted)
+    yield wanted
+    audit(devices=[{"path": one["path"]} for one in wanted], state="absent", remove_last=True)
+
+
+def test_devices_are_made_once(audit: Run, audited: VaultServer, devices: list[dict[str, Any]], tmp_path: Path) -> None:
+    planned = audit(check=True, devices=devices)
     assert planned["summary"]["create"] == 2
     assert "one" not in stored(audited)
-    created = audit(devices=wanted)
+    created = audit(devices=devices)
     assert created["summary"]["create"] == 2, created.msg
     for result in (planned, created):
         assert [one[:2] for one in shown(result)] == [
@@ -69,11 +77,16 @@ def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
         ]
         assert "type: file\n" in shown(result)[0][2] and str(tmp_path / "one.log") in shown(result)[0][2]
     assert (tmp_path / "one.log").stat().st_size > 0
-    again = audit(devices=[wanted[0], device(tmp_path, "team/two") | {"options": {"path": str(tmp_path / "two.log")}}])
+    again = audit(devices=[devices[0], device(tmp_path, "team/two") | {"options": {"path": str(tmp_path / "two.log")}}])
     assert not again.changed, again["results"]
     assert again["diff"] == []
 
-    raw = {**wanted[0], "options": {**wanted[0]["options"], "log_raw": True}}
+
+def test_a_device_is_replaced_only_when_told_so(
+    audit: Run, audited: VaultServer, devices: list[dict[str, Any]]
+) -> None:
+    audit(devices=devices)
+    raw = {**devices[0], "options": {**devices[0]["options"], "log_raw": True}}
     refused = audit(**raw)
     assert '"options" differs, and a device cannot be changed; set "replace: true"' in refused.msg
     planned = audit(check=True, replace=True, **raw)
@@ -88,14 +101,23 @@ def test_life(audit: Run, audited: VaultServer, tmp_path: Path) -> None:
     assert stored(audited)["one"]["options"]["log_raw"] == "true"
     assert not audit(replace=True, **raw).changed
 
-    impossible = {**wanted[0], "options": {"file_path": "/proc/none/audit.log"}}
+
+def test_a_replacement_that_fails_leaves_what_was_there(
+    audit: Run, audited: VaultServer, devices: list[dict[str, Any]]
+) -> None:
+    devices[0]["options"]["log_raw"] = True
+    audit(devices=devices)
+    impossible = {**devices[0], "options": {"file_path": "/proc/none/audit.log"}}
     failed = audit(replace=True, **impossible)
     assert "make its target ready for the server's user on every node first" in failed.msg
     assert not failed.changed
     assert stored(audited)["one"]["options"]["log_raw"] == "true", "what was there is there again"
 
+
+def test_purge_and_removal(audit: Run, audited: VaultServer, devices: list[dict[str, Any]], tmp_path: Path) -> None:
+    audit(devices=devices)
     for check in (True, False):
-        purged = audit(check=check, devices=[{**raw}], purge=True)
+        purged = audit(check=check, devices=devices[:1], purge=True)
         assert [one["name"] for one in purged["results"] if one["changed"]] == ["team/two"]
         assert ("team/two" in stored(audited)) is check
     for check in (True, False):

@@ -45,13 +45,19 @@ def shown(result: Result) -> list[tuple[str, str, str]]:
     return [(one["after_header"], one["before"], one["after"]) for one in result["diff"]]
 
 
-def test_life(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None:
+@pytest.fixture
+def wanted(quota: Run, unique: str, mount: str) -> Iterator[dict[str, Any]]:
+    """The options of a quota, which is removed afterwards."""
     name = f"q-{unique}"
-    wanted = {"name": name, "path": mount, "rate": 500.5, "interval": "1m", "block_interval": "2m"}
-    title = f'rate-limit quota "{name}"'
+    yield {"name": name, "path": mount, "rate": 500.5, "interval": "1m", "block_interval": "2m"}
+    quota(name=name, state="absent")
+
+
+def test_a_quota_is_made_once(quota: Run, openbao: VaultServer, wanted: dict[str, Any], mount: str) -> None:
+    name = wanted["name"]
     fields = f"block_interval: 2m\ninterval: 1m\npath: {mount}\nrate: 500.5\n"
     planned = quota(check=True, **wanted)
-    assert planned.changed and shown(planned) == [(f"{title} (create)", "", fields)]
+    assert planned.changed and shown(planned) == [(f'rate-limit quota "{name}" (create)', "", fields)]
     assert stored(openbao, name) is None
     created = quota(**wanted)
     assert created.changed, created.msg
@@ -62,22 +68,41 @@ def test_life(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None
     assert not again.changed, again["results"]
     assert again["diff"] == []
 
+
+def test_one_field_is_changed_and_the_rest_stays(
+    quota: Run, openbao: VaultServer, wanted: dict[str, Any], mount: str
+) -> None:
+    name = wanted["name"]
+    quota(**wanted)
     planned = quota(check=True, name=name, rate=600)
     assert (stored(openbao, name) or {})["rate"] == 500.5
     changed = quota(name=name, rate=600)
     for result in (planned, changed):
         assert result["results"][0]["fields"] == ["rate"]
-        assert shown(result) == [(f"{title} (update)", "rate: 500.5\n", "rate: 600.0\n")]
+        assert shown(result) == [(f'rate-limit quota "{name}" (update)', "rate: 500.5\n", "rate: 600.0\n")]
     found = stored(openbao, name) or {}
     assert (found["rate"], found["interval"], found["path"]) == (600, 60, f"{mount}/"), "the rest stays"
-    moved = quota(name=name, rate=600, path=f"auth/{mount}", role="build")
+
+
+def test_a_quota_is_moved_and_a_move_that_fails_leaves_it(
+    quota: Run, openbao: VaultServer, wanted: dict[str, Any], mount: str
+) -> None:
+    name = wanted["name"]
+    quota(**wanted)
+    moved = quota(name=name, rate=500.5, path=f"auth/{mount}", role="build")
     assert moved["results"][0]["fields"] == ["path", "role"]
-    assert not quota(name=name, rate=600, path=f"auth/{mount}", role="build").changed
+    assert not quota(name=name, rate=500.5, path=f"auth/{mount}", role="build").changed
     assert (stored(openbao, name) or {})["role"] == "build"
-    broken = quota(name=name, rate=600, path="no/such", role="other")
+    broken = quota(name=name, rate=500.5, path="no/such", role="other")
     assert "not a valid auth method" in broken.msg or "invalid mount path" in broken.msg
     assert (stored(openbao, name) or {})["role"] == "build", "what was there is there again"
+
+
+def test_a_quota_is_removed_once(quota: Run, openbao: VaultServer, wanted: dict[str, Any], mount: str) -> None:
+    name = wanted["name"]
+    quota(**{**wanted, "rate": 600, "path": f"auth/{mount}", "role": "build"})
     before = stored(openbao, name)
+    assert before is not None
     planned = quota(check=True, name=name, state="absent")
     assert planned.changed and planned["results"][0]["action"] == "delete"
     assert stored(openbao, name) == before
@@ -85,7 +110,7 @@ def test_life(quota: Run, openbao: VaultServer, unique: str, mount: str) -> None
     assert gone.changed and stored(openbao, name) is None
     for result in (planned, gone):
         header, was, will = shown(result)[0]
-        assert (header, will) == (f"{title} (delete)", "")
+        assert (header, will) == (f'rate-limit quota "{name}" (delete)', "")
         assert "rate: 600" in was and "role: build\n" in was and f"path: auth/{mount}" in was
     for check in (True, False):
         again = quota(check=check, name=name, state="absent")

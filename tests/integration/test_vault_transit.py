@@ -38,25 +38,31 @@ def stored(openbao: VaultServer, path: str) -> dict[str, Any]:
     return dict(answer["data"]) if answer else {}
 
 
-def test_life_of_a_key(key: Run, openbao: VaultServer, mount: str) -> None:
-    client, path = openbao.client(), f"{mount}/keys/orders"
-    wanted = {"name": "orders", "auto_rotate_period": "30d", "deletion_allowed": False, "exportable": True}
-    planned = key(check=True, **wanted)
+ORDERS = {"name": "orders", "auto_rotate_period": "30d", "deletion_allowed": False, "exportable": True}
+
+
+def test_a_key_is_made_once(key: Run, openbao: VaultServer, mount: str) -> None:
+    path = f"{mount}/keys/orders"
+    planned = key(check=True, **ORDERS)
     assert planned.changed and "auto_rotate_period: 2592000s" in planned["diff"][0]["after"]
     assert stored(openbao, path) == {}
-    made = key(**wanted)
+    made = key(**ORDERS)
     assert made.changed and made["latest_version"] == 1, made.msg
     kept = stored(openbao, path)
     assert (kept["type"], kept["exportable"], kept["auto_rotate_period"]) == ("aes256-gcm96", True, 2592000)
-    again = key(**{**wanted, "auto_rotate_period": "720h", "type": "aes256-gcm96", "min_decryption_version": 0})
+    again = key(**{**ORDERS, "auto_rotate_period": "720h", "type": "aes256-gcm96", "min_decryption_version": 0})
     assert not again.failed and not again.changed, again.msg
 
-    # a rotation is no drift, and what was encrypted before is still read
+
+def test_a_rotation_is_no_drift_and_old_versions_end_when_told_so(key: Run, openbao: VaultServer, mount: str) -> None:
+    client, path = openbao.client(), f"{mount}/keys/orders"
+    key(**ORDERS)
     plain = base64.b64encode(b"an order").decode()
     cipher = client.write_data(f"{mount}/encrypt/orders", data={"plaintext": plain})["data"]["ciphertext"]
     client.write_data(f"{path}/rotate", data={})
-    rotated = key(**wanted)
+    rotated = key(**ORDERS)
     assert not rotated.changed and rotated["latest_version"] == 2
+    # what was encrypted before is still read
     assert client.write_data(f"{mount}/decrypt/orders", data={"ciphertext": cipher})["data"]["plaintext"] == plain
 
     planned = key(check=True, name="orders", min_decryption_version=2)
@@ -71,6 +77,10 @@ def test_life_of_a_key(key: Run, openbao: VaultServer, mount: str) -> None:
     assert kept["auto_rotate_period"] == 2592000 and kept["exportable"], "the rest stays"
     assert key(name="orders", auto_rotate_period=0)["results"][0]["fields"] == ["auto_rotate_period"]
 
+
+def test_a_key_is_deleted_only_where_it_may_be(key: Run, openbao: VaultServer, mount: str) -> None:
+    path = f"{mount}/keys/orders"
+    key(**ORDERS)
     for check in (True, False):
         refused = key(check=check, name="orders", state="absent")
         assert refused.failed and "its deletion is not allowed" in refused.msg
