@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from typing import Any
 
 import hvac
 
-from .local import Authority, free_ports, stop, wait_for
+from .local import Authority, data_folder, free_ports, stop, wait_for
 
 CACHE = Path("/var/cache/vault-eso-lab/openbao")
 
@@ -80,6 +81,7 @@ def release(version: str) -> Path:
     return binary
 
 
+@functools.cache
 def product_of(binary: Path) -> tuple[str, str]:
     """Return product (``openbao`` or ``vault``) and version as the binary itself tells them."""
     text = subprocess.run([str(binary), "version"], capture_output=True, text=True, check=True).stdout
@@ -115,7 +117,7 @@ class VaultServer:
         port, cluster_port = free_ports(2)
         self.url = f"https://127.0.0.1:{port}"
         data = folder / "data"
-        data.mkdir()
+        data_folder(data)
         configuration: dict[str, Any] = {
             "api_addr": self.url,
             "cluster_addr": f"https://127.0.0.1:{cluster_port}",

@@ -161,9 +161,11 @@ class VaultSession:
     def _connect(self) -> urllib3.PoolManager:
         if not re.match(r"https?://", self.server):
             raise VaultError(f'Vault server "{self.server}" is not an http(s) URL')
-        context = ssl.create_default_context()
         authority = self._authority()
-        if authority is not None:
+        if authority is None:
+            # reads the system's certificates, which takes longer than a refresh
+            context = ssl.create_default_context()
+        else:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             try:
                 context.load_verify_locations(cadata=authority)
