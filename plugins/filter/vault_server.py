@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
@@ -30,13 +31,27 @@ def vault_detect(output: str) -> dict[str, str]:
     return {"product": product, "version": version}
 
 
-def vault_server_problems(wish: Mapping[str, Any]) -> list[str]:
-    """Return why the wish cannot come true, one sentence each."""
-    return server_config.problems(wish)
+def vault_server_problems(
+    wish: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), fleeting: Iterable[str] = ()
+) -> list[str]:
+    """Return why the wish cannot come true, one sentence each.
+
+    ``missing`` are files that the controller does not have, each with its ``variable`` and ``path``; ``fleeting`` are those that
+    would be made there and end with the job.
+    """
+    lost = [
+        "the key of the private CA, %s, would be lost when this job's container ends; put vault_server_tls_ca_dir into a mounted"
+        " directory that lasts, and name that in vault_eso_durable_directories. Nothing was changed"
+        % ", ".join(fleeting)
+    ]
+    files = ["%(variable)s: there is no file %(path)s on the controller; give an existing one" % one for one in missing]
+    return (lost if fleeting else []) + server_config.problems(wish) + files
 
 
 def vault_server_config(wish: Mapping[str, Any]) -> dict[str, Any]:
     """Return the server's configuration, or fail with the wish's problems."""
+    # each look at a value of the wish renders its template anew
+    wish = server_config.plain(wish)
     found = server_config.problems(wish)
     if found:
         raise AnsibleFilterError("; ".join(found))
@@ -58,18 +73,45 @@ def vault_server_written_directories(wish: Mapping[str, Any]) -> list[str]:
     return server_config.written_directories(wish)
 
 
-def vault_server_pending(
-    desired: Mapping[str, Any],
-    product: str,
-    started: Mapping[str, Any] | None,
-    loaded: Mapping[str, Any] | None,
-    restart_because: Sequence[str] = (),
-    reload_because: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return whether a running node needs a reload or a restart to run as declared, and why."""
-    return server_config.pending(
-        str(product), desired, started or None, loaded or None, restart_because, reload_because
-    )
+def vault_server_cluster_hosts(hostvars: Mapping[str, Any], names: Iterable[str], cluster: str) -> list[str]:
+    """Return which of the hosts are servers of a cluster, in their order."""
+    return [str(name) for name in names if hostvars[name].get("vault_cluster_name") == cluster]
+
+
+def vault_server_peers(hostvars: Mapping[str, Any], names: Iterable[str], host: str, port: int) -> list[dict[str, Any]]:
+    """Return how the other servers of a node's cluster are reached, from what the inventory says of them."""
+    found = []
+    for name in names:
+        if name == host:
+            continue
+        peer = hostvars[name]
+        address = peer.get("vault_server_address", peer.get("ansible_host", name))
+        found.append(
+            {
+                "name": str(name),
+                "address": address,
+                "port": peer.get("vault_server_api_port", port),
+                "tls_server_name": peer.get("vault_server_tls_server_name", address),
+            }
+        )
+    return found
+
+
+def vault_server_retry_join(peers: Iterable[Mapping[str, Any]], port: int, ca: str = "") -> list[dict[str, Any]]:
+    """Return the C(retry_join) stanzas of a node's peers; C(port) and C(ca), a file on the node, are for those that name none."""
+    found = []
+    for peer in peers:
+        host = re.sub("^(.*:.*)$", r"[\1]", str(peer["address"]))
+        found.append(
+            {
+                "leader_api_addr": peer.get("api_addr", "https://%s:%s" % (host, peer.get("port", port))),
+                "leader_ca_cert_file": peer.get("ca_cert_file", ca),
+                "leader_tls_servername": peer.get("tls_server_name", peer["address"]),
+                "leader_client_cert_file": peer.get("client_cert_file", ""),
+                "leader_client_key_file": peer.get("client_key_file", ""),
+            }
+        )
+    return found
 
 
 class FilterModule:
@@ -80,10 +122,12 @@ class FilterModule:
         return {
             "vault_detect": vault_detect,
             "vault_product": vault_product,
+            "vault_server_cluster_hosts": vault_server_cluster_hosts,
             "vault_server_config": vault_server_config,
             "vault_server_environment": vault_server_environment,
-            "vault_server_pending": vault_server_pending,
+            "vault_server_peers": vault_server_peers,
             "vault_server_problems": vault_server_problems,
+            "vault_server_retry_join": vault_server_retry_join,
             "vault_server_static_keys": vault_server_static_keys,
             "vault_server_written_directories": vault_server_written_directories,
         }

@@ -64,7 +64,7 @@ def test_no_diff_shows_a_secret_of_the_configuration(tmp_path: Path) -> None:
                 for name in ("url", "key_url", "key_checksum")
             },
             "vault_server_bin_dir": str(find_binary().parent),
-            "__vault_server_installed": {"stat": {"exists": True}},
+            "__vault_server_host": {"binary": {"exists": True}},
             **{f"vault_server_{name}_dir": str(tmp_path / name) for name in ("data", "log")},
             "vault_server_config_dir": str(tmp_path / "etc"),
             "vault_server_seals": [

@@ -23,6 +23,11 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import 
 
 PREFIX = "vault_server_"
 
+#: for each key of a configuration a digest of its value and one of the part that only a start reads
+Fingerprints = Mapping[str, Sequence[str]]
+WHOLE, FIXED = 0, 1
+_ABSENT = ("", "")
+
 # Top-level configuration keys that have a variable of their own: variable -> key.
 _PLAIN = {
     "api_addr": "api_addr",
@@ -85,10 +90,10 @@ _CHECKSUM = re.compile(r"^sha256:[0-9a-fA-F]{64}$")
 _FLOATING = re.compile(r"\$\{")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn what the templating engine hands over into plain Python types."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (str, bytes)):
         return str(value) if isinstance(value, str) else value.decode()
     if isinstance(value, bool) or value is None:
@@ -98,7 +103,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value)
 
 
@@ -122,7 +127,7 @@ class Wish:
     """What an inventory asks of one node."""
 
     def __init__(self, wish: Mapping[str, Any]) -> None:
-        self.values: dict[str, Any] = _plain(wish)
+        self.values: dict[str, Any] = plain(wish)
         self.product = products.product(self.get("product") or "")
         self.version: str = self.get("version") or ""
 
@@ -701,19 +706,18 @@ def _texts(value: Any) -> Iterator[str]:
 
 def pending(
     product: str,
-    desired: Mapping[str, Any],
-    started: Mapping[str, Any] | None,
-    loaded: Mapping[str, Any] | None,
+    desired: Fingerprints,
+    started: Fingerprints | None,
+    loaded: Fingerprints | None,
     restart_because: Sequence[str] = (),
     reload_because: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a running node needs to run as declared: C(reload), C(restart) and the reasons of each.
 
-    C(started) and C(loaded) are the configurations with which the process was started and last reloaded; C(None) for
-    the former means that nobody knows, which only a restart settles.
+    The configurations are told by their `Fingerprints`. C(started) and C(loaded) are those with which the process was
+    started and last reloaded; C(None) for the former means that nobody knows, which only a restart settles.
     """
     reloadable = products.product(product).reloadable_keys
-    wanted = _plain(desired)
     if started is None:
         return {
             "restart": True,
@@ -721,33 +725,24 @@ def pending(
             "reload_reasons": [],
             "restart_reasons": ["it was started before this role recorded with which configuration"],
         }
-    before = _plain(started)
+    now = loaded if loaded is not None else started
+
+    def differs(other: Fingerprints, key: str, which: int) -> bool:
+        # without the key there is nothing to tell apart
+        return desired.get(key, _ABSENT)[which] != other.get(key, _ABSENT)[which]
+
     restart = [
         "configuration: %s" % key
-        for key in sorted(set(wanted) | set(before))
-        if key not in reloadable and _fixed(key, wanted.get(key)) != _fixed(key, before.get(key))
+        for key in sorted(set(desired) | set(started))
+        if key not in reloadable and differs(started, key, FIXED)
     ]
-    now = _plain(loaded if loaded is not None else started)
     reload = [
         "configuration: %s" % key
-        for key in sorted(set(wanted) | set(now))
+        for key in sorted(set(desired) | set(now))
         if (key in reloadable or key == "listener")
-        and wanted.get(key) != now.get(key)
-        and (key in reloadable or _fixed(key, wanted.get(key)) == _fixed(key, now.get(key)))
+        and differs(now, key, WHOLE)
+        and (key in reloadable or not differs(now, key, FIXED))
     ]
     restart += [str(reason) for reason in restart_because]
     reload += [str(reason) for reason in reload_because]
     return {"restart": bool(restart), "reload": bool(reload), "restart_reasons": restart, "reload_reasons": reload}
-
-
-def _fixed(key: str, value: Any) -> Any:
-    """Return the part of a listener that only a start reads: its response headers follow a reload."""
-    if key != "listener" or not isinstance(value, list):
-        return value
-    return [
-        {
-            kind: {name: item for name, item in options.items() if name != "custom_response_headers"}
-            for kind, options in entry.items()
-        }
-        for entry in value
-    ]

@@ -35,13 +35,11 @@ REVIEWED = {
     r"eso_gitops_handed_over\.left_over\b": "kinds and names of objects",
     r"__vault_rolling_todo\b": "names of nodes and why they are to restart",
     # paths: what is none is refused as the value of a variable
-    r"\(?\[vault_server_log_dir\]": "directories",
+    r"__vault_server_written\b": "directories",
     r"\[vault_cluster_admin_role_id_file,": "paths",
-    r"__vault_server_controller_files\b": "names of variables, and paths",
     r"__vault_server_tls_files\.results\b": "what stat says of paths",
     r"vault_config_servers .* product\(vault_config_audit_directories\)": "hosts and directories",
-    r"vault_server_packages \| dict2items": "commands and packages",
-    r"__vault_server_commands\.results\b": "what stat says of commands",
+    r"__vault_server_host\.missing_commands\b": "paths of commands",
     r"eso_manifest_files\b": "paths and names of templates",
     # sources, definitions, access, NetworkPolicies
     r"eso_(source|prepared)_objects\b": "manifests of our own templates, whose credentials are references",

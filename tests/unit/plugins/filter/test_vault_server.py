@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secretops.vault_eso.plugins.filter import vault_server as filters
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host.state import fingerprints
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
 
 SUM = "sha256:" + "0" * 64
@@ -322,27 +323,33 @@ def test_audit_devices_keep_the_form_that_the_server_reads():
     assert server_config.written_directories(asked) == ["/var/log/x", "/srv/log"]
 
 
+def pending(product, desired, started, loaded, *because):
+    """Return what waits, from configurations and not from their fingerprints."""
+    known = [one and fingerprints(one) for one in (desired, started, loaded)]
+    return server_config.pending(product, *known, *because)
+
+
 def test_pending_tells_reload_from_restart():
     started = server_config.build(wish())
-    assert server_config.pending("openbao", started, started, started) == {
+    assert pending("openbao", started, started, started) == {
         "restart": False,
         "reload": False,
         "restart_reasons": [],
         "reload_reasons": [],
     }
     level = server_config.build(wish(log={"level": "debug"}))
-    found = server_config.pending("openbao", level, started, started)
+    found = pending("openbao", level, started, started)
     assert (found["reload"], found["restart"]) == (True, False)
-    assert server_config.pending("openbao", level, started, level)["reload"] is False
+    assert pending("openbao", level, started, level)["reload"] is False
     metrics = server_config.build(wish(telemetry={"prometheus_retention_time": "1h"}))
-    found = server_config.pending("openbao", metrics, started, metrics)
+    found = pending("openbao", metrics, started, metrics)
     assert (found["reload"], found["restart_reasons"]) == (False, ["configuration: telemetry"])
     headers = copy.deepcopy(started)
     headers["listener"][0]["tcp"]["custom_response_headers"] = {"default": {"A": ["b"]}}
-    found = server_config.pending("openbao", headers, started, started)
+    found = pending("openbao", headers, started, started)
     assert (found["reload"], found["restart"]) == (True, False)
-    assert server_config.pending("openbao", started, None, None)["restart"] is True
-    assert server_config.pending("vault", started, started, started, ["binary"], ["certificate"]) == {
+    assert pending("openbao", started, None, None)["restart"] is True
+    assert pending("vault", started, started, started, ["binary"], ["certificate"]) == {
         "restart": True,
         "reload": True,
         "restart_reasons": ["binary"],
@@ -376,3 +383,55 @@ def test_versions_compare_as_numbers():
     span = products.Span(since="2.4", until="2.10")
     assert span.covers("2.9.1") and span.covers("2.4.0") and not span.covers("2.10.0") and not span.covers("2.3.9")
     assert span.covers("")
+
+
+HOSTS = {
+    "a": {"vault_cluster_name": "one", "ansible_host": "192.0.2.1"},
+    "b": {"vault_cluster_name": "one", "vault_server_address": "b.example.com", "vault_server_api_port": 8300},
+    "c": {"vault_cluster_name": "two"},
+    "d": {},
+    "e": {"vault_cluster_name": "one", "vault_server_address": "2001:db8::5", "vault_server_tls_server_name": "e"},
+}
+
+
+def test_the_servers_of_a_cluster_are_each_others_peers():
+    names = filters.vault_server_cluster_hosts(HOSTS, "abcde", "one")
+    assert names == ["a", "b", "e"]
+    peers = filters.vault_server_peers(HOSTS, names, "b", 8200)
+    assert peers == [
+        {"name": "a", "address": "192.0.2.1", "port": 8200, "tls_server_name": "192.0.2.1"},
+        {"name": "e", "address": "2001:db8::5", "port": 8200, "tls_server_name": "e"},
+    ]
+    first, second = filters.vault_server_retry_join(peers, 8200, "/ca.crt")
+    assert first == {
+        "leader_api_addr": "https://192.0.2.1:8200",
+        "leader_ca_cert_file": "/ca.crt",
+        "leader_tls_servername": "192.0.2.1",
+        "leader_client_cert_file": "",
+        "leader_client_key_file": "",
+    }
+    assert second["leader_api_addr"] == "https://[2001:db8::5]:8200"
+    assert filters.vault_server_peers(HOSTS, ["c"], "c", 8200) == []
+
+
+def test_a_peer_may_be_declared_by_hand():
+    peer = {
+        "address": "x",
+        "api_addr": "https://y:1",
+        "ca_cert_file": "",
+        "client_key_file": "/k",
+        "tls_server_name": "z",
+    }
+    (found,) = filters.vault_server_retry_join([peer], 8200, "/ca.crt")
+    assert found["leader_api_addr"] == "https://y:1"
+    assert found["leader_ca_cert_file"] == ""
+    assert (found["leader_client_key_file"], found["leader_tls_servername"]) == ("/k", "z")
+    (found,) = filters.vault_server_retry_join([{"address": "x", "port": 1}], 8200)
+    assert (found["leader_api_addr"], found["leader_ca_cert_file"]) == ("https://x:1", "")
+
+
+def test_what_the_controller_lacks_is_a_problem():
+    missing = [{"variable": "vault_server_file", "path": "/x"}]
+    first, second = filters.vault_server_problems(wish(), missing, ["/ca/ca.key"])
+    assert "/ca/ca.key, would be lost" in first
+    assert second == "vault_server_file: there is no file /x on the controller; give an existing one"

@@ -1,0 +1,472 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that hold what the module vault_host_state read against what is declared for the host. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.secretops.vault_eso.plugins.filter.vault_server import vault_server_problems
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    HAS_CRYPTOGRAPHY = True
+except ImportError:
+    HAS_CRYPTOGRAPHY = False
+
+#: the steps of the role vault_server, in the order in which they run
+STEPS = ("install", "tls", "configure", "harden", "service")
+#: what systemd calls a service whose process is there
+RUNNING = ("active", "activating", "reloading")
+#: how a server answers the question for its health: sealed and uninitialised nodes and standbys answer too
+SERVING, SEALED = (200, 429, 472, 473), (501, 503)
+NOLOGIN = "/usr/sbin/nologin"
+_ARCHIVE = re.compile(r"[.](zip|tar[.]gz|tgz)$")
+_PREFIXED = re.compile(r"(DNS|IP|URI|email):")
+
+
+# --- the binary ---------------------------------------------------------------------------------------------------
+
+
+def _build(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, bool]:
+    """Return whether another build is ``wanted`` than the host has, and whether to ``install`` it or leave it ``pending``.
+
+    A node that runs is not upgraded, unless that is allowed.
+    """
+    binary = host.get("binary") or {}
+    runs = bool(binary.get("exists")) and (host.get("unit") or {}).get("active") in RUNNING
+    differs = not binary.get("exists") or not _is_build(binary, wanted)
+    allowed = bool(wanted.get("allow_upgrade")) or not runs
+    return {"differs": differs, "install": differs and allowed, "pending": differs and not allowed}
+
+
+def _is_build(binary: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    if wanted.get("install_method") == "file" and not _ARCHIVE.search(str(wanted.get("file") or "")):
+        checksum = str(wanted.get("file_checksum") or "").lower()
+        return bool(binary.get("sha256")) and binary["sha256"] == re.sub("^sha256:", "", checksum)
+    version = re.escape(str(wanted.get("version") or ""))
+    return bool(re.search(r" v%s(\s|,|$)" % version, str(binary.get("version") or "")))
+
+
+def _host_problems(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return why a host cannot become what is declared, one sentence each."""
+    found = []
+    if not host.get("systemd"):
+        found.append("the role runs the server under systemd, which this host does not use; choose another host")
+    said = str((host.get("binary") or {}).get("version") or "")
+    if re.search("(OpenBao|Vault) v", said):
+        present, declared = _release(products.detect(said)[1]), _release(str(wanted["version"]))
+        if products.parse_version(declared) < products.parse_version(present):
+            found.append(
+                "vault_server_version: the host has %s, and %s is older; a downgrade means restoring a snapshot into new nodes,"
+                " so declare %s or later" % (present, declared, present)
+            )
+    return found
+
+
+def _release(version: str) -> str:
+    return version.partition("+")[0]
+
+
+# --- certificates -------------------------------------------------------------------------------------------------
+
+
+def vault_server_sans(names: Iterable[Any]) -> list[str]:
+    """Return the SANs of a certificate as OpenSSL writes them, each once; what has no prefix is an address or a host."""
+    found: list[str] = []
+    for name in map(str, names):
+        kind = "" if _PREFIXED.match(name) else "IP:" if re.match(r"[0-9.]+$", name) or ":" in name else "DNS:"
+        if kind + name not in found:
+            found.append(kind + name)
+    return found
+
+
+def _same_san(name: str) -> str:
+    kind, _colon, value = name.partition(":")
+    if kind == "IP":
+        with suppress(ValueError):
+            value = str(ipaddress.ip_address(value))
+    return "%s:%s" % (kind, value)
+
+
+def _sans(certificate: Any) -> set[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    kinds = {x509.DNSName: "DNS", x509.IPAddress: "IP", x509.UniformResourceIdentifier: "URI", x509.RFC822Name: "email"}
+    return {"%s:%s" % (kinds.get(type(name), "other"), name.value) for name in names}
+
+
+def _is_for(certificate: Any, name: str) -> bool:
+    attributes = list(certificate.subject)
+    return [(one.oid, one.value) for one in attributes] == [(NameOID.COMMON_NAME, name)]
+
+
+def _extension(certificate: Any, kind: Any) -> Any:
+    """Return an extension, None when the certificate has none."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _usages(certificate: Any) -> tuple[bool, set[str]]:
+    """Return whether the key's usage is critical, and what it is."""
+    found = _extension(certificate, x509.KeyUsage)
+    if found is None:
+        return False, set()
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    names += ("key_cert_sign", "crl_sign")
+    return found.critical, {name for name in names if getattr(found.value, name)}
+
+
+def _load(pem: Any) -> Any:
+    return x509.load_pem_x509_certificate(str(pem).encode())
+
+
+def _issued_by(certificate: Any, issuer: Any) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, UnsupportedAlgorithm, AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _moment(certificate: Any, name: str) -> datetime.datetime:
+    found = getattr(certificate, name + "_utc", None) or getattr(certificate, name)
+    return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+
+
+def _authority_reasons(authority: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why the certificate authority on the controller has to be looked at by the tasks that make it."""
+    modes = sorted((place.get("type"), place.get("mode")) for place in (authority.get("files") or {}).values())
+    if modes != [("directory", "0700"), ("file", "0600"), ("file", "0644")]:
+        yield "files of the certificate authority"
+    if not authority.get("has_key"):
+        yield "key of the certificate authority"
+        return
+    certificate = _load(authority["pem"])
+    constraints = _extension(certificate, x509.BasicConstraints)
+    key = certificate.public_key()
+    if not (
+        _is_for(certificate, str(wanted["tls_ca_common_name"]))
+        and _issued_by(certificate, certificate)
+        and _usages(certificate) == (True, {"key_cert_sign", "crl_sign"})
+        and constraints is not None
+        and constraints.critical
+        and (constraints.value.ca, constraints.value.path_length) == (True, 0)
+        and _extension(certificate, x509.SubjectKeyIdentifier) is not None
+        and isinstance(key, ec.EllipticCurvePublicKey)
+        and key.curve.name == "secp384r1"
+    ):
+        yield "certificate of the certificate authority"
+
+
+def _certificate_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any], now: datetime.datetime) -> Iterator[str]:
+    """Yield why the certificate of a server has to be issued anew."""
+    authority, found = host.get("authority") or {}, host.get("certificate") or {}
+    yield from _authority_reasons(authority, wanted)
+    if not found.get("has_key"):
+        yield "the private key does not belong to the certificate"
+        return
+    if not authority.get("pem"):
+        return
+    certificate, issuer = _load(found["pem"]), _load(authority["pem"])
+    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    purposes = set(usage.value) if usage is not None and not usage.critical else set()
+    if not _issued_by(certificate, issuer):
+        yield "the certificate is not of the certificate authority"
+    if not _is_for(certificate, str(wanted["tls_server_name"])):
+        yield "common name of the certificate"
+    if _sans(certificate) != {_same_san(name) for name in wanted["tls_sans"]}:
+        yield "SANs of the certificate"
+    if _usages(certificate) != (True, {"digital_signature", "key_encipherment"}) or purposes != {
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
+    }:
+        yield "usage of the certificate"
+    until = now + datetime.timedelta(days=int(wanted["tls_renew_days"]))
+    if not _moment(certificate, "not_valid_before") <= until <= _moment(certificate, "not_valid_after"):
+        yield "the certificate ends soon"
+
+
+# --- what the process waits for -----------------------------------------------------------------------------------
+
+
+def vault_server_state(
+    host: Mapping[str, Any], config: Mapping[str, Any], product: str, watched: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return whether the process runs, is sealed, and waits for a reload or a restart to run as declared, and why.
+
+    ``watched`` are paths: those of the unit and its environment (``restart``) and of the certificate (``reload``), and the
+    records of the configuration at the start (``started``) and when it was last read (``loaded``).
+    """
+    return _state(host, state.fingerprints(config), product, watched)
+
+
+def _state(
+    host: Mapping[str, Any], desired: server_config.Fingerprints, product: str, watched: Mapping[str, Any]
+) -> dict[str, Any]:
+    if (host.get("unit") or {}).get("active") not in RUNNING:
+        nothing = {"reload": False, "restart": False, "reload_reasons": [], "restart_reasons": []}
+        return {"runs": False, "sealed": False, **nothing}
+    times = host.get("times") or {}
+
+    def newer(paths: Sequence[str], record: str) -> bool:
+        return any(times.get(path, 0) > times.get(record, 0) for path in paths)
+
+    known = bool(host.get("started") and host.get("loaded"))
+    waits = server_config.pending(
+        str(product),
+        desired,
+        host["started"] if known else None,
+        host["loaded"] if known else None,
+        (["binary"] if host.get("other_binary") else [])
+        + (["unit or environment"] if newer(watched["restart"], watched["started"]) else []),
+        ["certificate"] if newer(watched["reload"], watched["loaded"]) else [],
+    )
+    # a node whose answer cannot be had counts as serving: clients may see more than this host does
+    return {"runs": True, "sealed": host.get("health") in SEALED, **waits}
+
+
+# --- what is declared ---------------------------------------------------------------------------------------------
+
+
+def vault_server_settled(
+    wish: Mapping[str, Any],
+    places: Mapping[str, Any],
+    missing: Iterable[Mapping[str, Any]] = (),
+    fleeting: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return what a host is held against, without a secret in it: ``problems``, and where there are none the rest.
+
+    ``read`` are the options of the module vault_host_state, ``files`` the declared files, and ``wanted`` is everything else.
+    """
+    # each look at a value renders its template anew
+    wish, places = server_config.plain(wish), server_config.plain(places)
+    found = vault_server_problems(wish, missing, fleeting)
+    if found:
+        return {"problems": found}
+    declared = {**{name: wish.get(name) for name in _WANTED}, **places}
+    keys = server_config.static_keys(wish)
+    declared["written"] = list(dict.fromkeys([str(places["log_dir"]), *server_config.written_directories(wish)]))
+    files = [
+        {"step": step, "paths": found, "type": kind, "owner": owner, "group": group, "mode": mode}
+        for step, kind, owner, group, mode, paths in _files(declared, [key["dest"] for key in keys])
+        if (found := [str(path) for path in paths if path])
+    ]
+    generated = declared["tls_mode"] == "generated"
+    watched = {
+        "started": places["started_file"],
+        "loaded": places["loaded_file"],
+        "restart": [places["environment_file"], places["unit_file"], places["dropin_file"]],
+        "reload": [places["tls_cert_file"], places["tls_key_file"]],
+    }
+    read = {
+        "files": [path for file in files for path in file["paths"]],
+        "sources": [{"path": key["dest"], "src": key["src"]} for key in keys] + _sources(declared),
+        "user": places["user"],
+        "group": places["group"],
+        "writable": declared["written"],
+        "commands": list(places["packages"]),
+        "swap": bool(places["swap_off"]),
+        "certificate": places["tls_cert_file"] if generated else "",
+        "key": places["tls_key_file"] if generated else "",
+        "binary": places["binary"],
+        "unit": places["unit"],
+        "started": watched["started"],
+        "loaded": watched["loaded"],
+        "times": [*watched["restart"], *watched["reload"], watched["started"], watched["loaded"]],
+        "url": places["url"],
+        "ca": places["tls_ca_file"] if places["has_ca"] else "",
+    }
+    fingerprints = state.fingerprints(server_config.build(wish))
+    return {
+        "problems": [],
+        "read": read,
+        "files": files,
+        "watched": watched,
+        "fingerprints": fingerprints,
+        "wanted": declared,
+    }
+
+
+#: of the wish, which may hold secrets, that what follows is told
+_WANTED = ("product", "version", "install_method", "file", "file_checksum", "config_dir", "plugin_dir", "license_path")
+_WANTED += ("tls_mode", "tls_on_node", "tls_cert_src", "tls_key_src", "tls_ca_dir")
+
+_File = tuple[str, str, str, str, str, list[Any]]
+
+
+def _files(wanted: Mapping[str, Any], keys: list[str]) -> Iterator[_File]:
+    """Yield what the tasks of each step write: step, type, owner, group, mode, and the paths; an empty one is no file.
+
+    A file that is told otherwise here than in its task costs time and nothing else: the step has always something to do.
+    """
+    user, group, folder = wanted["user"], wanted["group"], wanted["config_dir"]
+    certificate, key, ca = wanted["tls_cert_file"], wanted["tls_key_file"], wanted["tls_ca_file"]
+    own_unit = wanted["install_method"] != "repository"
+    yield "tls", "directory", "root", group, "0750", [folder, wanted["tls_dir"]]
+    if wanted["tls_on_node"] and wanted["tls_mode"] == "provided":
+        yield "tls", "any", "", "", "", [certificate, key]
+    else:
+        has_ca = wanted["tls_mode"] == "generated" or wanted["tls_ca_src"]
+        yield "tls", "file", "root", group, "0644", [certificate, ca if has_ca else ""]
+        yield "tls", "file", "root", group, "0640", [key]
+    yield "configure", "directory", user, group, "0700", [wanted["data_dir"], "%s/seal" % folder if keys else ""]
+    yield "configure", "directory", user, group, "0750", wanted["written"]
+    yield "configure", "directory", "root", group, "0750", [wanted["plugin_dir"]]
+    yield "configure", "file", user, group, "0600", list(keys)
+    yield "configure", "file", "root", group, "0640", [wanted["config_file"], wanted["license_path"]]
+    yield "configure", "file", "root", "root", "0600", [wanted["environment_file"]]
+    yield "configure", "file", "root", "root", "0644", [wanted["unit_file"] if own_unit else ""]
+    folders = [wanted["dropin_file"], wanted["logrotate_file"], wanted["coredump_file"]]
+    yield "harden", "directory", "root", "root", "0755", [path.rpartition("/")[0] for path in folders]
+    yield "harden", "file", "root", "root", "0644", folders
+
+
+def _sources(wanted: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the files of the controller that are copied as they are."""
+    copied = []
+    if wanted["license_path"]:
+        copied.append((wanted["license_path"], wanted["license_file"]))
+    if wanted["tls_mode"] == "generated":
+        copied.append((wanted["tls_ca_file"], "%s/ca.crt" % wanted["tls_ca_dir"]))
+    elif not wanted["tls_on_node"]:
+        copied.append((wanted["tls_cert_file"], wanted["tls_cert_src"]))
+        copied.append((wanted["tls_key_file"], wanted["tls_key_src"]))
+        if wanted["tls_ca_src"]:
+            copied.append((wanted["tls_ca_file"], wanted["tls_ca_src"]))
+    return [{"path": str(path), "src": str(source)} for path, source in copied]
+
+
+# --- the steps ----------------------------------------------------------------------------------------------------
+
+
+def vault_server_steps(
+    host: Mapping[str, Any], settled: Mapping[str, Any], now: datetime.datetime | None = None
+) -> dict[str, Any]:
+    """Return the steps of the role that have something to do on a host, each with its reasons, and what else was concluded.
+
+    A step that has something to do takes those after it along, which see the host as it left it.
+    ``settled`` is the result of the filter vault_server_settled. Returns ``steps``, ``problems`` (why the host cannot become
+    what is declared), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``) and ``state`` (as vault_server_state does).
+    """
+    wanted = settled["wanted"]
+    waits = _state(host, settled["fingerprints"], wanted["product"], settled["watched"])
+    reasons: dict[str, list[str]] = {step: [] for step in STEPS}
+    for file in settled["files"]:
+        for path in file["paths"]:
+            different = list(_different((host.get("files") or {}).get(path) or {}, file))
+            if different:
+                reasons[file["step"]].append("%s: %s" % (path, ", ".join(different)))
+    reasons["install"] += _install_reasons(host, wanted)
+    reasons["configure"] += ["%s cannot be written to" % path for path in host.get("unwritable") or []]
+    if wanted["tls_mode"] == "generated":
+        reasons["tls"] += _tls_reasons(host, wanted, now or datetime.datetime.now(datetime.timezone.utc))
+    swap = host.get("swap") or {}
+    if not swap.get("container") and (swap.get("active") or swap.get("at_boot")):
+        reasons["harden"].append("swap")
+    reasons["service"] += _service_reasons(host, waits)
+    found: dict[str, list[str]] = {}
+    for step in STEPS:
+        if reasons[step]:
+            found[step] = reasons[step]
+        elif found:
+            found[step] = ["%s comes before it" % next(reversed(found))]
+    return {
+        "steps": found,
+        "problems": _host_problems(host, wanted),
+        "build": _build(host, wanted),
+        "state": waits,
+    }
+
+
+def _tls_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any], now: datetime.datetime) -> list[str]:
+    if not HAS_CRYPTOGRAPHY:
+        return ["the Python library cryptography is missing on the controller"]
+    try:
+        return list(_certificate_reasons(host, wanted, now))
+    except ValueError:
+        return ["a certificate cannot be read"]
+
+
+def _different(place: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[str]:
+    if place.get("type", "missing") == "missing":
+        yield "missing"
+        return
+    if file["type"] not in ("any", place["type"]):
+        yield "no %s" % file["type"]
+        return
+    for name in ("owner", "group", "mode"):
+        if file.get(name) and place.get(name) != str(file[name]):
+            yield name
+    if place.get("same") is False:
+        yield "contents"
+
+
+def _install_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    account = {"group": wanted["group"], "home": wanted["config_dir"], "shell": NOLOGIN}
+    if not host.get("group"):
+        yield "group %s" % wanted["group"]
+    if host.get("user") != account:
+        yield "user %s" % wanted["user"]
+    for command in host.get("missing_commands") or []:
+        yield "%s is missing" % command
+    if _build(host, wanted)["differs"]:
+        yield "binary"
+
+
+def _service_reasons(host: Mapping[str, Any], waits: Mapping[str, Any]) -> Iterator[str]:
+    unit = host.get("unit") or {}
+    if unit.get("active") != "active":
+        yield "the service does not run"
+    if unit.get("file") != "enabled":
+        yield "the service is not enabled"
+    if unit.get("needs_daemon_reload"):
+        yield "systemd has not read the unit"
+    if waits.get("restart"):
+        yield "a restart is pending"
+    if waits.get("reload"):
+        yield "a reload is pending"
+    if unit.get("active") == "active" and host.get("health") not in SERVING + SEALED:
+        yield "the API does not answer"
+
+
+def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that says of what does not come from the module that it does not."""
+
+    def filtered(host: Any, *arguments: Any, **named: Any) -> Any:
+        if not isinstance(host, Mapping):
+            raise AnsibleFilterError("%s: takes the result of the module vault_host_state" % name)
+        return function(host, *arguments, **named)
+
+    return filtered
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "vault_server_sans": vault_server_sans,
+            "vault_server_settled": vault_server_settled,
+            "vault_server_state": _checked("vault_server_state", vault_server_state),
+            "vault_server_steps": _checked("vault_server_steps", vault_server_steps),
+        }
