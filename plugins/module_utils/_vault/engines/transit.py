@@ -9,17 +9,19 @@ Source: /api-docs/secret/transit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, fixed_names, normalisers
-from ..._engine.reconcile import CREATE, Change, Resource, check_new
+from ..._engine.reconcile import CREATE, Change, check_new
+from ..base import purge
+from ..base.inside_mount import InsideMount, with_mount
 from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
-from ..base.listing import Listing, mark_absent
+from ..base.listing import Listing
 from ..base.mounts import EngineMounts
-from ..base.naming import check_mount, check_plain
 from ..connection.client import Client
 
 TYPES = (
@@ -34,6 +36,8 @@ ONE_WAY = ("exportable", "allow_plaintext_backup")
 VERSIONS = ("min_decryption_version", "min_encryption_version")
 #: what only ``config`` takes
 LATER = ("deletion_allowed", *VERSIONS)
+#: what goes with a key
+LOSS = "and nobody could decrypt what was encrypted by them"
 #: the shortest period of rotation that the server takes, in seconds
 LEAST_PERIOD = 3600
 
@@ -122,33 +126,22 @@ FIELDS: Sequence[Field] = (
 FIXED = fixed_names(FIELDS)
 
 
-class Key(Resource):
+class Key(InsideMount):
     """One key of a transit mount, named ``<mount>/<name>``."""
 
     kind = "transit key"
+    engine = "transit"
+    folder = "keys"
     # without it nobody reads what it encrypted
     holds_data = True
     fields = normalisers(FIELDS)
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
-        self.mounted = mounted
-        self.client: Client = mounted.client
-        self.item = item
-        self.mount = normalise.path(item["mount"])
-        self.own = str(item["name"]).strip()
-        self.absent = False
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         desired = {name: item.get(name) for name in self.fields} if item["state"] == "present" else None
-        super().__init__("%s/%s" % (self.mount, self.own), desired)
-        self.info.update(mount=self.mount, name=self.own)
-
-    @property
-    def path(self) -> str:
-        """The API path."""
-        return "%s/keys/%s" % (self.mount, self.own)
+        super().__init__(mounts, item, desired)
 
     def check(self) -> None:
-        check_mount(self.mount, 'write it like "transit"', "mount")
-        check_plain(self.own)
+        super().check()
         desired = self.desired
         if desired is None:
             return
@@ -163,22 +156,10 @@ class Key(Resource):
     def preflight(self) -> None:
         desired = self.desired
         if desired is not None:
-            check_new(lambda: self._check_new(desired), lambda: self._current() is not None)
-
-    def find(self) -> bool:
-        """Make sure that the mount is a transit engine; False when it does not exist (yet). Raises InvalidInput."""
-        return self.mounted.require(self.mount, "transit") is not None
-
-    @classmethod
-    def prepare(cls, resources: Sequence[Any]) -> None:
-        client = resources[0].client
-        mark_absent(client, (("%s/keys" % one.mount, one.own, one) for one in resources))
-
-    def _current(self) -> dict[str, Any] | None:
-        return self.client.read(self.path) if self.find() and not self.absent else None
+            check_new(lambda: self._check_new(desired), lambda: self.current() is not None)
 
     def read(self) -> Mapping[str, Any] | None:
-        current = self._current()
+        current = self.current()
         if current is not None:
             self.info.update(type=current.get("type"), latest_version=current.get("latest_version"))
             if self.desired is None:
@@ -253,12 +234,7 @@ class Key(Resource):
             )
 
     def write(self, change: Change) -> None:
-        if not self.find():
-            raise InvalidInput(
-                "nothing is mounted there",
-                'mount "%s"' % self.mount,
-                "mount a transit engine first (module vault_secrets_engine)",
-            )
+        self.need_mount()
         desired = dict(change.desired)
         if "auto_rotate_period" in desired:
             desired["auto_rotate_period"] = "%ss" % normalise.seconds(desired["auto_rotate_period"])
@@ -279,25 +255,6 @@ class Key(Resource):
         self.client.delete(self.path)
 
 
-def keys(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Given) -> list[Key]:
-    """Return the resources of declared keys; with a purge also of the others in their mounts, to be deleted.
-
-    The task's ``mount`` is where keys are that name no mount of their own (``transit`` without it). Raises InvalidInput
-    for one to be purged that is not named in ``purge_data`` as well.
-    """
-    mount = given.params.get("mount")
-    resources = [Key(mounted, {**item, "mount": item.get("mount") or mount or "transit"}) for item in items]
-    if not given.purge:
-        return resources
-
-    def existing(place: str) -> Iterable[str]:
-        return mounted.client.list("%s/keys" % place) if mounted.require(place, "transit") else ()
-
-    extra = given.undeclared(resources, given.places(resources, "transit"), existing)
-    given.named_again(extra, "and nobody could decrypt what was encrypted by them", "transit keys")
-    return resources + [Key(mounted, {"mount": place, "name": name, "state": "absent"}) for place, name in extra]
-
-
 class TransitKeys(Kind):
     """Keys of transit mounts."""
 
@@ -311,4 +268,8 @@ class TransitKeys(Kind):
     listings = (Listing("{mount}/keys", engine="transit"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return keys(EngineMounts(client), items, given)
+        mounts = EngineMounts(client)
+        declared = [Key(mounts, item) for item in with_mount(items, given.params.get("mount"), "transit")]
+        make = partial(Key, mounts)
+        extra = purge.inside_mounts(given, mounts, declared, Key, make, LOSS) if given.purge else []
+        return [*declared, *extra]

@@ -104,8 +104,7 @@ class Authority(InPkiMount):
         for name, function in table.items()
     }
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
-        self.item = item
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         mount = normalise.path(item["mount"])
         self.intermediate = item.get("type") == "intermediate"
         self.issuer_mount = normalise.path(item.get("issuer_mount"))
@@ -132,8 +131,7 @@ class Authority(InPkiMount):
                 self.fields.update({"%s.%s" % (prefix, name): function for name, function in table.items()})
             if self.signed:
                 desired["certificate"] = self.signed[0]
-        super().__init__(mounted, mount, mount, desired)
-        self.info["mount"] = mount
+        super().__init__(mounts, item, desired)
 
     @staticmethod
     def _settings(prefix: str, values: Mapping[str, Any], mount: str) -> dict[str, Any]:
@@ -303,7 +301,7 @@ class Authority(InPkiMount):
         signer = self.issuer_mount if self.intermediate else self.mount
         wanted, limit = (
             normalise.seconds((self.desired or {}).get("ttl")) or 0,
-            self.mounted.limit(signer) if signer else 0,
+            self.mounts.limit(signer) if signer else 0,
         )
         if limit and wanted > limit:
             raise InvalidInput(
@@ -574,12 +572,12 @@ class Authority(InPkiMount):
         self.client.delete("%s/root" % self.mount)
 
 
-def authorities(mounted: EngineMounts, items: Iterable[Mapping[str, Any]]) -> list[Authority]:
+def authorities(mounts: EngineMounts, items: Iterable[Mapping[str, Any]]) -> list[Authority]:
     """Return the resources of declared authorities, ranked so that an issuer stands before what it signs.
 
     Raises InvalidInput when authorities would sign each other in a circle.
     """
-    resources = [Authority(mounted, item) for item in items]
+    resources = [Authority(mounts, item) for item in items]
     by_mount = {resource.mount: resource for resource in resources}
     for resource in resources:
         resource.needs = frozenset()

@@ -74,8 +74,7 @@ class Certificate(InPkiMount):
         "uri_sans": normalise.string_set,
     }
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], check_mode: bool = False) -> None:
-        self.item = item
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], check_mode: bool = False) -> None:
         self.check_mode = check_mode
         #: whether a request is signed; which one is known after `check`
         self.signed = any(item.get(name) is not None for name in REQUESTS)
@@ -96,7 +95,9 @@ class Certificate(InPkiMount):
                     item.get("common_name"), desired["alt_names"], item.get("exclude_cn_from_sans")
                 )
                 desired["key_mode"] = "0600"
-        super().__init__(mounted, normalise.path(item["mount"]), self.files.get("cert_dest", ""), desired)
+        super().__init__(mounts, item, desired)
+        self.name = self.files.get("cert_dest", "")
+        self.info.clear()
 
     # -- what cannot be right -----------------------------------------------------------------------------------------
 
@@ -444,14 +445,14 @@ class Certificate(InPkiMount):
 
 
 def certificates(
-    mounted: EngineMounts, items: Sequence[Mapping[str, Any]], mount: str | None = None, check_mode: bool = False
+    mounts: EngineMounts, items: Sequence[Mapping[str, Any]], mount: str | None = None, check_mode: bool = False
 ) -> list[Certificate]:
     """Return the resources of declared certificates, in their own mount, else the module's, else ``pki``.
 
     Raises InvalidInput when two would write one file in turn; only a chain may be that of both.
     """
     resources = [
-        Certificate(mounted, {**item, "mount": item.get("mount") or mount or "pki"}, check_mode) for item in items
+        Certificate(mounts, {**item, "mount": item.get("mount") or mount or "pki"}, check_mode) for item in items
     ]
     owners: dict[str, Certificate] = {}
     for resource in resources:

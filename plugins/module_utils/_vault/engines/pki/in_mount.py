@@ -9,15 +9,11 @@ Source: /api-docs/secret/pki.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Resource
-from ...base.mounts import EngineMounts
-from ...base.naming import check_mount
+from ...base.inside_mount import InsideMount
 from ...connection.answers import data_of
-from ...connection.client import Client
 
 #: key sizes that the engine accepts; 0 is its default
 KEY_BITS = {"rsa": (0, 2048, 3072, 4096, 8192), "ec": (0, 224, 256, 384, 521), "ed25519": (0,), "any": (0,)}
@@ -46,30 +42,10 @@ def check_key(key_type: str | None, key_bits: int | None) -> None:
         )
 
 
-class InPkiMount(Resource):
+class InPkiMount(InsideMount):
     """An object inside a PKI mount."""
 
-    def __init__(self, mounted: EngineMounts, mount: str, name: str, desired: Mapping[str, Any] | None) -> None:
-        self.mounted = mounted
-        self.client: Client = mounted.client
-        self.mount = mount
-        super().__init__(name, desired)
-
-    def check(self) -> None:
-        check_mount(self.mount, 'write it like "pki"', "mount")
-
-    def find(self) -> bool:
-        """Make sure that the mount is a PKI engine; False when it does not exist (yet). Raises InvalidInput."""
-        return self.mounted.require(self.mount, "pki") is not None
-
-    def need_mount(self) -> None:
-        """Refuse to write where nothing is mounted. Raises InvalidInput."""
-        if not self.find():
-            raise InvalidInput(
-                "nothing is mounted there",
-                'mount "%s"' % self.mount,
-                "mount a PKI engine first (module vault_secrets_engine)",
-            )
+    engine = "pki"
 
     def listing(self, what: str) -> dict[str, dict[str, Any]]:
         """Return ``key_info`` of a list of issuers or keys, by id in the server's order."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change
+from ...base import purge
+from ...base.inside_mount import with_mount
 from ...base.kind import MOUNTS, PURGE, Given, Kind
-from ...base.listing import Listing, mark_absent
+from ...base.listing import Listing
 from ...base.mounts import EngineMounts
-from ...base.naming import check_plain
 from ...base.normalisers import default
 from ...base.schema import Place
 from ...connection.answers import data_of
@@ -211,14 +213,11 @@ class Role(InPkiMount):
     """One role of a PKI mount."""
 
     kind = "PKI role"
+    folder = "roles"
     fields = {**normalisers(FIELDS), **FURTHER}
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
-        self.item = item
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], issuers: Issuers | None = None) -> None:
         self.issuers = issuers or Issuers()
-        mount, role = normalise.path(item["mount"]), str(item["name"]).strip()
-        self.role = role
-        self.absent = False
         self.options = dict(item.get("options") or {})
         desired = None
         if item["state"] == "present":
@@ -226,12 +225,10 @@ class Role(InPkiMount):
                 **self.options,
                 **{name: item[name] for name in sent_names(FIELDS) if item.get(name) is not None},
             }
-        super().__init__(mounted, mount, "%s/%s" % (mount, role), desired)
-        self.info.update(mount=mount, name=role)
+        super().__init__(mounts, item, desired)
 
     def check(self) -> None:
         super().check()
-        check_plain(self.role)
         if self.desired is None:
             return
         twice = sorted(name for name in self.options if self.item.get(name) is not None)
@@ -256,22 +253,11 @@ class Role(InPkiMount):
     def preflight(self) -> None:
         if self.desired is None:
             return
-        doubt = self.mounted.fields.check_inside(
-            Place(self.mount, "pki", "roles", self.role), self.options, "a %s" % self.kind
+        doubt = self.mounts.fields.check_inside(
+            Place(self.mount, "pki", "roles", self.own), self.options, "a %s" % self.kind
         )
         if doubt:
             self.warnings.append(doubt)
-
-    def _path(self) -> str:
-        return "%s/roles/%s" % (self.mount, self.role)
-
-    @classmethod
-    def prepare(cls, resources: Sequence[Any]) -> None:
-        client = resources[0].client
-        mark_absent(client, (("%s/roles" % resource.mount, resource.role, resource) for resource in resources))
-
-    def read(self) -> Mapping[str, Any] | None:
-        return self.client.read(self._path()) if self.find() and not self.absent else None
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         desired = dict(super().resolve(current))
@@ -288,7 +274,7 @@ class Role(InPkiMount):
     def _warn_limit(self, desired: Mapping[str, Any]) -> None:
         longest = max(normalise.duration(desired.get(name)) for name in ("ttl", "max_ttl"))
         raised = normalise.duration(self.issuers.given.tune(self.mount).get("max_lease_ttl"))
-        limit = raised or (self.mounted.limit(self.mount) if longest else 0)
+        limit = raised or (self.mounts.limit(self.mount) if longest else 0)
         if limit and longest > limit:
             self.warnings.append(
                 'ttl or max_ttl is longer than the mount allows, so that %d hours count; raise "max_lease_ttl" of the '
@@ -319,7 +305,7 @@ class Role(InPkiMount):
             current.pop("key_bits", None)
             current.pop("signature_bits", None)
         kept = {name: value for name, value in current.items() if value is not None}
-        answer = self.client.write(self._path(), {**kept, **change.desired})
+        answer = self.client.write(self.path, {**kept, **change.desired})
         ignored = sorted(
             name
             for name in self.options
@@ -330,27 +316,6 @@ class Role(InPkiMount):
             raise InvalidInput(
                 'the role is written, but the server ignores the option "%s"' % ignored[0], remedy='correct "options"'
             )
-
-    def delete(self, change: Change) -> None:
-        self.client.delete(self._path())
-
-
-def roles(mounted: EngineMounts, items: Sequence[Mapping[str, Any]], given: Given) -> list[Role]:
-    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
-
-    The task's ``mount`` is where roles are that name no mount of their own (``pki`` without it).
-    """
-    mount = given.params.get("mount")
-    known = Issuers(given)
-    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "pki"}, known) for item in items]
-    if given.purge:
-
-        def existing(place: str) -> Iterable[str]:
-            return mounted.client.list("%s/roles" % place) if mounted.require(place, "pki") else ()
-
-        for place, name in given.undeclared(resources, given.places(resources, "pki"), existing):
-            resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
-    return resources
 
 
 class PkiRoles(Kind):
@@ -366,4 +331,7 @@ class PkiRoles(Kind):
     listings = (Listing("{mount}/roles", engine="pki"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return roles(EngineMounts(client), items, given)
+        mounts, issuers = EngineMounts(client), Issuers(given)
+        declared = [Role(mounts, item, issuers) for item in with_mount(items, given.params.get("mount"), "pki")]
+        extra = purge.inside_mounts(given, mounts, declared, Role, partial(Role, mounts)) if given.purge else []
+        return [*declared, *extra]

@@ -15,12 +15,12 @@ from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, secret_names, sent_names
 from ...._engine.reconcile import Change
+from ...base.inside_mount import InsideMount
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
 from ...connection.errors import BadRequest
-from .in_mount import InSshMount
 
 #: what a key is called in a public key, by what it may be called when one is made
 KEYS = {
@@ -64,19 +64,20 @@ FIELDS: Sequence[Field] = (
 )
 
 
-class Ca(InSshMount):
+class Ca(InsideMount):
     """The key by which a mount signs; named by its mount. It is made once, and never replaced: hosts trust it."""
 
     kind = "SSH CA"
+    engine = "ssh"
+    folder = "config/ca"
     holds_data = True
     rank = 10
     fields = normalisers(FIELDS)
     secret_fields = secret_names(FIELDS)
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         desired = {name: item.get(name) for name in sent_names(FIELDS)} if item["state"] == "present" else None
-        super().__init__(mounted, item, normalise.path(item["mount"]), desired)
-        self.info["mount"] = self.mount
+        super().__init__(mounts, item, desired)
 
     def check(self) -> None:
         super().check()
@@ -100,7 +101,7 @@ class Ca(InSshMount):
         if not self.find():
             return None
         try:
-            current = self.client.read("%s/config/ca" % self.mount)
+            current = self.client.read(self.path)
         except BadRequest as error:
             if not wording.key_missing(error.said):
                 raise
@@ -140,13 +141,10 @@ class Ca(InSshMount):
         desired = change.desired
         body = {**desired, "generate_signing_key": "private_key" not in desired}
         # never repeated: a second one would replace the first
-        self.client.write("%s/config/ca" % self.mount, body, idempotent=False)
+        self.client.write(self.path, body, idempotent=False)
         change.touched = True
-        made = self.client.read("%s/config/ca" % self.mount) or {}
+        made = self.client.read(self.path) or {}
         self.info["public_key"] = normalise.scalar(made.get("public_key")).strip()
-
-    def delete(self, change: Change) -> None:
-        self.client.delete("%s/config/ca" % self.mount)
 
 
 class SshCas(Kind):

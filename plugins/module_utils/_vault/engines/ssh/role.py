@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change, check_completed
+from ...base import purge
+from ...base.inside_mount import InsideMount, with_mount
 from ...base.kind import MOUNTS, PURGE, Given, Kind
-from ...base.listing import Listing, mark_absent
+from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
 from ...base.schema import check_kept
 from ...connection.client import Client
-from .in_mount import InSshMount
 
 
 def lengths(value: Any) -> dict[str, list[Any]]:
@@ -156,32 +158,28 @@ SHARED = ("key_type", "default_user", "allowed_users")
 OF_OTP = (*NETWORKS, "port")
 
 
-class Role(InSshMount):
+class Role(InsideMount):
     """One role: whose keys are signed, or who gets one-time passwords. Named ``<mount>/<name>``."""
 
     kind = "SSH role"
+    engine = "ssh"
+    folder = "roles"
     rank = 20
     fields = normalisers(FIELDS)
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any]) -> None:
-        self.own = str(item["name"]).strip()
-        self.absent = False
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         desired = {name: item.get(name) for name in sent_names(FIELDS)} if item["state"] == "present" else None
-        super().__init__(mounted, item, "%s/%s" % (normalise.path(item["mount"]), self.own), desired)
-        self.info.update(mount=self.mount, name=self.own)
+        super().__init__(mounts, item, desired)
 
-    @property
-    def path(self) -> str:
-        """The API path."""
-        return "%s/roles/%s" % (self.mount, self.own)
-
-    def check(self) -> None:
-        super().check()
+    def check_own(self) -> None:
         if not re.fullmatch(r"\w(?:[\w.@-]*\w)?", self.own, re.ASCII):
             raise InvalidInput(
                 "the name is empty or holds characters that the server refuses",
                 remedy="use letters, digits, - _ . and @",
             )
+
+    def check(self) -> None:
+        super().check()
         desired = self.desired or {}
         for name, sizes in lengths(desired.get("allowed_user_key_lengths")).items():
             if not all(re.fullmatch(r"\d+", size) for size in sizes):
@@ -204,18 +202,7 @@ class Role(InSshMount):
 
     def preflight(self) -> None:
         if self.desired is not None:
-            check_completed(self._check_whole, self.desired, self._current)
-
-    @classmethod
-    def prepare(cls, resources: Sequence[Any]) -> None:
-        client = resources[0].client
-        mark_absent(client, (("%s/roles" % one.mount, one.own, one) for one in resources))
-
-    def _current(self) -> dict[str, Any] | None:
-        return self.client.read(self.path) if self.find() and not self.absent else None
-
-    def read(self) -> Mapping[str, Any] | None:
-        return self._current()
+            check_completed(self._check_whole, self.desired, self.current)
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         desired = super().resolve(current)
@@ -266,26 +253,6 @@ class Role(InSshMount):
         # a product without issuers drops this in silence
         check_kept(self.client, self.path, {"issuer_ref", "allow_empty_principals"} & set(desired), self.kind)
 
-    def delete(self, change: Change) -> None:
-        self.client.delete(self.path)
-
-
-def roles(mounted: EngineMounts, items: Iterable[Mapping[str, Any]], given: Given) -> list[Role]:
-    """Return the resources of declared roles; with a purge also of the others in their mounts, to be deleted.
-
-    The task's ``mount`` is where roles are that name no mount of their own (``ssh`` without it).
-    """
-    mount = given.params.get("mount")
-    resources = [Role(mounted, {**item, "mount": item.get("mount") or mount or "ssh"}) for item in items]
-    if given.purge:
-
-        def existing(place: str) -> Iterable[str]:
-            return mounted.client.list("%s/roles" % place) if mounted.require(place, "ssh") else ()
-
-        for place, name in given.undeclared(resources, given.places(resources, "ssh"), existing):
-            resources.append(Role(mounted, {"mount": place, "name": name, "state": "absent"}))
-    return resources
-
 
 class SshRoles(Kind):
     """Roles of SSH mounts."""
@@ -300,4 +267,7 @@ class SshRoles(Kind):
     listings = (Listing("{mount}/roles", engine="ssh"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return roles(EngineMounts(client), items, given)
+        mounts = EngineMounts(client)
+        declared = [Role(mounts, item) for item in with_mount(items, given.params.get("mount"), "ssh")]
+        extra = purge.inside_mounts(given, mounts, declared, Role, partial(Role, mounts)) if given.purge else []
+        return [*declared, *extra]
