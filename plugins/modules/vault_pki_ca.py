@@ -34,14 +34,13 @@ options:
     description: Name of the authority. Needed unless it is to be absent.
     type: str
   issuer_name: &issuer_name
-    description:
-      - Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only one, unless O(new_issuer) is set.
+    description: Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only one, unless O(new_issuer) is set.
     type: str
   new_issuer: &new_issuer
     description:
       - Make one more issuer, a new generation of the authority, when the mount has issuers and none of them is called O(issuer_name).
-      - It becomes the default issuer, unless O(default_issuer) names another one. The older ones stay, so that what they signed is still
-        trusted and revoked; their O(issuers) settings can take the right to issue from them.
+      - It becomes the default issuer, unless O(default_issuer) names another one. The older ones stay, so that what they signed is still trusted and
+        revoked; their O(issuers) settings can take the right to issue from them.
       - The new one has a new key, unless O(key_name) names one that exists.
     type: bool
     default: false
@@ -65,19 +64,19 @@ options:
     description: When the certificate expires, such as V(2036-12-31T23:59:59Z), instead of O(ttl).
     type: str
   alt_names: &alt_names
-    description: Further names, DNS names or email addresses.
+    description: DNS names and email addresses among the SANs.
     type: list
     elements: str
   ip_sans: &ip_sans
-    description: IP addresses as further names.
+    description: IP addresses among the SANs.
     type: list
     elements: str
   uri_sans: &uri_sans
-    description: URIs as further names.
+    description: URIs among the SANs.
     type: list
     elements: str
   exclude_cn_from_sans: &exclude_cn_from_sans
-    description: Whether O(common_name) is left out of the further names.
+    description: Whether O(common_name) is left out of the SANs.
     type: bool
   max_path_length: &max_path_length
     description: How many authorities may stand below this one; V(-1) for no limit.
@@ -245,35 +244,35 @@ options:
     description: Settings of the authority's own issuer. What is not given stays as it is.
     type: dict
     suboptions:
-      leaf_not_after_behavior: &leaf_not_after_behavior
+      leaf_not_after_behavior:
         description: What becomes of a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
         type: str
         choices: [err, truncate, permit, always_enforce_err]
-      usage: &usage
+      usage:
         description: What the issuer may be used for, all of it; V(read-only) is always among it.
         type: list
         elements: str
         choices: [read-only, issuing-certificates, crl-signing, ocsp-signing]
-      manual_chain: &manual_chain
+      manual_chain:
         description: Names or ids of the issuers that make up the chain, from this issuer up; an empty list lets the server build it.
         type: list
         elements: str
-      revocation_signature_algorithm: &revocation_signature_algorithm
+      revocation_signature_algorithm:
         description: Algorithm by which revocation lists are signed, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
         type: str
-      issuing_certificates: &issuing_certificates
+      issuing_certificates:
         description: Addresses of the issuer's certificate instead of those in O(urls). C({mount}) is replaced.
         type: list
         elements: str
-      crl_distribution_points: &crl_distribution_points
+      crl_distribution_points:
         description: Addresses of the revocation list instead of those in O(urls). C({mount}) is replaced.
         type: list
         elements: str
-      ocsp_servers: &ocsp_servers
+      ocsp_servers:
         description: Addresses of OCSP servers instead of those in O(urls). C({mount}) is replaced.
         type: list
         elements: str
-      enable_aia_url_templating: &enable_aia_url_templating
+      enable_aia_url_templating:
         description: Whether the server replaces its own templates in these addresses.
         type: bool
   issuers: &issuers
@@ -288,14 +287,37 @@ options:
       issuer_name:
         description: Name that the issuer is to have.
         type: str
-      leaf_not_after_behavior: *leaf_not_after_behavior
-      usage: *usage
-      manual_chain: *manual_chain
-      revocation_signature_algorithm: *revocation_signature_algorithm
-      issuing_certificates: *issuing_certificates
-      crl_distribution_points: *crl_distribution_points
-      ocsp_servers: *ocsp_servers
-      enable_aia_url_templating: *enable_aia_url_templating
+      leaf_not_after_behavior:
+        description: What becomes of a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
+        type: str
+        choices: [err, truncate, permit, always_enforce_err]
+      usage:
+        description: What the issuer may be used for, all of it; V(read-only) is always among it.
+        type: list
+        elements: str
+        choices: [read-only, issuing-certificates, crl-signing, ocsp-signing]
+      manual_chain:
+        description: Names or ids of the issuers that make up the chain, from this issuer up; an empty list lets the server build it.
+        type: list
+        elements: str
+      revocation_signature_algorithm:
+        description: Algorithm by which revocation lists are signed, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
+        type: str
+      issuing_certificates:
+        description: Addresses of the issuer's certificate instead of those in O(urls). C({mount}) is replaced.
+        type: list
+        elements: str
+      crl_distribution_points:
+        description: Addresses of the revocation list instead of those in O(urls). C({mount}) is replaced.
+        type: list
+        elements: str
+      ocsp_servers:
+        description: Addresses of OCSP servers instead of those in O(urls). C({mount}) is replaced.
+        type: list
+        elements: str
+      enable_aia_url_templating:
+        description: Whether the server replaces its own templates in these addresses.
+        type: bool
   authorities:
     description: Many authorities. One that signs another is made before it, in whatever order they are given. Excludes O(mount).
     type: list

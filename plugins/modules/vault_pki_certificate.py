@@ -43,8 +43,8 @@ options:
   alt_names: &alt_names
     description:
       - Names of hosts and mailboxes beside the common name. The order means nothing.
-      - Those of a request, and O(ip_sans) and O(uri_sans), are taken from it, unless the role has C(use_csr_sans=false). Others would be ignored, and are
-        refused.
+      - Those of a request, and O(ip_sans) and O(uri_sans), are taken from it, unless the role has C(use_csr_sans=false). Others would be ignored, and
+        are refused.
     type: list
     elements: str
   ip_sans: &ip_sans
@@ -60,10 +60,10 @@ options:
     type: bool
     default: false
   ttl: &ttl
-    description: Life of the certificate, a duration; by default the role's. The life of one that stands is not compared.
+    description: TTL of the certificate, a duration; by default the role's. That of one that stands is not compared.
     type: str
   renew_before: &renew_before
-    description: Issue another one when this one has no more than this duration left; by default a third of its life.
+    description: Issue another one when this one has no more than this duration left; by default a third of its TTL.
     type: str
   issuer_ref: &issuer_ref
     description: Name or ID of the issuer in the mount; by default the role's.

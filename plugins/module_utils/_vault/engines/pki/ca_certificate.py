@@ -24,23 +24,6 @@ try:
 except ImportError:
     HAS_CRYPTOGRAPHY = False
 
-#: options of an authority that go into its certificate and are fixed by that
-CERTIFICATE = (
-    "common_name",
-    "key_type",
-    "key_bits",
-    "signature_bits",
-    "ttl",
-    "not_after",
-    "alt_names",
-    "ip_sans",
-    "uri_sans",
-    "exclude_cn_from_sans",
-    "max_path_length",
-    "permitted_dns_domains",
-    *SUBJECT,
-)
-
 
 def instant(value: Any) -> str:
     """Return a moment as the server takes it; YAML has dates and times of its own. Raises InvalidInput."""
@@ -116,7 +99,7 @@ def certificate_differences(item: Mapping[str, Any], facts: Mapping[str, Any]) -
     """Return, for people, the declared attributes that an existing certificate does not have."""
     found = []
     for name, value in item.items():
-        if name not in facts or value is None or name not in CERTIFICATE:
+        if name not in facts or value is None:
             continue
         actual = facts[name]
         if name in SUBJECT:

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from ...._engine import normalise, private_file, wording
+from ...._engine import normalise, private_file
 from ...._engine.errors import InvalidInput, SecretopsError
+from ...._engine.field import Field, normalisers
 from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
-from ...connection.answers import data_of
 from ...connection.client import Client
-from ...connection.errors import BadRequest, PermissionDenied, VaultError
-from .in_mount import InPkiMount
+from ...connection.errors import BadRequest, VaultError
+from .certificate_issuing import CertificateIssuing
 from .x509 import (
     CRYPTOGRAPHY_ERROR,
     NAMES,
@@ -59,7 +58,123 @@ REQUESTS = ("csr", "csr_file")
 OWN = ("use_csr_common_name", "use_csr_sans")
 
 
-class Certificate(InPkiMount):
+def addresses(value: Any) -> list[str]:
+    """Return IP addresses in one form."""
+    return sorted({address(one) for one in normalise.strings(value)})
+
+
+FIELDS: Sequence[Field] = (
+    Field(
+        "mount",
+        (
+            "Path of the PKI engine, by default V(pki).",
+            "Next to O(certificates), the mount of entries without one of their own.",
+        ),
+        sent=False,
+    ),
+    Field("role", "Name of the PKI role that issues. Needed unless the certificate is to be absent.", sent=False),
+    Field(
+        "common_name",
+        (
+            "Common name. Needed unless the certificate is to be absent.",
+            (
+                "That of a request is taken from it, unless it has none or the role has C(use_csr_common_name=false). "
+                "One that would be ignored is refused."
+            ),
+        ),
+    ),
+    Field(
+        "alt_names",
+        (
+            "Names of hosts and mailboxes beside the common name. The order means nothing.",
+            (
+                "Those of a request, and O(ip_sans) and O(uri_sans), are taken from it, unless the role has "
+                "C(use_csr_sans=false). Others would be ignored, and are refused."
+            ),
+        ),
+        type="list",
+        elements="str",
+        normaliser=lower_set,
+    ),
+    Field("ip_sans", "IP addresses in the certificate.", type="list", elements="str", normaliser=addresses),
+    Field("uri_sans", "URIs in the certificate.", type="list", elements="str"),
+    Field(
+        "exclude_cn_from_sans",
+        "Leave the common name out of the alternative names.",
+        type="bool",
+        default=False,
+        sent=False,
+    ),
+    Field(
+        "ttl",
+        ("TTL of the certificate, a duration; by default the role's. That of one that stands is not compared."),
+        sent=False,
+    ),
+    Field(
+        "renew_before",
+        "Issue another one when this one has no more than this duration left; by default a third of its TTL.",
+        sent=False,
+    ),
+    Field("issuer_ref", "Name or ID of the issuer in the mount; by default the role's.", sent=False),
+    Field(
+        "private_key_format",
+        (
+            "Form of the key, V(traditional) as the engine gives it by default, or V(pkcs8). Not compared with that "
+            "of a key that stands."
+        ),
+        choices=("traditional", "pkcs8"),
+        default="traditional",
+        sent=False,
+    ),
+    Field(
+        "csr", "Certificate signing request that is signed, as PEM. Excludes O(csr_file) and O(key_dest).", sent=False
+    ),
+    Field(
+        "csr_file",
+        (
+            (
+                "Path of a file with the certificate signing request that is signed, on the machine where the module "
+                "runs. Excludes O(csr) and O(key_dest)."
+            ),
+            "In check mode it may not exist yet.",
+        ),
+        type="path",
+        sent=False,
+    ),
+    Field(
+        "cert_dest",
+        (
+            ("Path of the file for the certificate; it gets mode 0644. A missing directory is made with mode 0700."),
+            "With O(state=absent) the certificate in it is revoked, and all named files are removed.",
+        ),
+        type="path",
+        sent=False,
+    ),
+    Field(
+        "key_dest",
+        (
+            "Path of the file for the private key; it gets mode 0600.",
+            "Needed unless a request is signed or the certificate is to be absent.",
+        ),
+        type="path",
+        sent=False,
+    ),
+    Field(
+        "chain_dest",
+        "Path of a file for the certificates of the authorities, the issuer's first.",
+        type="path",
+        sent=False,
+    ),
+    Field(
+        "fullchain_dest",
+        "Path of a file for the certificate followed by those of the authorities.",
+        type="path",
+        sent=False,
+    ),
+)
+
+
+class Certificate(CertificateIssuing):
     """One certificate in files, named by the certificate's file: issued with its key, or signed for a request.
 
     A new one is made when the present one will not do.
@@ -67,22 +182,13 @@ class Certificate(InPkiMount):
 
     kind = "certificate"
     rank = 30
-    fields = {
-        "common_name": normalise.scalar,
-        "alt_names": lower_set,
-        "ip_sans": lambda value: sorted({address(one) for one in normalise.strings(value)}),
-        "uri_sans": normalise.string_set,
-    }
+    fields = normalisers(FIELDS)
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], check_mode: bool = False) -> None:
         self.check_mode = check_mode
         #: whether a request is signed; which one is known after `check`
         self.signed = any(item.get(name) is not None for name in REQUESTS)
-        self.request: Request | None = None
-        self._role: dict[str, Any] | None = None
-        self._role_asked = False
         self.files = {name: os.path.abspath(str(item[name])) for name in FILES if item.get(name)}
-        self.certificate: Any = None
         self.pem = ""
         self.private_key = ""
         desired: dict[str, Any] | None = None
@@ -151,9 +257,6 @@ class Certificate(InPkiMount):
         if text is None:
             if self.desired is None and any(os.path.exists(path) for path in self.files.values()):
                 return {"state": "without certificate"}
-            if self.desired is not None and mounted:
-                self._read_role()
-                self._expect({})
             return None
         self.pem = (blocks(text) or [""])[0]
         try:
@@ -164,12 +267,19 @@ class Certificate(InPkiMount):
         names = self._describe(self.certificate)
         current: dict[str, Any] = {"role": self.item.get("role"), "state": "valid", **names}
         if self.desired is not None:
-            if mounted:
-                self._expect(names)
             current.update(self._look_at_files())
             current["state"] = self._state(mounted)
             current["issuer"] = "as declared" if not mounted or self._right_issuer() else "another"
         return current
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        desired = super().resolve(current)
+        if not self.find() or (current is not None and self.certificate is None):
+            return desired
+        if current is None:
+            self.read_role()
+        names = {name: current[name] for name in self.fields} if current is not None else {}
+        return {**desired, **self._expected(names)}
 
     def _tell(self) -> None:
         end = moment(self.certificate, "not_valid_after")
@@ -183,14 +293,14 @@ class Certificate(InPkiMount):
     def _describe(certificate: Any) -> dict[str, Any]:
         return {"common_name": common_name(certificate), **alternative_names(certificate)}
 
-    def _expect(self, found: Mapping[str, Any]) -> None:
-        """Desire the names that the request and its role give. Raises InvalidInput for declared ones that are ignored.
+    def _expected(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the names that a request and its role give. Raises InvalidInput for declared ones that are ignored.
 
         Where the role cannot be read, each of its settings will do that gives the names that were ``found``.
         """
-        if self.request is None or self.desired is None:
-            return
-        role = self._read_role()
+        if self.request is None:
+            return {}
+        role = self.read_role()
         if role is None:
             able = [
                 self.request.expected(self.item, *flags)
@@ -198,8 +308,7 @@ class Certificate(InPkiMount):
                 if not self.request.ignored(self.item, *flags)
             ]
             same = [one for one in able if not normalise.differing(found, one, self.fields)]
-            self.desired.update((same or able)[0])
-            return
+            return (same or able)[0]
         own_name, own_names = (normalise.boolean(role.get(name, True)) for name in OWN)
         ignored = self.request.ignored(self.item, own_name, own_names)
         if ignored:
@@ -215,7 +324,7 @@ class Certificate(InPkiMount):
                 'the role "%s" needs a common name, and takes none from the request' % self.item["role"],
                 remedy='give "common_name", or set "require_cn: false" for the role',
             )
-        self.desired.update(expected)
+        return expected
 
     def _wanted_key(self) -> bytes | None:
         """Return the public key that the certificate is to have, None when there is none."""
@@ -256,58 +365,12 @@ class Certificate(InPkiMount):
         left = seconds_left(self.certificate)
         if left <= 0:
             return "expired"
-        if mounted and self._revoked():
+        if mounted and self.revoked():
             return "revoked"
         return "valid" if left > self._renew_before(self.certificate) else "about to expire"
 
-    def _revoked(self) -> bool:
-        try:
-            stored = self.client.read("%s/cert/%s" % (self.mount, serial(self.certificate))) or {}
-        except VaultError as error:
-            # a server that does not store certificates of a role knows nothing of this one
-            if isinstance(error, PermissionDenied) or error.status in (400, 404):
-                return False
-            raise
-        return bool(stored.get("revocation_time"))
-
-    def _read_role(self) -> dict[str, Any] | None:
-        """Return the role, None when there is none, or the token may only issue."""
-        if self._role_asked:
-            return self._role
-        try:
-            self._role = self.client.read("%s/roles/%s" % (self.mount, self.item["role"]))
-        except PermissionDenied:
-            self._role = None
-        self._role_asked = True
-        if self._role is not None and normalise.boolean(self._role.get("generate_lease")):
-            self._warn_of_lease()
-        return self._role
-
-    def _warn_of_lease(self) -> None:
-        text = (
-            'the role "%s" has generate_lease, so the server revokes the certificate together with the token that '
-            'asked for it, at the end of the play at the latest; set "generate_lease: false" for the role'
-            % self.item["role"]
-        )
-        if text not in self.warnings:
-            self.warnings.append(text)
-
-    def _issuers(self) -> Iterator[str]:
-        """Yield the certificates of the issuers that may have signed: the declared one, else the role's, else any."""
-        reference = self.item.get("issuer_ref")
-        if not reference:
-            role = self._read_role()
-            reference = role.get("issuer_ref") or "default" if role is not None else None
-        for one in [reference] if reference else self.client.list("%s/issuers" % self.mount):
-            # needs no permission, unlike the issuer itself
-            answer = self.client.request(
-                "GET", "%s/issuer/%s/json" % (self.mount, quote(one, safe="")), missing_ok=True
-            )
-            if answer:
-                yield str(data_of(answer).get("certificate") or "")
-
     def _right_issuer(self) -> bool:
-        return any(self._signs(pem) for pem in self._issuers())
+        return any(self._signs(pem) for pem in self.issuers())
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         if current["state"] != "valid":
@@ -325,9 +388,9 @@ class Certificate(InPkiMount):
         if change.current is not None and change.fields == ["key_mode"]:
             private_file.write(self.files["key_dest"], self.private_key)
             return
-        answer = self._issue()
+        answer = self.issue()
         try:
-            self._check_made(answer)
+            self._check_made(answer, change.desired)
             change.touched = True
             self._store(answer)
         except SecretopsError:
@@ -335,12 +398,12 @@ class Certificate(InPkiMount):
             raise
         self._tell()
 
-    def _check_made(self, answer: Mapping[str, Any]) -> None:
+    def _check_made(self, answer: Mapping[str, Any], desired: Mapping[str, Any]) -> None:
         """Refuse a certificate that the next run would replace. Raises InvalidInput."""
         certificate = x509.load_pem_x509_certificate(str(answer["certificate"]).encode())
         names = self._describe(certificate)
-        self._expect(names)
-        wanted = {name: value for name, value in (self.desired or {}).items() if name in self.fields}
+        desired = {**desired, **self._expected(names)}
+        wanted = {name: value for name, value in desired.items() if name in self.fields}
         other = normalise.differing(names, wanted, self.fields)
         if other:
             raise InvalidInput(
@@ -360,42 +423,11 @@ class Certificate(InPkiMount):
 
     def _undo(self, answer: Mapping[str, Any]) -> None:
         try:
-            self._revoke(str(answer["serial_number"]), str(answer["certificate"]))
+            self.revoke(str(answer["serial_number"]), str(answer["certificate"]))
         except VaultError as error:
             self.warnings.append(
                 "the certificate %s is of no use and stays valid: %s" % (answer["serial_number"], error)
             )
-
-    def _issue(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"format": "pem"}
-        if self.item.get("common_name"):
-            body["common_name"] = self.item["common_name"]
-        # lists that the API takes as text only
-        body.update({name: ",".join(self.item[name]) for name in NAMES if self.item.get(name)})
-        if self.item.get("ttl"):
-            body["ttl"] = "%ss" % normalise.seconds(self.item["ttl"])
-        if self.item.get("exclude_cn_from_sans"):
-            body["exclude_cn_from_sans"] = True
-        if self.item.get("private_key_format") == "pkcs8":
-            body["private_key_format"] = "pkcs8"
-        if self.request is not None:
-            body["csr"] = self.request.pem
-        path = "%s/%s" % ("sign" if self.request else "issue", self.item["role"])
-        if self.item.get("issuer_ref"):
-            path = "issuer/%s/%s" % (quote(self.item["issuer_ref"], safe=""), path)
-        # never repeated: each attempt that reaches the server leaves a certificate there
-        try:
-            answer = self.client.write("%s/%s" % (self.mount, path), body, idempotent=False)
-            if answer.get("lease_id"):
-                self._warn_of_lease()
-            return data_of(answer)
-        except BadRequest as error:
-            if wording.pki_role_unknown(error.said):
-                raise InvalidInput(
-                    'the mount "%s" has no role "%s"' % (self.mount, self.item["role"]),
-                    remedy="declare it with vault_pki_role, or correct the name",
-                ) from None
-            raise
 
     def _store(self, answer: Mapping[str, Any]) -> None:
         self.pem = normalise.pem(answer.get("certificate"))
@@ -421,21 +453,12 @@ class Certificate(InPkiMount):
         except OSError as error:
             raise SecretopsError("its mode cannot be set (%s)" % error.strerror, path, "check its owner") from error
 
-    def _revoke(self, number: str, pem: str) -> None:
-        """Revoke a certificate; one that the server did not store is shown to it. Raises VaultError."""
-        try:
-            self.client.write("%s/revoke" % self.mount, {"serial_number": number})
-        except VaultError as error:
-            if not wording.certificate_unknown(error.said):
-                raise
-            self.client.write("%s/revoke" % self.mount, {"certificate": pem})
-
     def delete(self, change: Change) -> None:
         if self.certificate is not None and not self.find():
             self.warnings.append("nothing is mounted at %s any more, so the certificate was not revoked" % self.mount)
         elif self.certificate is not None:
             try:
-                self._revoke(serial(self.certificate), self.pem)
+                self.revoke(serial(self.certificate), self.pem)
             except BadRequest as error:
                 self.warnings.append("the certificate is not of this mount, and was not revoked (%s)" % error.what)
         elif self.pem:
@@ -466,33 +489,6 @@ def certificates(
     return resources
 
 
-STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
-ITEM: dict[str, Any] = {
-    "mount": {"type": "str"},
-    "role": {"type": "str"},
-    "common_name": {"type": "str"},
-    "alt_names": STRINGS,
-    "ip_sans": STRINGS,
-    "uri_sans": STRINGS,
-    "exclude_cn_from_sans": {"type": "bool", "default": False},
-    "ttl": {"type": "str"},
-    "renew_before": {"type": "str"},
-    "issuer_ref": {"type": "str"},
-    "private_key_format": {
-        "type": "str",
-        "choices": ["traditional", "pkcs8"],
-        "default": "traditional",
-        "no_log": False,
-    },
-    "csr": {"type": "str"},
-    "csr_file": {"type": "path"},
-    "cert_dest": {"type": "path"},
-    "key_dest": {"type": "path", "no_log": False},
-    "chain_dest": {"type": "path"},
-    "fullchain_dest": {"type": "path"},
-}
-
-
 class PkiCertificates(Kind):
     """Certificates in files."""
 
@@ -500,7 +496,7 @@ class PkiCertificates(Kind):
     tag = "pki"
     module = "vault_pki_certificate"
     plural = "certificates"
-    item = ITEM
+    fields = FIELDS
     required = ("cert_dest",)
     libraries = (("cryptography", CRYPTOGRAPHY_ERROR),)
     unlisted = "they are files of the machine that keeps them, and the server knows serial numbers alone"
