@@ -170,7 +170,7 @@ def changes(result: Mapping[str, Any]) -> list[str]:
             fields = ", ".join(str(name) for name in entry.get("fields") or [] if name != entry.get("kind"))
             line = "%s %s" % (entry.get("action"), label_of(entry))
             lines.append("%s: %s" % (line, fields) if fields and entry.get("action") == "update" else line)
-    return wrap_var(lines)  # type: ignore[no-any-return]
+    return wrap_var(lines)
 
 
 class FilterModule:

@@ -89,7 +89,7 @@ def eso_gitops_problems(declared: Mapping[str, Any]) -> list[str]:
     branch = str(declared["branch"])
     if _NO_BRANCH.search(branch):
         problems.append("eso_gitops_branch is no name of a branch; write one such as main")
-    return wrap_var(problems)  # type: ignore[no-any-return]
+    return wrap_var(problems)
 
 
 class FilterModule:

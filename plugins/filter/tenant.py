@@ -225,7 +225,7 @@ def tenant_vault(
                 quotas.append({**named, "state": "absent"})
             else:
                 _known("%s, quota" % team.where, quota, ("rate", "interval", "block_interval"))
-                quotas.append({**named, "path": "%s/data/%s/*" % (mount, team.tree), **quota})
+                quotas.append({**named, "path": "%s/data/%s/*" % (mount, team.tree), **(quota or {})})
     return {"policies": policies, "auth_roles": _merged(roles), "quotas": quotas}
 
 

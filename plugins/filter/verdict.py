@@ -191,7 +191,7 @@ def verdict(hosts: Mapping[str, Mapping[str, Any]], check: bool = False, ended: 
     text = ". ".join(part for part in parts if part)
     if not text:
         text = "There was nothing to do"
-    return wrap_var("%s%s." % ("Check mode, nothing was changed. " if check else "", text))  # type: ignore[no-any-return]
+    return wrap_var("%s%s." % ("Check mode, nothing was changed. " if check else "", text))
 
 
 def _told(host: Mapping[str, Any], check: bool) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Watch:
         self._started = started
         self.handle: int | None = None
         with suppress(AttributeError, OSError):
-            self.handle = os.pidfd_open(pid)  # type: ignore[attr-defined]
+            self.handle = os.pidfd_open(pid)
 
     def alive(self) -> bool:
         """Tell whether it still runs; another process may have its number."""
@@ -153,12 +153,13 @@ def main() -> None:
     from ansible_collections.secretops.vault_eso.plugins.plugin_utils._run import started
     from ansible_collections.secretops.vault_eso.plugins.plugin_utils._service import Service
 
-    server = Server(directory, Service(), Watch(*given["main"], started))
+    pid, start = given["main"]
+    server = Server(directory, Service(), Watch(pid, start, started))
     signal.signal(signal.SIGTERM, lambda number, frame: server.over.set())
     os.write(1, b"ready\n")
     null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
     try:
         server.serve()
     finally:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from ansible import constants as C  # noqa: N812
 from ansible.errors import AnsibleError
@@ -98,7 +98,7 @@ def why_by_process(found: Circumstances) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-class _Options(dict):  # type: ignore[type-arg]
+class _Options(dict):
     """Options of a module; Ansible writes them into its debug output, with every secret in them."""
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class ModuleInWorker(NormalAction):
     """The action of a module of this collection."""
 
     #: the module; its import is paid once, by the process that forks the workers
-    MODULE: ClassVar[ModuleType]
+    MODULE: ModuleType
 
     #: whether the module runs here, and the options that it is given then
     _here = False
@@ -130,12 +130,12 @@ class ModuleInWorker(NormalAction):
         self._here = not reason
         if not self._here:
             display.vvvv("%s runs as a process: %s" % (self._task.action, reason), host=self._play_context.remote_addr)
-            return super()._execute_module(module_name, module_args, tmp, task_vars, **kwargs)  # type: ignore[no-any-return]
+            return super()._execute_module(module_name, module_args, tmp, task_vars, **kwargs)
         self._progress = WATCHED and self._switched_on(PROGRESS_VARIABLE, PROGRESS_ENVIRONMENT, variables)
         given = self._task.args if module_args is None else module_args
         options = _Options(given)
         try:
-            return super()._execute_module(module_name, options, tmp, task_vars, **kwargs)  # type: ignore[no-any-return]
+            return super()._execute_module(module_name, options, tmp, task_vars, **kwargs)
         finally:
             # Ansible adds its own options to those of the task
             given.update(options)
@@ -181,7 +181,7 @@ class ModuleInWorker(NormalAction):
             name, ".py", collection_list=self._task.collections
         )
         path = found.plugin_resolved_path if found.resolved else None
-        return bool(path) and os.path.realpath(path) == os.path.realpath(str(self.MODULE.__file__))
+        return path is not None and os.path.realpath(path) == os.path.realpath(str(self.MODULE.__file__))
 
     def _interpreter(self, variables: Mapping[str, Any]) -> str:
         """Return the Python that Ansible would start; "" when it would have to look for one first."""

@@ -17,8 +17,9 @@ def mask_task() -> bool:
     frame = sys._getframe(1)
     while frame is not None:
         executor = frame.f_locals.get("self")
-        if type(executor).__name__ == "TaskExecutor" and getattr(executor, "_task", None) is not None:
-            executor._task.no_log = True
+        task = getattr(executor, "_task", None)
+        if type(executor).__name__ == "TaskExecutor" and task is not None:
+            task.no_log = True
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False

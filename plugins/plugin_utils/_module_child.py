@@ -48,7 +48,7 @@ try:
     from ansible.module_utils._internal._ansiballz import _loader
 except ImportError:
     # before ansible-core 2.19
-    _internal = _traceback = _loader = None  # type: ignore[assignment]
+    _internal = _traceback = _loader = None
 
 #: since ansible-core 2.19
 _BUILT = getattr(module_common, "_BuiltModule", None)
