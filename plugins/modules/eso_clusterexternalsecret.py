@@ -326,32 +326,14 @@ namespaces:
   sample: [payments-api, payments-web]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.children import Children
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.cluster_external_secret import (
-    CLUSTER_EXTERNAL_SECRET,
-    CLUSTER_EXTERNAL_SECRET_ENTRY,
-    ClusterExternalSecret,
+    ClusterExternalSecrets,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
-
-ITEM = CLUSTER_EXTERNAL_SECRET_ENTRY
-SPEC = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.module import converge
 
 
 def main() -> None:
-    module = KubernetesModule(SPEC, "cluster_external_secrets", ITEM)
-    with module.client() as client:
-        reader, options = Reader(client), module.options()
-        resources = [ClusterExternalSecret(client, item, reader=reader, **options) for item in module.items()]
-        if module.params["purge"]:
-            resources += [
-                ClusterExternalSecret(client, item, reader=reader, **options)
-                for item in module.unmanaged(client, CLUSTER_EXTERNAL_SECRET, resources)
-            ]
-        reader.prefetch((one.api, one.version, one.namespace) for one in resources)
-        children = Children(client)
-        module.converge(client, resources, children.expect)
+    converge(ClusterExternalSecrets())
 
 
 if __name__ == "__main__":

@@ -308,34 +308,12 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import (
-    EXTERNAL_SECRET,
-    EXTERNAL_SECRET_ENTRY,
-    ExternalSecret,
-    check_targets,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.targets import Targets
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
-
-ITEM = EXTERNAL_SECRET_ENTRY
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import ExternalSecrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.module import converge
 
 
 def main() -> None:
-    module = KubernetesModule(APPLY_SPEC, "external_secrets", ITEM)
-    with module.client() as client:
-        items = module.items()
-        reader, options = Reader(client), module.options()
-        resources = [ExternalSecret(client, item, reader=reader, **options) for item in items]
-        check_targets(resources)
-        if module.params["purge"]:
-            resources += [
-                ExternalSecret(client, item, reader=reader, **options)
-                for item in module.unmanaged(client, EXTERNAL_SECRET, resources)
-            ]
-        reader.prefetch((one.api, one.version, one.namespace) for one in resources)
-        targets = Targets(client, [resource.namespace for resource in resources if resource.desired is not None])
-        module.converge(client, resources, targets.expect)
+    converge(ExternalSecrets())
 
 
 if __name__ == "__main__":

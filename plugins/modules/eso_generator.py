@@ -426,36 +426,12 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import (
-    GENERATOR_ENTRY,
-    generator,
-    purge_kinds,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import (
-    APPLY_SPEC,
-    WAIT_SPEC,
-    KubernetesModule,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
-
-ITEM = GENERATOR_ENTRY
-# a generator has no status to wait for
-SPEC = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import Generators
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.module import converge
 
 
 def main() -> None:
-    module = KubernetesModule(SPEC, "generators", ITEM)
-    with module.client() as client:
-        reader, options = Reader(client), module.options()
-        resources = [generator(client, item, reader=reader, **options) for item in module.items()]
-        if module.params["purge"]:
-            for kind in purge_kinds(client, resources):
-                resources += [
-                    generator(client, item, reader=reader, **options)
-                    for item in module.unmanaged(client, kind, resources)
-                ]
-        reader.prefetch((one.api, one.version, one.namespace) for one in resources)
-        module.converge(client, resources)
+    converge(Generators())
 
 
 if __name__ == "__main__":

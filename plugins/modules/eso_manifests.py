@@ -133,11 +133,12 @@ summary:
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import Module
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import manifests
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.kinds import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.tree import files, leaving, message, tree
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.yaml_text import YAML_ERROR, reference
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.transport import KUBERNETES_ERROR
 
-LISTS = [*manifests.LISTS, "objects"]
+LISTS = [*(kind.plural for kind in KINDS), "objects"]
 SPEC = {
     "path": {"type": "path", "required": True},
     "within": {"type": "path"},

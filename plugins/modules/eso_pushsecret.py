@@ -222,32 +222,12 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import (
-    PUSH_SECRET,
-    PUSH_SECRET_ENTRY,
-    PushSecret,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_versions import check_places
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.status import expect_ready
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
-
-ITEM = PUSH_SECRET_ENTRY
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PushSecrets
 
 
 def main() -> None:
-    module = KubernetesModule(APPLY_SPEC, "push_secrets", ITEM)
-    with module.client() as client:
-        reader, options = Reader(client), module.options()
-        resources = [PushSecret(client, item, reader=reader, **options) for item in module.items()]
-        check_places(resources)
-        if module.params["purge"]:
-            resources += [
-                PushSecret(client, {**item, "purged": True}, reader=reader, **options)
-                for item in module.unmanaged(client, PUSH_SECRET, resources)
-            ]
-        reader.prefetch((one.api, one.version, one.namespace) for one in resources)
-        module.converge(client, resources, expect_ready)
+    converge(PushSecrets())
 
 
 if __name__ == "__main__":

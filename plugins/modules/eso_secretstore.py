@@ -352,27 +352,12 @@ requests:
   sample: {total: 4, writes: 1}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.status import expect_ready
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import STORE_ENTRY, store, store_kinds
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import APPLY_SPEC, KubernetesModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.reading import Reader
-
-ITEM = STORE_ENTRY
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.module import converge
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import Stores
 
 
 def main() -> None:
-    module = KubernetesModule(APPLY_SPEC, "stores", ITEM)
-    with module.client() as client:
-        items = module.items()
-        reader, options = Reader(client), module.options()
-        stores = [store(client, item, reader=reader, **options) for item in items]
-        if module.params["purge"]:
-            for kind in store_kinds(stores):
-                stores += [
-                    store(client, item, reader=reader, **options) for item in module.unmanaged(client, kind, stores)
-                ]
-        reader.prefetch((one.api, one.version, one.namespace) for one in stores)
-        module.converge(client, stores, expect_ready)
+    converge(Stores())
 
 
 if __name__ == "__main__":

@@ -203,7 +203,8 @@ from functools import partial
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._chain import verify
 from ansible_collections.secretops.vault_eso.plugins.module_utils._chain.proof import Proof, PushProof
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.sync import syncs
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.forced import SyncRun
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.sync import FORCED, syncs
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import ActionModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import (
     CONNECTION_SPEC,
@@ -214,7 +215,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connect
 ITEM = {
     "kind": {
         "type": "str",
-        "choices": ["ExternalSecret", "ClusterExternalSecret", "PushSecret"],
+        "choices": list(FORCED),
         "default": "ExternalSecret",
     },
     "name": {"type": "str"},
@@ -236,12 +237,12 @@ def main() -> None:
     with module.client() as client:
         items, version = module.items(), module.params["api_version"]
         if module.params["vault"] is None:
-            module.carry_out(client, syncs(client, items, version), wait=True)
+            module.carry_out(client, syncs(SyncRun(client, version), items), wait=True)
         module.require("hvac", HVAC_ERROR)
         with verify.connected(client, module) as verifier:
             verifier.look(sorted({item["namespace"] for item in items if item["namespace"]}))
-            forced = syncs(client, items, version, partial(Proof, verifier), partial(PushProof, verifier))
-            module.carry_out(client, forced, wait=True, reasons=verifier.reasons)
+            run = SyncRun(client, version, partial(Proof, verifier), partial(PushProof, verifier))
+            module.carry_out(client, syncs(run, items), wait=True, reasons=verifier.reasons)
 
 
 if __name__ == "__main__":

@@ -17,18 +17,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from kubernetes.client.exceptions import ApiException
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.cluster_external_secret import (
-    CLUSTER_EXTERNAL_SECRET_ENTRY,
-    ClusterExternalSecret,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import (
-    EXTERNAL_SECRET_ENTRY,
-    ExternalSecret,
-)
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import GENERATOR_ENTRY, generator
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import PUSH_SECRET_ENTRY, PushSecret
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import STORE_ENTRY, store
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.kinds import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes import schema
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.apply import Cluster
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.module import CONNECTION_SPEC
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
@@ -132,17 +123,13 @@ PUSHED = {
     "selector": {"secret": {"name": "app"}},
     "data": [{"match": {"secret_key": "a", "remote_ref": REMOTE}}],
 }
-#: argument spec, class, and what is right, of which some is replaced
-KINDS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
-    "eso_secretstore": (STORE_ENTRY, store, VAULT),
-    "eso_externalsecret": (EXTERNAL_SECRET_ENTRY, ExternalSecret, EXTERNAL),
-    "eso_clusterexternalsecret": (
-        CLUSTER_EXTERNAL_SECRET_ENTRY,
-        ClusterExternalSecret,
-        {"namespaces": ["default"], "external_secret": EXTERNAL},
-    ),
-    "eso_pushsecret": (PUSH_SECRET_ENTRY, PushSecret, PUSHED),
-    "eso_generator": (GENERATOR_ENTRY, generator, {"kind": "UUID"}),
+#: what is right of an entry, by the option of its kind; some of it is replaced
+RIGHT: dict[str, dict[str, Any]] = {
+    "stores": VAULT,
+    "external_secrets": EXTERNAL,
+    "cluster_external_secrets": {"namespaces": ["default"], "external_secret": EXTERNAL},
+    "push_secrets": PUSHED,
+    "generators": {"kind": "UUID"},
 }
 #: what is refused although the API server takes it: why, and parts of the sentences
 STRICTER_OPTIONS: dict[str, str] = {
@@ -162,19 +149,21 @@ def test_options_that_are_taken_make_what_the_server_takes(current: KubeApi) -> 
     client = connect(dict.fromkeys(CONNECTION_SPEC) | {"kubeconfig": current.kubeconfig, "timeout": 30})
     wrong, taken, refused = [], 0, 0
     stricter = "|".join(STRICTER_OPTIONS.values())
-    for module, (spec, make, always) in KINDS.items():
-        writer = Writer(f"{SEED}-{module}")
+    for kind in KINDS:
+        spec, always = kind.entry, RIGHT[kind.plural]
+        writer = Writer(f"{SEED}-{kind.plural}")
         skipped = ("name", "namespace", "spec", "labels", "annotations", "adopt")
         wanted = {name: option for name, option in spec.items() if name not in skipped}
         validator = ArgumentSpecValidator({**spec, "state": {"type": "str", "default": "present"}})
         for _number in range(EACH * 5):
             given = {**always, **writer.options(wanted), "name": "random"}
-            space = {} if "Cluster" in str(given.get("kind")) + str(make) else {"namespace": "default"}
+            cluster_wide = str(given.get("kind")).startswith("Cluster") or not kind.apis[0].namespaced
+            space = {} if cluster_wide else {"namespace": "default"}
             checked = validator.validate({**given, **space})
             assert not checked.error_messages, checked.error_messages
             item, said, manifest = checked.validated_parameters, "", None
             try:
-                one = make(client, {**item, "state": "present"})
+                one = kind.make({**item, "state": "present"}, Cluster(client))
                 manifest = one.manifest
                 one.check()
                 one.validate()
@@ -185,9 +174,9 @@ def test_options_that_are_taken_make_what_the_server_takes(current: KubeApi) -> 
             answer = judged_manifest(current, one.path().rpartition("/")[0], manifest)
             taken, refused = taken + (not said), refused + bool(said)
             if not said and answer:
-                wrong.append(f"{module} {json.dumps(given)}\n  the server says: {answer}")
+                wrong.append(f"{kind.plural} {json.dumps(given)}\n  the server says: {answer}")
             elif said and not answer and not re.search(stricter, said):
-                wrong.append(f"{module} {json.dumps(given)}\n  we say: {said}")
+                wrong.append(f"{kind.plural} {json.dumps(given)}\n  we say: {said}")
     client.close()
     assert not wrong, "\n".join([f"{len(wrong)} of {taken} taken, {refused} refused", *wrong[:20]])
     assert taken > refused / 3, (taken, refused)

@@ -36,11 +36,15 @@ class Children:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.version = client.version_of(EXTERNAL_SECRET)
         self._asked: set[str] = set()
         self._found: list[Object] = []
         self._blind = False
         self.targets = Targets(client)
+
+    @property
+    def version(self) -> str:
+        """The version of the API in which ExternalSecrets are read. Raises NotServed."""
+        return self.client.version_of(EXTERNAL_SECRET)
 
     def of(self, current: Mapping[str, Any]) -> list[Object]:
         """Return those of one ClusterExternalSecret; the second time that it asks, they are read again."""

@@ -10,17 +10,16 @@ nothing of whether the ExternalSecrets were synced, so that these are looked at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import Client
 from .._kubernetes.fields import without_none
 from .._kubernetes.kind import Kind, Object
-from .._kubernetes.module import METADATA_SPEC
+from .._kubernetes.module import APPLY_SPEC, METADATA_SPEC
 from .._kubernetes.objects import condition
-from .._kubernetes.reading import Reader
+from .._kubernetes.waiting import Expectation
 from .children import Children, astray, provided, provisioned
 from .external_secret import (
     EXTERNAL_SECRET,
@@ -29,8 +28,8 @@ from .external_secret import (
     external_secret_spec,
     store_of,
 )
-from .forced import Forced, Held, Shelf, changed_keys, unproven
-from .kind import GROUP, OPERATOR, VERSIONS
+from .forced import Forced, Held, SyncRun, changed_keys, unproven
+from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .status import describe
 from .targets import target_of
 from .values import check_interval, duration, manifest_names
@@ -71,22 +70,18 @@ def check_cluster_external_secret(name: str, spec: Mapping[str, Any]) -> list[st
     return check_external_secret(spec.get("externalSecretName") or name, spec.get("externalSecretSpec") or {})
 
 
-class ClusterExternalSecret(KubeObject):
+class ClusterExternalSecret(EsoObject):
     """A ClusterExternalSecret."""
 
     kind = CLUSTER_EXTERNAL_SECRET.name
     api = CLUSTER_EXTERNAL_SECRET
     compared = {"spec.refreshTime": duration, "spec.externalSecretSpec.refreshInterval": duration}
 
-    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        with about(self.kind, item):
-            self.spec = cluster_external_secret_spec(item) if item["state"] == "present" else None
-        super().__init__(client, item, {"spec": self.spec}, **options)
+    def spec_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return cluster_external_secret_spec(item)
 
-    def check(self) -> None:
-        super().check()
-        if self.spec is not None:
-            self.warnings += check_cluster_external_secret(self.object_name, self.spec)
+    def refuse(self, spec: Mapping[str, Any]) -> list[str]:
+        return check_cluster_external_secret(self.object_name, spec)
 
 
 CLUSTER_EXTERNAL_SECRET_ENTRY: dict[str, Any] = {
@@ -136,21 +131,13 @@ class ClusterSync(Forced):
     api = CLUSTER_EXTERNAL_SECRET
     annotation = CLUSTER_ANNOTATION
 
-    def __init__(
-        self,
-        client: Client,
-        reader: Reader,
-        shelf: Shelf,
-        children: Children,
-        version: str,
-        item: Mapping[str, Any],
-    ) -> None:
-        self.children = children
+    def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
+        self.children = run.shared(Children)
         self.before: dict[str, Held | None] = {}
         self.old: dict[str, str] = {}
         self.synced: dict[str, Object] = {}
         self.late: Object | None = None
-        super().__init__(client, reader, shelf, version, item, item["name"])
+        super().__init__(run, item)
 
     def check(self) -> None:
         if self.item.get("namespace"):
@@ -166,7 +153,7 @@ class ClusterSync(Forced):
         for one in self.children.of(current):
             namespace = one["metadata"]["namespace"]
             self.old[namespace] = str((one.get("status") or {}).get("syncedResourceVersion") or "")
-            self.before[namespace] = self.held(self.shelf.before, target_of(one))
+            self.before[namespace] = self.held(self.run.contents.before, target_of(one))
         return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
 
     def culprit(self, current: Object | None) -> tuple[str, Object | None]:
@@ -211,3 +198,19 @@ class ClusterSync(Forced):
             if after is not None and after.known and before is not None:
                 changed[namespace] = changed_keys(before.digests or {}, after.digests or {})
         self.info.update(changed_keys=changed, proven=seen)
+
+
+class ClusterExternalSecrets(EsoKind):
+    """ClusterExternalSecrets."""
+
+    plural = "cluster_external_secrets"
+    entry = CLUSTER_EXTERNAL_SECRET_ENTRY
+    options = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
+    classes = {CLUSTER_EXTERNAL_SECRET.name: ClusterExternalSecret}
+    forced = ClusterSync
+
+    def expect(self, client: Client, resources: Sequence[EsoObject]) -> Callable[[Any, bool], Expectation]:
+        return Children(client).expect
+
+    def describe(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_cluster_external_secret(current)

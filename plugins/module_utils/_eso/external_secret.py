@@ -11,19 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import Forbidden
 from .._kubernetes.fields import without_none
 from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.module import METADATA_SPEC
-from .._kubernetes.reading import Reader
-from .forced import Held, Shelf, Single, changed_keys
-from .kind import GROUP, OPERATOR, VERSIONS
+from .._kubernetes.waiting import Expectation
+from .forced import Held, Single, SyncRun, changed_keys
+from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .remote import CONVERSION, DECODING, NULL_BYTES, REMOTE, SOURCE, check_data, check_data_from
 from .status import describe, frozen, synced
 from .store import STORE
-from .targets import Target, target_of
+from .targets import Target, Targets, hold_against_targets, target_of
 from .template import TEMPLATE, check_template
 from .values import check_choice, check_interval, duration, manifest_names
 
@@ -176,7 +175,7 @@ def check_target(target: Mapping[str, Any]) -> None:
     check_template(target.get("template") or {})
 
 
-class ExternalSecret(KubeObject):
+class ExternalSecret(EsoObject):
     """An ExternalSecret: which values of Vault stand in which Secret."""
 
     kind = EXTERNAL_SECRET.name
@@ -184,15 +183,11 @@ class ExternalSecret(KubeObject):
     rank = 1
     compared = {"spec.refreshInterval": duration}
 
-    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        with about(self.kind, item):
-            self.spec = external_secret_spec(item) if item["state"] == "present" else None
-        super().__init__(client, item, {"spec": self.spec}, **options)
+    def spec_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return external_secret_spec(item)
 
-    def check(self) -> None:
-        super().check()
-        if self.spec is not None:
-            self.warnings += check_external_secret(self.object_name, self.spec)
+    def refuse(self, spec: Mapping[str, Any]) -> list[str]:
+        return check_external_secret(self.object_name, spec)
 
     @property
     def owns(self) -> str:
@@ -218,11 +213,10 @@ class ExternalSecret(KubeObject):
             )
         return names
 
-    def read(self) -> Mapping[str, Any] | None:
-        current = super().read()
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         if self.owns and self.owns != self._owned_already():
             self._refuse_foreign_secret()
-        return current
+        return super().resolve(current)
 
     def _owned_already(self) -> str:
         spec = (self.live or {}).get("spec") or {}
@@ -301,44 +295,36 @@ def describe_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-#: begins the proof of a version of a key in Vault, for an ExternalSecret
-Prover = Callable[[Object, str, int], Any]
-
-
 class Sync(Single):
-    """One forced sync of an ExternalSecret. ``prover`` begins the proof of a version in Vault."""
+    """One forced sync of an ExternalSecret."""
 
     kind = EXTERNAL_SECRET.name
     api = EXTERNAL_SECRET
 
-    def __init__(
-        self,
-        client: Client,
-        reader: Reader,
-        shelf: Shelf,
-        version: str,
-        item: Mapping[str, Any],
-        prover: Prover | None = None,
-    ) -> None:
-        self.prover = prover
+    def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
         self.proofs: list[Any] = []
         self.before: Held | None = None
         self.target = Target("", "")
-        super().__init__(client, reader, shelf, version, item)
+        super().__init__(run, item)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        super().prepare(resources)
+        resources[0].run.contents.expect([one.namespace for one in resources])
 
     def check(self) -> None:
         super().check()
-        if self.item.get("expect_versions") and self.prover is None:
+        if self.item.get("expect_versions") and self.run.prover is None:
             raise InvalidInput("versions can only be proven with a connection to Vault", remedy='set "vault"')
 
     def look_at(self, current: Object) -> None:
         self.refuse_frozen(current.get("spec") or {})
         self.target = target_of(current)
-        self.before = self.held(self.shelf.before, self.target)
+        self.before = self.held(self.run.contents.before, self.target)
         self.proofs = [
-            self.prover(current, key, int(version))
+            self.run.prover(current, key, int(version))
             for key, version in sorted((self.item.get("expect_versions") or {}).items())
-            if self.prover is not None
+            if self.run.prover is not None
         ]
 
     def missing(self) -> str:
@@ -369,3 +355,33 @@ class Sync(Single):
         if self.item.get("unproven") == "fail":
             raise SecretopsError(text, remedy="prove the value by expect_sha256, or set unproven to warn")
         self.warnings.append(text)
+
+
+class ExternalSecrets(EsoKind):
+    """ExternalSecrets."""
+
+    plural = "external_secrets"
+    entry = EXTERNAL_SECRET_ENTRY
+    classes = {EXTERNAL_SECRET.name: ExternalSecret}
+    core = True
+    forced = Sync
+
+    def check_together(self, resources: Sequence[Any], beside: Mapping[str, Sequence[Any]]) -> None:
+        check_targets(resources)
+
+    def expect(self, client: Client, resources: Sequence[EsoObject]) -> Callable[[Any, bool], Expectation]:
+        return Targets(client, [one.namespace for one in resources if one.desired is not None]).expect
+
+    def describe(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_external_secret(current)
+
+    def complete(
+        self, client: Client, found: Sequence[tuple[Object, dict[str, Any]]], wanted: Mapping[str, Any]
+    ) -> None:
+        hold_against_targets(client, found)
+        if wanted.get("target_keys"):
+            targets = Targets(client)
+            for one, entry in found:
+                path = targets.path(target_of(one))
+                held = client.get(path) if path else None
+                entry["target_keys"] = sorted((held or {}).get("data") or {})

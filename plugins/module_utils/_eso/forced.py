@@ -18,7 +18,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, ClassVar, NamedTuple
+from typing import Any, Callable, ClassVar, NamedTuple, TypeVar
 
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import Change
@@ -35,6 +35,11 @@ from .targets import MANAGED, WRITTEN, Target, Targets, fills, lacks, refuse_unf
 #: another manager than that of declarations, so that an annotation left behind is nobody's drift
 MANAGER = "secretops.vault_eso.sync"
 ANNOTATION = "force-sync"
+#: begins the proof of a version of a key in Vault, for an ExternalSecret
+Prover = Callable[[Object, str, int], Any]
+#: the same for a PushSecret
+PushProver = Callable[[Object], Any]
+Made = TypeVar("Made")
 
 
 class Held(NamedTuple):
@@ -111,7 +116,7 @@ def unexpected(target: Target, held: Mapping[str, str], item: Mapping[str, Any])
     return "the %s holds another value than expected in %s" % (target.label, ", ".join(other)) if other else ""
 
 
-class Shelf:
+class TargetContents:
     """What targets hold, as digests by key; of many Secrets in a namespace by one list. Shared by the syncs of a run.
 
     All that reads raises Forbidden.
@@ -156,29 +161,72 @@ class Shelf:
         return held_in(None if path is None else self.client.get(path))
 
 
+class SyncRun:
+    """What the forced syncs of a task share. Asks the API server only when it is asked itself.
+
+    ``prover`` and ``push_prover`` begin proofs in Vault; None without a connection to it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        api_version: str | None = None,
+        prover: Prover | None = None,
+        push_prover: PushProver | None = None,
+    ) -> None:
+        self.client = client
+        self.reader = Reader(client)
+        self.contents = TargetContents(client)
+        self.api_version = api_version
+        self.prover = prover
+        self.push_prover = push_prover
+        self._shared: dict[Any, Any] = {}
+
+    def version_of(self, kind: Kind) -> str:
+        """Return the version in which objects of a kind are read and forced. Raises NotServed."""
+        # no version serves all kinds: a wish is for those that have several
+        return self.client.version_of(kind, self.api_version if len(kind.versions) > 1 else None)
+
+    def shared(self, make: Callable[[Client], Made]) -> Made:
+        """Return what is made of the client once for all syncs."""
+        if make not in self._shared:
+            self._shared[make] = make(self.client)
+        made: Made = self._shared[make]
+        return made
+
+
 class Forced(Action):
     """One forced sync, of an ExternalSecret or of all those of a ClusterExternalSecret."""
 
     api: ClassVar[Kind]
     annotation: ClassVar[str] = ANNOTATION
 
-    def __init__(
-        self, client: Client, reader: Reader, shelf: Shelf, version: str, item: Mapping[str, Any], name: str
-    ) -> None:
-        self.client = client
-        self.reader = reader
-        self.shelf = shelf
-        self.version = version
+    def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
+        self.run = run
+        self.client = run.client
         self.item = item
         self.namespace: str | None = item.get("namespace") if self.api.namespaced else None
         self.object_name = item["name"]
         self.live: Object = {}
         self.value = "%d-%s" % (time.time_ns() // 1_000_000, secrets.token_hex(4))
+        name = "%s/%s" % (self.namespace, self.object_name) if self.api.namespaced else self.object_name
         super().__init__(name, {self.annotation: self.value})
+
+    @property
+    def version(self) -> str:
+        """The version of the API in which it is read and forced. Raises NotServed."""
+        return self.run.version_of(self.api)
+
+    def preflight(self) -> None:
+        self.run.version_of(self.api)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        resources[0].run.reader.prefetch((one.api, one.version, one.namespace) for one in resources)
 
     def current(self) -> Object:
         """Read the object. Raises SecretopsError when it does not exist."""
-        found = self.reader.get(self.api, self.version, self.namespace, self.object_name)
+        found = self.run.reader.get(self.api, self.version, self.namespace, self.object_name)
         if found is None:
             raise SecretopsError("does not exist", remedy="create it first, or correct name and namespace")
         self.live = found
@@ -208,12 +256,12 @@ class Forced(Action):
         """Return what a target lacks of what is expected, "" for nothing."""
         if not self.item.get("expect_keys") and not self.item.get("expect_sha256"):
             return ""
-        held = self.held(self.shelf.now, target) or Held()
+        held = self.held(self.run.contents.now, target) or Held()
         return unexpected(target, held.digests or {}, self.item)
 
     def arrived(self, current: Object, target: Target) -> Held | None:
         """Return what a target holds after the sync, None when it may not be read. Raises SecretopsError."""
-        after = self.held(self.shelf.after, target)
+        after = self.held(self.run.contents.after, target)
         spec = current.get("spec") or {}
         if after is not None and fills(spec):
             lacking = lacks(target, spec, after.digests)
@@ -272,11 +320,11 @@ class Single(Forced):
     #: the reasons of its Ready condition once it was synced
     reasons: ClassVar[Sequence[str]] = WRITTEN
 
-    def __init__(self, client: Client, reader: Reader, shelf: Shelf, version: str, item: Mapping[str, Any]) -> None:
+    def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
         self.old = ""
         #: the object as it was when it was proven to be synced
         self.last: Object = {}
-        super().__init__(client, reader, shelf, version, item, "%s/%s" % (item.get("namespace"), item["name"]))
+        super().__init__(run, item)
 
     def check(self) -> None:
         if not self.namespace:

@@ -16,13 +16,12 @@ from typing import Any, ClassVar
 
 from .._engine import normalise
 from .._engine.errors import InvalidInput
-from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import Client
 from .._kubernetes.fields import compact, dotted, without_none
 from .._kubernetes.kind import Kind
-from .._kubernetes.module import METADATA_SPEC
+from .._kubernetes.module import APPLY_SPEC, METADATA_SPEC, WAIT_SPEC
 from .._kubernetes.objects import applied_by_us
-from .kind import OPERATOR
+from .kind import OPERATOR, EsoKind, EsoObject
 from .provider import VAULT_SPEC, auth_method, check_vault, references, same_bundle, vault_provider
 from .values import RETRY_SETTINGS, check_choice, check_retries, manifest_names
 
@@ -199,7 +198,7 @@ def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
-class Generator(KubeObject):
+class Generator(EsoObject):
     """A generator of one of the kinds in `KINDS`; its label in messages names the kind."""
 
     kind = "generator"
@@ -211,15 +210,11 @@ class Generator(KubeObject):
     whole = frozenset(("spec.parameters", "spec.generator.vaultDynamicSecretSpec.parameters"))
     api: ClassVar[Kind]
 
-    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        with about(self.api.name, item):
-            self.spec = generator_spec(item) if item["state"] == "present" else None
-        super().__init__(client, item, {"spec": self.spec}, **options)
+    def spec_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return generator_spec(item)
 
-    def check(self) -> None:
-        super().check()
-        if self.spec is not None:
-            self.warnings += check_generator(self.api.name, self.namespace, self.spec)
+    def refuse(self, spec: Mapping[str, Any]) -> list[str]:
+        return check_generator(self.api.name, self.namespace, spec)
 
     def hidden(self) -> set[str]:
         if self.desired is None:
@@ -237,21 +232,6 @@ def _class(name: str) -> type[Generator]:
 
 
 CLASSES: Mapping[str, type[Generator]] = {name: _class(name) for name in KINDS}
-
-
-def generator(client: Client, item: Mapping[str, Any], **options: Any) -> Generator:
-    """Return the resource for a generator of any kind. Raises NotServed when its definition is not installed."""
-    return CLASSES[item["kind"]](client, item, **options)
-
-
-def purge_kinds(client: Client, declared: Sequence[Generator]) -> list[Kind]:
-    """Return the kinds that a purge looks at: the namespaced ones that are served, and others that are declared."""
-    served = {plural for version in client.versions(GROUP) for plural in client.plurals(GROUP, version)}
-    return [
-        kind
-        for kind in KINDS.values()
-        if kind.plural in served and (kind.namespaced or any(one.api is kind for one in declared))
-    ]
 
 
 GENERATOR_ENTRY: dict[str, Any] = {
@@ -304,3 +284,26 @@ def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
             }
         )
     )
+
+
+class Generators(EsoKind):
+    """Generators of all kinds."""
+
+    plural = "generators"
+    entry = GENERATOR_ENTRY
+    # a generator has no status to wait for
+    options = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}
+    classes = CLASSES
+    restored = 2
+
+    def purged(self, client: Client, declared: Sequence[EsoObject]) -> list[Kind]:
+        # the namespaced ones that are served, and others that are declared
+        served = {plural for version in client.versions(GROUP) for plural in client.plurals(GROUP, version)}
+        return [
+            kind
+            for kind in self.apis
+            if kind.plural in served and (kind.namespaced or any(one.api is kind for one in declared))
+        ]
+
+    def describe(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_generator(current)

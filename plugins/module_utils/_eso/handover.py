@@ -20,11 +20,7 @@ from .._kubernetes.errors import NotServed
 from .._kubernetes.kind import Kind, Object
 from .._kubernetes.objects import MANAGER, applied_by_us, managers, migrated
 from .._kubernetes.reading import Reader
-from .cluster_external_secret import CLUSTER_EXTERNAL_SECRET
-from .external_secret import EXTERNAL_SECRET
-from .generator import KINDS as GENERATORS
-from .push_secret import PUSH_SECRET
-from .store import CLUSTER_STORE, STORE
+from .kinds import KINDS as ESO_KINDS
 
 FLUX = "kustomize-controller"
 #: what Flux writes on what it applies
@@ -32,7 +28,7 @@ FLUX_LABELS = ("kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/
 #: what keeps Flux from deleting an object that left its tree, looked up on the object in the cluster
 KEPT = "kustomize.toolkit.fluxcd.io/prune"
 RBAC = "rbac.authorization.k8s.io"
-DECLARED = (STORE, CLUSTER_STORE, *GENERATORS.values(), EXTERNAL_SECRET, CLUSTER_EXTERNAL_SECRET, PUSH_SECRET)
+DECLARED = tuple(api for kind in ESO_KINDS for api in kind.apis)
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -67,7 +63,6 @@ class Handover(Resource):
         self.reader = reader
         self.namespace = item.get("namespace") or None
         self.object_name = item["name"]
-        self.version = client.version_of(self.api)
         self.live: Object | None = None
         where = "%s/%s" % (self.namespace, self.object_name) if self.namespace else self.object_name
         super().__init__("%s %s" % (self.api.name, where), desired)
@@ -75,6 +70,18 @@ class Handover(Resource):
     @property
     def label(self) -> str:
         return self.name
+
+    @property
+    def version(self) -> str:
+        """The version of the API in which it is read and written. Raises NotServed."""
+        return self.client.version_of(self.api)
+
+    def preflight(self) -> None:
+        self.client.version_of(self.api)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        resources[0].reader.prefetch((one.api, one.version, one.namespace) for one in resources)
 
     def state(self, current: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields that are compared."""
@@ -169,14 +176,12 @@ class Released(Handover):
 
 
 def handovers(client: Client, items: Sequence[Mapping[str, Any]], state: str, manager: str) -> list[Handover]:
-    """Return the resources for objects: state ``protected`` or ``released``. Raises InvalidInput, KubernetesError."""
+    """Return the resources for objects: state ``protected`` or ``released``. Raises InvalidInput."""
     reader = Reader(client)
-    found: list[Handover] = [
+    return [
         Protected(client, reader, item) if state == "protected" else Released(client, reader, item, manager)
         for item in items
     ]
-    reader.prefetch((one.api, one.version, one.namespace) for one in found)
-    return found
 
 
 def left_over(client: Client, items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -18,49 +18,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.names import check_names
 from .._kubernetes import known_schemas
-from .._kubernetes.apply import KubeObject
 from .._kubernetes.fields import dotted, without_none
 from .._kubernetes.kind import Kind, Object
-from .._kubernetes.schema import problems
-from .cluster_external_secret import CLUSTER_EXTERNAL_SECRET_ENTRY, ClusterExternalSecret
-from .external_secret import EXTERNAL_SECRET_ENTRY, ExternalSecret, check_targets
-from .generator import GENERATOR_ENTRY, generator
-from .push_secret import PUSH_SECRET_ENTRY, PushSecret
-from .push_versions import check_places, check_sources
-from .store import STORE_ENTRY, store
+from .._kubernetes.schema import UNREADABLE, problems
+from .kind import EsoObject
+from .kinds import KINDS
 
 #: Flux deletes what leaves the tree. Source: Flux, kustomize controller, "Controlling the apply behavior of resources"
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
-#: declared lists by option: what an entry takes, and who makes the object of it
-LISTS: Mapping[str, tuple[Mapping[str, Any], Any]] = {
-    "stores": (STORE_ENTRY, store),
-    "generators": (GENERATOR_ENTRY, generator),
-    "external_secrets": (EXTERNAL_SECRET_ENTRY, ExternalSecret),
-    "cluster_external_secrets": (CLUSTER_EXTERNAL_SECRET_ENTRY, ClusterExternalSecret),
-    "push_secrets": (PUSH_SECRET_ENTRY, PushSecret),
-}
 #: plain objects that may stand beside them
 PLAIN = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "NetworkPolicy")
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?")
-
-
-class Offline:
-    """Stands where a client stands, and knows nothing but the versions that are wished."""
-
-    def __init__(self, api_version: str | None = None) -> None:
-        self.wished = (api_version or "").rpartition("/")[2]
-
-    def version_of(self, kind: Kind, wished: str | None = None) -> str:
-        """Return the version to write for a kind: the wished one where the kind knows it, else its newest."""
-        return self.wished if self.wished in kind.versions else kind.versions[0]
-
-    def schema(self, kind: Kind, version: str) -> Object | None:
-        """Return the collection's own copy of a kind's schema, None where it has none."""
-        return known_schemas.known(kind.group, version, kind.name)
-
-    def get(self, path: str, **_how: Any) -> Object | None:
-        """Return None: no object is known."""
-        return None
 
 
 def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -85,31 +53,34 @@ def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: Mapping[s
     return found
 
 
+def written_as(api: Kind, wished: str) -> str:
+    """Return the version to write for a kind: the wished one where the kind knows it, else its newest."""
+    return wished if wished in api.versions else api.versions[0]
+
+
 def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[list[Object], list[str]]:
-    """Return the manifests of declared entries, checked, and warnings. ``lists``: entries by the options in `LISTS`.
+    """Return the manifests of declared entries, checked, and warnings. ``lists``: entries by the options of the kinds.
 
     Entries whose state is absent are left out. Raises InvalidInput.
     """
-    client: Any = Offline(api_version)
-    resources: list[KubeObject] = []
-    for option, (spec, make) in LISTS.items():
-        for item in validated(option, lists.get(option) or [], spec):
-            if item["state"] == "present":
-                resources.append(make(client, item))
-    external = [one for one in resources if isinstance(one, ExternalSecret)]
-    pushed = [one for one in resources if isinstance(one, PushSecret)]
-    check_targets(external)
-    check_places(pushed)
-    check_sources(pushed, external)
-    warnings = []
-    for one in resources:
+    wished = (api_version or "").rpartition("/")[2]
+    made: dict[str, list[EsoObject]] = {}
+    for kind in KINDS:
+        items = validated(kind.plural, lists.get(kind.plural) or [], kind.entry)
+        made[kind.plural] = [kind.make(item) for item in items if item["state"] == "present"]
+    for kind in KINDS:
+        kind.check_together(made[kind.plural], made)
+    manifests, warnings = [], []
+    for one in (one for resources in made.values() for one in resources):
+        version = written_as(one.api, wished)
         try:
             one.check()
-            one.validate()
+            one.fit(known_schemas.known(one.api.group, version, one.api.name) or UNREADABLE)
         except SecretopsError as error:
             raise error.at(one.label) from None
+        manifests.append(one.rendered(version))
         warnings += ["%s: %s" % (one.label, text) for text in one.warnings]
-    return [dict(one.manifest or {}) for one in resources], warnings
+    return manifests, warnings
 
 
 def plain(objects: Sequence[Mapping[str, Any]]) -> list[Object]:

@@ -9,23 +9,22 @@ Source: External Secrets Operator, API reference, PushSecret; it exists as v1alp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput
-from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import KubernetesError
 from .._kubernetes.fields import compact, without_none
 from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.module import METADATA_SPEC
-from .._kubernetes.reading import Reader
+from .._kubernetes.waiting import Expectation
 from .external_secret import EXTERNAL_SECRET
-from .forced import Shelf, Single
-from .kind import GROUP, OPERATOR
-from .push_versions import filled_anew, made_anew, places, repeats
+from .forced import Single, SyncRun
+from .kind import GROUP, OPERATOR, EsoKind, EsoObject
+from .push_versions import check_places, check_sources, filled_anew, made_anew, places, repeats
 from .remote import check_remote
-from .status import describe, synced
+from .status import describe, expect_ready, synced
 from .store import STORE
 from .template import TEMPLATE, check_template
 from .values import check_choice, check_interval, check_pattern, duration, manifest_names
@@ -177,23 +176,19 @@ def check_data_to(entries: list[Mapping[str, Any]]) -> None:
                 check_pattern("%s.rewrite[%d].regexp.source" % (where, index), step["regexp"].get("source") or "")
 
 
-class PushSecret(KubeObject):
+class PushSecret(EsoObject):
     """A PushSecret."""
 
     kind = PUSH_SECRET.name
     api = PUSH_SECRET
     compared = {"spec.refreshInterval": duration}
 
-    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        with about(self.kind, item):
-            self.spec = push_secret_spec(item) if item["state"] == "present" else None
-        super().__init__(client, item, {"spec": self.spec}, **options)
+    def spec_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return push_secret_spec(item)
 
-    def check(self) -> None:
-        super().check()
-        if self.spec is not None:
-            check_push_secret(self.spec)
-            self.warnings += made_anew(self.spec)
+    def refuse(self, spec: Mapping[str, Any]) -> list[str]:
+        check_push_secret(spec)
+        return made_anew(spec)
 
     def validate(self) -> None:
         super().validate()
@@ -309,31 +304,20 @@ def describe_push_secret(current: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-#: the same for a PushSecret
-PushProver = Callable[[Object], Any]
 #: the reason of a PushSecret's Ready condition once it was pushed
 PUSHED = "Synced"
 
 
 class PushSync(Single):
-    """One forced push of a PushSecret. ``prover`` begins the proof that the values are in Vault."""
+    """One forced push of a PushSecret."""
 
     kind = PUSH_SECRET.name
     api = PUSH_SECRET
     reasons = (PUSHED,)
 
-    def __init__(
-        self,
-        client: Client,
-        reader: Reader,
-        shelf: Shelf,
-        version: str,
-        item: Mapping[str, Any],
-        prover: PushProver | None = None,
-    ) -> None:
-        self.prover = prover
+    def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
         self.proof: Any = None
-        super().__init__(client, reader, shelf, version, item)
+        super().__init__(run, item)
 
     def check(self) -> None:
         super().check()
@@ -345,9 +329,29 @@ class PushSync(Single):
             )
 
     def look_at(self, current: Object) -> None:
-        if self.prover is not None:
-            self.proof = self.prover(current)
+        if self.run.push_prover is not None:
+            self.proof = self.run.push_prover(current)
 
     def conclude(self) -> None:
         if self.proof is not None:
             self.info["versions"] = self.proof.confirm()
+
+
+class PushSecrets(EsoKind):
+    """PushSecrets."""
+
+    plural = "push_secrets"
+    entry = PUSH_SECRET_ENTRY
+    classes = {PUSH_SECRET.name: PushSecret}
+    restored = 4
+    forced = PushSync
+
+    def check_together(self, resources: Sequence[Any], beside: Mapping[str, Sequence[Any]]) -> None:
+        check_places(resources)
+        check_sources(resources, beside.get("external_secrets") or [])
+
+    def expect(self, client: Client, resources: Sequence[EsoObject]) -> Callable[[Any, bool], Expectation]:
+        return expect_ready
+
+    def describe(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_push_secret(current)

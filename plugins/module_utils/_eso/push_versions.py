@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._kubernetes.apply import KubeObject
 from .status import frozen
 from .targets import target_name
 from .values import duration
@@ -69,13 +68,15 @@ def filled_anew(source: str, maker: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_sources(resources: Sequence[Any], external: Sequence[KubeObject]) -> None:
+def check_sources(resources: Sequence[Any], external: Sequence[Any]) -> None:
     """Warn of PushSecrets whose source an ExternalSecret of the same declaration fills anew again and again."""
     for resource in resources:
         source = ((resource.spec or {}).get("selector") or {}).get("secret") or {}
         for one in external:
             if source.get("name") and repeats(resource.spec or {}) and one.namespace == resource.namespace:
-                resource.warnings += filled_anew(source["name"], one.manifest or {"metadata": {"name": ""}})
+                resource.warnings += filled_anew(
+                    source["name"], {"metadata": {"name": one.object_name}, "spec": one.spec}
+                )
 
 
 def places(spec: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -7,18 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
 from .._engine import normalise
 from .._engine.errors import InvalidInput
-from .._kubernetes.apply import KubeObject, about
 from .._kubernetes.client import Client
 from .._kubernetes.fields import without_none
 from .._kubernetes.kind import Kind
 from .._kubernetes.module import METADATA_SPEC
-from .kind import GROUP, OPERATOR, VERSIONS
+from .._kubernetes.waiting import Expectation
+from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .provider import PROVIDER_OPTIONS, VAULT_SPEC, auth_method, check_vault, references, same_bundle, vault_provider
-from .status import describe
+from .status import describe, expect_ready
 from .values import RETRY_SETTINGS, check_pattern, check_retries, manifest_names
 
 STORE = Kind("SecretStore", "secretstores", GROUP, VERSIONS, True, OPERATOR)
@@ -103,7 +103,7 @@ def check_namespaces(kind: str, namespace: str | None, vault: Mapping[str, Any])
     return []
 
 
-class Store(KubeObject):
+class Store(EsoObject):
     """A SecretStore: how a namespace reaches Vault."""
 
     kind = STORE.name
@@ -111,15 +111,11 @@ class Store(KubeObject):
     rank = 0
     compared = {"spec.provider.vault.caBundle": same_bundle}
 
-    def __init__(self, client: Client, item: Mapping[str, Any], **options: Any) -> None:
-        with about(self.kind, item):
-            self.spec = store_spec(item) if item["state"] == "present" else None
-        super().__init__(client, item, {"spec": self.spec}, **options)
+    def spec_of(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return store_spec(item)
 
-    def check(self) -> None:
-        super().check()
-        if self.spec is not None:
-            self.warnings += check_store(self.kind, self.namespace, self.spec)
+    def refuse(self, spec: Mapping[str, Any]) -> list[str]:
+        return check_store(self.kind, self.namespace, spec)
 
 
 class ClusterStore(Store):
@@ -127,16 +123,6 @@ class ClusterStore(Store):
 
     kind = CLUSTER_STORE.name
     api = CLUSTER_STORE
-
-
-def store(client: Client, item: Mapping[str, Any], **options: Any) -> Store:
-    """Return the resource for a store of either kind."""
-    return (ClusterStore if item.get("kind") == CLUSTER_STORE.name else Store)(client, item, **options)
-
-
-def store_kinds(stores: Sequence[Store]) -> list[Kind]:
-    """Return the kinds among declared stores; a SecretStore's at least, for a purge by namespace."""
-    return [kind for kind in (STORE, CLUSTER_STORE) if kind is STORE or any(one.api is kind for one in stores)]
 
 
 STORE_ENTRY: dict[str, Any] = {
@@ -173,3 +159,23 @@ def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
         "path": vault.get("path") or "",
         "auth_method": auth_method(vault),
     }
+
+
+class Stores(EsoKind):
+    """SecretStores and ClusterSecretStores."""
+
+    plural = "stores"
+    entry = STORE_ENTRY
+    classes = {STORE.name: Store, CLUSTER_STORE.name: ClusterStore}
+    restored = 1
+    core = True
+
+    def purged(self, client: Client, declared: Sequence[EsoObject]) -> list[Kind]:
+        # those of the cluster only where some are declared: a purge is by namespace
+        return [kind for kind in self.apis if kind is STORE or any(one.api is kind for one in declared)]
+
+    def expect(self, client: Client, resources: Sequence[EsoObject]) -> Callable[[Any, bool], Expectation]:
+        return expect_ready
+
+    def describe(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_store(current)

@@ -7,29 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from typing import Any
 
 from .._kubernetes.client import Client
 from .._kubernetes.errors import NotServed
 from .._kubernetes.kind import Kind, Object
-from .cluster_external_secret import CLUSTER_EXTERNAL_SECRET, describe_cluster_external_secret
-from .external_secret import EXTERNAL_SECRET, describe_external_secret
-from .generator import KINDS as GENERATORS
-from .generator import describe_generator
-from .push_secret import PUSH_SECRET, describe_push_secret
-from .store import CLUSTER_STORE, STORE, describe_store
-from .targets import Targets, hold_against_targets, target_of
+from .kind import EsoKind
+from .kinds import KINDS
 
+#: what can be told, by the option that declares it
+PARTS: Mapping[str, EsoKind] = {kind.plural: kind for kind in KINDS}
 #: without these nothing can be declared
-CORE = (STORE, CLUSTER_STORE, EXTERNAL_SECRET)
-#: what can be told: the kinds, and how an object is described
-PARTS: Mapping[str, tuple[tuple[Kind, ...], Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-    "stores": ((STORE, CLUSTER_STORE), describe_store),
-    "external_secrets": ((EXTERNAL_SECRET,), describe_external_secret),
-    "cluster_external_secrets": ((CLUSTER_EXTERNAL_SECRET,), describe_cluster_external_secret),
-    "push_secrets": ((PUSH_SECRET,), describe_push_secret),
-    "generators": (tuple(GENERATORS.values()), describe_generator),
-}
+CORE = tuple(api for kind in KINDS if kind.core for api in kind.apis)
 
 
 def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,32 +28,23 @@ def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """
     parts = [part for part in PARTS if part in wanted["gather"]]
     versions, reason = {}, ""
-    for kind in dict.fromkeys([*CORE, *(kind for part in parts for kind in PARTS[part][0])]):
+    for api in dict.fromkeys([*CORE, *(api for part in parts for api in PARTS[part].apis)]):
         try:
-            versions[kind.name] = client.version_of(kind)
+            versions[api.name] = client.version_of(api)
         except NotServed as error:
-            reason = reason or (str(error) if kind in CORE else "")
+            reason = reason or (str(error) if api in CORE else "")
     result: dict[str, Any] = {"installed": not reason, "versions": versions, "reason": reason}
     counted: list[tuple[str, dict[str, Any]]] = []
-    external: list[tuple[Object, dict[str, Any]]] = []
     for part in parts:
-        kinds, tell = PARTS[part]
-        result[part] = []
-        for kind in kinds:
-            for one in _found(client, kind, versions.get(kind.name), wanted):
-                entry = tell(one)
-                result[part].append(entry)
-                if kind is EXTERNAL_SECRET:
-                    external.append((one, entry))
-                if "ready" in entry:
-                    counted.append((kind.name, entry))
-    hold_against_targets(client, external)
-    if wanted.get("target_keys"):
-        targets = Targets(client)
-        for one, entry in external:
-            path = targets.path(target_of(one))
-            held = client.get(path) if path else None
-            entry["target_keys"] = sorted((held or {}).get("data") or {})
+        kind = PARTS[part]
+        found = [
+            (api, one, kind.describe(one))
+            for api in kind.apis
+            for one in _found(client, api, versions.get(api.name), wanted)
+        ]
+        kind.complete(client, [(one, entry) for _api, one, entry in found], wanted)
+        result[part] = [entry for _api, _one, entry in found]
+        counted += [(api.name, entry) for api, _one, entry in found if "ready" in entry]
     result["readiness"] = readiness(counted)
     return result
 

@@ -40,55 +40,84 @@ def about(kind: str, item: Mapping[str, Any]) -> Iterator[None]:
         raise error.at('%s "%s"' % (kind, name)) from None
 
 
+class Cluster:
+    """The cluster that a task's objects are applied to, and how. Asks the API server only when it is asked itself."""
+
+    def __init__(self, client: Client, api_version: str | None = None, force_conflicts: bool = False) -> None:
+        self.client = client
+        self.reader = Reader(client)
+        self.api_version = api_version
+        self.force_conflicts = force_conflicts
+
+    def version_of(self, kind: Kind) -> str:
+        """Return the version of the API in which objects of a kind are read and written. Raises NotServed."""
+        return self.client.version_of(kind, self.api_version)
+
+
 class KubeObject(Resource):
     """One Kubernetes object: what is declared of its labels, annotations and body.
 
     Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path),
-    and ``whole`` (mappings without a schema, which are one field, by dotted path).
+    and ``whole`` (mappings without a schema, which are one field, by dotted path). Without a cluster it can be checked
+    and rendered, and nothing else.
     """
 
     api: ClassVar[Kind]
     compared: ClassVar[Mapping[str, normalise.Normaliser]] = {}
     whole: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(
-        self,
-        client: Client,
-        item: Mapping[str, Any],
-        body: Mapping[str, Any] | None,
-        *,
-        reader: Reader | None = None,
-        force_conflicts: bool = False,
-        api_version: str | None = None,
-    ) -> None:
-        self.client = client
-        self.reader = reader or Reader(client)
+    def __init__(self, item: Mapping[str, Any], body: Mapping[str, Any] | None, cluster: Cluster | None = None) -> None:
+        self._cluster = cluster
         self.item = item
-        self.force_conflicts = force_conflicts
         self.namespace: str | None = item.get("namespace") or None
         self.object_name = str(item["name"])
-        self.version = client.version_of(self.api, api_version)
         self.live: Object | None = None
-        self.manifest: Object | None = None
+        #: the declared part of the manifest
+        self.declared: Object = {}
         desired = None
         if item["state"] == "present":
             # a server keeps no empty labels
             metadata = compact({name: words(name, item.get(name)) for name in ("labels", "annotations")})
-            declared = {**({"metadata": metadata} if metadata else {}), **without_none(body or {})}
-            self.paths = leaves(declared, whole=self.whole)
+            self.declared = {**({"metadata": metadata} if metadata else {}), **without_none(body or {})}
+            self.paths = leaves(self.declared, whole=self.whole)
             desired = {dotted(path): value for path, value in self.paths.items()}
-            self.manifest = {
-                "apiVersion": self.api.api_version(self.version),
-                "kind": self.api.name,
-                **declared,
-                "metadata": {
-                    "name": self.object_name,
-                    **metadata,
-                    **({"namespace": self.namespace} if self.namespace else {}),
-                },
-            }
         name = "%s/%s" % (self.namespace, self.object_name) if self.namespace else self.object_name
         super().__init__(name, desired)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster that it is applied to."""
+        if self._cluster is None:
+            raise TypeError("%s was made without a cluster" % self.label)
+        return self._cluster
+
+    @property
+    def client(self) -> Client:
+        """The client of the cluster."""
+        return self.cluster.client
+
+    @property
+    def version(self) -> str:
+        """The version of the API in which it is read and written. Raises NotServed."""
+        return self.cluster.version_of(self.api)
+
+    def rendered(self, version: str) -> Object:
+        """Return the manifest in a version of the API."""
+        return {
+            "apiVersion": self.api.api_version(version),
+            "kind": self.api.name,
+            **self.declared,
+            "metadata": {
+                "name": self.object_name,
+                **(self.declared.get("metadata") or {}),
+                **({"namespace": self.namespace} if self.namespace else {}),
+            },
+        }
+
+    @property
+    def manifest(self) -> Object:
+        """The manifest in the version in which it is written. Raises NotServed."""
+        return self.rendered(self.version)
 
     def check(self) -> None:
         for what, name in (("name", self.object_name), ("namespace", self.namespace)):
@@ -102,6 +131,14 @@ class KubeObject(Resource):
         if not self.api.namespaced and self.namespace:
             raise InvalidInput("a %s belongs to no namespace" % self.api.name, remedy='remove "namespace"')
 
+    def preflight(self) -> None:
+        self.cluster.version_of(self.api)
+
+    @classmethod
+    def prepare(cls, resources: Sequence[Any]) -> None:
+        reader = resources[0].cluster.reader
+        reader.prefetch((one.api, one.version, one.namespace) for one in resources)
+
     def path(self) -> str:
         """Return the object's REST path."""
         return self.api.path(self.version, self.namespace, self.object_name)
@@ -112,7 +149,7 @@ class KubeObject(Resource):
         return self.live
 
     def read(self) -> Mapping[str, Any] | None:
-        self.live = self.reader.get(self.api, self.version, self.namespace, self.object_name)
+        self.live = self.cluster.reader.get(self.api, self.version, self.namespace, self.object_name)
         if self.live is None:
             return None
         if self.desired is None:
@@ -150,14 +187,18 @@ class KubeObject(Resource):
                 differing.append(name)
         return sorted(differing + [name for name in current if name not in desired])
 
-    def validate(self) -> None:
-        """Refuse what the served schema does not allow, or would drop without a word. Raises InvalidInput."""
-        for name in self.manifest or {}:
-            if name not in ("apiVersion", "kind", "metadata"):
-                for problem in problems(child(self.schema, name), (self.manifest or {})[name], (name,)):
+    def fit(self, schema: Schema) -> None:
+        """Refuse what a schema does not allow, or would drop without a word. Raises InvalidInput; asks nobody."""
+        for name, value in self.declared.items():
+            if name != "metadata":
+                for problem in problems(child(schema, name), value, (name,)):
                     raise InvalidInput(
                         "%s %s" % (spelled(problem.path, self.item), problem.what), remedy=problem.remedy
                     )
+
+    def validate(self) -> None:
+        """Refuse what the served schema does not allow, before it is sent. Raises InvalidInput."""
+        self.fit(self.schema)
 
     def write(self, change: Change) -> None:
         self.live = self._apply(dry_run=False)
@@ -214,7 +255,7 @@ class KubeObject(Resource):
         try:
             if dry_run:
                 # nothing is there yet that a second request could build on
-                return self.client.merge(self.path(), joined(self.manifest or {}, patch), MANAGER, True)
+                return self.client.merge(self.path(), joined(self.manifest, patch), MANAGER, True)
             self.client.merge(self.path(), patch, MANAGER)
         except KubernetesError:
             raise cause from None
@@ -240,9 +281,9 @@ class KubeObject(Resource):
         return fields
 
     def _send_once(self, dry_run: bool) -> Object:
-        manifest = self.manifest or {}
+        manifest = self.manifest
         try:
-            return self.client.apply(self.path(), manifest, MANAGER, self.force_conflicts, dry_run)
+            return self.client.apply(self.path(), manifest, MANAGER, self.cluster.force_conflicts, dry_run)
         except Conflict as error:
             causes = (error.body.get("details") or {}).get("causes") or []
             others = wording.field_managers(" ".join([error.said, *(str(one.get("message")) for one in causes)]))

@@ -61,10 +61,17 @@ class Reconciled(Action):
         self.object_name = item["name"]
         self.wanted = item["revision"] or ""
         self.timeout = timeout
-        self.version = client.version_of(KUSTOMIZATION)
         self.stamp = ""
         self.current: Object = {}
         super().__init__("%s/%s" % (self.namespace, self.object_name), {"revision": self.wanted, "ready": True})
+
+    @property
+    def version(self) -> str:
+        """The version of the API in which it is read and written. Raises NotServed."""
+        return self.client.version_of(KUSTOMIZATION)
+
+    def preflight(self) -> None:
+        self.client.version_of(KUSTOMIZATION)
 
     def read(self) -> Mapping[str, Any] | None:
         path = KUSTOMIZATION.path(self.version, self.namespace, self.object_name)

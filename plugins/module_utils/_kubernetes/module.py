@@ -15,7 +15,7 @@ from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import Module
 from .._engine.reconcile import DELETE, Change, Report, Resource, apply, plan
 from .._http import doubts
-from .apply import Action, KubeObject, rehearse, validate
+from .apply import Action, Cluster, KubeObject, rehearse, validate
 from .client import Client
 from .kind import Kind, Object
 from .objects import applied_by_us
@@ -128,11 +128,7 @@ class KubernetesModule(Module):
                 change.error = expectation.error.at(change.resource.label) if expectation.error else None
         self.finish(report, requests={"total": client.requests, "writes": client.writes})
 
-    def options(self) -> dict[str, Any]:
-        """Return the options of the module that every object takes."""
-        return {"force_conflicts": self.params["force_conflicts"], "api_version": self.params["api_version"]}
-
-    def unmanaged(self, client: Client, kind: Kind, declared: Sequence[KubeObject]) -> list[dict[str, Any]]:
+    def unmanaged(self, cluster: Cluster, kind: Kind, declared: Sequence[KubeObject]) -> list[dict[str, Any]]:
         """Return entries for the objects that this collection applied and that are declared no longer.
 
         Looks into the namespaces of the declared objects and ``purge_namespaces``. Objects that others made are never
@@ -149,10 +145,10 @@ class KubernetesModule(Module):
                 'option "purge"',
                 'declare an object, or name them in "purge_namespaces"',
             )
-        version = client.version_of(kind, self.params["api_version"])
+        version = cluster.version_of(kind)
         found = []
         for space in sorted(spaces, key=str):
-            for current in client.list_objects(kind.path(version, space)):
+            for current in cluster.client.list_objects(kind.path(version, space)):
                 name = current["metadata"]["name"]
                 if (space, name) not in known and applied_by_us(current):
                     found.append({"kind": kind.name, "name": name, "namespace": space, "state": "absent"})
