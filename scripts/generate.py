@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import generate_eso
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -355,6 +356,7 @@ WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (
     groups,
     vault_config,
     tree,
+    *generate_eso.WRITERS,
     index,
 )
 

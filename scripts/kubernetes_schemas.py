@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "plugins" / "module_utils" / "kubernetes" / "known_schemas.py"
+TARGET = ROOT / "plugins" / "module_utils" / "_kubernetes" / "known_schemas.py"
 OLD = ROOT / "molecule" / "lab" / "files" / "crds" / "v1beta1" / "external-secrets-0.9.20.yaml"
 #: paths below /openapi/v3, and the kinds that are wanted of each (None: all that have a list of their own)
 SERVED: dict[str, tuple[str, ...] | None] = {
@@ -58,6 +58,7 @@ HEADER = '''\
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
 """Schemas of the kinds that may stand in Git, for who has no API server to ask.
 
 Written by scripts/kubernetes_schemas.py. Origin: what an API server publishes of Kubernetes and of the CRDs of External

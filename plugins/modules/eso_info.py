@@ -32,8 +32,8 @@ options:
     description: What to tell beside the versions.
     type: list
     elements: str
-    choices: [stores, external_secrets, cluster_external_secrets, push_secrets, generators]
-    default: [stores, external_secrets, cluster_external_secrets, push_secrets, generators]
+    choices: [stores, generators, external_secrets, cluster_external_secrets, push_secrets]
+    default: [stores, generators, external_secrets, cluster_external_secrets, push_secrets]
   namespaces:
     description: Namespaces to look into; by default all. Objects that belong to no namespace are told in any case.
     type: list

@@ -203,7 +203,10 @@ class ClusterSync(Forced):
 class ClusterExternalSecrets(EsoKind):
     """ClusterExternalSecrets."""
 
+    module = "eso_clusterexternalsecret"
     plural = "cluster_external_secrets"
+    title = "ClusterExternalSecrets"
+    task = "Declare what is synchronised into many namespaces"
     entry = CLUSTER_EXTERNAL_SECRET_ENTRY
     options = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
     classes = {CLUSTER_EXTERNAL_SECRET.name: ClusterExternalSecret}

@@ -360,7 +360,10 @@ class Sync(Single):
 class ExternalSecrets(EsoKind):
     """ExternalSecrets."""
 
+    module = "eso_externalsecret"
     plural = "external_secrets"
+    title = "ExternalSecrets"
+    task = "Declare what is synchronised"
     entry = EXTERNAL_SECRET_ENTRY
     classes = {EXTERNAL_SECRET.name: ExternalSecret}
     core = True

@@ -289,7 +289,10 @@ def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
 class Generators(EsoKind):
     """Generators of all kinds."""
 
+    module = "eso_generator"
     plural = "generators"
+    title = "Generators"
+    task = "Declare what Vault or the operator generates"
     entry = GENERATOR_ENTRY
     # a generator has no status to wait for
     options = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}

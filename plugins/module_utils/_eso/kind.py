@@ -50,11 +50,17 @@ class EsoObject(KubeObject):
 class EsoKind:
     """One list of declarations: what an entry takes, and how the collection treats the objects of it.
 
-    Its module, the manifests for Git, the survey, the handover, the backup and the forced sync follow from it.
+    Its module, the manifests for Git, the survey, the handover, the backup and the forced sync follow from it, and what
+    `make generate` writes into documentation and roles.
     """
 
+    #: the module that serves it
+    module: ClassVar[str]
     #: the option that takes many: of its module, of the manifests and of the survey
     plural: ClassVar[str]
+    #: the objects as documentation names them, and the task of the role that declares them
+    title: ClassVar[str]
+    task: ClassVar[str]
     #: argument spec of an entry
     entry: ClassVar[Mapping[str, Any]]
     #: argument spec of what holds for all entries

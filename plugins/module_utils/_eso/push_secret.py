@@ -340,7 +340,10 @@ class PushSync(Single):
 class PushSecrets(EsoKind):
     """PushSecrets."""
 
+    module = "eso_pushsecret"
     plural = "push_secrets"
+    title = "PushSecrets"
+    task = "Declare what is pushed to Vault"
     entry = PUSH_SECRET_ENTRY
     classes = {PUSH_SECRET.name: PushSecret}
     restored = 4

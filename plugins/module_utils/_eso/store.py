@@ -164,7 +164,10 @@ def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
 class Stores(EsoKind):
     """SecretStores and ClusterSecretStores."""
 
+    module = "eso_secretstore"
     plural = "stores"
+    title = "Stores"
+    task = "Declare how Vault is reached"
     entry = STORE_ENTRY
     classes = {STORE.name: Store, CLUSTER_STORE.name: ClusterStore}
     restored = 1
