@@ -148,10 +148,10 @@ def _remove_unused(path: str, disposable: Callable[[str], bool]) -> None:
         os.close(handle)
 
 
-def write(path: str, text: str) -> None:
-    """Write text with a line end to a file of mode 0600: to a temporary one beside it, synced, then renamed.
+def write(path: str, text: str, mode: int = 0o600) -> None:
+    """Write text with a line end to a file: to a temporary one of mode 0600 beside it, synced, then renamed.
 
-    Raises SecretopsError.
+    ``mode`` is that of the finished file. Raises SecretopsError.
     """
     trial = ""
     try:
@@ -159,6 +159,7 @@ def write(path: str, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
             os.replace(trial, os.path.abspath(path))
     except OSError as error:
@@ -169,19 +170,24 @@ def write(path: str, text: str) -> None:
         ) from error
 
 
-def read(path: str) -> str | None:
-    """Return the text of a file without white space at its ends, None when there is none or it is empty.
-
-    Raises SecretopsError when it exists but cannot be read.
-    """
+def text_of(path: str) -> str | None:
+    """Return the whole text of a file, None when there is none. Raises SecretopsError when it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
-            return file.read().strip() or None
+            return file.read()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SecretopsError("cannot be read (%s)" % reason, path, "correct its owner and mode") from error
+
+
+def read(path: str) -> str | None:
+    """Return the text of a file without white space at its ends, None when there is none or it is empty.
+
+    Raises SecretopsError when it exists but cannot be read.
+    """
+    return (text_of(path) or "").strip() or None
 
 
 def is_private(path: str) -> bool:

@@ -32,7 +32,7 @@ from .external_secret import EXTERNAL_SECRET
 from .generator import GROUP as GENERATORS
 from .kind import GROUP, OPERATOR
 from .kinds import KINDS
-from .tree import file_of, read_text
+from .tree import file_of
 from .yaml_text import as_yaml, from_yaml, title
 
 HEADER = "# Saved by secretops.vault_eso: the configuration of External Secrets Operator. It holds no Secret.\n"
@@ -177,7 +177,7 @@ def load(path: str) -> list[Object]:
         raise InvalidInput("there is no backup", path, "correct the path")
     found: list[Object] = []
     for one in files:
-        for manifest in from_yaml(read_text(one) or "", one):
+        for manifest in from_yaml(private_file.text_of(one) or "", one):
             group, _slash, _version = str(manifest.get("apiVersion") or "").rpartition("/")
             kind, metadata = manifest.get("kind"), manifest.get("metadata") or {}
             if not metadata.get("name") or (group not in GROUPS and kind != NAMESPACE.name):
@@ -208,7 +208,7 @@ class BackupFile(Resource):
         super().__init__(path, None if text is None else {"text": text})
 
     def read(self) -> Mapping[str, Any] | None:
-        text = read_text(self.path)
+        text = private_file.text_of(self.path)
         if text is not None and not text.startswith(HEADER):
             raise InvalidInput("is no backup and would be overwritten", self.path, "name another path")
         return None if text is None else {"text": text}
@@ -221,7 +221,7 @@ class BackupFile(Resource):
 
     def write(self, change: Change) -> None:
         private_file.prepare(self.path, "path")
-        private_file.write(self.path, (self.desired or {})["text"].rstrip("\n"))
+        private_file.write(self.path, str(change.desired["text"]).removesuffix("\n"))
 
     def delete(self, change: Change) -> None:
         private_file.remove(self.path)
@@ -238,7 +238,7 @@ def backup(path: str, objects: Sequence[Object], allow_empty: bool) -> list[Back
             'set "allow_empty" if that is wanted',
         )
     wanted = texts(path, objects)
-    surplus = [one for one in old if one not in wanted and (read_text(one) or "").startswith(HEADER)]
+    surplus = [one for one in old if one not in wanted and (private_file.text_of(one) or "").startswith(HEADER)]
     return [BackupFile(one, text) for one, text in sorted(wanted.items())] + [BackupFile(one, None) for one in surplus]
 
 

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from .._engine import private_file
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.reconcile import CREATE, DELETE, NONE, Change, Resource
 from .._kubernetes.fields import dotted, leaves
@@ -49,18 +49,6 @@ def tree(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {**texts, KUSTOMIZATION: HEADER + as_yaml(kustomization)}
 
 
-def read_text(path: str) -> str | None:
-    """Return a file's text, None without one. Raises SecretopsError."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SecretopsError("cannot be read (%s)" % reason, path, "correct its owner and mode") from error
-
-
 def ours(root: str) -> list[str]:
     """Return the paths of the files below a directory that this collection wrote, sorted."""
     found = []
@@ -88,7 +76,7 @@ class TreeFile(Resource):
         super().__init__(path, None if text is None else {"text": text})
 
     def read(self) -> Mapping[str, Any] | None:
-        text = read_text(self.path)
+        text = private_file.text_of(self.path)
         if text is not None and not text.startswith(HEADER):
             raise InvalidInput(
                 "was not written by this collection and would be overwritten",
@@ -102,20 +90,12 @@ class TreeFile(Resource):
         return [] if current["text"] == desired["text"] else ["text"]
 
     def write(self, change: Change) -> None:
-        folder = os.path.dirname(self.path)
-        trial = ""
         try:
-            os.makedirs(folder, exist_ok=True)
-            handle, trial = tempfile.mkstemp(dir=folder, prefix=".vault-eso-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write((self.desired or {})["text"])
-            # what is in Git is for everybody who may read the repository
-            os.chmod(trial, 0o644)
-            os.replace(trial, self.path)
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
         except OSError as error:
-            if trial and os.path.exists(trial):
-                os.unlink(trial)
             raise SecretopsError("cannot be written (%s)" % error.strerror, self.path, "check the directory") from error
+        # what is in Git is for everybody who may read the repository
+        private_file.write(self.path, str(change.desired["text"]).removesuffix("\n"), 0o644)
 
     def delete(self, change: Change) -> None:
         try:
@@ -165,7 +145,7 @@ def leaving(resources: Sequence[TreeFile], objects: Sequence[Mapping[str, Any]])
     gone = []
     for one in resources:
         if one.desired is None and one.name != KUSTOMIZATION:
-            gone += [reference(manifest) for manifest in from_yaml(read_text(one.path) or "", one.path)]
+            gone += [reference(manifest) for manifest in from_yaml(private_file.text_of(one.path) or "", one.path)]
     return [one for one in gone if one not in kept]
 
 

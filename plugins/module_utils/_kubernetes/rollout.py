@@ -100,7 +100,7 @@ class Rollout(Action):
         return ["restartedAt"]
 
     def write(self, change: Change) -> None:
-        stamp = (self.desired or {})["restartedAt"]
+        stamp = change.desired["restartedAt"]
         if (change.current or {}).get("restartedAt") == stamp:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".%09dZ" % (time.time_ns() % 1_000_000_000)
         patch = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: stamp}}}}}
@@ -114,7 +114,7 @@ class Rollout(Action):
     def rehearse(self, change: Change) -> None:
         self.client.merge(
             self.path,
-            {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: (self.desired or {})["restartedAt"]}}}}},
+            {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: change.desired["restartedAt"]}}}}},
             MANAGER,
             dry_run=True,
         )
