@@ -17,16 +17,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import generate_eso
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "playbooks" / "collections"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "playbooks" / "collections")]
+
+import generate_eso  # noqa: E402
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.field import (  # noqa: E402
     Field,
     documentation,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.kind import EsoKind  # noqa: E402
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.kinds import KINDS as ESO_KINDS  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import registry  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS  # noqa: E402
@@ -74,7 +77,8 @@ def option(name: str, entry: Mapping[str, Any], indent: int, anchor: bool = Fals
             for inner, inner_entry in item.items():
                 lines += option(inner, inner_entry, indent + 4)
         else:
-            lines.append("%s%s: %s" % (pad, key, value(item)))
+            line = "%s%s: %s" % (pad, key, value(item))
+            lines += textwrap.wrap(line, WIDTH, subsequent_indent=pad + "  ", break_on_hyphens=False)
     return lines
 
 
@@ -125,7 +129,8 @@ def documented(text: str, fields: Sequence[Field], plural: str, required: Sequen
 
 def modules() -> Iterator[tuple[Path, str]]:
     """Yield the modules of kinds with fields."""
-    for kind in KINDS.values():
+    kinds: list[Kind | EsoKind] = [*KINDS.values(), *ESO_KINDS]
+    for kind in kinds:
         if kind.fields:
             path = ROOT / "plugins" / "modules" / (kind.module + ".py")
             yield path, documented(path.read_text(), kind.fields, kind.plural, kind.required)

@@ -87,8 +87,8 @@ options:
         choices: [Periodic, OnChange, CreatedOnce]
       sync_windows:
         description:
-          - Times in which periodic refreshes are allowed, or are not. A forced sync and a change of the object are done at any time. Needs version 2.7 of
-            the operator.
+          - Times in which periodic refreshes are allowed, or are not.
+          - A forced sync and a change of the object are done at any time. Needs version 2.7 of the operator.
         type: dict
         suboptions:
           kind:
@@ -176,7 +176,7 @@ options:
           remote_ref:
             description: Where the value stands in Vault.
             type: dict
-            suboptions: &remote
+            suboptions:
               key:
                 description: Path of the secret.
                 type: str
@@ -203,7 +203,7 @@ options:
                 description: Whether a value with null bytes is an error, such as where text is expected. Needs version 2.3 of the operator.
                 type: str
                 choices: [Ignore, Fail]
-          source_ref: &source_ref
+          source_ref:
             description: Another source than C(store) for this entry, as a manifest has it.
             type: dict
             suboptions:
@@ -221,7 +221,33 @@ options:
           extract:
             description: All keys of one secret.
             type: dict
-            suboptions: *remote
+            suboptions:
+              key:
+                description: Path of the secret.
+                type: str
+                required: true
+              property:
+                description: Key in the secret; dots lead into JSON.
+                type: str
+              version:
+                description: Version of the secret; without it the newest.
+                type: str
+              metadata_policy:
+                description: Whether the secret's metadata is read instead of its contents.
+                type: str
+                choices: [None, Fetch]
+              conversion_strategy:
+                description: How characters that a key must not have are replaced.
+                type: str
+                choices: [Default, Unicode]
+              decoding_strategy:
+                description: How the value is decoded.
+                type: str
+                choices: [None, Base64, Base64URL, Auto]
+              null_byte_policy:
+                description: Whether a value with null bytes is an error, such as where text is expected. Needs version 2.3 of the operator.
+                type: str
+                choices: [Ignore, Fail]
           find:
             description: All secrets that match.
             type: dict
@@ -252,7 +278,16 @@ options:
                 description: Whether a value with null bytes is an error, such as where text is expected. Needs version 2.3 of the operator.
                 type: str
                 choices: [Ignore, Fail]
-          source_ref: *source_ref
+          source_ref:
+            description: Another source than C(store) for this entry, as a manifest has it.
+            type: dict
+            suboptions:
+              store_ref:
+                description: Another store, by C(name) and C(kind).
+                type: dict
+              generator_ref:
+                description: A generator, by C(kind) and C(name).
+                type: dict
           rewrite:
             description: How keys are renamed, as a manifest has it.
             type: list

@@ -28,25 +28,9 @@ options:
       - V(VaultDynamicSecret), V(Password) and V(UUID) have options below. All others are declared by O(spec), as a manifest has it.
       - V(UUID) and V(ClusterGenerator) are not known to versions of the operator before 0.10 and 0.13.
     type: str
-    choices:
-      - VaultDynamicSecret
-      - Password
-      - UUID
-      - ACRAccessToken
-      - BeyondtrustWorkloadCredentialsDynamicSecret
-      - CloudsmithAccessToken
-      - ECRAuthorizationToken
-      - Fake
-      - GCRAccessToken
-      - GithubAccessToken
-      - GitlabDeployToken
-      - Grafana
-      - MFA
-      - QuayAccessToken
-      - SSHKey
-      - STSSessionToken
-      - Webhook
-      - ClusterGenerator
+    choices: [VaultDynamicSecret, Password, UUID, ACRAccessToken, BeyondtrustWorkloadCredentialsDynamicSecret, CloudsmithAccessToken,
+      ECRAuthorizationToken, Fake, GCRAccessToken, GithubAccessToken, GitlabDeployToken, Grafana, MFA, QuayAccessToken, SSHKey, STSSessionToken,
+      Webhook, ClusterGenerator]
     default: VaultDynamicSecret
   name: &name
     description: Name of the generator.
@@ -156,7 +140,7 @@ options:
                 description: Role of the auth method.
                 type: str
                 required: true
-              service_account: &service_account
+              service_account:
                 description: Service account to request a token for.
                 type: dict
                 suboptions:
@@ -171,10 +155,10 @@ options:
                     description: Audiences of the token; the role's O(ignore:audience) must be among them.
                     type: list
                     elements: str
-              secret_ref: &secret_ref
+              secret_ref:
                 description: Secret that holds the credential.
                 type: dict
-                suboptions: &reference
+                suboptions:
                   name:
                     description: Name of the Secret.
                     type: str
@@ -189,7 +173,7 @@ options:
             description: Log in with an AppRole.
             type: dict
             suboptions:
-              path: &mount
+              path:
                 description: Mount of the auth method.
                 type: str
               role_id:
@@ -198,27 +182,75 @@ options:
               role_ref:
                 description: Secret that holds the role ID, instead of C(role_id).
                 type: dict
-                suboptions: *reference
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
               secret_ref:
                 description: Secret that holds the secret ID.
                 type: dict
-                suboptions: *reference
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
           jwt:
             description: Log in with a JSON web token.
             type: dict
             suboptions:
-              path: *mount
+              path:
+                description: Mount of the auth method.
+                type: str
               role:
                 description: Role of the auth method.
                 type: str
-              secret_ref: *secret_ref
+              secret_ref:
+                description: Secret that holds the credential.
+                type: dict
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
               kubernetes_service_account_token:
                 description: Request a service account's token and log in with that.
                 type: dict
                 suboptions:
                   service_account:
-                    <<: *service_account
+                    description: Service account to request a token for.
+                    type: dict
                     required: true
+                    suboptions:
+                      name:
+                        description: Name of the service account.
+                        type: str
+                        required: true
+                      namespace:
+                        description: Its namespace; only that of the generator itself is looked at.
+                        type: str
+                      audiences:
+                        description: Audiences of the token; the role's O(ignore:audience) must be among them.
+                        type: list
+                        elements: str
                   audiences:
                     description: Audiences of the token. New versions want them in the service account reference.
                     type: list
@@ -229,12 +261,24 @@ options:
           token_secret_ref:
             description: Use a token that stands in a Secret.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace; only that of the generator itself is looked at.
+                type: str
           user_pass:
             description: Log in by user name and password.
             type: dict
-            suboptions: &user_pass
-              path: *mount
+            suboptions:
+              path:
+                description: Mount of the auth method.
+                type: str
               username:
                 description: User name.
                 type: str
@@ -242,27 +286,80 @@ options:
               secret_ref:
                 description: Secret that holds the password.
                 type: dict
-                suboptions: *reference
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
           ldap:
             description: Log in by LDAP.
             type: dict
-            suboptions: *user_pass
+            suboptions:
+              path:
+                description: Mount of the auth method.
+                type: str
+              username:
+                description: User name.
+                type: str
+                required: true
+              secret_ref:
+                description: Secret that holds the password.
+                type: dict
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
           cert:
             description: Log in with a client certificate.
             type: dict
             suboptions:
-              path: *mount
+              path:
+                description: Mount of the auth method.
+                type: str
               vault_role:
                 description: Role of the auth method.
                 type: str
               client_cert:
                 description: Secret that holds the certificate.
                 type: dict
-                suboptions: *reference
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
               secret_ref:
                 description: Secret that holds the private key.
                 type: dict
-                suboptions: *reference
+                suboptions:
+                  name:
+                    description: Name of the Secret.
+                    type: str
+                    required: true
+                  key:
+                    description: Key in the Secret.
+                    type: str
+                  namespace:
+                    description: Its namespace; only that of the generator itself is looked at.
+                    type: str
           iam:
             description: Log in as an AWS identity; the fields of the manifest.
             type: dict
@@ -276,11 +373,31 @@ options:
           cert_secret_ref:
             description: Secret that holds the certificate.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace; only that of the generator itself is looked at.
+                type: str
           key_secret_ref:
             description: Secret that holds the private key.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace; only that of the generator itself is looked at.
+                type: str
       read_your_writes:
         description: Send Vault's consistency header. Acts only together with C(forward_inconsistent).
         type: bool

@@ -44,13 +44,6 @@ options:
   server: &server
     description: URL of Vault as the operator's pods reach it, V(https://vault.example.com:8200).
     type: str
-  path: &path
-    description: Mount of the KV engine. Without it, each key begins with the mount.
-    type: str
-  version: &version
-    description: Version of the KV engine; V(v2) when it is not given.
-    type: str
-    choices: [v1, v2]
   vault_namespace: &vault_namespace
     description: Vault namespace.
     type: str
@@ -58,7 +51,7 @@ options:
     description: PEM text of the CA certificates that Vault's certificate is checked against. It is encoded as the API wants it.
     type: str
   ca_provider: &ca_provider
-    description: Where the cluster keeps these certificates, instead of O(ca_bundle).
+    description: Where the cluster keeps these certificates, instead of C(ca_bundle).
     type: dict
     suboptions:
       type:
@@ -95,7 +88,7 @@ options:
             description: Role of the auth method.
             type: str
             required: true
-          service_account: &service_account
+          service_account:
             description: Service account to request a token for.
             type: dict
             suboptions:
@@ -110,10 +103,10 @@ options:
                 description: Audiences of the token; the role's O(ignore:audience) must be among them.
                 type: list
                 elements: str
-          secret_ref: &secret_ref
+          secret_ref:
             description: Secret that holds the credential.
             type: dict
-            suboptions: &reference
+            suboptions:
               name:
                 description: Name of the Secret.
                 type: str
@@ -128,36 +121,84 @@ options:
         description: Log in with an AppRole.
         type: dict
         suboptions:
-          path: &mount
+          path:
             description: Mount of the auth method.
             type: str
           role_id:
             description: Role ID.
             type: str
           role_ref:
-            description: Secret that holds the role ID, instead of O(auth.app_role.role_id).
+            description: Secret that holds the role ID, instead of C(role_id).
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
           secret_ref:
             description: Secret that holds the secret ID.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
       jwt:
         description: Log in with a JSON web token.
         type: dict
         suboptions:
-          path: *mount
+          path:
+            description: Mount of the auth method.
+            type: str
           role:
             description: Role of the auth method.
             type: str
-          secret_ref: *secret_ref
+          secret_ref:
+            description: Secret that holds the credential.
+            type: dict
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
           kubernetes_service_account_token:
             description: Request a service account's token and log in with that.
             type: dict
             suboptions:
               service_account:
-                <<: *service_account
+                description: Service account to request a token for.
+                type: dict
                 required: true
+                suboptions:
+                  name:
+                    description: Name of the service account.
+                    type: str
+                    required: true
+                  namespace:
+                    description: Its namespace, for a ClusterSecretStore.
+                    type: str
+                  audiences:
+                    description: Audiences of the token; the role's O(ignore:audience) must be among them.
+                    type: list
+                    elements: str
               audiences:
                 description: Audiences of the token. New versions want them in the service account reference.
                 type: list
@@ -168,12 +209,24 @@ options:
       token_secret_ref:
         description: Use a token that stands in a Secret.
         type: dict
-        suboptions: *reference
+        suboptions:
+          name:
+            description: Name of the Secret.
+            type: str
+            required: true
+          key:
+            description: Key in the Secret.
+            type: str
+          namespace:
+            description: Its namespace, for a ClusterSecretStore.
+            type: str
       user_pass:
         description: Log in by user name and password.
         type: dict
-        suboptions: &user_pass
-          path: *mount
+        suboptions:
+          path:
+            description: Mount of the auth method.
+            type: str
           username:
             description: User name.
             type: str
@@ -181,27 +234,80 @@ options:
           secret_ref:
             description: Secret that holds the password.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
       ldap:
         description: Log in by LDAP.
         type: dict
-        suboptions: *user_pass
+        suboptions:
+          path:
+            description: Mount of the auth method.
+            type: str
+          username:
+            description: User name.
+            type: str
+            required: true
+          secret_ref:
+            description: Secret that holds the password.
+            type: dict
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
       cert:
         description: Log in with a client certificate.
         type: dict
         suboptions:
-          path: *mount
+          path:
+            description: Mount of the auth method.
+            type: str
           vault_role:
             description: Role of the auth method.
             type: str
           client_cert:
             description: Secret that holds the certificate.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
           secret_ref:
             description: Secret that holds the private key.
             type: dict
-            suboptions: *reference
+            suboptions:
+              name:
+                description: Name of the Secret.
+                type: str
+                required: true
+              key:
+                description: Key in the Secret.
+                type: str
+              namespace:
+                description: Its namespace, for a ClusterSecretStore.
+                type: str
       iam:
         description: Log in as an AWS identity; the fields of the manifest.
         type: dict
@@ -215,20 +321,47 @@ options:
       cert_secret_ref:
         description: Secret that holds the certificate.
         type: dict
-        suboptions: *reference
+        suboptions:
+          name:
+            description: Name of the Secret.
+            type: str
+            required: true
+          key:
+            description: Key in the Secret.
+            type: str
+          namespace:
+            description: Its namespace, for a ClusterSecretStore.
+            type: str
       key_secret_ref:
         description: Secret that holds the private key.
         type: dict
-        suboptions: *reference
+        suboptions:
+          name:
+            description: Name of the Secret.
+            type: str
+            required: true
+          key:
+            description: Key in the Secret.
+            type: str
+          namespace:
+            description: Its namespace, for a ClusterSecretStore.
+            type: str
   read_your_writes: &read_your_writes
-    description: Send Vault's consistency header. Acts only together with O(forward_inconsistent).
+    description: Send Vault's consistency header. Acts only together with C(forward_inconsistent).
     type: bool
   forward_inconsistent: &forward_inconsistent
-    description: Have reads that a standby cannot answer consistently forwarded. Acts only together with O(read_your_writes).
+    description: Have reads that a standby cannot answer consistently forwarded. Acts only together with C(read_your_writes).
     type: bool
   headers: &headers
     description: Further HTTP headers. They stand in the object for all to read and are no place for credentials.
     type: dict
+  path: &path
+    description: Mount of the KV engine. Without it, each key begins with the mount.
+    type: str
+  version: &version
+    description: Version of the KV engine; V(v2) when it is not given.
+    type: str
+    choices: [v1, v2]
   check_and_set: &check_and_set
     description: Whether PushSecrets of this store write with check-and-set. From version 0.20 of the operator on.
     type: bool
@@ -278,8 +411,6 @@ options:
       annotations: *annotations
       spec: *spec
       server: *server
-      path: *path
-      version: *version
       vault_namespace: *vault_namespace
       ca_bundle: *ca_bundle
       ca_provider: *ca_provider
@@ -288,6 +419,8 @@ options:
       read_your_writes: *read_your_writes
       forward_inconsistent: *forward_inconsistent
       headers: *headers
+      path: *path
+      version: *version
       check_and_set: *check_and_set
       conditions: *conditions
       controller: *controller

@@ -29,7 +29,8 @@ options:
   type: &type
     description: Type of the key, by default V(aes256-gcm96). Not every product and version has all of them. It cannot be changed.
     type: str
-    choices: [aes256-gcm96, aes128-gcm96, chacha20-poly1305, xchacha20-poly1305, ed25519, ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-2048, rsa-3072, rsa-4096, hmac, mldsa-44, mldsa-65, mldsa-87]
+    choices: [aes256-gcm96, aes128-gcm96, chacha20-poly1305, xchacha20-poly1305, ed25519, ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-2048, rsa-3072,
+      rsa-4096, hmac, mldsa-44, mldsa-65, mldsa-87]
   derived: &derived
     description: Whether a key of its own is derived for each context. It cannot be changed.
     type: bool

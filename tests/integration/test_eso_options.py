@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import FIELDS, GROUP, KINDS, RAW
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.generator import GROUP, KINDS, RAW, SPECS
 from support.kubernetes_api import KubeApi, load_crds
 from support.scene import Run
 
@@ -85,7 +85,7 @@ def test_every_kind_of_generator_is_known() -> None:
             assert KINDS[name].plural == crd["spec"]["names"]["plural"]
         if name == "ClusterGenerator":
             spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-            assert set(spec["generator"]["properties"]) == set(FIELDS.values())
+            assert set(spec["generator"]["properties"]) == set(SPECS.values())
 
 
 def test_generators_by_their_raw_spec(

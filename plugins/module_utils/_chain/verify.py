@@ -22,7 +22,7 @@ from typing import Any
 from .._engine.errors import InvalidInput
 from .._engine.module import Module
 from .._eso.external_secret import EXTERNAL_SECRET
-from .._eso.generator import FIELDS, KINDS, check_generator
+from .._eso.generator import KINDS, SPECS, check_generator
 from .._eso.provider import references
 from .._eso.push_secret import PUSH_SECRET
 from .._eso.status import cause, ready, synced
@@ -168,7 +168,7 @@ class Chain:
         except InvalidInput as error:
             raise broken("store", error.what, label, error.remedy) from error
         if kind == "ClusterGenerator":
-            spec = (spec.get("generator") or {}).get(FIELDS["VaultDynamicSecret"])
+            spec = (spec.get("generator") or {}).get(SPECS["VaultDynamicSecret"])
             if spec is None:
                 return None
         method = spec.get("method") or "GET"

@@ -14,22 +14,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput, SecretopsError
+from .._engine.field import Field
 from .._kubernetes.client import Client
 from .._kubernetes.fields import without_none
 from .._kubernetes.kind import Kind, Object
-from .._kubernetes.module import APPLY_SPEC, METADATA_SPEC
+from .._kubernetes.module import APPLY_SPEC
 from .._kubernetes.objects import condition
 from .._kubernetes.waiting import Expectation
 from .children import Children, astray, provided, provisioned
-from .external_secret import (
-    EXTERNAL_SECRET,
-    EXTERNAL_SECRET_SPEC,
-    check_external_secret,
-    external_secret_spec,
-    store_of,
-)
+from .external_secret import EXTERNAL_SECRET, store_of
 from .forced import Forced, Held, SyncRun, changed_keys, unproven
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
+from .secret_spec import SECRET_FIELDS, check_external_secret, external_secret_spec
 from .status import describe
 from .targets import target_of
 from .values import check_interval, duration, manifest_names
@@ -70,6 +66,55 @@ def check_cluster_external_secret(name: str, spec: Mapping[str, Any]) -> list[st
     return check_external_secret(spec.get("externalSecretName") or name, spec.get("externalSecretSpec") or {})
 
 
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the ClusterExternalSecret."),
+    Field("labels", "Labels of the object.", "dict"),
+    Field("annotations", "Annotations of the object.", "dict"),
+    Field("spec", "The whole spec, as a manifest has it. Excludes all options below.", "dict"),
+    Field("external_secret_name", "Name of the ExternalSecrets; by default that of the ClusterExternalSecret."),
+    Field(
+        "external_secret_metadata",
+        "Labels and annotations of the ExternalSecrets.",
+        "dict",
+        fields=(
+            Field("labels", "Labels.", "dict"),
+            Field("annotations", "Annotations.", "dict"),
+        ),
+    ),
+    Field(
+        "namespace_selectors",
+        (
+            "Label selectors; a namespace that any of them takes is selected.",
+            (
+                "Each has C(matchLabels) and C(matchExpressions), as a manifest has them; an empty one "
+                "takes every namespace."
+            ),
+        ),
+        "list",
+        elements="dict",
+    ),
+    Field(
+        "namespaces",
+        "Names of namespaces that are selected beside those of O(namespace_selectors).",
+        "list",
+        elements="str",
+    ),
+    Field(
+        "refresh_time",
+        "How often the operator looks at the namespaces again, such as V(5m). The operator's default is an hour.",
+    ),
+    Field(
+        "external_secret",
+        (
+            "What the ExternalSecrets are, by the options of M(secretops.vault_eso.eso_externalsecret).",
+            "A store of the kind V(SecretStore) is looked up in each namespace.",
+        ),
+        "dict",
+        fields=SECRET_FIELDS,
+    ),
+)
+
+
 class ClusterExternalSecret(EsoObject):
     """A ClusterExternalSecret."""
 
@@ -82,21 +127,6 @@ class ClusterExternalSecret(EsoObject):
 
     def refuse(self, spec: Mapping[str, Any]) -> list[str]:
         return check_cluster_external_secret(self.object_name, spec)
-
-
-CLUSTER_EXTERNAL_SECRET_ENTRY: dict[str, Any] = {
-    **{name: option for name, option in METADATA_SPEC.items() if name != "namespace"},
-    "external_secret_name": {"type": "str", "no_log": False},
-    "external_secret_metadata": {
-        "type": "dict",
-        "no_log": False,
-        "options": {"labels": {"type": "dict"}, "annotations": {"type": "dict"}},
-    },
-    "namespace_selectors": {"type": "list", "elements": "dict"},
-    "namespaces": {"type": "list", "elements": "str"},
-    "refresh_time": {"type": "str"},
-    "external_secret": {"type": "dict", "no_log": False, "options": EXTERNAL_SECRET_SPEC},
-}
 
 
 def describe_cluster_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,7 +237,7 @@ class ClusterExternalSecrets(EsoKind):
     plural = "cluster_external_secrets"
     title = "ClusterExternalSecrets"
     task = "Declare what is synchronised into many namespaces"
-    entry = CLUSTER_EXTERNAL_SECRET_ENTRY
+    fields = FIELDS
     options = {name: option for name, option in APPLY_SPEC.items() if name != "purge_namespaces"}
     classes = {CLUSTER_EXTERNAL_SECRET.name: ClusterExternalSecret}
     forced = ClusterSync

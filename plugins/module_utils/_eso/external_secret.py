@@ -6,173 +6,48 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput, SecretopsError
+from .._engine.field import Field
 from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import Forbidden
-from .._kubernetes.fields import without_none
 from .._kubernetes.kind import SECRET, Kind, Object
-from .._kubernetes.module import METADATA_SPEC
 from .._kubernetes.waiting import Expectation
 from .forced import Held, Single, SyncRun, changed_keys
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
-from .remote import CONVERSION, DECODING, NULL_BYTES, REMOTE, SOURCE, check_data, check_data_from
+from .secret_spec import SECRET_FIELDS, check_external_secret, external_secret_spec
 from .status import describe, frozen, synced
 from .store import STORE
 from .targets import Target, Targets, hold_against_targets, target_of
-from .template import TEMPLATE, check_template
-from .values import check_choice, check_interval, duration, manifest_names
+from .values import duration
 
-EXTERNAL_SECRET_SPEC: dict[str, Any] = {
-    "store": {
-        "type": "dict",
-        "options": {
-            "name": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
-        },
-    },
-    "refresh_interval": {"type": "str"},
-    "refresh_policy": {"type": "str", "choices": ["Periodic", "OnChange", "CreatedOnce"]},
-    "sync_windows": {
-        "type": "dict",
-        "options": {
-            "kind": {"type": "str", "choices": ["allow", "deny"], "required": True},
-            "windows": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "schedule": {"type": "str", "required": True},
-                    "duration": {"type": "str", "required": True},
-                },
-            },
-        },
-    },
-    "target": {
-        "type": "dict",
-        "options": {
-            "name": {"type": "str"},
-            "creation_policy": {"type": "str", "choices": ["Owner", "Orphan", "Merge", "None", "CreateOrMerge"]},
-            "deletion_policy": {"type": "str", "choices": ["Retain", "Delete", "Merge"]},
-            "immutable": {"type": "bool"},
-            "template": {"type": "dict", "options": TEMPLATE},
-        },
-    },
-    "data": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "secret_key": {"type": "str", "required": True, "no_log": False},
-            "remote_ref": {"type": "dict", "options": REMOTE},
-            "source_ref": SOURCE,
-        },
-    },
-    "data_from": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "extract": {"type": "dict", "options": REMOTE},
-            "find": {
-                "type": "dict",
-                "options": {
-                    "path": {"type": "str"},
-                    "name": {"type": "dict", "options": {"regexp": {"type": "str", "required": True}}},
-                    "tags": {"type": "dict"},
-                    "conversion_strategy": CONVERSION,
-                    "decoding_strategy": DECODING,
-                    "null_byte_policy": NULL_BYTES,
-                },
-            },
-            "source_ref": SOURCE,
-            "rewrite": {"type": "list", "elements": "dict"},
-        },
-    },
-}
 EXTERNAL_SECRET = Kind("ExternalSecret", "externalsecrets", GROUP, VERSIONS, True, OPERATOR)
-CREATION_POLICIES = ("Owner", "Orphan", "Merge", "None", "CreateOrMerge")
-DELETION_POLICIES = ("Retain", "Delete", "Merge")
-REFRESH_POLICIES = ("Periodic", "OnChange", "CreatedOnce")
-#: the operator's own pattern. Source: CRD of ExternalSecrets, syncWindows
-_SCHEDULE = re.compile(r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4}")
-EXTERNAL_SECRET_OPTIONS = ("refresh_interval", "refresh_policy", "sync_windows", "target", "data", "data_from")
 
 
-def external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the manifest's spec from the options of an ExternalSecret, or its raw ``spec``. Raises InvalidInput."""
-    if item.get("spec"):
-        given = sorted(name for name in (*EXTERNAL_SECRET_OPTIONS, "store") if item.get(name) not in (None, [], {}))
-        if given:
-            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(without_none(item["spec"]))
-    spec = manifest_names({name: item.get(name) for name in EXTERNAL_SECRET_OPTIONS})
-    spec["secretStoreRef"] = manifest_names(item.get("store"))
-    return dict(without_none(spec))
-
-
-def check_external_secret(name: str, spec: Mapping[str, Any]) -> list[str]:
-    """Refuse what the operator refuses or misreads in an ExternalSecret's spec; return warnings.
-
-    Raises InvalidInput.
-    """
-    data, data_from = spec.get("data") or [], spec.get("dataFrom") or []
-    if not data and not data_from:
-        raise InvalidInput("neither data nor data_from is given", remedy="say which secrets of Vault it holds")
-    reference = spec.get("secretStoreRef") or {}
-    if reference.get("namespace"):
-        raise InvalidInput(
-            "a store in another namespace cannot be used",
-            remedy="use a SecretStore of the same namespace, or a ClusterSecretStore",
-        )
-    if not reference.get("name") and not all(entry.get("sourceRef") for entry in [*data, *data_from]):
-        raise InvalidInput("no store is given", remedy='set "store" to its name and kind')
-    check_choice("refreshPolicy", spec.get("refreshPolicy"), REFRESH_POLICIES)
-    check_interval("refresh interval", spec.get("refreshInterval"))
-    check_windows(spec)
-    check_target(spec.get("target") or {})
-    warnings = check_data(data)
-    for number, entry in enumerate(data_from):
-        warnings += check_data_from("data_from[%d]" % number, entry)
-    return warnings
-
-
-def check_windows(spec: Mapping[str, Any]) -> None:
-    """Refuse windows that the operator would ignore, or fail at. Raises InvalidInput."""
-    windows = spec.get("syncWindows")
-    if not windows:
-        return
-    if frozen(spec) or spec.get("refreshPolicy") == "OnChange":
-        raise InvalidInput(
-            "sync_windows are for periodic refreshes only, and %s" % (frozen(spec) or "its refresh policy is OnChange"),
-            remedy="remove them, or use the refresh policy Periodic with an interval",
-        )
-    check_choice("syncWindows.kind", windows.get("kind"), ("allow", "deny"))
-    for number, window in enumerate(windows.get("windows") or []):
-        where = "sync_windows.windows[%d]" % number
-        check_interval("duration of %s" % where, window.get("duration"))
-        schedule = str(window.get("schedule") or "")
-        if not _SCHEDULE.fullmatch(schedule):
-            raise InvalidInput(
-                '%s: the schedule "%s" is none of cron' % (where, schedule),
-                remedy='write five fields such as "0 22 * * 1-5", in UTC, or a word such as "@daily"',
-            )
-
-
-def check_target(target: Mapping[str, Any]) -> None:
-    """Refuse contradictory policies, and templates that cannot render. Raises InvalidInput."""
-    creation, deletion = target.get("creationPolicy") or "Owner", target.get("deletionPolicy") or "Retain"
-    check_choice("creationPolicy", creation, CREATION_POLICIES)
-    check_choice("deletionPolicy", deletion, DELETION_POLICIES)
-    if deletion == "Delete" and creation in ("Merge", "None", "CreateOrMerge"):
-        raise InvalidInput(
-            "deletionPolicy Delete contradicts creationPolicy %s" % creation,
-            remedy="only a Secret that the operator created may be deleted: use Owner, or Retain",
-        )
-    if deletion == "Merge" and creation == "None":
-        raise InvalidInput("deletionPolicy Merge contradicts creationPolicy None", remedy="use Retain")
-    check_template(target.get("template") or {})
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the ExternalSecret."),
+    Field("namespace", "Its namespace, and that of its Secret."),
+    Field("labels", "Labels of the object. Without a template the operator copies them to the Secret.", "dict"),
+    Field(
+        "annotations", "Annotations of the object. Without a template the operator copies them to the Secret.", "dict"
+    ),
+    Field("spec", "The whole spec, as a manifest has it. Excludes all options below but O(adopt).", "dict"),
+    Field(
+        "adopt",
+        (
+            (
+                "Whether the operator may take over an existing Secret that nobody owns. It drops the "
+                "Secret's other keys."
+            ),
+            "Without this such an ExternalSecret with the creation policy V(Owner) is refused.",
+        ),
+        "bool",
+        default=False,
+    ),
+    *SECRET_FIELDS,
+)
 
 
 class ExternalSecret(EsoObject):
@@ -268,13 +143,6 @@ def check_targets(resources: Sequence[ExternalSecret]) -> None:
                 )
 
 
-EXTERNAL_SECRET_ENTRY: dict[str, Any] = {
-    **METADATA_SPEC,
-    "adopt": {"type": "bool", "default": False},
-    **EXTERNAL_SECRET_SPEC,
-}
-
-
 def store_of(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return name and kind of the store that an ExternalSecret's spec names."""
     reference = spec.get("secretStoreRef") or {}
@@ -364,7 +232,7 @@ class ExternalSecrets(EsoKind):
     plural = "external_secrets"
     title = "ExternalSecrets"
     task = "Declare what is synchronised"
-    entry = EXTERNAL_SECRET_ENTRY
+    fields = FIELDS
     classes = {EXTERNAL_SECRET.name: ExternalSecret}
     core = True
     forced = Sync

@@ -16,14 +16,15 @@ from typing import Any, ClassVar
 
 from .._engine import normalise
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 from .._kubernetes.client import Client
 from .._kubernetes.fields import compact, dotted, without_none
 from .._kubernetes.kind import Kind
-from .._kubernetes.module import APPLY_SPEC, METADATA_SPEC, WAIT_SPEC
+from .._kubernetes.module import APPLY_SPEC, WAIT_SPEC
 from .._kubernetes.objects import applied_by_us
 from .kind import OPERATOR, EsoKind, EsoObject
-from .provider import VAULT_SPEC, auth_method, check_vault, references, same_bundle, vault_provider
-from .values import RETRY_SETTINGS, check_choice, check_retries, manifest_names
+from .provider import auth_method, check_vault, references, same_bundle, vault_fields, vault_provider
+from .values import RETRY_FIELDS, check_choice, check_retries, manifest_names
 
 GROUP = "generators.external-secrets.io"
 VERSIONS = ("v1alpha1",)
@@ -46,7 +47,7 @@ RAW = {
     "Webhook": "webhookSpec",
 }
 #: where a ClusterGenerator keeps the spec of the kind that it generates by
-FIELDS: Mapping[str, str] = {**TYPED, **RAW}
+SPECS: Mapping[str, str] = {**TYPED, **RAW}
 KINDS = {
     name: Kind(name, name.lower() + "s", GROUP, VERSIONS, name != "ClusterGenerator", OPERATOR)
     for name in (*TYPED, *RAW, "ClusterGenerator")
@@ -117,20 +118,20 @@ def generator_spec(item: Mapping[str, Any]) -> dict[str, Any]:
             }
     spec = dict(without_none(spec))
     # an empty spec is what chooses the kind
-    return {"kind": kind, "generator": {FIELDS[kind]: spec}} if cluster else spec
+    return {"kind": kind, "generator": {SPECS[kind]: spec}} if cluster else spec
 
 
 def check_generator(kind: str, namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
     """Refuse what the operator refuses, ignores or misreads in a generator; return warnings. Raises InvalidInput."""
     if kind == "ClusterGenerator":
         kind, generator = str(spec.get("kind") or ""), spec.get("generator") or {}
-        if kind in FIELDS:
-            if list(generator) != [FIELDS[kind]]:
+        if kind in SPECS:
+            if list(generator) != [SPECS[kind]]:
                 raise InvalidInput(
-                    "a ClusterGenerator of the kind %s has generator.%s and nothing else" % (kind, FIELDS[kind]),
+                    "a ClusterGenerator of the kind %s has generator.%s and nothing else" % (kind, SPECS[kind]),
                     remedy="correct its generator",
                 )
-            return check_generator(kind, None, generator[FIELDS[kind]] or {})
+            return check_generator(kind, None, generator[SPECS[kind]] or {})
         return []
     if kind == "Password":
         check_password(spec)
@@ -198,6 +199,121 @@ def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
+ELSEWHERE = "Its namespace; only that of the generator itself is looked at."
+FIELDS: Sequence[Field] = (
+    Field(
+        "kind",
+        (
+            "Kind of the generator. A V(ClusterGenerator) serves all namespaces.",
+            (
+                "V(VaultDynamicSecret), V(Password) and V(UUID) have options below. All others are "
+                "declared by O(spec), as a manifest has it."
+            ),
+            "V(UUID) and V(ClusterGenerator) are not known to versions of the operator before 0.10 and 0.13.",
+        ),
+        choices=tuple(KINDS),
+        default="VaultDynamicSecret",
+    ),
+    Field("name", "Name of the generator."),
+    Field("namespace", "Its namespace; a ClusterGenerator has none."),
+    Field("labels", "Labels of the object.", "dict"),
+    Field("annotations", "Annotations of the object.", "dict"),
+    Field(
+        "spec",
+        (
+            "The whole spec, as a manifest has it. Excludes all options below.",
+            (
+                "What stands in it stands in the cluster for all to read who may read the object. The "
+                "values of a V(Fake), and body and headers of a V(Webhook), are not shown in diffs."
+            ),
+        ),
+        "dict",
+    ),
+    Field(
+        "generator_kind",
+        "What a ClusterGenerator generates by; the options below are those of this kind.",
+        choices=tuple(TYPED),
+    ),
+    Field(
+        "path",
+        (
+            "For V(VaultDynamicSecret), the path in Vault, from the mount on, such as "
+            "V(pki_int/issue/web) or V(database/creds/app)."
+        ),
+    ),
+    Field(
+        "method",
+        (
+            "For V(VaultDynamicSecret), how Vault is asked. The operator's default is V(GET); "
+            "certificates are issued by V(POST)."
+        ),
+        choices=("GET", "LIST", "POST", "PUT", "DELETE"),
+    ),
+    Field(
+        "parameters",
+        "For V(VaultDynamicSecret), what is sent with V(POST) and V(PUT). They stand in the object for all to read.",
+        "dict",
+    ),
+    Field(
+        "get_parameters",
+        (
+            "For V(VaultDynamicSecret), the query that is sent with V(GET); each value one or a list. "
+            "Not known to old versions of the operator."
+        ),
+        "dict",
+    ),
+    Field(
+        "result_type",
+        "For V(VaultDynamicSecret), which part of the answer is taken. The operator's default is V(Data).",
+        choices=("Data", "Auth", "Raw"),
+    ),
+    Field(
+        "allow_empty_response",
+        "For V(VaultDynamicSecret), whether an empty answer is no error. Not known to old versions of the operator.",
+        "bool",
+    ),
+    Field("controller", "For V(VaultDynamicSecret), the class of the operator instance that is to serve it."),
+    Field(
+        "retry_settings",
+        "How often and how long apart the operator asks Vault again after an error, for V(VaultDynamicSecret).",
+        "dict",
+        fields=RETRY_FIELDS,
+    ),
+    Field(
+        "provider",
+        (
+            (
+                "For V(VaultDynamicSecret), how Vault is reached, by the same options as "
+                "M(secretops.vault_eso.eso_secretstore) has."
+            ),
+            "What it refers to is looked up in the namespace of the ExternalSecret that uses the generator.",
+        ),
+        "dict",
+        fields=vault_fields(ELSEWHERE, ELSEWHERE),
+    ),
+    Field("length", "For V(Password), how many characters it has. The operator's default is 24.", "int"),
+    Field("digits", "For V(Password), how many of them are digits. The operator's default is a quarter.", "int"),
+    Field("symbols", "For V(Password), how many of them are symbols. The operator's default is a quarter.", "int"),
+    Field("symbol_characters", "For V(Password), the symbols to choose from."),
+    Field("no_upper", "For V(Password), whether there are no upper case letters.", "bool"),
+    Field("allow_repeat", "For V(Password), whether a character may occur more than once.", "bool"),
+    Field(
+        "encoding",
+        "For V(Password), how it is encoded. Not known to old versions of the operator.",
+        choices=("base64", "base64url", "base32", "hex", "raw"),
+    ),
+    Field(
+        "secret_keys",
+        (
+            "For V(Password), the keys that get a password each, by default V(password). Not known to "
+            "old versions of the operator."
+        ),
+        "list",
+        elements="str",
+    ),
+)
+
+
 class Generator(EsoObject):
     """A generator of one of the kinds in `KINDS`; its label in messages names the kind."""
 
@@ -234,41 +350,13 @@ def _class(name: str) -> type[Generator]:
 CLASSES: Mapping[str, type[Generator]] = {name: _class(name) for name in KINDS}
 
 
-GENERATOR_ENTRY: dict[str, Any] = {
-    "kind": {
-        "type": "str",
-        "choices": list(KINDS),
-        "default": "VaultDynamicSecret",
-    },
-    **METADATA_SPEC,
-    "generator_kind": {"type": "str", "choices": ["VaultDynamicSecret", "Password", "UUID"]},
-    "path": {"type": "str"},
-    "method": {"type": "str", "choices": ["GET", "LIST", "POST", "PUT", "DELETE"]},
-    "parameters": {"type": "dict"},
-    "get_parameters": {"type": "dict"},
-    "result_type": {"type": "str", "choices": ["Data", "Auth", "Raw"]},
-    "allow_empty_response": {"type": "bool"},
-    "controller": {"type": "str"},
-    "retry_settings": RETRY_SETTINGS,
-    "provider": {"type": "dict", "options": VAULT_SPEC},
-    "length": {"type": "int"},
-    "digits": {"type": "int"},
-    "symbols": {"type": "int"},
-    "symbol_characters": {"type": "str"},
-    "no_upper": {"type": "bool"},
-    "allow_repeat": {"type": "bool"},
-    "encoding": {"type": "str", "choices": ["base64", "base64url", "base32", "hex", "raw"]},
-    "secret_keys": {"type": "list", "elements": "str", "no_log": False},
-}
-
-
 def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told of a generator, which has no status."""
     metadata, spec = current["metadata"], current.get("spec") or {}
     kind = str(current.get("kind") or "")
     if kind == "ClusterGenerator":
         kind = str(spec.get("kind") or "")
-        spec = (spec.get("generator") or {}).get(FIELDS.get(kind, "")) or {}
+        spec = (spec.get("generator") or {}).get(SPECS.get(kind, "")) or {}
     provider = spec.get("provider") or {}
     return dict(
         compact(
@@ -293,7 +381,7 @@ class Generators(EsoKind):
     plural = "generators"
     title = "Generators"
     task = "Declare what Vault or the operator generates"
-    entry = GENERATOR_ENTRY
+    fields = FIELDS
     # a generator has no status to wait for
     options = {name: option for name, option in APPLY_SPEC.items() if name not in WAIT_SPEC}
     classes = CLASSES

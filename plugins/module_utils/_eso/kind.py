@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, ClassVar
 
+from .._engine.field import Field, argument_spec
 from .._kubernetes.apply import Cluster, KubeObject, about
 from .._kubernetes.client import Client
 from .._kubernetes.kind import Kind, Object
@@ -61,8 +62,10 @@ class EsoKind:
     #: the objects as documentation names them, and the task of the role that declares them
     title: ClassVar[str]
     task: ClassVar[str]
-    #: argument spec of an entry
-    entry: ClassVar[Mapping[str, Any]]
+    #: what an entry takes
+    fields: ClassVar[Sequence[Field]]
+    #: options that every entry must have
+    required: ClassVar[Sequence[str]] = ("name",)
     #: argument spec of what holds for all entries
     options: ClassVar[Mapping[str, Any]] = APPLY_SPEC
     #: the resources by kind; an entry that names no kind is of the first
@@ -73,6 +76,11 @@ class EsoKind:
     core: ClassVar[bool] = False
     #: how it is synced by force, None where the operator syncs nothing
     forced: ClassVar[type[Forced] | None] = None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The argument spec of an entry."""
+        return argument_spec(self.fields)
 
     @property
     def apis(self) -> list[Kind]:

@@ -13,7 +13,7 @@ from .kind import EsoKind
 
 def converge(kind: EsoKind) -> None:
     """Be the module of one kind: converge the declared objects, wait for them, and exit with the report."""
-    module = KubernetesModule(kind.options, kind.plural, kind.entry)
+    module = KubernetesModule(kind.options, kind.plural, kind.entry, kind.required)
     with module.client() as client:
         cluster = Cluster(client, module.params["api_version"], module.params["force_conflicts"])
         resources = [kind.make(item, cluster) for item in module.items()]

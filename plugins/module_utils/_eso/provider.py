@@ -15,103 +15,10 @@ from typing import Any
 from .._engine import normalise
 from .._engine.addresses import has_credentials
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 from .._engine.looks import shown_url
 from .values import manifest_names
 
-SECRET_REF: dict[str, Any] = {
-    "type": "dict",
-    "no_log": False,
-    "options": {
-        "name": {"type": "str", "required": True},
-        "key": {"type": "str", "no_log": False},
-        "namespace": {"type": "str"},
-    },
-}
-SERVICE_ACCOUNT: dict[str, Any] = {
-    "type": "dict",
-    "options": {
-        "name": {"type": "str", "required": True},
-        "namespace": {"type": "str"},
-        "audiences": {"type": "list", "elements": "str"},
-    },
-}
-USER_PASS: dict[str, Any] = {
-    "type": "dict",
-    "no_log": False,
-    "options": {"path": {"type": "str"}, "username": {"type": "str", "required": True}, "secret_ref": SECRET_REF},
-}
-AUTH: dict[str, Any] = {
-    "namespace": {"type": "str"},
-    "kubernetes": {
-        "type": "dict",
-        "options": {
-            "mount_path": {"type": "str", "default": "kubernetes"},
-            "role": {"type": "str", "required": True},
-            "service_account": SERVICE_ACCOUNT,
-            "secret_ref": SECRET_REF,
-        },
-    },
-    "app_role": {
-        "type": "dict",
-        "options": {
-            "path": {"type": "str"},
-            "role_id": {"type": "str"},
-            "role_ref": SECRET_REF,
-            "secret_ref": SECRET_REF,
-        },
-    },
-    "jwt": {
-        "type": "dict",
-        "options": {
-            "path": {"type": "str"},
-            "role": {"type": "str"},
-            "secret_ref": SECRET_REF,
-            "kubernetes_service_account_token": {
-                "type": "dict",
-                "no_log": False,
-                "options": {
-                    "service_account": {**SERVICE_ACCOUNT, "required": True},
-                    "audiences": {"type": "list", "elements": "str"},
-                    "expiration_seconds": {"type": "int"},
-                },
-            },
-        },
-    },
-    "token_secret_ref": SECRET_REF,
-    "user_pass": USER_PASS,
-    "ldap": USER_PASS,
-    "cert": {
-        "type": "dict",
-        "options": {
-            "path": {"type": "str"},
-            "vault_role": {"type": "str"},
-            "client_cert": SECRET_REF,
-            "secret_ref": SECRET_REF,
-        },
-    },
-    "iam": {"type": "dict"},
-    "gcp": {"type": "dict"},
-}
-#: how to reach a Vault: of a store and of a generator
-VAULT_SPEC: dict[str, Any] = {
-    "server": {"type": "str"},
-    "vault_namespace": {"type": "str"},
-    "ca_bundle": {"type": "str"},
-    "ca_provider": {
-        "type": "dict",
-        "options": {
-            "type": {"type": "str", "choices": ["Secret", "ConfigMap"], "required": True},
-            "name": {"type": "str", "required": True},
-            "key": {"type": "str", "no_log": False},
-            "namespace": {"type": "str"},
-        },
-    },
-    "auth": {"type": "dict", "options": AUTH},
-    "tls": {"type": "dict", "options": {"cert_secret_ref": SECRET_REF, "key_secret_ref": SECRET_REF}},
-    "read_your_writes": {"type": "bool"},
-    "forward_inconsistent": {"type": "bool"},
-    "headers": {"type": "dict"},
-}
 #: the operator takes the first of several and says nothing; here more than one is an error
 AUTH_METHODS = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
 #: fields that people write and that do not exist: what to write instead
@@ -138,6 +45,185 @@ NO_SUCH_VAULT_FIELD = {
     "auth.jwt.serviceAccountRef": "write auth.jwt.kubernetesServiceAccountToken.serviceAccountRef",
     "auth.jwt.audience": "write auth.jwt.kubernetesServiceAccountToken.serviceAccountRef.audiences, a list",
 }
+
+
+def reference(name: str, description: str, elsewhere: str) -> Field:
+    """Return the field for a reference to a key of a Secret; ``elsewhere`` says what its namespace means."""
+    return Field(
+        name,
+        description,
+        "dict",
+        fields=(
+            Field("name", "Name of the Secret.", required=True),
+            Field("key", "Key in the Secret."),
+            Field("namespace", elsewhere),
+        ),
+    )
+
+
+def service_account(elsewhere: str, required: bool = False) -> Field:
+    """Return the field for a service account that a token is requested for."""
+    return Field(
+        "service_account",
+        "Service account to request a token for.",
+        "dict",
+        required=required,
+        fields=(
+            Field("name", "Name of the service account.", required=True),
+            Field("namespace", elsewhere),
+            Field(
+                "audiences",
+                "Audiences of the token; the role's O(ignore:audience) must be among them.",
+                "list",
+                elements="str",
+            ),
+        ),
+    )
+
+
+def vault_fields(elsewhere: str, ca_elsewhere: str) -> tuple[Field, ...]:
+    """Return the fields that say how to reach a Vault: of a store and of a generator.
+
+    ``elsewhere``, ``ca_elsewhere``: what the namespaces of references, and of the CA, mean.
+    """
+    return (
+        Field("server", "URL of Vault as the operator's pods reach it, V(https://vault.example.com:8200)."),
+        Field("vault_namespace", "Vault namespace."),
+        Field(
+            "ca_bundle",
+            (
+                "PEM text of the CA certificates that Vault's certificate is checked against. It is "
+                "encoded as the API wants it."
+            ),
+        ),
+        Field(
+            "ca_provider",
+            "Where the cluster keeps these certificates, instead of C(ca_bundle).",
+            "dict",
+            fields=(
+                Field("type", "What holds them.", choices=("Secret", "ConfigMap"), required=True),
+                Field("name", "Its name.", required=True),
+                Field("key", "The key in it."),
+                Field("namespace", ca_elsewhere),
+            ),
+        ),
+        Field(
+            "auth",
+            "How the operator logs in. Exactly one method.",
+            "dict",
+            fields=(
+                Field("namespace", "Vault namespace of the auth method, when it is another than the secrets'."),
+                Field(
+                    "kubernetes",
+                    "Log in with a service account's token.",
+                    "dict",
+                    fields=(
+                        Field("mount_path", "Mount of the auth method.", default="kubernetes"),
+                        Field("role", "Role of the auth method.", required=True),
+                        service_account(elsewhere),
+                        reference("secret_ref", "Secret that holds the credential.", elsewhere),
+                    ),
+                ),
+                Field(
+                    "app_role",
+                    "Log in with an AppRole.",
+                    "dict",
+                    fields=(
+                        Field("path", "Mount of the auth method."),
+                        Field("role_id", "Role ID."),
+                        reference("role_ref", "Secret that holds the role ID, instead of C(role_id).", elsewhere),
+                        reference("secret_ref", "Secret that holds the secret ID.", elsewhere),
+                    ),
+                ),
+                Field(
+                    "jwt",
+                    "Log in with a JSON web token.",
+                    "dict",
+                    fields=(
+                        Field("path", "Mount of the auth method."),
+                        Field("role", "Role of the auth method."),
+                        reference("secret_ref", "Secret that holds the credential.", elsewhere),
+                        Field(
+                            "kubernetes_service_account_token",
+                            "Request a service account's token and log in with that.",
+                            "dict",
+                            fields=(
+                                service_account(elsewhere, required=True),
+                                Field(
+                                    "audiences",
+                                    "Audiences of the token. New versions want them in the service account reference.",
+                                    "list",
+                                    elements="str",
+                                ),
+                                Field("expiration_seconds", "Life of the token in seconds.", "int"),
+                            ),
+                        ),
+                    ),
+                ),
+                reference("token_secret_ref", "Use a token that stands in a Secret.", elsewhere),
+                Field(
+                    "user_pass",
+                    "Log in by user name and password.",
+                    "dict",
+                    fields=(
+                        Field("path", "Mount of the auth method."),
+                        Field("username", "User name.", required=True),
+                        reference("secret_ref", "Secret that holds the password.", elsewhere),
+                    ),
+                ),
+                Field(
+                    "ldap",
+                    "Log in by LDAP.",
+                    "dict",
+                    fields=(
+                        Field("path", "Mount of the auth method."),
+                        Field("username", "User name.", required=True),
+                        reference("secret_ref", "Secret that holds the password.", elsewhere),
+                    ),
+                ),
+                Field(
+                    "cert",
+                    "Log in with a client certificate.",
+                    "dict",
+                    fields=(
+                        Field("path", "Mount of the auth method."),
+                        Field("vault_role", "Role of the auth method."),
+                        reference("client_cert", "Secret that holds the certificate.", elsewhere),
+                        reference("secret_ref", "Secret that holds the private key.", elsewhere),
+                    ),
+                ),
+                Field("iam", "Log in as an AWS identity; the fields of the manifest.", "dict"),
+                Field("gcp", "Log in as a Google Cloud identity; the fields of the manifest.", "dict"),
+            ),
+        ),
+        Field(
+            "tls",
+            "Client certificate for the connection. Both or neither.",
+            "dict",
+            fields=(
+                reference("cert_secret_ref", "Secret that holds the certificate.", elsewhere),
+                reference("key_secret_ref", "Secret that holds the private key.", elsewhere),
+            ),
+        ),
+        Field(
+            "read_your_writes",
+            "Send Vault's consistency header. Acts only together with C(forward_inconsistent).",
+            "bool",
+        ),
+        Field(
+            "forward_inconsistent",
+            (
+                "Have reads that a standby cannot answer consistently forwarded. Acts only together with "
+                "C(read_your_writes)."
+            ),
+            "bool",
+        ),
+        Field(
+            "headers",
+            "Further HTTP headers. They stand in the object for all to read and are no place for credentials.",
+            "dict",
+        ),
+    )
 
 
 def ca_bundle(pem: str) -> str:

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import KubernetesError
 from .._kubernetes.fields import compact, without_none
 from .._kubernetes.kind import SECRET, Kind, Object
-from .._kubernetes.module import METADATA_SPEC
 from .._kubernetes.waiting import Expectation
 from .external_secret import EXTERNAL_SECRET
 from .forced import Single, SyncRun
@@ -26,7 +26,7 @@ from .push_versions import check_places, check_sources, filled_anew, made_anew, 
 from .remote import check_remote
 from .status import describe, expect_ready, synced
 from .store import STORE
-from .template import TEMPLATE, check_template
+from .template import check_template
 from .values import check_choice, check_interval, check_pattern, duration, manifest_names
 
 #: never became v1
@@ -176,6 +176,135 @@ def check_data_to(entries: list[Mapping[str, Any]]) -> None:
                 check_pattern("%s.rewrite[%d].regexp.source" % (where, index), step["regexp"].get("source") or "")
 
 
+TEMPLATE_FIELDS = (
+    Field("type", "Type of the Secret that is made in between."),
+    Field("engine_version", "Version of the template engine.", choices=("v2",)),
+    Field(
+        "merge_policy", "Whether the template's keys replace the Secret's or join them.", choices=("Replace", "Merge")
+    ),
+    Field("data", "Keys and their templates. Use C(urlquery) in URLs and C(toJson) in JSON.", "dict"),
+    Field(
+        "metadata",
+        "Labels and annotations of the Secret that is made in between.",
+        "dict",
+        fields=(
+            Field("labels", "Labels.", "dict"),
+            Field("annotations", "Annotations.", "dict"),
+            Field(
+                "finalizers",
+                "Finalizers. The Secret is made in between only, so that they have no effect.",
+                "list",
+                elements="str",
+            ),
+        ),
+    ),
+    Field("template_from", "Further templates, as a manifest has them.", "list", elements="dict"),
+)
+FIELDS: Sequence[Field] = (
+    Field("name", "Name of the PushSecret."),
+    Field("namespace", "Its namespace, and that of the Secret."),
+    Field("labels", "Labels of the object.", "dict"),
+    Field("annotations", "Annotations of the object.", "dict"),
+    Field("spec", "The whole spec, as a manifest has it. Excludes all options below.", "dict"),
+    Field(
+        "store_refs",
+        "The stores that it writes to.",
+        "list",
+        elements="dict",
+        fields=(
+            Field("name", "Name of the store."),
+            Field("kind", "Kind of the store.", choices=("SecretStore", "ClusterSecretStore"), default="SecretStore"),
+            Field("label_selector", "Label selector of stores instead of C(name), as a manifest has it.", "dict"),
+        ),
+    ),
+    Field(
+        "selector",
+        "What is pushed. Exactly one of C(secret) and C(generator_ref).",
+        "dict",
+        fields=(
+            Field(
+                "secret",
+                "A Secret of the namespace.",
+                "dict",
+                fields=(
+                    Field("name", "Its name."),
+                    Field(
+                        "selector",
+                        (
+                            "Label selector of Secrets instead of C(name), as a manifest has it. Not known to old "
+                            "versions of the operator."
+                        ),
+                        "dict",
+                    ),
+                ),
+            ),
+            Field(
+                "generator_ref",
+                "A generator, by C(kind) and C(name). Not known to old versions of the operator.",
+                "dict",
+            ),
+        ),
+    ),
+    Field("refresh_interval", "How often the operator compares Vault with the Secret, such as V(15m); V(0) for once."),
+    Field(
+        "update_policy",
+        "Whether a value that is in Vault already is replaced. The operator's default is V(Replace).",
+        choices=("Replace", "IfNotExists"),
+    ),
+    Field(
+        "deletion_policy",
+        "Whether what was pushed goes with the PushSecret. The operator's default is V(None).",
+        choices=("None", "Delete"),
+    ),
+    Field("template", "How what is pushed is made of the Secret.", "dict", fields=TEMPLATE_FIELDS),
+    Field(
+        "data",
+        "Which key goes where.",
+        "list",
+        elements="dict",
+        fields=(
+            Field(
+                "match",
+                "Source and destination.",
+                "dict",
+                required=True,
+                fields=(
+                    Field("secret_key", "Key of the Secret; without it all keys as one JSON document."),
+                    Field(
+                        "remote_ref",
+                        "Where it goes in Vault.",
+                        "dict",
+                        required=True,
+                        fields=(
+                            Field("remote_key", "Path of the secret.", required=True),
+                            Field(
+                                "property",
+                                (
+                                    "Key in the secret; without it the value is the whole secret and must be "
+                                    "a JSON document."
+                                ),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+            Field(
+                "conversion_strategy",
+                "How escaped characters in keys are turned back.",
+                choices=("None", "ReverseUnicode"),
+            ),
+            Field("metadata", "What the provider wants to know beside, as a manifest has it.", "dict"),
+        ),
+    ),
+    Field(
+        "data_to",
+        "All keys that match, as a manifest has it. Not known to old versions of the operator.",
+        "list",
+        elements="dict",
+    ),
+)
+
+
 class PushSecret(EsoObject):
     """A PushSecret."""
 
@@ -234,54 +363,6 @@ class PushSecret(EsoObject):
                 )
             self.warnings.append("its deletion policy is Delete: the operator removes what it pushed from Vault")
         return current
-
-
-PUSH_REMOTE: dict[str, Any] = {
-    "type": "dict",
-    "required": True,
-    "options": {"remote_key": {"type": "str", "required": True, "no_log": False}, "property": {"type": "str"}},
-}
-PUSH_SECRET_ENTRY: dict[str, Any] = {
-    **METADATA_SPEC,
-    "store_refs": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "name": {"type": "str"},
-            "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
-            "label_selector": {"type": "dict"},
-        },
-    },
-    "selector": {
-        "type": "dict",
-        "options": {
-            "secret": {
-                "type": "dict",
-                "no_log": False,
-                "options": {"name": {"type": "str"}, "selector": {"type": "dict"}},
-            },
-            "generator_ref": {"type": "dict"},
-        },
-    },
-    "refresh_interval": {"type": "str"},
-    "update_policy": {"type": "str", "choices": ["Replace", "IfNotExists"]},
-    "deletion_policy": {"type": "str", "choices": ["None", "Delete"]},
-    "template": {"type": "dict", "options": TEMPLATE},
-    "data": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "match": {
-                "type": "dict",
-                "required": True,
-                "options": {"secret_key": {"type": "str", "no_log": False}, "remote_ref": PUSH_REMOTE},
-            },
-            "conversion_strategy": {"type": "str", "choices": ["None", "ReverseUnicode"]},
-            "metadata": {"type": "dict"},
-        },
-    },
-    "data_to": {"type": "list", "elements": "dict"},
-}
 
 
 def describe_push_secret(current: Mapping[str, Any]) -> dict[str, Any]:
@@ -344,7 +425,7 @@ class PushSecrets(EsoKind):
     plural = "push_secrets"
     title = "PushSecrets"
     task = "Declare what is pushed to Vault"
-    entry = PUSH_SECRET_ENTRY
+    fields = FIELDS
     classes = {PUSH_SECRET.name: PushSecret}
     restored = 4
     forced = PushSync

@@ -11,21 +11,38 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 from .values import check_choice, check_pattern
 
-DECODING: dict[str, Any] = {"type": "str", "choices": ["None", "Base64", "Base64URL", "Auto"]}
-NULL_BYTES: dict[str, Any] = {"type": "str", "choices": ["Ignore", "Fail"]}
-CONVERSION: dict[str, Any] = {"type": "str", "choices": ["Default", "Unicode"]}
-REMOTE: dict[str, Any] = {
-    "key": {"type": "str", "required": True, "no_log": False},
-    "property": {"type": "str"},
-    "version": {"type": "str"},
-    "metadata_policy": {"type": "str", "choices": ["None", "Fetch"]},
-    "conversion_strategy": CONVERSION,
-    "decoding_strategy": DECODING,
-    "null_byte_policy": NULL_BYTES,
-}
-SOURCE: dict[str, Any] = {"type": "dict", "options": {"store_ref": {"type": "dict"}, "generator_ref": {"type": "dict"}}}
+REMOTE = (
+    Field("key", "Path of the secret.", required=True),
+    Field("property", "Key in the secret; dots lead into JSON."),
+    Field("version", "Version of the secret; without it the newest."),
+    Field(
+        "metadata_policy", "Whether the secret's metadata is read instead of its contents.", choices=("None", "Fetch")
+    ),
+    Field(
+        "conversion_strategy", "How characters that a key must not have are replaced.", choices=("Default", "Unicode")
+    ),
+    Field("decoding_strategy", "How the value is decoded.", choices=("None", "Base64", "Base64URL", "Auto")),
+    Field(
+        "null_byte_policy",
+        (
+            "Whether a value with null bytes is an error, such as where text is expected. Needs "
+            "version 2.3 of the operator."
+        ),
+        choices=("Ignore", "Fail"),
+    ),
+)
+SOURCE = Field(
+    "source_ref",
+    "Another source than C(store) for this entry, as a manifest has it.",
+    "dict",
+    fields=(
+        Field("store_ref", "Another store, by C(name) and C(kind).", "dict"),
+        Field("generator_ref", "A generator, by C(kind) and C(name).", "dict"),
+    ),
+)
 #: paths of engines that make what they give: by a POST, which the provider never sends, and by a GET
 _ISSUED = re.compile(r"pki[^/]*/(issue|sign|sign-verbatim)/")
 _LEASED = re.compile(r"database/(static-)?creds/")

@@ -11,15 +11,15 @@ from typing import Any, Callable, ClassVar
 
 from .._engine import normalise
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 from .._kubernetes.client import Client
 from .._kubernetes.fields import without_none
 from .._kubernetes.kind import Kind
-from .._kubernetes.module import METADATA_SPEC
 from .._kubernetes.waiting import Expectation
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
-from .provider import PROVIDER_OPTIONS, VAULT_SPEC, auth_method, check_vault, references, same_bundle, vault_provider
+from .provider import PROVIDER_OPTIONS, auth_method, check_vault, references, same_bundle, vault_fields, vault_provider
 from .status import describe, expect_ready
-from .values import RETRY_SETTINGS, check_pattern, check_retries, manifest_names
+from .values import RETRY_FIELDS, check_pattern, check_retries, manifest_names
 
 STORE = Kind("SecretStore", "secretstores", GROUP, VERSIONS, True, OPERATOR)
 CLUSTER_STORE = Kind("ClusterSecretStore", "clustersecretstores", GROUP, VERSIONS, False, OPERATOR)
@@ -103,6 +103,50 @@ def check_namespaces(kind: str, namespace: str | None, vault: Mapping[str, Any])
     return []
 
 
+ELSEWHERE = "Its namespace, for a ClusterSecretStore."
+CA_ELSEWHERE = "Its namespace, required for a ClusterSecretStore and not allowed for others."
+FIELDS: Sequence[Field] = (
+    Field(
+        "kind",
+        "Kind of the store. A V(SecretStore) serves its own namespace, a V(ClusterSecretStore) all of them.",
+        choices=("SecretStore", "ClusterSecretStore"),
+        default="SecretStore",
+    ),
+    Field("name", "Name of the store."),
+    Field("namespace", "Namespace of a SecretStore; a ClusterSecretStore has none."),
+    Field("labels", "Labels of the object. Labels of others are left alone.", "dict"),
+    Field("annotations", "Annotations of the object. Annotations of others are left alone.", "dict"),
+    Field("spec", "The whole spec, as a manifest has it. Excludes all options below.", "dict"),
+    *vault_fields(ELSEWHERE, CA_ELSEWHERE),
+    Field("path", "Mount of the KV engine. Without it, each key begins with the mount."),
+    Field("version", "Version of the KV engine; V(v2) when it is not given.", choices=("v1", "v2")),
+    Field(
+        "check_and_set",
+        "Whether PushSecrets of this store write with check-and-set. From version 0.20 of the operator on.",
+        "bool",
+    ),
+    Field(
+        "conditions",
+        "Which namespaces may use a ClusterSecretStore.",
+        "list",
+        elements="dict",
+        fields=(
+            Field("namespaces", "Names of namespaces.", "list", elements="str"),
+            Field("namespace_regexes", "Regular expressions of names of namespaces.", "list", elements="str"),
+            Field("namespace_selector", "Label selector, as a manifest has it.", "dict"),
+        ),
+    ),
+    Field("controller", "Class of the operator instance that is to serve the store."),
+    Field("refresh_interval", "How often the operator validates the store, a duration."),
+    Field(
+        "retry_settings",
+        "How often and how long apart the operator asks Vault again after an error.",
+        "dict",
+        fields=RETRY_FIELDS,
+    ),
+)
+
+
 class Store(EsoObject):
     """A SecretStore: how a namespace reaches Vault."""
 
@@ -123,28 +167,6 @@ class ClusterStore(Store):
 
     kind = CLUSTER_STORE.name
     api = CLUSTER_STORE
-
-
-STORE_ENTRY: dict[str, Any] = {
-    "kind": {"type": "str", "choices": ["SecretStore", "ClusterSecretStore"], "default": "SecretStore"},
-    **METADATA_SPEC,
-    **VAULT_SPEC,
-    "path": {"type": "str"},
-    "version": {"type": "str", "choices": ["v1", "v2"]},
-    "check_and_set": {"type": "bool"},
-    "conditions": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "namespaces": {"type": "list", "elements": "str"},
-            "namespace_regexes": {"type": "list", "elements": "str"},
-            "namespace_selector": {"type": "dict"},
-        },
-    },
-    "controller": {"type": "str"},
-    "refresh_interval": {"type": "str"},
-    "retry_settings": RETRY_SETTINGS,
-}
 
 
 def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +190,7 @@ class Stores(EsoKind):
     plural = "stores"
     title = "Stores"
     task = "Declare how Vault is reached"
-    entry = STORE_ENTRY
+    fields = FIELDS
     classes = {STORE.name: Store, CLUSTER_STORE.name: ClusterStore}
     restored = 1
     core = True

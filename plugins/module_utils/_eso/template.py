@@ -11,22 +11,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 
-TEMPLATE: dict[str, Any] = {
-    "type": {"type": "str"},
-    "engine_version": {"type": "str", "choices": ["v2"]},
-    "merge_policy": {"type": "str", "choices": ["Replace", "Merge"]},
-    "data": {"type": "dict"},
-    "metadata": {
-        "type": "dict",
-        "options": {
-            "labels": {"type": "dict"},
-            "annotations": {"type": "dict"},
-            "finalizers": {"type": "list", "elements": "str"},
-        },
-    },
-    "template_from": {"type": "list", "elements": "dict"},
-}
+TEMPLATE_FIELDS = (
+    Field("type", "Type of the Secret, such as V(kubernetes.io/tls)."),
+    Field("engine_version", "Version of the template engine.", choices=("v2",)),
+    Field(
+        "merge_policy", "Whether the template's keys replace what was read or join it.", choices=("Replace", "Merge")
+    ),
+    Field("data", "Keys of the Secret and their templates. Use C(urlquery) in URLs and C(toJson) in JSON.", "dict"),
+    Field(
+        "metadata",
+        "Labels, annotations and finalizers of the Secret.",
+        "dict",
+        fields=(
+            Field("labels", "Labels.", "dict"),
+            Field("annotations", "Annotations.", "dict"),
+            Field(
+                "finalizers",
+                "Finalizers. Whatever adds them must remove them, or the Secret can never be deleted.",
+                "list",
+                elements="str",
+            ),
+        ),
+    ),
+    Field(
+        "template_from",
+        (
+            "Further templates, as a manifest has them; C(values_decoding_strategy) among them needs "
+            "version 2.7 of the operator."
+        ),
+        "list",
+        elements="dict",
+    ),
+)
 #: with it a node could join the cluster. Source: External Secrets Operator, threat model of templates
 REFUSED_TYPES = ("bootstrap.kubernetes.io/token",)
 NO_SUCH_TEMPLATE_FUNCTION = {

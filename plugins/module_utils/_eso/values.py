@@ -12,15 +12,17 @@ from typing import Any
 
 from .._engine import normalise
 from .._engine.errors import InvalidInput
+from .._engine.field import Field
 from .._kubernetes.fields import camel, words
 from .._kubernetes.schema import not_a_pattern
 
-RETRY_SETTINGS: dict[str, Any] = {
-    "type": "dict",
-    "options": {"max_retries": {"type": "int"}, "retry_interval": {"type": "str"}},
-}
 #: mappings whose keys are the user's own words
 _VERBATIM = frozenset(("labels", "annotations", "data", "tags", "headers", "match_labels", "matchLabels"))
+
+RETRY_FIELDS = (
+    Field("max_retries", "How many times at most.", "int"),
+    Field("retry_interval", "How long to wait in between, such as V(5s)."),
+)
 
 
 def manifest_names(value: Any) -> Any:

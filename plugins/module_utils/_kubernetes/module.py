@@ -51,14 +51,6 @@ APPLY_SPEC: dict[str, Any] = {
     "purge_namespaces": {"type": "list", "elements": "str", "default": []},
     **WAIT_SPEC,
 }
-#: options of an entry that every kind has
-METADATA_SPEC: dict[str, Any] = {
-    "name": {"type": "str"},
-    "namespace": {"type": "str"},
-    "labels": {"type": "dict"},
-    "annotations": {"type": "dict"},
-    "spec": {"type": "dict"},
-}
 
 
 class KubernetesModule(Module):
