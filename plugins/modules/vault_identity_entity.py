@@ -131,8 +131,8 @@ id:
   sample: 53c0146f-1bcf-7286-11f9-1af9758ae382
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.identity.entity import IdentityEntities
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.identity_entities import IdentityEntities
 
 
 def main() -> None:

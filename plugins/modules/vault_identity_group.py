@@ -130,8 +130,8 @@ id:
   sample: dff0f4a5-c729-18e2-dbfe-1fa1b8134f0d
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.identity.group import IdentityGroups
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.identity_groups import IdentityGroups
 
 
 def main() -> None:

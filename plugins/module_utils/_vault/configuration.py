@@ -30,6 +30,8 @@ from .._engine.reconcile import (
     preflight,
     unfinished,
 )
+from .auth.identity.entity import IdentityEntities
+from .auth.identity.group import IdentityGroups
 from .auth.method import AuthMethods
 from .auth.role import AuthRoles
 from .base.kind import Given, Kind
@@ -48,8 +50,6 @@ from .engines.transit import TransitKeys
 from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
-from .kinds.identity_entities import IdentityEntities
-from .kinds.identity_groups import IdentityGroups
 from .kinds.login_mfa_enforcements import LoginMfaEnforcements
 from .kinds.login_mfa_methods import LoginMfaMethods
 from .kinds.oidc import Oidc

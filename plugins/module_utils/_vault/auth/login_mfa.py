@@ -22,11 +22,12 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_completed, check_new
 from ..base import legal
 from ..base.naming import check_plain
-from ..base.normalisers import default
+from ..base.normalisers import default, lower_set
 from ..connection.answers import data_of
 from ..connection.errors import VaultError
 from ..system.policy import fill_accessors
-from .identity import Directory, Names, lower_set, mount_path, segment
+from .identity.common import segment
+from .identity.directory import Directory, Names, mount_path
 
 #: the fields of each type, by their names in the module
 FIELDS: dict[str, tuple[str, ...]] = {

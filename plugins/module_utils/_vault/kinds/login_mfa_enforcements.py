@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..auth import login_mfa
-from ..auth.identity import Directory
+from ..auth.identity.directory import Directory
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..connection.client import Client

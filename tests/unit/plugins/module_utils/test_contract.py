@@ -34,8 +34,6 @@ MODULES = "ansible_collections.secretops.vault_eso.plugins.modules."
 NOT_YET: frozenset[str] = frozenset(
     (
         "database_connections",
-        "identity_entities",
-        "identity_groups",
         "login_mfa_enforcements",
         "login_mfa_methods",
     )
