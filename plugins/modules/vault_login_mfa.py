@@ -58,8 +58,8 @@ options:
   username_format: &username_format
     description:
       - For duo, okta and pingid, how the name at the provider follows from the entity, as in C({{identity.entity.name}}).
-      - An auth method may be named by its path, as in C({{identity.entity.aliases[ldap].name}}); its accessor is looked up.
-        Tag such a text C(!unsafe), or Ansible takes the braces for its own.
+      - An auth method may be named by its path, as in C({{identity.entity.aliases[ldap].name}}); its accessor is looked up. Tag such a text
+        C(!unsafe), or Ansible takes the braces for its own.
     type: str
   api_hostname: &api_hostname
     description: For duo, host name of the API.
@@ -83,8 +83,8 @@ options:
     description: For okta, domain of the API; the server's default is C(okta.com).
     type: str
   primary_email: &primary_email
-    description: For okta, whether the name is matched with the primary e-mail address only. The server never returns it, so it follows O(update_secrets),
-      and an update that does not declare it resets it.
+    description: For okta, whether the name is matched with the primary e-mail address only. The server never returns it, so it follows O(update_secrets), and an
+      update that does not declare it resets it.
     type: bool
   api_token: &api_token
     description: For okta, the API token.
@@ -189,8 +189,8 @@ method_id:
   sample: b6d373b8-5804-9b75-caeb-69e619723fc3
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.login_mfa.method import LoginMfaMethods
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_methods import LoginMfaMethods
 
 
 def main() -> None:

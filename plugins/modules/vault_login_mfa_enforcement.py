@@ -111,10 +111,10 @@ id:
   sample: ae45bd7e-3827-ff01-ec61-ffe06d2a6bb6
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_enforcements import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.login_mfa.enforcement import (
     LoginMfaEnforcements,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
 
 
 def main() -> None:

@@ -23,13 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import login_mfa, registry
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import method as auth_method
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import registry
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import role as auth_role
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.login_mfa import method as login_mfa
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.method_type import table_of
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import normalisers
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.login_mfa_methods import LoginMfaMethods
 
 
 @dataclass(frozen=True)
@@ -740,7 +740,7 @@ BASES: list[Base] = [
                 "type": "is another type",
                 **dict.fromkeys(("secret_key", "integration_key", "api_token", "settings_file_base64"), "is a secret"),
                 **dict.fromkeys(
-                    (name for name in LoginMfaMethods.item if name not in (*login_mfa.FIELDS[kind], "name")),
+                    (name for name in login_mfa.LoginMfaMethods.item if name not in (*login_mfa.BY_TYPE[kind], "name")),
                     "is of another type",
                 ),
             },

@@ -32,6 +32,8 @@ from .._engine.reconcile import (
 )
 from .auth.identity.entity import IdentityEntities
 from .auth.identity.group import IdentityGroups
+from .auth.login_mfa.enforcement import LoginMfaEnforcements
+from .auth.login_mfa.method import LoginMfaMethods
 from .auth.method import AuthMethods
 from .auth.role import AuthRoles
 from .base.kind import Given, Kind
@@ -50,8 +52,6 @@ from .engines.transit import TransitKeys
 from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
-from .kinds.login_mfa_enforcements import LoginMfaEnforcements
-from .kinds.login_mfa_methods import LoginMfaMethods
 from .kinds.oidc import Oidc
 from .kinds.secrets import Secrets
 from .system.audit import AuditDevices

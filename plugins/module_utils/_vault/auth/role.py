@@ -196,11 +196,15 @@ class AuthRole(Resource):
         sensitive = not self.type or registry.of(self.type).case_sensitive
         return self.name if sensitive else self.name.lower()
 
+    def _declared(self) -> dict[str, Any]:
+        """Return what is declared, by the names that the server has."""
+        renamed = self.entries.renamed
+        return {renamed.get(name, name): value for name, value in (self.desired or {}).items()}
+
     def wanted(self) -> Mapping[str, Any]:
-        """Return what is declared, in the names and the form that the server keeps."""
-        entries = self.entries
-        values = {entries.renamed.get(name, name): value for name, value in (self.desired or {}).items()}
-        return entries.settle(values, self.role) if entries.settle else values
+        """Return what is declared, in the form that the server keeps; only after it was checked."""
+        settle = self.entries.settle
+        return settle(self._declared(), self.role) if settle else self._declared()
 
     # -- what is refused ----------------------------------------------------------------------------------------------
 
@@ -256,8 +260,8 @@ class AuthRole(Resource):
                     raise InvalidInput(
                         '"%s" is for type %s, not %s' % (name, other.name, self.type), remedy="remove it"
                     )
-        wanted = self.wanted()
-        for name in sorted(entries.without & set(wanted)):
+        declared = self._declared()
+        for name in sorted(entries.without & set(declared)):
             raise InvalidInput(
                 '"%s" is nothing that a role of type %s has' % (name, self.type),
                 remedy='use %s in "options"' % ", ".join(entries.policies)
@@ -265,14 +269,14 @@ class AuthRole(Resource):
                 else "remove it, or use token_explicit_max_ttl or token_period",
             )
         if not entries.tokens:
-            self._check_own(wanted)
-        for name in sorted(wanted.keys() - entries.names):
+            self._check_own(declared)
+        for name in sorted(declared.keys() - entries.names):
             near = difflib.get_close_matches(name, sorted(entries.names), 1, 0.8)
             if near:
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
-        legal.check_all(wanted, entries.checks)
+        legal.check_all(declared, entries.checks)
         if entries.check is not None:
-            entries.check(wanted)
+            entries.check(declared)
 
     def _check_own(self, wanted: Mapping[str, Any]) -> None:
         """Refuse fields that an entry without those of `TOKEN` has not. Raises InvalidInput."""
