@@ -38,7 +38,7 @@ options:
   min_remaining: &min_remaining
     description: Issue another secret ID when this one has no more than this duration left.
     type: str
-    default: "0"
+    default: '0'
   metadata: &metadata
     description: Metadata of the secret ID, which audit logs show with each login.
     type: dict
@@ -127,10 +127,10 @@ expires:
   sample: "2026-01-31T12:00:00+00:00"
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.approle_secret_ids import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.approle_secret_id import (
     ApproleSecretIds,
 )
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
 
 
 def main() -> None:

@@ -180,8 +180,8 @@ summary:
   sample: {create: 0, update: 1, delete: 0, none: 4, failed: 0, not_reached: 0}
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.oidc.kind import Oidc
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.oidc import Oidc
 
 
 def main() -> None:

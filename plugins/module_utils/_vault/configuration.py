@@ -30,11 +30,13 @@ from .._engine.reconcile import (
     preflight,
     unfinished,
 )
+from .auth.approle_secret_id import ApproleSecretIds
 from .auth.identity.entity import IdentityEntities
 from .auth.identity.group import IdentityGroups
 from .auth.login_mfa.enforcement import LoginMfaEnforcements
 from .auth.login_mfa.method import LoginMfaMethods
 from .auth.method import AuthMethods
+from .auth.oidc.kind import Oidc
 from .auth.role import AuthRoles
 from .base.kind import Given, Kind
 from .connection.client import Client
@@ -49,10 +51,8 @@ from .engines.pki.role import PkiRoles
 from .engines.ssh.ca import SshCas
 from .engines.ssh.role import SshRoles
 from .engines.transit import TransitKeys
-from .kinds.approle_secret_ids import ApproleSecretIds
 from .kinds.database_connections import DatabaseConnections
 from .kinds.database_roles import DatabaseRoles
-from .kinds.oidc import Oidc
 from .kinds.secrets import Secrets
 from .system.audit import AuditDevices
 from .system.audited_header import AuditedHeaders

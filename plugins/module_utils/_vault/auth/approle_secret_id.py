@@ -14,17 +14,108 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise, private_file, wording
 from ..._engine.errors import InvalidInput
+from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import Change, Resource
+from ..base.kind import Given, Kind
 from ..base.naming import check_blocks, check_mount, masked
 from ..base.normalisers import networks
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Missing, NoNamespace, VaultError
 
+FIELDS = (
+    Field(
+        "role",
+        "Name of the AppRole role.",
+        sent=False,
+    ),
+    Field(
+        "dest",
+        (
+            "Path of the file for the secret ID; it gets mode 0600. A missing directory is made with mode 0700.",
+            "With O(state=absent) the secret ID in it is destroyed and the file removed.",
+        ),
+        type="path",
+        sent=False,
+    ),
+    Field(
+        "mount",
+        "Path of the auth method, without C(auth/) before it.",
+        default="approle",
+        sent=False,
+    ),
+    Field(
+        "role_id_dest",
+        "Path of a file for the role ID, written and removed with O(dest).",
+        type="path",
+        sent=False,
+    ),
+    Field(
+        "min_remaining",
+        "Issue another secret ID when this one has no more than this duration left.",
+        default="0",
+        sent=False,
+    ),
+    Field(
+        "metadata",
+        "Metadata of the secret ID, which audit logs show with each login.",
+        type="dict",
+        normaliser=normalise.string_map,
+    ),
+    Field(
+        "cidr_list",
+        "Address blocks from which the secret ID can be used; they must lie within those of the role.",
+        type="list",
+        elements="str",
+        normaliser=networks,
+    ),
+    Field(
+        "token_bound_cidrs",
+        (
+            "Address blocks from which the tokens that the secret ID gives can be used; they must lie within those of "
+            "the role."
+        ),
+        type="list",
+        elements="str",
+        normaliser=networks,
+    ),
+    Field(
+        "ttl",
+        "Life of the secret ID, a duration no longer than the role's C(secret_id_ttl).",
+        normaliser=normalise.duration,
+    ),
+    Field(
+        "num_uses",
+        (
+            "How often the secret ID can be used, no more than the role's C(secret_id_num_uses); V(0) is without "
+            "limit. What is left is not compared."
+        ),
+        type="int",
+        sent=False,
+    ),
+    Field(
+        "wrap_ttl",
+        (
+            (
+                "Wrap the secret ID, a duration. The file then holds a wrapping token that can be unwrapped once "
+                "within this time."
+            ),
+            "Another one is issued as soon as the wrapping token was unwrapped or has expired.",
+        ),
+        sent=False,
+    ),
+    Field(
+        "destroy_others",
+        "Destroy all other secret IDs of the role.",
+        type="bool",
+        default=False,
+        sent=False,
+    ),
+)
 #: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
 _ISSUING = threading.Lock()
 
@@ -42,6 +133,7 @@ class SecretId(Resource):
 
     kind = "secret ID"
     rank = 30
+    fields = {**normalisers(FIELDS), "wrapped": normalise.boolean}
 
     def __init__(self, client: Client, item: Mapping[str, Any]) -> None:
         self.client = client
@@ -52,13 +144,6 @@ class SecretId(Resource):
             normalise.path(item.get("mount") or "approle"),
             str(item["role"]).strip().lower(),
         )
-        self.fields = {
-            "metadata": normalise.string_map,
-            "cidr_list": networks,
-            "token_bound_cidrs": networks,
-            "ttl": normalise.duration,
-            "wrapped": normalise.boolean,
-        }
         desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
             desired = {
@@ -284,3 +369,18 @@ class SecretId(Resource):
         private_file.remove(self.dest)
         if self.role_id_dest:
             private_file.remove(self.role_id_dest)
+
+
+class ApproleSecretIds(Kind):
+    """Secret IDs in files."""
+
+    about = "AppRole secret IDs that are kept in private files of the controller"
+    tag = "auth"
+    module = "vault_approle_secret_id"
+    plural = "secret_ids"
+    fields = FIELDS
+    required = ("role", "dest")
+    unlisted = "they are files of the machine that keeps them, and the server knows accessors alone"
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        return [SecretId(client, item) for item in items]

@@ -14,12 +14,13 @@ from typing import Any
 
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
-from ...._engine.field import Field, normalisers, secret_names
+from ...._engine.field import normalisers, secret_names
 from ...._engine.reconcile import Change, Resource, check_new
 from ...base import legal
 from ...base.kind import PURGE_DATA, Given, Kind
 from ...base.listing import Listing
 from ...base.normalisers import default
+from ...base.typed_field import TypedField
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import VaultError
@@ -29,11 +30,9 @@ from .known import Methods
 
 
 @dataclass(frozen=True)
-class MfaField(Field):
+class MfaField(TypedField):
     """A field of some types of methods."""
 
-    #: the types that have it; none for what all have
-    of: Sequence[str] = ()
     #: without it these take no write at all, not even an update
     needed: bool = False
     #: the types that never return it

@@ -1,0 +1,107 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""What all objects of OIDC have in common, and the ids that they refer to."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ...._engine import normalise
+from ...._engine.errors import InvalidInput
+from ...._engine.reconcile import Change
+from ...base.kind import Given
+from ...base.naming import check_plain, in_url
+from ...base.schema import Fields
+from ...base.setting import Setting
+from ...connection.answers import data_of
+from ...connection.client import Client
+from .fields import FIELDS
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: the kinds of a tree that make what is referred to
+COMING = {"entity": "identity_entities", "group": "identity_groups"}
+
+
+class Directory:
+    """Ids by the names that declarations use: of clients, entities and groups. Each is read once."""
+
+    def __init__(self, client: Client, given: Given) -> None:
+        self.client = client
+        #: says whether what is missing may come earlier in the same run
+        self.given = given
+        self._lock = threading.Lock()
+        self._clients: dict[str, str] | None = None
+        self._known: dict[tuple[str, str], str] = {}
+
+    def client_ids(self) -> dict[str, str]:
+        """Return the ids of all OIDC clients by their names."""
+        with self._lock:
+            if self._clients is None:
+                answer = self.client.request("LIST", "identity/oidc/client", missing_ok=True)
+                info = (data_of(answer) if answer else {}).get("key_info") or {}
+                self._clients = {name: str(entry.get("client_id") or "") for name, entry in info.items()}
+            return self._clients
+
+    def forget_clients(self) -> None:
+        """Read the clients again at the next question."""
+        with self._lock:
+            self._clients = None
+
+    def identity(self, what: str, name: str) -> str:
+        """Return the id of an entity or a group; '' when there is none of this name."""
+        with self._lock:
+            if (what, name) not in self._known:
+                found = self.client.read("identity/%s/name/%s" % (what, in_url(name))) or {}
+                self._known[what, name] = str(found.get("id") or "")
+            return self._known[what, name]
+
+
+class Oidc(Setting):
+    """What all types have in common. Named ``<type>/<name>``."""
+
+    type: ClassVar[str]
+
+    def __init__(self, directory: Directory, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+        self.directory = directory
+        self.own = str(item["name"]).strip()
+        super().__init__(directory.client, item, self.own, schema)
+        self.info.update(type=self.type, name=self.own)
+
+    @property
+    def path(self) -> str:
+        """The API path."""
+        return "identity/oidc/%s/%s" % (self.type, self.own)
+
+    def check(self) -> None:
+        check_plain(self.own)
+        if self.desired is not None:
+            for name in sorted({field.name for field in FIELDS if field.of} - set(self.fields)):
+                if self.item.get(name) is not None:
+                    raise InvalidInput('type "%s" has no "%s"' % (self.type, name), remedy="remove it")
+            for name in ("key", "client_id"):
+                if self.desired.get(name) == "":
+                    raise InvalidInput('"%s" is empty' % name, remedy="leave it out, or give a name")
+        super().check()
+
+    def write(self, change: Change) -> None:
+        # an update leaves alone what it does not say, and would fix what the server works out, such as the issuer
+        names = set(change.desired) if change.current is None else set(change.fields)
+        self.client.write(self.path, {name: change.desired[name] for name in names})
+
+    def referred(self, option: str, what: str) -> list[str]:
+        """Return the ids for the names of entities or groups. Raises InvalidInput for a name that nothing has."""
+        found = []
+        for value in normalise.strings((self.desired or {}).get(option)):
+            known = value if UUID.fullmatch(value) else self.directory.identity(what, value)
+            given = self.directory.given
+            if not known and not given.rehearsal:
+                raise InvalidInput('there is no %s "%s"' % (what, value), remedy='correct "%s"' % option)
+            if not known and value.lower() not in given.coming(COMING[what]):
+                self.warnings.append('there is no %s "%s" (yet)' % (what, value))
+            found.append(known or value)
+        return found

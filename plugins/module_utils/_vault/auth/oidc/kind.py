@@ -1,0 +1,50 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""The server as an OIDC provider.
+
+Source: /api-docs/secret/identity/oidc-provider and /api-docs/secret/identity/tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...base.kind import PURGE, Given, Kind
+from ...base.listing import Listing
+from ...base.schema import Fields
+from ...connection.client import Client
+from .common import Directory
+from .fields import FIELDS
+from .objects import TYPES
+
+
+class Oidc(Kind):
+    """The server as an OIDC provider."""
+
+    about = "Keys, scopes, assignments, clients and providers of OIDC"
+    tag = "oidc"
+    module = "vault_oidc"
+    plural = "objects"
+    fields = FIELDS
+    options = PURGE
+    required = ("name", "type")
+    listings = tuple(Listing("identity/oidc/%s" % name, type=name) for name in TYPES)
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        """Return the resources of declared objects; with a purge also of the others, to be deleted.
+
+        What the purge keeps is named ``<name>`` or ``<type>/<name>``.
+        """
+        directory, schema = Directory(client, given), Fields(client)
+        resources = [TYPES[item["type"]](directory, item, schema) for item in items]
+        extra = []
+        for name, of_type in TYPES.items() if given.purge else ():
+            keep = {one.own for one in resources if one.type == name} | of_type.fixed | set(given.protected)
+            for own in client.list("identity/oidc/%s" % name):
+                if own not in keep and "%s/%s" % (name, own) not in keep:
+                    item = {"name": own, "type": name, "state": "absent"}
+                    extra.append(of_type(directory, item, schema))
+        return resources + extra
