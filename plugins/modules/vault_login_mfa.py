@@ -70,11 +70,11 @@ options:
   use_passcode: &use_passcode
     description: For duo, whether a code is asked for rather than a push.
     type: bool
-  integration_key: &integration_key
-    description: For duo, the integration key.
-    type: str
   secret_key: &secret_key
     description: For duo, the secret key.
+    type: str
+  integration_key: &integration_key
+    description: For duo, the integration key.
     type: str
   org_name: &org_name
     description: For okta, name of the organisation.
@@ -113,8 +113,8 @@ options:
       api_hostname: *api_hostname
       push_info: *push_info
       use_passcode: *use_passcode
-      integration_key: *integration_key
       secret_key: *secret_key
+      integration_key: *integration_key
       org_name: *org_name
       base_url: *base_url
       primary_email: *primary_email
