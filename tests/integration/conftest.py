@@ -79,7 +79,7 @@ def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
     try:
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         yield start
     finally:
         for server in servers:
-            server.stop()
+            server.discard()
 
 
 @pytest.fixture

@@ -341,7 +341,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
         client.write_data("ssh-client/config/ca", data={"generate_signing_key": True, "key_type": "ed25519"})
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture(scope="module")

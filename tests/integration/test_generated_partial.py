@@ -61,7 +61,7 @@ def other_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         yield get
     finally:
         for server in started.values():
-            server.stop()
+            server.discard()
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def postgresql() -> Iterator[PostgreSql]:
         server.query("CREATE TABLE orders (id int); INSERT INTO orders VALUES (4711)")
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def platform(
         }
         yield Platform(Inventory(folder, VAULT, KUBERNETES, hosts), server, folder / "reports")
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture(scope="module")
@@ -475,7 +475,7 @@ platform_ldap:
     finally:
         directory.stop()
         if server is not None:
-            server.stop()
+            server.discard()
 
 
 def public_key_of(server: VaultServer) -> str:

@@ -161,7 +161,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     try:
         yield Scene(server, tmp_path_factory.mktemp("plays"))
     finally:
-        server.stop()
+        server.discard()
 
 
 def debug(expression: str, mask: bool = False, **task: Any) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
         client.write_data("pki/root/generate/internal", data={"common_name": "x", "key_type": "ec"})
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture(scope="module")
@@ -488,7 +488,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         server.restart()
         yield {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token}
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])

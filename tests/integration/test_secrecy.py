@@ -997,7 +997,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield found
     finally:
         for server in started:
-            server.stop()
+            server.discard()
 
 
 @pytest.fixture
@@ -1116,7 +1116,7 @@ def test_a_directorys_password(tmp_path_factory: pytest.TempPathFactory, stage: 
     try:
         places = stage.run(cases, by_process=True)
     finally:
-        server.stop()
+        server.discard()
     stage.as_expected(cases)
     stage.canaries.absent(places)
 

@@ -29,7 +29,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory, openbao: VaultServer) -> A
     try:
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture

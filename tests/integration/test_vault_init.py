@@ -38,7 +38,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]
     try:
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 def test_initialises_once_into_a_private_file(fresh: VaultServer, run_module: Run, tmp_path: Path) -> None:

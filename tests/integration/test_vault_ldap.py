@@ -32,7 +32,7 @@ def directory() -> Iterator[Directory]:
     try:
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
         one.client().sys.enable_secrets_engine("kv", path="secret", options={"version": "1"})
         yield one
     finally:
-        one.stop()
+        one.discard()
 
 
 @pytest.fixture

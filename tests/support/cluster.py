@@ -60,4 +60,4 @@ class Cluster:
     def stop(self) -> None:
         """End all servers."""
         for node in self.nodes:
-            node.stop()
+            node.discard()

@@ -202,6 +202,12 @@ class VaultServer:
         if self.process is not None:
             stop(self.process)
 
+    def discard(self) -> None:
+        """End the process at once: nobody will start it again, so it need not take a second to end in order."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
 
 if __name__ == "__main__":  # a server to play with: python -m support.openbao FOLDER
     server = VaultServer(Path(sys.argv[1]))
