@@ -106,7 +106,7 @@ def _start(path: str, main: tuple[int, str]) -> None:
     given = {"path": [one for one in sys.path if one], "collection": str(here.parent.parent), "main": main}
     # a session of its own: what interrupts the run at the terminal must not end it before it has revoked the tokens
     process = subprocess.Popen(
-        [sys.executable, str(here / "broker.py"), path],
+        [sys.executable, str(here / "_broker.py"), path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
