@@ -63,7 +63,7 @@ last_vault_rotation:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import database_action
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database.action import act
 
 SPEC = {
     "action": {"type": "str", "choices": ["reset_connection", "rotate_static_role"], "required": True},
@@ -75,7 +75,7 @@ SPEC = {
 def main() -> None:
     module = VaultModule(SPEC)
     with module.client() as client:
-        module.ansible.exit_json(**database_action.act(client, module.params, module.check_mode))
+        module.ansible.exit_json(**act(client, module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ options:
   connection_url: &connection_url
     description:
       - Address of the database, with C({username}) and C({password}) in the places of the credential.
-      - They are turned into the server's own C({{username}}) and C({{password}}), which Jinja would take for variables; under C(!unsafe) these
-        can be written as well.
+      - They are turned into the server's own C({{username}}) and C({{password}}), which Jinja would take for variables; under C(!unsafe) these can be
+        written as well.
       - An address that holds a password is refused, because it would be shown. One that somebody gave the server by hand is shown without it.
     type: str
   root_username: &root_username
@@ -79,10 +79,11 @@ options:
   rotate_root: &rotate_root
     description:
       - With V(once) the server gives its root credential a new password that nobody else knows, after the connection is made, and never again.
-      - The time of the rotation is noted in the connection's details as C(vault_eso_root_rotated), where every later run finds it. A run cut off between the
-        rotation and the note rotates once more.
+      - The time of the rotation is noted in the connection's details as C(vault_eso_root_rotated), where every later run finds it. A run cut off
+        between the rotation and the note rotates once more.
       - As long as that note stands, O(root_password) is not written, whatever O(update_secrets) says.
-      - After the password was set anew in the database by hand, run once with V(never), O(update_secrets=always) and the new password; that removes the note.
+      - After the password was set anew in the database by hand, run once with V(never), O(update_secrets=always) and the new password; that removes
+        the note.
     type: str
     choices: [never, once]
     default: never
@@ -194,7 +195,7 @@ root_rotated:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.database_connections import (
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database.connection import (
     DatabaseConnections,
 )
 

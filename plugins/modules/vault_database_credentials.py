@@ -94,7 +94,7 @@ last_vault_rotation:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import database_action
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database.action import credentials
 
 SPEC = {
     "mount": {"type": "str", "default": "database"},
@@ -106,7 +106,7 @@ SPEC = {
 def main() -> None:
     module = VaultModule(SPEC, mutually_exclusive=[["role", "static_role"]], required_one_of=[["role", "static_role"]])
     with module.client() as client:
-        module.ansible.exit_json(**database_action.credentials(client, module.params, module.check_mode))
+        module.ansible.exit_json(**credentials(client, module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -36,26 +36,6 @@ options:
   db_name: &db_name
     description: Name of the connection, see P(secretops.vault_eso.vault_database_connection#module).
     type: str
-  creation_statements: &creation_statements
-    description:
-      - For a dynamic role, the statements that make a user, a list or one text, with C({name}), C({password}) and C({expiration}) in their places.
-      - These are turned into the server's own C({{name}}) and so on, which Jinja would take for variables; under C(!unsafe) these can be written as well.
-    type: raw
-  revocation_statements: &revocation_statements
-    description: For a dynamic role, the statements that remove a user; by default the plugin's own.
-    type: raw
-  rollback_statements: &rollback_statements
-    description: For a dynamic role, the statements that run after a failed creation.
-    type: raw
-  renew_statements: &renew_statements
-    description: For a dynamic role, the statements that extend the life of a user.
-    type: raw
-  default_ttl: &default_ttl
-    description: For a dynamic role, the life of a lease, a duration; V(0) is the engine's default.
-    type: str
-  max_ttl: &max_ttl
-    description: For a dynamic role, the longest life of a lease with renewals, a duration; V(0) is the engine's default.
-    type: str
   credential_type: &credential_type
     description: What is handed out.
     type: str
@@ -65,6 +45,27 @@ options:
       - Settings of the O(credential_type), such as C(password_policy) or C(key_bits). What is not named is not compared.
       - A private key among them, as C(ca_private_key), is not printed.
     type: dict
+  creation_statements: &creation_statements
+    description:
+      - For a dynamic role, the statements that make a user, a list or one text, with C({name}), C({password}) and C({expiration}) in their places.
+      - These are turned into the server's own C({{name}}) and so on, which Jinja would take for variables; under C(!unsafe) these can be written as
+        well.
+    type: raw
+  revocation_statements: &revocation_statements
+    description: For a dynamic role, the statements that remove a user; by default the plugin's own.
+    type: raw
+  rollback_statements: &rollback_statements
+    description: For a dynamic role, the statements that run after a failed creation.
+    type: raw
+  renew_statements: &renew_statements
+    description: For a dynamic role, the statements that extend the time of a user.
+    type: raw
+  default_ttl: &default_ttl
+    description: For a dynamic role, the TTL of a lease, a duration; V(0) is the engine's default.
+    type: str
+  max_ttl: &max_ttl
+    description: For a dynamic role, the longest TTL of a lease with renewals, a duration; V(0) is the engine's default.
+    type: str
   db_username: &db_username
     description: For a static role, the user in the database, C(username) in the API. It cannot be changed.
     type: str
@@ -94,14 +95,14 @@ options:
         required: true
       type: *type
       db_name: *db_name
+      credential_type: *credential_type
+      credential_config: *credential_config
       creation_statements: *creation_statements
       revocation_statements: *revocation_statements
       rollback_statements: *rollback_statements
       renew_statements: *renew_statements
       default_ttl: *default_ttl
       max_ttl: *max_ttl
-      credential_type: *credential_type
-      credential_config: *credential_config
       db_username: *db_username
       rotation_period: *rotation_period
       rotation_schedule: *rotation_schedule
@@ -165,7 +166,7 @@ last_rotation:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.database_roles import DatabaseRoles
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database.roles import DatabaseRoles
 
 
 def main() -> None:

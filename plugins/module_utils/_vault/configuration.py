@@ -43,6 +43,8 @@ from .connection.client import Client
 from .connection.errors import VaultError
 from .engines.aws.config import AwsConfigs
 from .engines.aws.role import AwsRoles
+from .engines.database.connection import DatabaseConnections
+from .engines.database.roles import DatabaseRoles
 from .engines.mount import SecretsEngines
 from .engines.pki.acme import PkiAcme
 from .engines.pki.ca import PkiCas
@@ -51,9 +53,6 @@ from .engines.pki.role import PkiRoles
 from .engines.ssh.ca import SshCas
 from .engines.ssh.role import SshRoles
 from .engines.transit import TransitKeys
-from .kinds.database_connections import DatabaseConnections
-from .kinds.database_roles import DatabaseRoles
-from .kinds.secrets import Secrets
 from .system.audit import AuditDevices
 from .system.audited_header import AuditedHeaders
 from .system.cors import Cors

@@ -12,6 +12,7 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.field import Field, fixed_names, normalisers
 from ..base.mounts import split_type
+from ..base.normalisers import count
 
 
 def ttl(value: Any) -> int | float | None:
@@ -27,11 +28,6 @@ def version_ttl(value: Any) -> int | float:
 def visibility(value: Any) -> str:
     """Return a listing visibility: a missing one is ``hidden``."""
     return normalise.scalar(value) or "hidden"
-
-
-def count(value: Any) -> Any:
-    """Return a number; a missing one is 0."""
-    return normalise.integer(value or 0)
 
 
 TUNE = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines import database
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database import connection, statements
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines
     ],
 )
 def test_url_passwords(url: str | None, found: list[str]) -> None:
-    assert database.url_passwords(url) == found
+    assert connection.url_passwords(url) == found
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_url_passwords(url: str | None, found: list[str]) -> None:
     ],
 )
 def test_statements(value: object, wanted: list[str]) -> None:
-    assert database.statements(value) == wanted
+    assert statements.statements(value) == wanted
 
 
 def test_secrets_are_found_where_none_belongs() -> None:
     items = [{"connection_url": "x://a:one@h", "options": {"private_key": "two", "tls_ca": "three"}}, {}]
-    assert list(database.secrets_of(items)) == ["one", "two"]
+    assert list(connection.secrets_of(items)) == ["one", "two"]

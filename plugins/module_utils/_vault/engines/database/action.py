@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._engine import normalise
-from ..._engine.errors import InvalidInput
-from ..base.mounts import EngineMounts
-from ..base.naming import check_mount, check_plain
-from ..connection.client import Client
-from ..connection.errors import PermissionDenied
+from ...._engine import normalise
+from ...._engine.errors import InvalidInput
+from ...base.mounts import EngineMounts
+from ...base.naming import check_mount, check_plain
+from ...connection.client import Client
+from ...connection.errors import PermissionDenied
 
 
 def _existing(client: Client, mount: str, folder: str, what: str, name: str) -> dict[str, Any] | None:
