@@ -39,8 +39,8 @@ options:
     description:
       - Keys whose values are generated at random, here or by a password policy of the server, where the key is missing.
       - Each key has a mapping, which may be empty, with C(format) (V(text), V(hex), V(base64), V(base64url), V(uuid), V(policy); text by default),
-        C(length) (characters of text, or bytes of the others; 32 by default), C(charset) (V(alnum), V(alpha), V(lower), V(upper), V(digits), V(symbols)
-        or the characters themselves; alnum by default), C(policy) (name of a password policy) and C(rotate).
+        C(length) (characters of text, or bytes of the others; 32 by default), C(charset) (V(alnum), V(alpha), V(lower), V(upper), V(digits),
+        V(symbols) or the characters themselves; alnum by default), C(policy) (name of a password policy) and C(rotate).
       - With C(rotate=true) the key gets a new value at every run.
       - In check mode no password policy is asked for a value, and one that does not exist (yet) is a warning.
     type: dict
@@ -234,7 +234,7 @@ version_before:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import converge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.kinds.secrets import Secrets
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv.kind import Secrets
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ from .engines.aws.config import AwsConfigs
 from .engines.aws.role import AwsRoles
 from .engines.database.connection import DatabaseConnections
 from .engines.database.roles import DatabaseRoles
+from .engines.kv.kind import Secrets
 from .engines.mount import SecretsEngines
 from .engines.pki.acme import PkiAcme
 from .engines.pki.ca import PkiCas

@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv import secret as kv
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.inside_mount import with_mount
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv.absent import over
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv.generate import (
+    check_generate,
+    generated,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv.purge import Patterns
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv.values import changed_keys
 
 
 @pytest.mark.parametrize(
@@ -32,12 +39,12 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines
     ],
 )
 def test_changed_keys_compares_as_json(before: dict[str, Any], after: dict[str, Any], keys: list[str]) -> None:
-    assert kv.changed_keys(before, after) == keys
+    assert changed_keys(before, after) == keys
 
 
 def test_generated_values_have_the_declared_form() -> None:
     def value(**spec: Any) -> str:
-        return kv.generated(kv.check_generate("key", spec))
+        return generated(check_generate("key", spec))
 
     assert re.fullmatch(r"[A-Za-z0-9]{32}", value())
     assert re.fullmatch(r"[0-9]{6}", value(length=6, charset="digits"))
@@ -67,22 +74,22 @@ def test_generated_values_have_the_declared_form() -> None:
 )
 def test_wrong_generate_is_refused_with_its_key(spec: Any, said: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(said)) as caught:
-        kv.check_generate("pin", spec)
+        check_generate("pin", spec)
     assert 'generate "pin"' in str(caught.value)
 
 
 def test_a_time_is_over_only_when_it_lies_in_the_past() -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
-    assert kv.over((now - datetime.timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z"))
-    assert not kv.over((now + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    assert not kv.over("")
-    assert not kv.over(None)
+    assert over((now - datetime.timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z"))
+    assert not over((now + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert not over("")
+    assert not over(None)
 
 
 def test_items_take_their_mount_from_the_task() -> None:
-    items = kv.at_mount([{"path": "a"}, {"path": "b", "mount": "own"}], "team")
+    items = with_mount([{"path": "a"}, {"path": "b", "mount": "own"}], "team", "secret")
     assert [item["mount"] for item in items] == ["team", "own"]
-    assert kv.at_mount([{"path": "a"}], None)[0]["mount"] == "secret"
+    assert with_mount([{"path": "a"}], None, "secret")[0]["mount"] == "secret"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +111,6 @@ def test_items_take_their_mount_from_the_task() -> None:
     ],
 )
 def test_patterns_of_paths(pattern: str, path: str, matches: bool, covers: bool) -> None:
-    patterns = kv.Patterns([pattern])
+    patterns = Patterns([pattern])
     assert patterns.match(path) is matches
     assert patterns.cover(path) is covers

@@ -1,0 +1,82 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Secrets of KV engines, versions 1 and 2: the list of declarations, and what becomes of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...base.inside_mount import with_mount
+from ...base.kind import PURGE_DATA, Given, Kind
+from ...base.listing import Listing
+from ...base.mounts import EngineMounts, split_type
+from ...connection.client import Client
+from . import purge
+from .absent import Gone, Undeleted
+from .fields import FIELDS
+from .generate import Generator
+from .present import Present
+from .secret import Secret
+
+OPTIONS: dict[str, Any] = {
+    **PURGE_DATA,
+    "purge_mount": {"type": "list", "elements": "str"},
+    "purge_below": {"type": "str"},
+    "purge_delete": {"type": "str", "choices": ["soft", "destroy", "all"], "default": "soft"},
+}
+
+
+def secret(mounts: EngineMounts, item: Mapping[str, Any], generator: Generator) -> Secret:
+    """Return the resource for one declared secret; ``generator`` is shared by all secrets of a task."""
+    if item["state"] == "absent":
+        return Gone(mounts, item, None)
+    return Undeleted(mounts, item) if item.get("undelete") else Present(mounts, item, generator)
+
+
+def public_names(items: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return what a task about secrets shows of itself: mounts, paths and the names of keys."""
+    names: set[str] = set()
+    for item in items:
+        names.update(
+            (
+                item["mount"],
+                item["path"],
+                *(item.get("data") or {}),
+                *(item.get("generate") or {}),
+                *(item.get("remove") or []),
+            )
+        )
+    return names
+
+
+class Secrets(Kind):
+    """Secrets in KV engines."""
+
+    about = "Secrets of KV engines"
+    note = "Keep values that are secret in an encrypted file."
+    tag = "secrets"
+    module = "vault_kv"
+    plural = "secrets"
+    fields = FIELDS
+    options = OPTIONS
+    required = ("path",)
+    concealed = "data"
+    within = ("secrets_engines", "")
+    listings = (Listing("{mount}", engine="kv", fields=False, walk=purge.names),)
+
+    def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
+        return public_names(with_mount(items, given.params.get("mount"), "secret"))
+
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+        mounts, params = EngineMounts(client), given.params
+        generator = Generator(client, given.rehearsal, given.coming("password_policies"))
+        declared = [secret(mounts, item, generator) for item in with_mount(items, params.get("mount"), "secret")]
+        if not given.purge:
+            return declared
+        named = params.get("purge_mount") or [params.get("mount") or ""]
+        planned = [path for path, kind in given.mounts if split_type(kind)[0] == "kv"]
+        places, warnings = purge.places(mounts, declared, named, planned, given.check_mode)
+        return [*declared, *warnings, *purge.undeclared(mounts, declared, places, params)]
