@@ -16,7 +16,17 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secretops.vault_eso.plugins.filter.vault_server import vault_server_problems
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.declaration import plain
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.pending import (
+    Fingerprints,
+    pending,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
+    build,
+    static_keys,
+    written_directories,
+)
 
 try:
     from cryptography import x509
@@ -219,9 +229,7 @@ def vault_server_state(
     return _state(host, state.fingerprints(config), product, watched)
 
 
-def _state(
-    host: Mapping[str, Any], desired: server_config.Fingerprints, product: str, watched: Mapping[str, Any]
-) -> dict[str, Any]:
+def _state(host: Mapping[str, Any], desired: Fingerprints, product: str, watched: Mapping[str, Any]) -> dict[str, Any]:
     if (host.get("unit") or {}).get("active") not in RUNNING:
         nothing = {"reload": False, "restart": False, "reload_reasons": [], "restart_reasons": []}
         return {"runs": False, "sealed": False, **nothing}
@@ -231,7 +239,7 @@ def _state(
         return any(times.get(path, 0) > times.get(record, 0) for path in paths)
 
     known = bool(host.get("started") and host.get("loaded"))
-    waits = server_config.pending(
+    waits = pending(
         str(product),
         desired,
         host["started"] if known else None,
@@ -258,13 +266,13 @@ def vault_server_settled(
     ``read`` are the options of the module vault_host_state, ``files`` the declared files, and ``wanted`` is everything else.
     """
     # each look at a value renders its template anew
-    wish, places = server_config.plain(wish), server_config.plain(places)
+    wish, places = plain(wish), plain(places)
     found = vault_server_problems(wish, missing, fleeting)
     if found:
         return {"problems": found}
     declared = {**{name: wish.get(name) for name in _WANTED}, **places}
-    keys = server_config.static_keys(wish)
-    declared["written"] = list(dict.fromkeys([str(places["log_dir"]), *server_config.written_directories(wish)]))
+    keys = static_keys(wish)
+    declared["written"] = list(dict.fromkeys([str(places["log_dir"]), *written_directories(wish)]))
     files = [
         {"step": step, "paths": found, "type": kind, "owner": owner, "group": group, "mode": mode}
         for step, kind, owner, group, mode, paths in _files(declared, [key["dest"] for key in keys])
@@ -295,7 +303,7 @@ def vault_server_settled(
         "url": places["url"],
         "ca": places["tls_ca_file"] if places["has_ca"] else "",
     }
-    fingerprints = state.fingerprints(server_config.build(wish))
+    fingerprints = state.fingerprints(build(wish))
     return {
         "problems": [],
         "read": read,

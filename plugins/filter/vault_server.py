@@ -11,7 +11,15 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.declaration import plain
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.problems import problems
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
+    build,
+    environment,
+    static_keys,
+    written_directories,
+)
 
 
 def vault_product(name: str, version: str = "") -> dict[str, Any]:
@@ -45,32 +53,32 @@ def vault_server_problems(
         % ", ".join(fleeting)
     ]
     files = ["%(variable)s: there is no file %(path)s on the controller; give an existing one" % one for one in missing]
-    return (lost if fleeting else []) + server_config.problems(wish) + files
+    return (lost if fleeting else []) + problems(wish) + files
 
 
 def vault_server_config(wish: Mapping[str, Any]) -> dict[str, Any]:
     """Return the server's configuration, or fail with the wish's problems."""
     # each look at a value of the wish renders its template anew
-    wish = server_config.plain(wish)
-    found = server_config.problems(wish)
+    wish = plain(wish)
+    found = problems(wish)
     if found:
         raise AnsibleFilterError("; ".join(found))
-    return server_config.build(wish)
+    return build(wish)
 
 
 def vault_server_environment(wish: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment of the service, secrets included."""
-    return server_config.environment(wish)
+    return environment(wish)
 
 
 def vault_server_static_keys(wish: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return which static seal key files belong where."""
-    return server_config.static_keys(wish)
+    return static_keys(wish)
 
 
 def vault_server_written_directories(wish: Mapping[str, Any]) -> list[str]:
     """Return the directories of log and audit files."""
-    return server_config.written_directories(wish)
+    return written_directories(wish)
 
 
 def vault_server_cluster_hosts(hostvars: Mapping[str, Any], names: Iterable[str], cluster: str) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.stanzas import SEAL_REQUIRED
 
 ROLE = Path(__file__).parents[3] / "roles" / "vault_server"
 OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
@@ -42,7 +43,7 @@ def test_each_seal_of_a_product_can_be_declared():
     seals = OPTIONS["vault_server_seals"]["options"]
     for product in products.PRODUCTS.values():
         assert set(product.seals) <= set(seals["type"]["choices"])
-    for name, required in server_config._SEAL_REQUIRED.items():
+    for name, required in SEAL_REQUIRED.items():
         assert set(required) <= set(seals[name]["options"])
 
 

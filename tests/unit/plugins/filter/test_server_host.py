@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.filter import server_host
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import build
 
 NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc)
 CONFIG = "/etc/openbao/openbao.json"
@@ -324,7 +324,7 @@ def test_problems_end_it() -> None:
 
 
 def test_the_state_is_read_alone_too() -> None:
-    config = server_config.build(WISH)
+    config = build(WISH)
     watched = DECLARED["watched"]
     assert server_host.vault_server_state(HOST, config, "openbao", watched)["restart"] is False
     sealed = server_host.vault_server_state({**HOST, "health": 503}, config, "openbao", watched)

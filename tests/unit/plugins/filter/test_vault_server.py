@@ -12,7 +12,15 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secretops.vault_eso.plugins.filter import vault_server as filters
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host.state import fingerprints
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products, server_config
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.pending import pending
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.problems import problems
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
+    build,
+    environment,
+    static_keys,
+    written_directories,
+)
 
 SUM = "sha256:" + "0" * 64
 
@@ -65,12 +73,12 @@ def vault(**changes):
 
 
 def test_a_good_wish_has_no_problem():
-    assert server_config.problems(wish()) == []
-    assert server_config.problems(vault()) == []
+    assert problems(wish()) == []
+    assert problems(vault()) == []
 
 
 def test_retry_join_carries_ca_and_server_name_for_each_peer():
-    raft = server_config.build(wish())["storage"]["raft"]
+    raft = build(wish())["storage"]["raft"]
     assert raft["retry_join"] == [
         {
             "leader_api_addr": "https://192.0.2.2:8200",
@@ -124,7 +132,7 @@ def test_retry_join_carries_ca_and_server_name_for_each_peer():
     ],
 )
 def test_an_impossible_wish_names_variable_and_remedy(asked, variable, remedy):
-    found = server_config.problems(asked)
+    found = problems(asked)
     assert any(text.startswith(variable) and remedy in text for text in found), found
 
 
@@ -149,16 +157,16 @@ def test_an_impossible_wish_names_variable_and_remedy(asked, variable, remedy):
     ],
 )
 def test_impossible_seals(product, version, seals, words):
-    found = server_config.problems(wish(product=product, version=version, seals=seals))
+    found = problems(wish(product=product, version=version, seals=seals))
     assert any(text.startswith("vault_server_seals: ") and words in text for text in found), found
 
 
 def test_cloud_seals_are_allowed_where_they_are_built_in_or_come_as_a_plugin():
     seals = [{"type": "awskms", "awskms": {"kms_key_id": "k"}}]
-    assert server_config.problems(wish(version="2.6.2", seals=seals)) == []
-    assert server_config.problems(vault(seals=seals)) == []
+    assert problems(wish(version="2.6.2", seals=seals)) == []
+    assert problems(vault(seals=seals)) == []
     plugin = {"plugin": [{"kms": {"awskms": {"image": "x"}}}]}
-    assert server_config.problems(wish(seals=seals, extra_config=plugin)) == []
+    assert problems(wish(seals=seals, extra_config=plugin)) == []
 
 
 def test_a_seal_may_be_migrated_from_a_disabled_one():
@@ -166,17 +174,17 @@ def test_a_seal_may_be_migrated_from_a_disabled_one():
         {"type": "static", "static": {"current_key_id": "k1", "current_key_file": "/k1"}},
         {"type": "transit", "disabled": True, "transit": {"address": "a", "key_name": "k", "mount_path": "m"}},
     ]
-    assert server_config.problems(wish(seals=seals)) == []
-    assert server_config.build(wish(seals=seals))["seal"] == [
+    assert problems(wish(seals=seals)) == []
+    assert build(wish(seals=seals))["seal"] == [
         {"static": {"current_key_id": "k1", "current_key": "file:///etc/openbao/seal/k1.key"}},
         {"transit": {"address": "a", "key_name": "k", "mount_path": "m", "disabled": "true"}},
     ]
-    assert server_config.static_keys(wish(seals=seals)) == [{"src": "/k1", "dest": "/etc/openbao/seal/k1.key"}]
+    assert static_keys(wish(seals=seals)) == [{"src": "/k1", "dest": "/etc/openbao/seal/k1.key"}]
 
 
 def test_the_key_itself_never_enters_the_configuration():
     seals = [{"type": "static", "static": {"current_key_id": "k", "current_key": "c2VjcmV0"}}]
-    found = server_config.problems(wish(seals=seals))
+    found = problems(wish(seals=seals))
     assert any("current_key_file" in text for text in found)
     assert not any("c2VjcmV0" in text for text in found)
 
@@ -239,9 +247,9 @@ def test_the_key_itself_never_enters_the_configuration():
 )
 def test_secrets_go_to_the_environment_and_not_to_the_configuration(product, changes, variables):
     asked = wish(product=product, version={"vault": "1.21.0", "openbao": "2.7.2"}[product], **changes)
-    assert server_config.problems(asked) == []
-    assert server_config.environment(asked) == variables
-    assert "hush" not in str(server_config.build(asked))
+    assert problems(asked) == []
+    assert environment(asked) == variables
+    assert "hush" not in str(build(asked))
 
 
 def test_the_whole_surface_of_hashicorp_vault_renders():
@@ -278,8 +286,8 @@ def test_the_whole_surface_of_hashicorp_vault_renders():
         "tls_cipher_suites": ["A", "B"],
         "telemetry": {"unauthenticated_metrics_access": True},
     }
-    assert server_config.problems(asked) == []
-    config = server_config.build(asked)
+    assert problems(asked) == []
+    config = build(asked)
     assert config["storage"] == {
         "consul": {
             "address": "consul.example.com:8500",
@@ -297,21 +305,21 @@ def test_the_whole_surface_of_hashicorp_vault_renders():
     assert config["license_path"] == "/etc/vault.d/license.hclic"
     assert config["log_rotate_max_files"] == 10
     assert "disable_mlock" not in config
-    assert server_config.build(vault())["disable_mlock"] is True
+    assert build(vault())["disable_mlock"] is True
 
 
 def test_a_second_listener_on_the_cluster_port_is_refused():
     extra = [{"type": "tcp", "address": "0.0.0.0:8201", "tls_cert_file": "/c", "tls_key_file": "/k"}]
-    assert any("cluster port" in text for text in server_config.problems(wish(extra_listeners=extra)))
+    assert any("cluster port" in text for text in problems(wish(extra_listeners=extra)))
 
 
 def test_audit_devices_keep_the_form_that_the_server_reads():
-    config = server_config.build(wish(audit=[{"path": "one/", "options": {"file_path": "/var/log/x/a.log"}}]))
+    config = build(wish(audit=[{"path": "one/", "options": {"file_path": "/var/log/x/a.log"}}]))
     assert config["audit"] == [
         {"file": {"one": {"description": "declared by the inventory", "options": {"file_path": "/var/log/x/a.log"}}}}
     ]
     # 384 is what YAML makes of 0600
-    config = server_config.build(wish(audit=[{"path": "one", "options": {"file_path": "/a", "mode": 384}}]))
+    config = build(wish(audit=[{"path": "one", "options": {"file_path": "/a", "mode": 384}}]))
     assert config["audit"][0]["file"]["one"]["options"]["mode"] == "0600"
     asked = wish(
         audit=[
@@ -320,36 +328,36 @@ def test_audit_devices_keep_the_form_that_the_server_reads():
         ],
         log={"file": "/srv/log/server.log"},
     )
-    assert server_config.written_directories(asked) == ["/var/log/x", "/srv/log"]
+    assert written_directories(asked) == ["/var/log/x", "/srv/log"]
 
 
-def pending(product, desired, started, loaded, *because):
+def waiting(product, desired, started, loaded, *because):
     """Return what waits, from configurations and not from their fingerprints."""
     known = [one and fingerprints(one) for one in (desired, started, loaded)]
-    return server_config.pending(product, *known, *because)
+    return pending(product, *known, *because)
 
 
 def test_pending_tells_reload_from_restart():
-    started = server_config.build(wish())
-    assert pending("openbao", started, started, started) == {
+    started = build(wish())
+    assert waiting("openbao", started, started, started) == {
         "restart": False,
         "reload": False,
         "restart_reasons": [],
         "reload_reasons": [],
     }
-    level = server_config.build(wish(log={"level": "debug"}))
-    found = pending("openbao", level, started, started)
+    level = build(wish(log={"level": "debug"}))
+    found = waiting("openbao", level, started, started)
     assert (found["reload"], found["restart"]) == (True, False)
-    assert pending("openbao", level, started, level)["reload"] is False
-    metrics = server_config.build(wish(telemetry={"prometheus_retention_time": "1h"}))
-    found = pending("openbao", metrics, started, metrics)
+    assert waiting("openbao", level, started, level)["reload"] is False
+    metrics = build(wish(telemetry={"prometheus_retention_time": "1h"}))
+    found = waiting("openbao", metrics, started, metrics)
     assert (found["reload"], found["restart_reasons"]) == (False, ["configuration: telemetry"])
     headers = copy.deepcopy(started)
     headers["listener"][0]["tcp"]["custom_response_headers"] = {"default": {"A": ["b"]}}
-    found = pending("openbao", headers, started, started)
+    found = waiting("openbao", headers, started, started)
     assert (found["reload"], found["restart"]) == (True, False)
-    assert pending("openbao", started, None, None)["restart"] is True
-    assert pending("vault", started, started, started, ["binary"], ["certificate"]) == {
+    assert waiting("openbao", started, None, None)["restart"] is True
+    assert waiting("vault", started, started, started, ["binary"], ["certificate"]) == {
         "restart": True,
         "reload": True,
         "restart_reasons": ["binary"],
