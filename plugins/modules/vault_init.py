@@ -146,7 +146,7 @@ root_token_held:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import operator
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.init import Initialisation
 
 SPEC = {
     "key_store": {"type": "path", "required": True, "no_log": False},
@@ -165,7 +165,7 @@ SPEC = {
 def main() -> None:
     module = VaultModule(SPEC, login=False)
     with module.client() as client:
-        module.reconcile([operator.Initialisation(client, module.params)])
+        module.reconcile([Initialisation(client, module.params)])
 
 
 if __name__ == "__main__":

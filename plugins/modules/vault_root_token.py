@@ -86,7 +86,7 @@ revoked:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import operator
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.root_token import end_or_lend
 
 SPEC = {
     "state": {"type": "str", "choices": ["absent", "lent"], "default": "absent"},
@@ -101,7 +101,7 @@ def main() -> None:
     module = VaultModule(SPEC)
     module.login = module.params["state"] == "absent"
     with module.client() as client:
-        operator.end_or_lend(module, client)
+        end_or_lend(module, client)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ unsealed:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import operator
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.unseal import unseal
 
 SPEC = {
     "key_store": {"type": "path", "no_log": False},
@@ -91,7 +91,7 @@ SPEC = {
 def main() -> None:
     module = VaultModule(SPEC, login=False, mutually_exclusive=[["shares", "shares_file"]])
     with module.client() as client:
-        report = operator.unseal(client, module.params, module.check_mode)
+        report = unseal(client, module.params, module.check_mode)
         module.finish(
             report, unsealed=[change.resource.name for change in report.changes if change.effective(report.check_mode)]
         )

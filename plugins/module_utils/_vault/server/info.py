@@ -13,7 +13,8 @@ from typing import Any
 from ..._engine.looks import masked
 from ..connection.client import Client
 from ..connection.errors import Unreachable, VaultError
-from . import operator, raft
+from . import raft
+from .status import product_of, seal_status
 
 OPEN = ("health",)
 SUBSETS = ("health", "mounts", "auth", "policies", "raft")
@@ -33,7 +34,7 @@ def needs_token(subset: Sequence[str]) -> bool:
 def node(client: Client, url: str) -> dict[str, Any]:
     """Return the state of one node; one that does not answer is ``reachable: false`` with the reason."""
     try:
-        status = operator.seal_status(client, url, retries=0)
+        status = seal_status(client, url, retries=0)
     except (Unreachable, VaultError) as error:
         return {"url": url, "reachable": False, "error": str(error)}
     health = client.health(url) or {}
@@ -44,7 +45,7 @@ def node(client: Client, url: str) -> dict[str, Any]:
         "sealed": bool(status.get("sealed")),
         "standby": None if status.get("sealed") else bool(health.get("standby")),
         "active": bool(health) and not status.get("sealed") and not health.get("standby"),
-        "product": operator.product_of(status, health),
+        "product": product_of(status, health),
         "version": status.get("version"),
         "seal_type": status.get("type"),
         "threshold": status.get("t"),

@@ -1,0 +1,155 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Unsealing nodes by their key shares, or waiting for those that unseal themselves.
+
+Source: /api-docs/system/unseal, /api-docs/system/leader.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..._engine.errors import InvalidInput, SecretopsError
+from ..._engine.reconcile import Change, Report, Resource, reconcile
+from ..connection.client import Client
+from ..connection.errors import BadRequest, Unreachable, VaultError
+from .key_store import KeyStore, shares_from
+from .status import PAUSE, seal_status, wait_seal_status
+
+#: seconds that a node gets to take one share; a node that cannot join with it never answers
+SHARE_TIMEOUT = 20
+
+
+class NodeSeal(Resource):
+    """One node, which is to be unsealed."""
+
+    kind = "node"
+    own_server = True
+
+    def __init__(self, client: Client, url: str, params: Mapping[str, Any]) -> None:
+        self.client = client.at(url)
+        self.params = params
+        self.store = KeyStore(params["key_store"]) if params["key_store"] else None
+        super().__init__(url.rstrip("/"), {"sealed": False})
+
+    def read(self) -> Mapping[str, Any] | None:
+        status = wait_seal_status(self.client, self.name, self.params["start_timeout"])
+        # one that waits to join can only do so when an initialised one is open
+        self.rank = 0 if status.get("initialized") else 1
+        self.info.update(initialized=bool(status.get("initialized")), seal_type=status.get("type"))
+        return {"sealed": bool(status.get("sealed")), "initialized": bool(status.get("initialized"))}
+
+    def _until(self, wanted: str, deadline: float) -> dict[str, Any] | None:
+        """Wait until ``initialized``, or ``unsealed``; None when the time is over."""
+        while True:
+            try:
+                status = seal_status(self.client, self.name, retries=0)
+                if status.get("initialized") and (wanted == "initialized" or not status.get("sealed")):
+                    return status
+            except (Unreachable, VaultError):
+                pass
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(PAUSE)
+
+    def write(self, change: Change) -> None:
+        deadline = time.monotonic() + self.params["wait_timeout"]
+        status = seal_status(self.client, self.name)
+        if str(status.get("type") or "shamir") != "shamir":
+            if self._until("unsealed", deadline) is None:
+                raise SecretopsError(
+                    "still sealed after %s seconds, though its seal is %s"
+                    % (self.params["wait_timeout"], status.get("type")),
+                    remedy="see the server's log: does it reach its seal's key, and the other nodes?",
+                )
+        else:
+            # known before anything is waited for
+            shares = shares_from(self.store, self.params["shares"], self.params["shares_file"])
+            found = self._until("initialized", deadline)
+            if found is None:
+                raise SecretopsError(
+                    "not initialised, and it did not join a cluster within %s seconds" % self.params["wait_timeout"],
+                    remedy="initialise the cluster with vault_init, or check the node's retry_join and the leader",
+                )
+            if found.get("sealed"):
+                self._give(shares, found, change)
+            if self._until("unsealed", deadline) is None:
+                raise SecretopsError(
+                    "still sealed after %s seconds" % self.params["wait_timeout"],
+                    remedy="see the server's log; a node that joins needs the leader and the cluster's own shares",
+                )
+        self.info["unsealed"] = True
+        self._leader(deadline)
+
+    def _give(self, shares: Sequence[str], status: Mapping[str, Any], change: Change) -> None:
+        needed = int(status.get("t") or 0)
+        if len(shares) < needed:
+            raise InvalidInput(
+                "needs %d shares, and %d are given" % (needed, len(shares)), remedy="give as many as the threshold says"
+            )
+        node = self.client.at(self.name)
+        node.timeout = min(node.timeout, SHARE_TIMEOUT)
+        if status.get("progress"):
+            node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
+        for number, share in enumerate(shares[:needed], 1):
+            last = number == needed
+            try:
+                answer = node.request("PUT", "sys/unseal", {"key": share}, idempotent=False, authenticated=False) or {}
+            except BadRequest as error:
+                node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
+                raise SecretopsError(
+                    "does not open with these shares",
+                    remedy="use the shares of this very cluster, and those that are valid since the last rekey",
+                ) from error
+            except Unreachable as error:
+                if not last:
+                    raise
+                # a joining node holds the request as long as it tries
+                error.what = "took the shares, but gave no answer within %s seconds" % node.timeout
+                error.remedy = "are they of this very cluster, and does the node reach the leader? See its log"
+                raise
+            change.touched = True
+            if not answer.get("sealed", True):
+                return
+
+    def _leader(self, deadline: float) -> None:
+        while True:
+            try:
+                leader = self.client.request("GET", "sys/leader", authenticated=False) or {}
+                if leader.get("leader_address") or not leader.get("ha_enabled", True):
+                    return
+            except VaultError:
+                pass
+            if time.monotonic() > deadline:
+                self.warnings.append("unsealed, but the cluster has no leader: more than half of its voters must run")
+                return
+            time.sleep(PAUSE)
+
+
+def unseal(client: Client, params: Mapping[str, Any], check_mode: bool) -> Report:
+    """Unseal what is sealed of the client's addresses, all at the same time: a leader needs more than half of them."""
+    nodes = [NodeSeal(client, url, params) for url in dict.fromkeys(client.urls)]
+    report = reconcile(nodes, check_mode, workers=len(nodes))
+    found = KeyStore(params["key_store"]) if params["key_store"] else None
+    if found is not None and report.changed and not check_mode:
+        complete(found, client)
+    return report
+
+
+def complete(store: KeyStore, client: Client) -> None:
+    """Add to a key store what only an unsealed node tells: to which cluster it belongs."""
+    data = store.load() if store.exists() else None
+    if data is None or data.get("cluster_id"):
+        return
+    for url in client.urls:
+        try:
+            status = seal_status(client, url, retries=0)
+        except VaultError:
+            continue
+        if status.get("cluster_id"):
+            store.save({**data, "cluster_id": status["cluster_id"], "cluster_name": status.get("cluster_name") or ""})
+            return
