@@ -161,13 +161,26 @@ def write(path: str, text: str, mode: int = 0o600) -> None:
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-            os.replace(trial, os.path.abspath(path))
+            rename(trial, path)
     except OSError as error:
         if trial and os.path.exists(trial):
             os.unlink(trial)
         raise SecretopsError(
             "cannot be written (%s)" % error.strerror, path, "check the directory and the disk"
         ) from error
+
+
+def rename(written: str, path: str) -> None:
+    """Give a file that is written and synced its name, in place of one that has it, so that a crash undoes neither.
+
+    Raises OSError.
+    """
+    os.replace(written, os.path.abspath(path))
+    handle = os.open(_folder(path), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def text_of(path: str) -> str | None:

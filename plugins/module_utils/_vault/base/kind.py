@@ -10,10 +10,9 @@ One module serves one kind (`connection.module.converge`), `vault_configuration`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Callable, ClassVar
+from typing import Any, ClassVar
 
 from ..._engine import normalise
-from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, argument_spec
 from ..connection.client import Client
 from .listing import Listing
@@ -87,40 +86,6 @@ class Given:
         """Return the mounts that a purge is told to look into, whatever is declared in them."""
         named = [self.params.get("mount"), *(self.params.get("purge_mounts") or [])]
         return sorted({normalise.path(mount) for mount in named if mount})
-
-    def places(self, resources: Iterable[Any], otherwise: str) -> list[str]:
-        """Return the mounts that a purge looks into: those of the declared resources, of the tree, and the named ones.
-
-        Without any it is ``otherwise``.
-        """
-        found = {resource.mount for resource in resources} | {path for path, _type in self.mounts}
-        return sorted(found.union(self.named_mounts()) or {otherwise})
-
-    def undeclared(
-        self, resources: Iterable[Any], places: Iterable[str], existing: Callable[[str], Iterable[str]]
-    ) -> list[tuple[str, str]]:
-        """Return mount and name of what exists at some places, and is neither declared nor protected.
-
-        ``resources``: the declared ones, named ``<mount>/<name>``. ``existing`` returns the names in a mount.
-        """
-        keep = {resource.name for resource in resources} | set(self.protected)
-        return [
-            (place, name)
-            for place in places
-            for name in sorted(existing(place))
-            if not keep & {name, "%s/%s" % (place, name)}
-        ]
-
-    def named_again(self, extra: Iterable[tuple[str, str]], loss: str, what: str) -> None:
-        """Refuse to purge what holds data and is not in ``purge_data``. Raises InvalidInput."""
-        named = set(self.purge_data)
-        refused = ["%s/%s" % one for one in extra if not named & {one[1], "%s/%s" % one}]
-        if refused:
-            raise InvalidInput(
-                "purge would delete %s, %s" % (", ".join('"%s"' % name for name in refused), loss),
-                what,
-                'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
-            )
 
 
 class Kind:

@@ -58,13 +58,19 @@ def inside_mounts(
     keep = {one.name for one in declared if isinstance(one, kind)} | set(given.protected)
     extra = [
         make({"mount": mount, "name": name, "state": "absent"})
-        for mount in given.places(declared, kind.engine)
+        for mount in looked_into(given, declared, kind.engine)
         for name in sorted(kind.names_in(mounts, mount))
         if not keep & {name, "%s/%s" % (mount, name)}
     ]
     if loss:
         refuse_unnamed(extra, set(given.purge_data), loss, lambda one: {one.name, one.own})
     return extra
+
+
+def looked_into(given: Given, declared: Iterable[InsideMount], otherwise: str) -> list[str]:
+    """Return the mounts of the declared objects, of the tree, and those that the task names; without any the usual."""
+    found = {one.mount for one in declared} | {path for path, _type in given.mounts}
+    return sorted(found.union(given.named_mounts()) or {otherwise})
 
 
 def refuse_unnamed(extra: Iterable[Object], named: set[str], loss: str, names: Callable[[Object], set[str]]) -> None:

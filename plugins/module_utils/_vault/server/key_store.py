@@ -37,14 +37,6 @@ def undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _sync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 class KeyStore:
     """One key store file. ``path`` as the user gave it."""
 
@@ -104,8 +96,7 @@ class KeyStore:
         """Give such an answer its name."""
         path = self.pending()
         if path:
-            os.replace(path, self.path)
-            _sync_folder(self.folder)
+            private_file.rename(path, self.path)
 
 
 def _is_blank(path: str) -> bool:
@@ -128,8 +119,7 @@ class Reservation:
             os.write(self.handle, b"\n" * RESERVE)
             os.fsync(self.handle)
             self.path = first + ".ready"
-            os.rename(first, self.path)
-            _sync_folder(store.folder)
+            private_file.rename(first, self.path)
         except OSError as error:
             self.drop()
             raise InvalidInput(
@@ -164,8 +154,7 @@ class Reservation:
         finally:
             os.close(self.handle)
         try:
-            os.rename(self.path, self.store.path)
-            _sync_folder(self.store.folder)
+            private_file.rename(self.path, self.store.path)
         except OSError as error:
             raise SecretopsError(
                 "the cluster is initialised, but the key store could not get its name (%s)" % error.strerror,

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -159,8 +158,7 @@ class Snapshot(Resource):
     def write(self, change: Change) -> None:
         client = leader(self.client)
         folder = os.path.dirname(self.dest) if self.single else self.dest
-        handle, trial = tempfile.mkstemp(dir=folder, prefix=".vault-eso-")
-        os.close(handle)
+        handle, trial = private_file.temporary(os.path.join(folder, "x"), ".vault-eso-")
         try:
             self._download(client, trial)
             record = self._record(client, inspect(trial, self.params["min_size"]))
@@ -179,13 +177,11 @@ class Snapshot(Resource):
                 name = os.path.join(self.dest, "%s-%s-%d%s" % (prefix, stamp, record["index"], SUFFIX))
             # the record first: a snapshot without one would never be pruned
             private_file.write(name + ".json", json.dumps(record, indent=2, sort_keys=True))
-            os.replace(trial, name)
+            private_file.rename(trial, name)
         finally:
+            os.close(handle)
             if os.path.exists(trial):
                 os.unlink(trial)
-        handle = os.open(folder, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
         change.touched = True
         self.info.update(record, path=name, pruned=self._prune(record["cluster_id"]))
 
