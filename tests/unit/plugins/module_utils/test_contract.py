@@ -30,10 +30,6 @@ from support import generated
 
 MODULE_UTILS = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
 MODULES = "ansible_collections.secretops.vault_eso.plugins.modules."
-#: kinds that do not keep the contract yet; take yours off when it does
-NOT_YET: frozenset[str] = frozenset()
-#: methods that change what is declared; take yours off when it does not any more
-REWRITE: frozenset[str] = frozenset()
 #: what changes a list or a mapping
 MUTATORS = frozenset(
     ("append", "clear", "extend", "insert", "pop", "popitem", "remove", "setdefault", "sort", "update")
@@ -110,10 +106,7 @@ def broken(title: str, kind: Kind, client: Client) -> list[str]:
 @pytest.mark.parametrize("title", KINDS)
 def test_check_is_pure(title: str, client: Client) -> None:
     problems = broken(title, KINDS[title], client)
-    if title in NOT_YET:
-        assert problems, f"{title} keeps the contract: take it off NOT_YET"
-    else:
-        assert problems == [], "ask in `preflight`, `read` or `resolve`"
+    assert problems == [], "ask in `preflight`, `read` or `resolve`"
 
 
 def mutations(tree: ast.AST) -> Iterator[str]:
@@ -147,7 +140,6 @@ def test_nobody_rewrites_what_was_declared() -> None:
     engine = MODULE_UTILS / "_engine" / "reconcile.py"
     files = [path for path in sorted(MODULE_UTILS.rglob("*.py")) if path != engine]
     found = {name for path in files for name in mutations(ast.parse(path.read_text()))}
-    assert found - REWRITE == set(), "put what depends on what stands into `resolve`"
-    assert REWRITE - found == set(), "these do not any more: take them off REWRITE"
+    assert found == set(), "put what depends on what stands into `resolve`"
     # the engine's own, for all kinds alike
     assert set(mutations(ast.parse(engine.read_text()))) == {"Resource.settle_durations"}
