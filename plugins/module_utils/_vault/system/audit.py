@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers, sent_names
 from ..._engine.reconcile import UPDATE, Change, Resource
-from ..base import rooted
+from ..base import purge, rooted
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.naming import check_mount
@@ -273,16 +273,6 @@ class Device(Resource):
             raise
 
 
-def surplus(devices: Devices, declared: Iterable[str], protected: Iterable[str]) -> list[Device]:
-    """Return what removes the devices that a purge removes: not those of the server's configuration."""
-    keep = {normalise.path(path) for path in (*declared, *protected)}
-    return [
-        Device(devices, {"path": path, "state": "absent"})
-        for path in sorted(devices.all())
-        if path not in keep and not devices.configured(path)
-    ]
-
-
 OPTIONS = {
     **PURGE,
     "remove_last": {"type": "bool", "default": False},
@@ -304,7 +294,13 @@ class AuditDevices(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         devices = Devices(client, given.params["remove_last"])
-        resources = [Device(devices, item) for item in items]
+        found = [Device(devices, item) for item in items]
         if given.purge:
-            resources += surplus(devices, [resource.name for resource in resources], given.protected)
-        return list(devices.arrange(resources))
+
+            def gone(path: str) -> Device:
+                return Device(devices, {"path": path, "state": "absent"})
+
+            # those of the server's configuration cannot be removed
+            existing = [path for path in devices.all() if not devices.configured(path)]
+            found += purge.undeclared(given, found, existing, gone, normalise.path)
+        return list(devices.arrange(found))

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._engine.field import Field, normalisers
+from ..base import purge
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.schema import Fields
 from ..base.setting import AtRoot
 from ..connection.client import Client
-from .http_header import check_header, undeclared
+from .http_header import check_header
 
 FIELDS: Sequence[Field] = (
     Field("name", "Name of the header.", sent=False),
@@ -74,9 +75,12 @@ class AuditedHeaders(Kind):
     listings = (Listing("sys/config/auditing/request-headers", "map", within="headers", at_root=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        resources = [AuditedHeader(client, item) for item in items]
-        if given.purge:
-            existing = (client.read(AuditedHeader.folder) or {}).get("headers") or {}
-            for name in undeclared(existing, resources, given.protected):
-                resources.append(AuditedHeader(client, {"name": name, "state": "absent"}))
-        return resources
+        declared = [AuditedHeader(client, item) for item in items]
+        if not given.purge:
+            return declared
+
+        def gone(name: str) -> AuditedHeader:
+            return AuditedHeader(client, {"name": name, "state": "absent"})
+
+        existing = (client.read(AuditedHeader.folder) or {}).get("headers") or {}
+        return [*declared, *purge.undeclared(given, declared, existing, gone, str.lower)]

@@ -2,15 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Names of HTTP headers: what they may be, and which of the server's are not declared."""
+"""Names of HTTP headers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Resource, unmanaged
 
 #: what a name of an HTTP header may be. Source: RFC 9110, section 5.1
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -20,10 +18,3 @@ def check_header(name: str) -> None:
     """Refuse what no HTTP header is called. Raises InvalidInput."""
     if not HEADER.fullmatch(name) or "%" in name or "#" in name:
         raise InvalidInput("no header is called like this", remedy="use letters, digits and dashes")
-
-
-def undeclared(existing: Iterable[str], declared: Sequence[Resource], protected: Sequence[str]) -> list[str]:
-    """Return the existing headers that are neither declared nor protected; case means nothing in their names."""
-    known = {name.lower(): name for name in existing}
-    extra = unmanaged(known, [one.key for one in declared], [name.lower() for name in protected])
-    return [known[name] for name in extra]

@@ -14,6 +14,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import CREATE, Change, Resource
+from ..base import purge
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
 from ..base.mounts import PROTECTED_TYPES
@@ -211,24 +212,20 @@ def arrange(resources: list[Namespace]) -> list[Namespace]:
     return resources
 
 
-def surplus(
-    client: Client, declared: Iterable[str], protected: Iterable[str], purge_data: Iterable[str]
-) -> list[Namespace]:
-    """Return what deletes the namespaces that a purge deletes; one that holds a declared or protected one stays.
+def undeclared(client: Client, declared: Iterable[Namespace], given: Given) -> list[Namespace]:
+    """Return what deletes the undeclared namespaces; one that holds a declared or protected one stays.
 
     Raises InvalidInput for those that are not named in ``purge_data``.
     """
-    keep = {normalise.path(path) for path in (*declared, *protected)}
-    named = {normalise.path(path) for path in purge_data}
-    extra = [path for path in tree(client) if not any((one + "/").startswith(path + "/") for one in keep)]
-    refused = sorted(path for path in extra if path not in named)
-    if refused:
-        raise InvalidInput(
-            "purge would delete %s with all that is in them" % ", ".join('"%s"' % path for path in refused),
-            "namespaces",
-            'declare them, or name each in "protected" to keep it or in "purge_data" to delete it',
-        )
-    return [Namespace(client, {"name": path, "state": "absent", "delete_data": True}) for path in sorted(extra)]
+    keep = {normalise.path(path) for path in (*(one.name for one in declared), *given.protected)}
+    extra = [
+        Namespace(client, {"name": path, "state": "absent", "delete_data": True})
+        for path in sorted(tree(client))
+        if not any((one + "/").startswith(path + "/") for one in keep)
+    ]
+    named = {normalise.path(path) for path in given.purge_data}
+    purge.refuse_unnamed(extra, named, "with all that is in them", lambda one: {one.name})
+    return extra
 
 
 class Namespaces(Kind):
@@ -243,8 +240,5 @@ class Namespaces(Kind):
     listings = (Listing("sys/namespaces", walk=lambda client, _mount, _entry: tree(client)),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        resources = [Namespace(client, item) for item in items]
-        if given.purge:
-            declared = [resource.name for resource in resources]
-            resources += surplus(client, declared, given.protected, given.purge_data)
-        return arrange(resources)
+        declared = [Namespace(client, item) for item in items]
+        return arrange([*declared, *(undeclared(client, declared, given) if given.purge else [])])

@@ -14,12 +14,13 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
-from ..._engine.reconcile import Change, Resource, unmanaged
+from ..._engine.reconcile import Change, Resource
+from ..base import purge
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.naming import check_name, in_url
 from ..connection.client import Client
-from .policy import check_hcl
+from .policy_text import check_hcl
 
 #: characters in a password that the server permits
 SHORTEST, LONGEST = 4, 100
@@ -214,11 +215,6 @@ class PasswordPolicy(Resource):
         self.client.delete(self._path)
 
 
-def existing(client: Client) -> list[str]:
-    """Return the names of all password policies of the namespace."""
-    return client.list("sys/policies/password")
-
-
 class PasswordPolicies(Kind):
     """Password policies."""
 
@@ -231,9 +227,11 @@ class PasswordPolicies(Kind):
     listings = (Listing("sys/policies/password"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        resources = [PasswordPolicy(client, item) for item in items]
-        if given.purge:
-            declared = [resource.name for resource in resources]
-            for name in unmanaged(existing(client), declared, given.protected):
-                resources.append(PasswordPolicy(client, {"name": name, "state": "absent"}))
-        return resources
+        declared = [PasswordPolicy(client, item) for item in items]
+        if not given.purge:
+            return declared
+
+        def gone(name: str) -> PasswordPolicy:
+            return PasswordPolicy(client, {"name": name, "state": "absent"})
+
+        return [*declared, *purge.undeclared(given, declared, client.list("sys/policies/password"), gone)]

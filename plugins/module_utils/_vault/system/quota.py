@@ -14,7 +14,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import UPDATE, Change, Resource
-from ..base import rooted
+from ..base import purge, rooted
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.naming import check_plain
@@ -204,18 +204,21 @@ def quota(client: Client, item: Mapping[str, Any]) -> Quota:
     return TYPES[item.get("type") or RateLimit.type](client, item)
 
 
-def surplus(client: Client, declared: list[Quota], protected: list[str]) -> list[Quota]:
-    """Return what deletes the quotas, of both types, that a purge deletes."""
-    found = []
+def undeclared(client: Client, declared: list[Quota], given: Given) -> list[Quota]:
+    """Return what deletes the quotas, of both types, that are neither declared nor protected."""
+    found: list[Quota] = []
     for name, kind in TYPES.items():
-        keep = {item.name for item in declared if item.type == name} | set(protected)
         try:
             keys = (ask(client, "LIST", "sys/quotas/%s" % name) or {}).get("keys") or []
         except InvalidInput:
             if kind is RateLimit:
                 raise
             continue
-        found += [kind(client, {"name": key, "state": "absent"}) for key in sorted(keys) if key not in keep]
+
+        def gone(key: str, kind: type[Quota] = kind) -> Quota:
+            return kind(client, {"name": key, "state": "absent"})
+
+        found += purge.undeclared(given, [one for one in declared if one.type == name], keys, gone)
     return found
 
 
@@ -236,7 +239,5 @@ class Quotas(Kind):
     )
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        resources = [quota(client, item) for item in items]
-        if given.purge:
-            resources += surplus(client, resources, given.protected)
-        return resources
+        declared = [quota(client, item) for item in items]
+        return [*declared, *(undeclared(client, declared, given) if given.purge else [])]

@@ -12,12 +12,13 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
+from ..base import purge
 from ..base.kind import PURGE, Given, Kind
 from ..base.listing import Listing
 from ..base.schema import Fields
 from ..base.setting import AtRoot
 from ..connection.client import Client
-from .http_header import check_header, undeclared
+from .http_header import check_header
 
 FIELDS: Sequence[Field] = (
     Field("name", "Name of the header. The server refuses C(X-Vault-) headers.", sent=False),
@@ -82,8 +83,12 @@ class UiHeaders(Kind):
     listings = (Listing("sys/config/ui/headers", item="{path}/{name}?multivalue=true", at_root=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        resources = [UiHeader(client, item) for item in items]
-        if given.purge:
-            for name in undeclared(client.list("sys/config/ui/headers/"), resources, given.protected):
-                resources.append(UiHeader(client, {"name": name, "state": "absent"}))
-        return resources
+        declared = [UiHeader(client, item) for item in items]
+        if not given.purge:
+            return declared
+
+        def gone(name: str) -> UiHeader:
+            return UiHeader(client, {"name": name, "state": "absent"})
+
+        existing = client.list("sys/config/ui/headers/")
+        return [*declared, *purge.undeclared(given, declared, existing, gone, str.lower)]

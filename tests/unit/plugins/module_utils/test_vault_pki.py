@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.pki import (
-    ca,
     ca_certificate,
+    ca_fields,
     in_mount,
     role,
 )
@@ -86,11 +86,11 @@ def test_urls_name_their_mount() -> None:
         "issuing_certificates": ["https://v/v1/{mount}/ca", "https://v/v1/{{ mount }}/ca"],
         "enable_templating": True,
     }
-    assert ca.with_mount(urls, "pki/int") == {
+    assert ca_fields.with_mount(urls, "pki/int") == {
         "issuing_certificates": ["https://v/v1/pki/int/ca", "https://v/v1/pki/int/ca"],
         "enable_templating": True,
     }
-    assert ca.with_mount({"ocsp_servers": ["{{cluster_path}}/ocsp"]}, "pki") == {
+    assert ca_fields.with_mount({"ocsp_servers": ["{{cluster_path}}/ocsp"]}, "pki") == {
         "ocsp_servers": ["{{cluster_path}}/ocsp"]
     }
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system import audit, password_policy, policy
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system import (
+    audit,
+    password_policy,
+    policy_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.system 
     ],
 )
 def test_accessors(text: str, filled: str) -> None:
-    assert policy.fill_accessors(text, lambda path: f"<{path}>") == filled
+    assert policy_text.fill_accessors(text, lambda path: f"<{path}>") == filled
 
 
 def test_accessors_are_not_asked_for_without_a_template() -> None:
@@ -33,7 +37,7 @@ def test_accessors_are_not_asked_for_without_a_template() -> None:
         raise AssertionError(path)
 
     text = 'path "secret/*" { capabilities = ["read"] }'
-    assert policy.fill_accessors(text, never) == text
+    assert policy_text.fill_accessors(text, never) == text
 
 
 def test_a_rendered_password_policy_is_read_back() -> None:

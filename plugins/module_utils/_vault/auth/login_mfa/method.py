@@ -24,7 +24,7 @@ from ...base.typed_field import TypedField
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import VaultError
-from ...system.policy import fill_accessors
+from ...system.policy_text import fill_accessors
 from ..identity.directory import Directory
 from .known import Methods
 

@@ -9,13 +9,12 @@ Source: /api-docs/secret/pki.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.field import normalisers
 from ...._engine.reconcile import Change, check_completed
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
@@ -23,24 +22,10 @@ from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
 from ...connection.client import Client
 from .ca_certificate import certificate_differences, describe_certificate, instant, same_key
-from .ca_fields import CERTIFICATE, FIELDS, GROUPS, ISSUER, PLACES, TIDY_WHAT, TIMES
+from .ca_fields import CERTIFICATE, FIELDS, GROUPS, ISSUER_SETTINGS, PLACES, TIMES, check_groups, with_mount
 from .ca_issuing import CaIssuing
 from .in_mount import check_key
 from .x509 import blocks
-
-#: settings of one issuer
-ISSUER_SETTINGS = normalisers(ISSUER)
-
-
-def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
-    """Return url settings with ``{mount}`` or ``{{mount}}`` replaced by the mount's path."""
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, list):
-            return [filled(item) for item in value]
-        return re.sub(r"\{\{\s*mount\s*\}\}|\{mount\}", mount, value) if isinstance(value, str) else value
-
-    return {name: filled(value) for name, value in urls.items()}
 
 
 class Authority(CaIssuing):
@@ -134,7 +119,9 @@ class Authority(CaIssuing):
 
     def preflight(self) -> None:
         if self.desired is not None:
-            check_completed(self._check_groups, self.desired, lambda: self._read_groups("crl", "tidy"))
+            check_completed(
+                partial(check_groups, self.declared), self.declared, lambda: self._read_groups("crl", "tidy")
+            )
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -252,7 +239,7 @@ class Authority(CaIssuing):
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         desired = super().resolve(current)
-        self._check_groups({**self.groups, **desired})
+        check_groups(desired, {**self.groups, **desired})
         self._check_known()
         self._check_references()
         if self.issuer:
@@ -328,24 +315,6 @@ class Authority(CaIssuing):
             raise InvalidInput(
                 'ttl is longer than the mount "%s" allows, which is %d hours' % (signer, limit // 3600),
                 remedy='shorten it, or raise "max_lease_ttl" of that mount first (module vault_secrets_engine, "tune")',
-            )
-
-    def _check_groups(self, after: Mapping[str, Any]) -> None:
-        """Refuse what the server would refuse of the settings, declared and standing. Raises InvalidInput."""
-        if self.declared.get("crl.enable_delta") and not after.get("crl.auto_rebuild"):
-            raise InvalidInput(
-                '"enable_delta" is for lists that are rebuilt', remedy='set "auto_rebuild: true" as well'
-            )
-        grace, expiry = (
-            normalise.seconds(after.get("crl." + name)) for name in ("auto_rebuild_grace_period", "expiry")
-        )
-        if after.get("crl.auto_rebuild") and grace and expiry and grace >= expiry:
-            raise InvalidInput(
-                '"auto_rebuild_grace_period" is no shorter than "expiry"', remedy="correct one of the two"
-            )
-        if self.declared.get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
-            raise InvalidInput(
-                '"tidy" is enabled, and nothing is to be cleared up', remedy="set one of %s" % ", ".join(TIDY_WHAT)
             )
 
     def _check_known(self) -> None:

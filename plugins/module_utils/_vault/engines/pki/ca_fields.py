@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._engine import normalise
+from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, duration_names, fixed_names, normalisers
 from ...base.normalisers import default, lower
 
@@ -305,3 +307,29 @@ CERTIFICATE = fixed_names(FIELDS)
 TIMES = duration_names((*CRL, *TIDY, *FIELDS))
 #: what can be cleared up
 TIDY_WHAT = tuple(field.name for field in TIDY if field.name.startswith("tidy_"))
+#: settings of one issuer
+ISSUER_SETTINGS = normalisers(ISSUER)
+
+
+def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
+    """Return url settings with ``{mount}`` or ``{{mount}}`` replaced by the mount's path."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        return re.sub(r"\{\{\s*mount\s*\}\}|\{mount\}", mount, value) if isinstance(value, str) else value
+
+    return {name: filled(value) for name, value in urls.items()}
+
+
+def check_groups(declared: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Refuse what the server would refuse of the settings, ``after`` they are written. Raises InvalidInput."""
+    if declared.get("crl.enable_delta") and not after.get("crl.auto_rebuild"):
+        raise InvalidInput('"enable_delta" is for lists that are rebuilt', remedy='set "auto_rebuild: true" as well')
+    grace, expiry = (normalise.seconds(after.get("crl." + name)) for name in ("auto_rebuild_grace_period", "expiry"))
+    if after.get("crl.auto_rebuild") and grace and expiry and grace >= expiry:
+        raise InvalidInput('"auto_rebuild_grace_period" is no shorter than "expiry"', remedy="correct one of the two")
+    if declared.get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
+        raise InvalidInput(
+            '"tidy" is enabled, and nothing is to be cleared up', remedy="set one of %s" % ", ".join(TIDY_WHAT)
+        )
