@@ -36,8 +36,8 @@ ONE_WAY = ("exportable", "allow_plaintext_backup")
 VERSIONS = ("min_decryption_version", "min_encryption_version")
 #: what only ``config`` takes
 LATER = ("deletion_allowed", *VERSIONS)
-#: what goes with a key
-LOSS = "and nobody could decrypt what was encrypted by them"
+#: what a purge of keys loses
+LOSS = "%s, and nobody could decrypt what was encrypted by them"
 #: the shortest period of rotation that the server takes, in seconds
 LEAST_PERIOD = 3600
 

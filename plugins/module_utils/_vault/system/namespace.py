@@ -224,7 +224,7 @@ def undeclared(client: Client, declared: Iterable[Namespace], given: Given) -> l
         if not any((one + "/").startswith(path + "/") for one in keep)
     ]
     named = {normalise.path(path) for path in given.purge_data}
-    purge.refuse_unnamed(extra, named, "with all that is in them", lambda one: {one.name})
+    purge.refuse_unnamed(extra, named, "%s with all that is in them", lambda one: {one.name})
     return extra
 
 
