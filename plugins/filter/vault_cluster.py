@@ -1,0 +1,85 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters through which the role vault_cluster refuses what cannot come true, or would be regretted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+
+def vault_cluster_custody(asked: Mapping[str, Any]) -> list[str]:
+    """Return why the keys of a cluster that is still to be built must not be held as declared, one sentence each."""
+    return list(_custody(_checked("vault_cluster_custody", asked)))
+
+
+def vault_cluster_problems(asked: Mapping[str, Any]) -> list[str]:
+    """Return why a cluster cannot be brought up as declared, one sentence each; C(vault_cluster_custody) is a part of it."""
+    found = _checked("vault_cluster_problems", asked)
+    return [*_places(found), *_custody(found)]
+
+
+def _checked(name: str, asked: Any) -> Mapping[str, Any]:
+    if not isinstance(asked, Mapping):
+        raise AnsibleFilterError("%s: takes a mapping of what is asked of the cluster" % name)
+    return asked
+
+
+def _places(asked: Mapping[str, Any]) -> Iterator[str]:
+    cluster = asked["cluster"]
+    if not asked["nodes"]:
+        yield (
+            "%s: no node is known; set vault_connection.url, or vault_cluster_name to %s on hosts of the group vault_servers"
+            % (cluster, cluster)
+        )
+    if asked["init"] and not asked["key_store"]:
+        yield (
+            "%s: initialising needs vault_cluster_key_store, the path of a file on the controller; set it, or set"
+            " vault_cluster_init to false" % cluster
+        )
+    if asked["admin"] and not (asked["role_id_file"] and asked["secret_id_file"]):
+        yield (
+            "%s: set vault_cluster_admin_role_id_file and vault_cluster_admin_secret_id_file to paths on the controller, or"
+            " vault_cluster_admin to false" % cluster
+        )
+
+
+def _custody(asked: Mapping[str, Any]) -> Iterator[str]:
+    # who holds the keys of a cluster that stands is settled
+    if not asked["unknown"]:
+        return
+    cluster, keys, shares = asked["cluster"], list(asked["share_keys"] or []), int(asked["shares"])
+    automatic = asked["unseal_mode"] == "auto"
+    if not (asked["plain_shares"] or keys):
+        yield (
+            "%s: the %s shares would be written to %s in clear; set %s, a PGP public key for each share, or"
+            " vault_cluster_plain_shares to true if one file may hold them all. Nothing was changed"
+            % (
+                cluster,
+                "recovery" if automatic else "key",
+                asked["key_store"],
+                "vault_cluster_recovery_pgp_keys" if automatic else "vault_cluster_pgp_keys",
+            )
+        )
+    if len(keys) not in (0, shares):
+        yield (
+            "%s: there are %d PGP keys for %d shares; give one for each. Nothing was changed"
+            % (cluster, len(keys), shares)
+        )
+    if asked["fleeting"]:
+        yield (
+            "%s: %s would be lost when this job's container ends, and the cluster with it; name a mounted directory that lasts"
+            " in vault_eso_durable_directories, and put the files there. Nothing was changed"
+            % (cluster, ", ".join(asked["fleeting"]))
+        )
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"vault_cluster_custody": vault_cluster_custody, "vault_cluster_problems": vault_cluster_problems}

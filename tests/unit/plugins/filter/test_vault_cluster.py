@@ -1,0 +1,75 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a cluster is not brought up as declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.secretops.vault_eso.plugins.filter.vault_cluster import (
+    vault_cluster_custody,
+    vault_cluster_problems,
+)
+
+GOOD = {
+    "cluster": "one",
+    "nodes": ["https://vault-1.example.com:8200"],
+    "init": True,
+    "key_store": "/keys.json",
+    "admin": True,
+    "role_id_file": "/role-id",
+    "secret_id_file": "/secret-id",
+    "unknown": True,
+    "plain_shares": True,
+    "unseal_mode": "key_store",
+    "share_keys": [],
+    "shares": "5",
+    "fleeting": [],
+}
+
+
+def test_nothing_is_wrong() -> None:
+    assert vault_cluster_problems(GOOD) == []
+    assert vault_cluster_custody({**GOOD, "plain_shares": False, "share_keys": list("abcde")}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"nodes": []}, "one: no node is known; set vault_connection.url"),
+        ({"key_store": ""}, "initialising needs vault_cluster_key_store"),
+        ({"role_id_file": ""}, "set vault_cluster_admin_role_id_file and vault_cluster_admin_secret_id_file"),
+        ({"secret_id_file": ""}, "set vault_cluster_admin_role_id_file and vault_cluster_admin_secret_id_file"),
+    ],
+)
+def test_what_is_missing_is_named(change: dict[str, Any], word: str) -> None:
+    (said,) = vault_cluster_problems({**GOOD, **change})
+    assert word in said
+    assert vault_cluster_custody({**GOOD, **change}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"plain_shares": False}, "the key shares would be written to /keys.json in clear; set vault_cluster_pgp_keys"),
+        ({"plain_shares": False, "unseal_mode": "auto"}, "the recovery shares would be written to /keys.json in clear"),
+        ({"share_keys": ["a"]}, "there are 1 PGP keys for 5 shares"),
+        ({"fleeting": ["/a", "/b"]}, "/a, /b would be lost when this job's container ends"),
+    ],
+)
+def test_who_holds_the_keys_is_settled_before_there_are_any(change: dict[str, Any], word: str) -> None:
+    (said,) = vault_cluster_custody({**GOOD, **change})
+    assert word in said and said.endswith("Nothing was changed")
+    assert vault_cluster_problems({**GOOD, **change}) == [said]
+    assert vault_cluster_problems({**GOOD, **change, "unknown": False}) == []
+
+
+def test_what_is_not_asked_for_is_not_missing() -> None:
+    off = {"init": False, "admin": False, "key_store": "", "role_id_file": "", "secret_id_file": ""}
+    assert vault_cluster_problems({**GOOD, **off}) == []
+    with pytest.raises(AnsibleFilterError, match="mapping"):
+        vault_cluster_problems([])  # type: ignore[arg-type]
