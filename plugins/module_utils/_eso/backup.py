@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The operator's whole configuration in a file or a directory, and back into a cluster.
+"""Back up the operator's whole configuration to a file or a directory, and restore it.
 
 What is saved is what the API server says it serves of the operator's groups, so that kinds without a module of their
 own are saved as well. No Secret is ever asked for: what the operator synchronises, it synchronises again.
@@ -98,7 +98,7 @@ def served(client: Client) -> list[Kind]:
 
 
 def clean(current: Mapping[str, Any], api_version: str, kind: str) -> Object:
-    """Return an object as somebody would have declared it: without what the server and the operator wrote."""
+    """Return the declared part of an object: without the fields that the server and the operator wrote."""
     metadata = {name: current["metadata"].get(name) for name in METADATA}
     for name in ("labels", "annotations"):
         metadata[name] = {
@@ -242,7 +242,7 @@ def backup(path: str, objects: Sequence[Object], allow_empty: bool) -> list[Back
     return [BackupFile(one, text) for one, text in sorted(wanted.items())] + [BackupFile(one, None) for one in surplus]
 
 
-# -- back into a cluster ----------------------------------------------------------------------------------------------
+# -- restore ----------------------------------------------------------------------------------------------
 
 
 class Restored(Action):
@@ -359,7 +359,7 @@ class Restored(Action):
 
 
 def restore(client: Client, objects: Sequence[Object], params: Mapping[str, Any]) -> list[Restored]:
-    """Return the resources that bring a backup back. ``params``: create_namespaces, overwrite, namespaces, kinds.
+    """Return the resources that restore a backup. ``params``: create_namespaces, overwrite, namespaces, kinds.
 
     Raises NotServed when the cluster does not know a kind, InvalidInput.
     """

@@ -47,7 +47,7 @@ class Children:
         return self.client.version_of(EXTERNAL_SECRET)
 
     def of(self, current: Mapping[str, Any]) -> list[Object]:
-        """Return those of one ClusterExternalSecret; the second time that it asks, they are read again."""
+        """Return those of one ClusterExternalSecret; a second call for it lists them again."""
         uid = current["metadata"]["uid"]
         if not self._asked or uid in self._asked:
             self._asked = set()
@@ -60,7 +60,7 @@ class Children:
         ]
 
     def lacking(self, one: Object, warnings: list[str]) -> str:
-        """Return what an ExternalSecret or what it fills lacks. Raises SecretopsError when waiting is in vain."""
+        """Return what an ExternalSecret or what it fills lacks. Raises SecretopsError when waiting cannot help."""
         lacking = synced(one)
         if lacking:
             return lacking
@@ -93,7 +93,7 @@ class Children:
         return found
 
     def left_behind(self, name: str, namespaces: Iterable[str]) -> list[str]:
-        """Return a warning for each namespace that is selected no longer and cannot be deleted for all that."""
+        """Return a warning for each namespace that is no longer selected but still has the operator's finalizer."""
         finalizer = FINALIZER + name
         warnings = []
         for namespace in sorted(namespaces):
@@ -165,7 +165,7 @@ def terms(selector: Mapping[str, Any]) -> str:
 
 
 def provisioned(current: Mapping[str, Any] | None) -> list[str]:
-    """Return the sorted names of the namespaces that have it, as the status tells."""
+    """Return the sorted names of the namespaces that have it, from its status."""
     return sorted(((current or {}).get("status") or {}).get("provisionedNamespaces") or [])
 
 
@@ -184,7 +184,7 @@ def astray(current: Mapping[str, Any], selected: set[str] | None) -> str:
 
 
 def failures(current: Mapping[str, Any]) -> str:
-    """Return which namespaces failed and why, as the status tells, "" when none did."""
+    """Return which namespaces failed and why, from its status; "" when none did."""
     failed = (current.get("status") or {}).get("failedNamespaces") or []
     text = "; ".join(
         'namespace "%s": %s' % (one.get("namespace"), scrub_event(KNOWN.scrub_foreign(one.get("reason"))))

@@ -130,7 +130,7 @@ class ClusterExternalSecret(EsoObject):
 
 
 def describe_cluster_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a ClusterExternalSecret, whose condition alone says little."""
+    """Describe a ClusterExternalSecret for the survey; its condition alone says little."""
     spec, status = current.get("spec") or {}, current.get("status") or {}
     lacking = provided(dict(current))
     return {
@@ -210,7 +210,7 @@ class ClusterSync(Forced):
         return ""
 
     def unproven_in(self, namespace: str, one: Object) -> str:
-        """Return what an ExternalSecret's sync lacks. Raises SecretopsError when waiting is in vain."""
+        """Return what an ExternalSecret's sync lacks. Raises SecretopsError when waiting cannot help."""
         try:
             return unproven(one, self.old.get(namespace, ""))
         except SecretopsError as error:

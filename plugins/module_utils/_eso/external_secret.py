@@ -150,7 +150,7 @@ def store_of(spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def describe_external_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of an ExternalSecret."""
+    """Describe an ExternalSecret for the survey."""
     spec, target = current.get("spec") or {}, target_of(current)
     return {
         **describe(current),

@@ -87,7 +87,7 @@ def changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> list[st
 def unproven(current: Mapping[str, Any], old: str, reasons: Sequence[str] = WRITTEN) -> str:
     """Return "" when an object was synced after its status was ``old``, with a reason, else what is lacking.
 
-    Raises SecretopsError when waiting is in vain.
+    Raises SecretopsError when waiting cannot help.
     """
     entry, status = condition(current), current.get("status") or {}
     version = str(status.get("syncedResourceVersion") or "")
@@ -188,7 +188,7 @@ class SyncRun:
         return self.client.version_of(kind, self.api_version if len(kind.versions) > 1 else None)
 
     def shared(self, make: Callable[[Client], Made]) -> Made:
-        """Return what is made of the client once for all syncs."""
+        """Return what ``make`` makes of the client, once for all syncs."""
         if make not in self._shared:
             self._shared[make] = make(self.client)
         made: Made = self._shared[make]
@@ -286,7 +286,7 @@ class Forced(Action):
             raise SecretopsError("was deleted meanwhile", remedy="create it again") from error
 
     def forced(self, answer: Object) -> None:
-        """Take note of what the object was when it was forced."""
+        """Record the state of the object when it was forced."""
 
     def expectation(self) -> Expectation:
         def explain(current: Object | None) -> str:
@@ -299,7 +299,7 @@ class Forced(Action):
         return self.api.name, current
 
     def _look(self, current: Object | None) -> str:
-        """Return "" when the sync is done, else what is lacking. Raises SecretopsError when waiting is in vain."""
+        """Return "" when the sync is done, else what is lacking. Raises SecretopsError when waiting cannot help."""
         raise NotImplementedError
 
     def refuse_foreign(self, current: Object | None) -> Object:
@@ -331,7 +331,7 @@ class Single(Forced):
             raise InvalidInput("no namespace is given", remedy='set "namespace"')
 
     def look_at(self, current: Object) -> None:
-        """Note what is to be known of the object before it is forced."""
+        """Record what is needed of the object before it is forced."""
 
     def read(self) -> Mapping[str, Any] | None:
         current = self.current()

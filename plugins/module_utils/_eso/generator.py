@@ -351,7 +351,7 @@ CLASSES: Mapping[str, type[Generator]] = {name: _class(name) for name in KINDS}
 
 
 def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a generator, which has no status."""
+    """Describe a generator for the survey; it has no status."""
     metadata, spec = current["metadata"], current.get("spec") or {}
     kind = str(current.get("kind") or "")
     if kind == "ClusterGenerator":

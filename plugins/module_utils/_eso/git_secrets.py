@@ -24,7 +24,7 @@ _SETTING = re.compile(
     r"""(?im)(?:^|[\s{,;&?_.-])["']?[\w.-]*%s["']?\s*[:=]\s*(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,;}]+)""" % WORD
 )
 _PEM_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-# what turns a thing on, or says that there is none
+# switches, and words for a missing value
 _NO_SECRET = re.compile(r"(?i)(?:true|false|yes|no|none|null|enabled|disabled|optional|required|\d{1,3})?")
 
 
@@ -41,7 +41,7 @@ def scalars(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 
 def _literal(text: str) -> bool:
-    """Tell whether a text is a value of its own, and none that a template fills in, or a switch."""
+    """Tell whether a text is a literal value: neither a template nor a switch such as ``true``."""
     return not ("{{" in text or "${" in text or "$(" in text or _NO_SECRET.fullmatch(text.strip("\"' ")))
 
 

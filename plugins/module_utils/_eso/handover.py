@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Objects that pass from one who applies them to another, without ever being deleted.
+"""Hand objects over from one field manager to another without deleting them.
 
 A field that two managers apply stays when one of them drops it, and one who applies a field of another gets a
 conflict: who gives objects up has to give up their fields. Source: Kubernetes documentation, Server-Side Apply.
@@ -51,7 +51,7 @@ def of_flux(current: Mapping[str, Any]) -> bool:
 
 
 class Handover(Resource):
-    """One object that is given up by a manager. An object that does not exist needs nothing."""
+    """One object that a field manager gives up. A missing object needs nothing."""
 
     kind: ClassVar[str] = "object"
 
@@ -129,7 +129,7 @@ class Protected(Handover):
 
 
 class Released(Handover):
-    """An object whose fields a manager applies no longer. What Flux gives up is ours then."""
+    """An object whose fields a manager no longer applies. What Flux gives up becomes ours."""
 
     def __init__(self, client: Client, reader: Reader, item: Mapping[str, Any], manager: str) -> None:
         self.manager = manager

@@ -88,7 +88,7 @@ class EsoKind:
         return [one.api for one in self.classes.values()]
 
     def make(self, item: Mapping[str, Any], cluster: Cluster | None = None) -> EsoObject:
-        """Return the resource for an entry; asks nobody. Raises InvalidInput."""
+        """Return the resource for an entry without asking a server. Raises InvalidInput."""
         return self.classes[item.get("kind") or next(iter(self.classes))](item, cluster)
 
     def check_together(self, resources: Sequence[Any], beside: Mapping[str, Sequence[Any]]) -> None:
@@ -99,7 +99,7 @@ class EsoKind:
         return self.apis
 
     def expect(self, client: Client, resources: Sequence[EsoObject]) -> Callable[[Any, bool], Expectation] | None:
-        """Return what says what to wait for after an object was applied; None where there is no status."""
+        """Return a function that says what to wait for after an object was applied; None without a status."""
         return None
 
     def describe(self, current: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,4 +109,4 @@ class EsoKind:
     def complete(
         self, client: Client, found: Sequence[tuple[Object, dict[str, Any]]], wanted: Mapping[str, Any]
     ) -> None:
-        """Complete the descriptions by what is not in the objects themselves. ``wanted``: options of the survey."""
+        """Add to the descriptions what other objects tell. ``wanted``: options of the survey."""

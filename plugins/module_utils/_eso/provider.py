@@ -227,7 +227,7 @@ def vault_fields(elsewhere: str, ca_elsewhere: str) -> tuple[Field, ...]:
 
 
 def ca_bundle(pem: str) -> str:
-    """Return the base64 of PEM certificates. Raises InvalidInput when the text is none."""
+    """Return the base64 of PEM certificates. Raises InvalidInput for any other text."""
     if "-----BEGIN CERTIFICATE-----" not in pem:
         raise InvalidInput(
             "ca_bundle holds no PEM certificate",

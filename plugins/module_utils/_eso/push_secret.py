@@ -22,7 +22,7 @@ from .._kubernetes.waiting import Expectation
 from .external_secret import EXTERNAL_SECRET
 from .forced import Single, SyncRun
 from .kind import GROUP, OPERATOR, EsoKind, EsoObject
-from .push_versions import check_places, check_sources, filled_anew, made_anew, places, repeats
+from .push_versions import check_places, check_sources, filled_by_generator, places, regenerated, repeats
 from .remote import check_remote
 from .status import describe, expect_ready, synced
 from .store import STORE
@@ -317,13 +317,13 @@ class PushSecret(EsoObject):
 
     def refuse(self, spec: Mapping[str, Any]) -> list[str]:
         check_push_secret(spec)
-        return made_anew(spec)
+        return regenerated(spec)
 
     def validate(self) -> None:
         super().validate()
-        self.warnings += self._source_made_anew()
+        self.warnings += self._source_regenerated()
 
-    def _source_made_anew(self) -> list[str]:
+    def _source_regenerated(self) -> list[str]:
         """Return a warning when the Secret that it pushes is filled by a generator, again and again."""
         source = (((self.spec or {}).get("selector") or {}).get("secret") or {}).get("name")
         every = repeats(self.spec or {})
@@ -338,7 +338,7 @@ class PushSecret(EsoObject):
         except KubernetesError:
             # who may not look is not warned
             return []
-        return [] if maker is None else filled_anew(source, maker)
+        return [] if maker is None else filled_by_generator(source, maker)
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = super().compare(current, desired)
@@ -366,7 +366,7 @@ class PushSecret(EsoObject):
 
 
 def describe_push_secret(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a PushSecret: where it pushes to, never what."""
+    """Describe a PushSecret for the survey: where it pushes to, never what."""
     spec, status = current.get("spec") or {}, current.get("status") or {}
     return {
         **describe(current),

@@ -30,7 +30,7 @@ def repeats(spec: Mapping[str, Any]) -> str:
     return str(every or "1h0m0s")
 
 
-def made_anew(spec: Mapping[str, Any]) -> list[str]:
+def regenerated(spec: Mapping[str, Any]) -> list[str]:
     """Return warnings of what makes another value, and so another version in Vault, at each refresh."""
     every, found = repeats(spec), []
     if not every:
@@ -57,7 +57,7 @@ def generated(spec: Mapping[str, Any]) -> bool:
     )
 
 
-def filled_anew(source: str, maker: Mapping[str, Any]) -> list[str]:
+def filled_by_generator(source: str, maker: Mapping[str, Any]) -> list[str]:
     """Return a warning when an ExternalSecret fills a PushSecret's source with what a generator makes anew."""
     if target_name(maker) != source or not generated(maker.get("spec") or {}):
         return []
@@ -74,7 +74,7 @@ def check_sources(resources: Sequence[Any], external: Sequence[Any]) -> None:
         source = ((resource.spec or {}).get("selector") or {}).get("secret") or {}
         for one in external:
             if source.get("name") and repeats(resource.spec or {}) and one.namespace == resource.namespace:
-                resource.warnings += filled_anew(
+                resource.warnings += filled_by_generator(
                     source["name"], {"metadata": {"name": one.object_name}, "spec": one.spec}
                 )
 

@@ -100,7 +100,7 @@ def cause(client: Client, kind: str, current: Object | None) -> str:
 
 
 def describe(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of any kind: name and condition."""
+    """Describe an object of any kind for the survey: name and condition."""
     metadata, entry, status = current["metadata"], condition(current), current.get("status") or {}
     return dict(
         compact(

@@ -170,7 +170,7 @@ class ClusterStore(Store):
 
 
 def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of a store."""
+    """Describe a store for the survey."""
     provider = (current.get("spec") or {}).get("provider") or {}
     vault = provider.get("vault") or {}
     return {

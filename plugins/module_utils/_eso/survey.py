@@ -15,7 +15,7 @@ from .._kubernetes.kind import Kind, Object
 from .kind import EsoKind
 from .kinds import KINDS
 
-#: what can be told, by the option that declares it
+#: the parts of the survey, by the option that declares them
 PARTS: Mapping[str, EsoKind] = {kind.plural: kind for kind in KINDS}
 #: without these nothing can be declared
 CORE = tuple(api for kind in KINDS if kind.core for api in kind.apis)

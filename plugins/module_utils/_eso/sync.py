@@ -17,5 +17,5 @@ FORCED: Mapping[str, type[Forced]] = {kind.forced.api.name: kind.forced for kind
 
 
 def syncs(run: SyncRun, items: Sequence[Mapping[str, Any]]) -> list[Forced]:
-    """Return the forced syncs for entries; asks nobody."""
+    """Return the forced syncs for entries without asking a server."""
     return [FORCED[item["kind"]](run, item) for item in items]

@@ -188,7 +188,7 @@ class Targets:
     def lacking(self, current: Mapping[str, Any]) -> str:
         """Return "" when a Ready ExternalSecret has filled what it fills, else what is lacking.
 
-        Raises SecretopsError when waiting is in vain, Forbidden.
+        Raises SecretopsError when waiting cannot help, Forbidden.
         """
         refuse_unfilled(current)
         if not fills(current.get("spec") or {}):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Options as a manifest has them, and rules for the values that several kinds share."""
+"""Turn options into the fields of a manifest; rules for values that several kinds share."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def check_retries(spec: Mapping[str, Any]) -> None:
 
 
 def check_interval(what: str, value: Any) -> None:
-    """Refuse what is no duration of the API: days are none. Raises InvalidInput."""
+    """Refuse anything but a duration of the API, which has no days. Raises InvalidInput."""
     if value is not None and not re.fullmatch(r"0|((\d+(\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+", str(value)):
         raise InvalidInput(
             'the %s "%s" is no duration of the API' % (what, value),

@@ -49,7 +49,7 @@ def reference(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_yaml(value: Any) -> str:
-    """Return data as YAML that is always the same for the same data: sorted, unfolded, text blocks as lines."""
+    """Return data as stable YAML: sorted keys, unfolded lines, multi-line texts as blocks."""
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:

@@ -32,7 +32,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 @contextmanager
 def about(kind: str, item: Mapping[str, Any]) -> Iterator[None]:
-    """Name the object of an entry in what is raised inside."""
+    """Add the name of the entry's object to errors that are raised inside."""
     try:
         yield
     except InvalidInput as error:
@@ -144,7 +144,7 @@ class KubeObject(Resource):
         return self.api.path(self.version, self.namespace, self.object_name)
 
     def fresh(self) -> Object | None:
-        """Read the object from the server, whatever was read before."""
+        """Read the object from the server again."""
         self.live = self.client.get(self.path())
         return self.live
 
@@ -207,7 +207,7 @@ class KubeObject(Resource):
         self.client.delete(self.path(), ((self.live or {}).get("metadata") or {}).get("uid"))
 
     def rehearse(self, change: Change) -> None:
-        """Let the server say what it would refuse, without changing anything; for check mode. Raises SecretopsError."""
+        """Run the server-side dry-run, for check mode. Raises SecretopsError."""
         if change.action == DELETE:
             self.client.delete(self.path(), dry_run=True)
             return
@@ -234,7 +234,7 @@ class KubeObject(Resource):
         return answer
 
     def _send(self, dry_run: bool) -> Object:
-        """Apply; where the server cannot, help it over what it cannot do and apply again."""
+        """Apply; where the server cannot, patch what stops it and apply again."""
         try:
             return self._send_once(dry_run)
         except Refused as error:
@@ -251,7 +251,7 @@ class KubeObject(Resource):
             return self._send_after({"metadata": {"managedFields": fields}}, dry_run, error)
 
     def _send_after(self, patch: Object, dry_run: bool, cause: KubernetesError) -> Object:
-        """Change the object by a merge patch first. Raises the cause where even that is refused."""
+        """Send a merge patch, then apply again. Raises the cause when the patch is refused."""
         try:
             if dry_run:
                 # nothing is there yet that a second request could build on
@@ -263,7 +263,7 @@ class KubeObject(Resource):
         return self._send_once(dry_run)
 
     def emptied(self) -> list[Path]:
-        """Return the mappings of which nothing is left when what is declared no longer is removed."""
+        """Return the mappings that become empty when fields that are no longer declared are removed."""
         gone = set(self.stale(self.live or {}))
         parents = {path[:-1] for path in gone if len(path) > 2}
         return sorted(
@@ -271,7 +271,7 @@ class KubeObject(Resource):
         )
 
     def migrated(self) -> list[Object] | None:
-        """Return the object's managedFields with versions that are served, None when they are already."""
+        """Return the object's managedFields moved to a served version, None when all versions are served."""
         fields, old = migrated(self.client, self.api, self.version, self.live or {})
         if fields is not None:
             self.warnings.append(
@@ -333,7 +333,7 @@ class Action(Resource):
     """Something that is done to an object that exists, each time it is asked for: a sync, a restart."""
 
     def rehearse(self, change: Change) -> None:
-        """Let the server say what it would refuse, without changing anything. Raises SecretopsError."""
+        """Run the server-side dry-run. Raises SecretopsError."""
         raise NotImplementedError
 
     def expectation(self) -> Expectation:

@@ -27,7 +27,7 @@ Path = tuple[str, ...]
 
 
 def without_none(value: Any) -> Any:
-    """Return data without None, which is what an option holds that was not given. What is empty was declared."""
+    """Return data without None, the value of options that were not given. Empty values were declared and stay."""
     if isinstance(value, Mapping):
         return {str(key): without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
@@ -102,7 +102,7 @@ def nested(paths: Sequence[Path]) -> Object:
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> Object:
-    """Return nested mappings in one; the second one's values win."""
+    """Return two nested mappings merged; the second one's values win."""
     found = dict(first)
     for key, value in second.items():
         held = found.get(key)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Flux: have it look at its source and apply it now, and wait until it has.
+"""Flux: reconcile the source and the Kustomization now, and wait until both are done.
 
 Source: Flux documentation, Kustomization API, "Triggering a reconcile"; ``status.lastHandledReconcileAt`` repeats the
 annotation's value, ``status.lastAppliedRevision`` is ``<branch>@sha1:<commit>``.
@@ -43,7 +43,7 @@ def holds(revision: str, wanted: str) -> bool:
     return bool(revision) and (not wanted or revision.rpartition(":")[2] == wanted or revision.endswith("/" + wanted))
 
 
-def told(current: Mapping[str, Any]) -> str:
+def ready_message(current: Mapping[str, Any]) -> str:
     """Return reason and message of the Ready condition."""
     entry = condition(current)
     return ": ".join(str(entry[name]) for name in ("reason", "message") if entry.get(name)) or "no reason is given"
@@ -123,7 +123,7 @@ class Reconciled(Action):
         if status.get("lastHandledReconcileAt") != self.stamp:
             return "%s was not looked at (does Flux run?)" % what
         if condition(current).get("status") == "False":
-            return "%s is not ready: %s" % (what, told(current))
+            return "%s is not ready: %s" % (what, ready_message(current))
         held = (
             status.get("lastAppliedRevision")
             if revision == "applied"

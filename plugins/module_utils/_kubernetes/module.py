@@ -148,7 +148,7 @@ class KubernetesModule(Module):
 
 
 def still_there(current: Object | None) -> str:
-    """Return "" when an object is gone, else who has yet to let it go."""
+    """Return "" when an object is gone, else the finalizers that hold it."""
     if current is None:
         return ""
     finalizers = current["metadata"].get("finalizers") or []
@@ -203,7 +203,7 @@ class ActionModule(KubernetesModule):
         wait: bool,
         reasons: Callable[[Sequence[Any]], Sequence[str]] | None = None,
     ) -> None:
-        """Do all of it, wait for the proof of each, and exit.
+        """Do all actions, wait for the proof of each, and exit.
 
         ``reasons`` returns why, for the objects whose proof did not come, "" where it does not know.
         """
@@ -228,7 +228,7 @@ class ActionModule(KubernetesModule):
 
 
 def conclude(change: Change) -> None:
-    """Let an action record its outcome; what it finds wrong becomes the change's error."""
+    """Let an action record its outcome; an error becomes that of the change."""
     try:
         change.resource.conclude()  # type: ignore[attr-defined]
     except SecretopsError as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What an object of the API server tells beside its spec: who wrote it, and its conditions."""
+"""Read who wrote an object, and its conditions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def migrated(
 def keeping_managers(
     client: Client, api: Kind, version: str, current: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> Object:
-    """Return the metadata of a merge patch with all that makes the server remember who applied the object."""
+    """Return the metadata of a merge patch that keeps the object's managedFields."""
     fields = migrated(client, api, version, current)[0]
     return dict(metadata) if fields is None else {"managedFields": fields, **metadata}
 

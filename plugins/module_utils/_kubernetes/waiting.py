@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Waits for objects: a few are asked for again and again, many are watched."""
+"""Wait for objects: a few are polled, many are watched."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Watch:
                 if left <= 0:
                     return
                 if not self._follow(min(left + 1, WATCH)) and not self.stopped:
-                    # what happened meanwhile is not to be had as changes any more
+                    # the watch expired; list again
                     time.sleep(FIRST)
                     self._list()
                     self.news.set()
@@ -112,7 +112,7 @@ class Watch:
             self.news.set()
 
     def _follow(self, seconds: float) -> bool:
-        """Follow the changes for some seconds; tells whether the next ones can be had from where it ended."""
+        """Follow the changes for some seconds; False when the watch expired and the collection must be listed again."""
         stream = self.client.watch(self.path, self.version, seconds)
         self.stream = stream
         if self.stopped:
@@ -250,7 +250,7 @@ def _watched(watches: dict[str, Watch], one: Expectation) -> Watch | None:
 
 
 def _look_at_news(pending: Sequence[Expectation], watches: dict[str, Watch]) -> None:
-    """Look at what changed since the last time, and at nothing else."""
+    """Judge only the objects that changed since the last time."""
     changed = {path: watch.take() for path, watch in watches.items()}
     for one in pending:
         for path in (one.kind.path(one.version), one.kind.path(one.version, one.namespace)):

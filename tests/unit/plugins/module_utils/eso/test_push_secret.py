@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import push_secret_spec
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_versions import filled_anew, made_anew
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_versions import (
+    filled_by_generator,
+    regenerated,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.waiting import with_cause
 
 GENERATOR = {"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "long"}}}]}
@@ -36,7 +39,7 @@ def test_metadata_of_an_entry_stays_as_it_was_written(option: str, field: str) -
 )
 def test_a_source_that_is_made_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
     spec = {"selector": {"generatorRef": {"kind": "Password", "name": "long"}}, **more}
-    assert bool(made_anew(spec)) is warned
+    assert bool(regenerated(spec)) is warned
 
 
 @pytest.mark.parametrize(
@@ -54,10 +57,10 @@ def test_a_source_that_is_made_anew_is_warned_of(more: dict[str, Any], warned: b
 def test_a_template_that_gives_another_value_each_time_is_warned_of(text: str, function: str) -> None:
     source = {"selector": {"secret": {"name": "app"}}}
     for template in ({"data": {"a": text}}, {"templateFrom": [{"literal": text}]}):
-        warnings = made_anew({**source, "template": template})
+        warnings = regenerated({**source, "template": template})
         assert bool(warnings) is bool(function)
         assert function in str(warnings)
-    assert not made_anew({**source, "template": {"data": {"a": text}}, "updatePolicy": "IfNotExists"})
+    assert not regenerated({**source, "template": {"data": {"a": text}}, "updatePolicy": "IfNotExists"})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_a_template_that_gives_another_value_each_time_is_warned_of(text: str, f
 )
 def test_a_source_that_an_external_secret_makes_anew_is_warned_of(more: dict[str, Any], warned: bool) -> None:
     maker = {"metadata": {"name": "app"}, "spec": {**GENERATOR, **more}}
-    assert bool(filled_anew("app", maker)) is warned
+    assert bool(filled_by_generator("app", maker)) is warned
 
 
 @pytest.mark.parametrize(
