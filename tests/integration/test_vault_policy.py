@@ -33,7 +33,7 @@ def text(server: VaultServer, name: str) -> str | None:
     return server.client().sys.read_acl_policy(name)["data"]["policy"] if name in policies else None
 
 
-def test_life_of_a_policy(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
+def test_a_policy_is_made_once(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
     planned = policy(name=unique, rules=RULES, check=True, diff=True)
     assert planned.changed
     assert "secret/data/apps/*" in planned["diff"][0]["after"]
@@ -45,6 +45,9 @@ def test_life_of_a_policy(openbao: VaultServer, policy: Callable[..., Any], uniq
     assert not again.changed
     assert again["requests"]["total"] == 2, "the token is looked up before anything is planned"
 
+
+def test_a_policy_is_changed_and_removed(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
+    assert policy(name=unique, rules=RULES).changed
     wider = [{"path": "secret/data/apps/*", "capabilities": ["read", "list"]}]
     shown = policy(name=unique, rules=wider, check=True, diff=True)
     assert shown["results"][0]["fields"] == ["policy"]
@@ -82,7 +85,7 @@ def rules_of(mount: str, **changes: Any) -> list[dict[str, Any]]:
     return [{**users, **changes}, wrapped]
 
 
-def test_life_of_a_policy_with_parameters(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
+def test_a_policy_with_parameters_is_made_once(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
     rules = rules_of("people")
     planned = policy(name=unique, rules=rules, check=True, diff=True)
     assert planned.changed and text(openbao, unique) is None
@@ -104,6 +107,10 @@ def test_life_of_a_policy_with_parameters(openbao: VaultServer, policy: Callable
     again = [{**rules[0], "allowed_parameters": dict(reversed(list(rules[0]["allowed_parameters"].items())))}, rules[1]]
     assert not policy(name=unique, rules=again).changed
 
+
+def test_each_parameter_is_changed_alone(openbao: VaultServer, policy: Callable[..., Any], unique: str) -> None:
+    rules = rules_of("people")
+    assert policy(name=unique, rules=rules).changed
     for changes, before, after in (
         ({"allowed_parameters": {**rules[0]["allowed_parameters"], "token_num_uses": ["3"]}}, '["3", "4"]', '["3"]'),
         ({"denied_parameters": {"token_type": ["batch"]}}, '"token_no_default_policy"', '"token_type" = ["batch"]'),
@@ -117,6 +124,13 @@ def test_life_of_a_policy_with_parameters(openbao: VaultServer, policy: Callable
         assert policy(name=unique, rules=other).changed and after in str(text(openbao, unique))
         assert not policy(name=unique, rules=other).changed
         assert policy(name=unique, rules=rules).changed
+
+
+def test_wrapping_times_are_changed_and_all_is_shown_at_the_end(
+    openbao: VaultServer, policy: Callable[..., Any], unique: str
+) -> None:
+    rules = rules_of("people")
+    assert policy(name=unique, rules=rules).changed
     longer = [rules[0], {**rules[1], "max_wrapping_ttl": "2h"}]
     shown = policy(name=unique, rules=longer, check=True, diff=True)
     assert '"1h"' in shown["diff"][0]["before"] and '"2h"' in shown["diff"][0]["after"]
