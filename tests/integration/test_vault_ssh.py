@@ -56,6 +56,10 @@ def test_a_key_is_made_once(ca: Run, openbao: VaultServer, mount: str) -> None:
     for options in ({"key_type": "ed25519"}, {"key_type": "ssh-ed25519"}, {}, {"key_bits": 0}):
         again = ca(**options)
         assert not again.failed and not again.changed and again["public_key"] == made["public_key"], again.msg
+
+
+def test_a_key_is_not_replaced(ca: Run, openbao: VaultServer, mount: str) -> None:
+    made = ca(key_type="ed25519")
     for check in (True, False):
         refused = ca(check=check, key_type="rsa")
         assert refused.failed and "its key is of type ssh-ed25519 and cannot become rsa" in refused.msg
@@ -66,6 +70,9 @@ def test_a_key_is_made_once(ca: Run, openbao: VaultServer, mount: str) -> None:
         refused.hides(*body(private))
     assert stored(openbao, f"{mount}/config/ca")["public_key"].strip() == made["public_key"]
 
+
+def test_a_key_is_removed_and_made_in_another_size(ca: Run, openbao: VaultServer, mount: str) -> None:
+    assert ca(key_type="ed25519").changed
     assert ca(check=True, state="absent").changed
     assert stored(openbao, f"{mount}/config/ca")
     assert ca(state="absent").changed
@@ -105,20 +112,22 @@ def test_bad_authorities(ca: Run, openbao: VaultServer, mount: str) -> None:
     assert openbao.client().list(f"{mount}/issuers") is None
 
 
-def test_life_of_a_role(role: Run, ca: Run, openbao: VaultServer, mount: str) -> None:
-    client = openbao.client()
+OPERATORS: dict[str, Any] = {
+    "name": "operators",
+    "key_type": "ca",
+    "allow_user_certificates": True,
+    "allowed_users": ["admin", "deploy"],
+    "allowed_user_key_lengths": {"ed25519": 0, "rsa": [4096, 2048]},
+    "default_extensions": {"permit-pty": ""},
+    "default_user": "admin",
+    "ttl": "30m",
+    "max_ttl": "1h",
+}
+
+
+def test_a_role_is_made_once_and_signs(role: Run, ca: Run, openbao: VaultServer, mount: str) -> None:
+    client, wanted = openbao.client(), OPERATORS
     assert ca(key_type="ed25519").changed
-    wanted: dict[str, Any] = {
-        "name": "operators",
-        "key_type": "ca",
-        "allow_user_certificates": True,
-        "allowed_users": ["admin", "deploy"],
-        "allowed_user_key_lengths": {"ed25519": 0, "rsa": [4096, 2048]},
-        "default_extensions": {"permit-pty": ""},
-        "default_user": "admin",
-        "ttl": "30m",
-        "max_ttl": "1h",
-    }
     assert role(check=True, **wanted).changed and client.list(f"{mount}/roles") is None
     made = role(**wanted)
     assert made.changed, made.msg
@@ -136,6 +145,10 @@ def test_life_of_a_role(role: Run, ca: Run, openbao: VaultServer, mount: str) ->
     assert isinstance(certificate, serialization.SSHCertificate)
     assert certificate.valid_principals == [b"deploy"] and certificate.extensions == {b"permit-pty": b""}
 
+
+def test_a_field_of_a_role_is_changed_and_the_rest_stays(role: Run, openbao: VaultServer, mount: str) -> None:
+    assert role(**OPERATORS).changed
+    kept = stored(openbao, f"{mount}/roles/operators")
     planned = role(check=True, name="operators", ttl="45m")
     assert planned["results"][0]["fields"] == ["ttl"] and planned["diff"][0]["before"] == "ttl: 1800\n"
     assert stored(openbao, f"{mount}/roles/operators")["ttl"] == 1800
@@ -146,6 +159,9 @@ def test_life_of_a_role(role: Run, ca: Run, openbao: VaultServer, mount: str) ->
     refused = role(name="operators", ttl="2h")
     assert refused.failed and "ttl is longer than max_ttl, with what the server has" in refused.msg
 
+
+def test_a_role_changes_its_type_and_is_removed(role: Run, openbao: VaultServer, mount: str) -> None:
+    assert role(**OPERATORS).changed
     other = role(name="operators", key_type="otp")
     assert other.changed and other["results"][0]["fields"] == ["key_type"]
     assert stored(openbao, f"{mount}/roles/operators") == {
