@@ -510,11 +510,6 @@ def _waits(resource: Resource, lost: set[tuple[str, str]], failed: bool) -> bool
     return any((resource.kind, name) in lost for name in resource.needs)
 
 
-def unmanaged(existing: Iterable[str], declared: Iterable[str], protected: Iterable[str]) -> list[str]:
-    """Return the sorted names that exist, are not declared and are not protected: what a purge would delete."""
-    return sorted(set(existing) - set(declared) - set(protected))
-
-
 def reconcile(
     resources: Iterable[Resource], check_mode: bool = False, update_secrets: str = "always", workers: int = 4
 ) -> Report:

@@ -20,7 +20,6 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconc
     apply,
     plan,
     reconcile,
-    unmanaged,
 )
 
 
@@ -295,11 +294,6 @@ def test_order_of_results_is_that_of_the_declaration() -> None:
     apply(changes, workers=8)
     assert [change.resource.name for change in changes] == names
     assert set(world.objects) == set(names)
-
-
-def test_unmanaged() -> None:
-    assert unmanaged(["c", "a", "root", "b"], ["b"], ["root", "unknown"]) == ["a", "c"]
-    assert unmanaged([], ["b"], []) == []
 
 
 def test_single_object_gives_its_info_at_the_top() -> None:

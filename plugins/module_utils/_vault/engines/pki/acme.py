@@ -17,11 +17,10 @@ from ...._engine.reconcile import Change
 from ...base.kind import Given, Kind
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
-from ...base.naming import check_mount
 from ...base.schema import Place
-from ...base.setting import Setting
 from ...connection.client import Client
 from ...connection.errors import BadRequest, VaultError
+from .in_mount import InPkiMount
 
 #: headers of answers without which no ACME client gets anything
 ANSWERS = ("Last-Modified", "Location", "Replay-Nonce", "Link")
@@ -50,26 +49,20 @@ FIELDS: Sequence[Field] = (
 )
 
 
-class Acme(Setting):
+class Acme(InPkiMount):
     """The ACME configuration of one PKI mount; named by its mount."""
 
     kind = "ACME configuration"
+    folder = "config/acme"
     fields = normalisers(FIELDS)
 
-    def __init__(self, mounted: EngineMounts, item: Mapping[str, Any], given: Given) -> None:
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], given: Given) -> None:
         self.given = given
-        self.mounted = mounted
-        self.mount = normalise.path(item["mount"])
-        super().__init__(mounted.client, item, self.mount)
-        self.info["mount"] = self.mount
-
-    @property
-    def path(self) -> str:
-        """The API path."""
-        return "%s/config/acme" % self.mount
+        desired = {name: item.get(name) for name in self.fields} if item["state"] == "present" else None
+        super().__init__(mounts, item, desired)
 
     def check(self) -> None:
-        check_mount(self.mount, 'write it like "pki"', "mount")
+        super().check()
         if self.desired is None:
             raise InvalidInput("a configuration cannot be removed by itself", remedy='set "enabled: false"')
         policy = self.desired.get("default_directory_policy")
@@ -82,19 +75,20 @@ class Acme(Setting):
         if resolver and not re.fullmatch(r"\S+:\d+", resolver):
             raise InvalidInput('dns_resolver: "%s" has no port' % resolver, remedy="write 10.0.0.53:53")
 
-    def check_known(self) -> None:
-        doubt = self.mounted.fields.check_inside(
-            Place(self.mount, "pki", "config/acme"), self.desired or {}, "the %s" % self.kind
+    def preflight(self) -> None:
+        doubt = self.mounts.fields.check_inside(
+            Place(self.mount, "pki", self.folder), self.desired or {}, "the %s" % self.kind
         )
         if doubt:
             self.warnings.append(doubt)
 
     def read(self) -> Mapping[str, Any] | None:
-        return super().read() if self.mounted.require(self.mount, "pki") else None
+        found = self.current()
+        return None if found is None else {name: found.get(name) for name in self.fields}
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         desired = super().resolve(current)
-        entry = self.mounted.require(self.mount, "pki")
+        entry = self.mounts.require(self.mount, self.engine)
         if entry is not None and desired.get("enabled"):
             self._warn_of_headers(entry)
         return desired
@@ -110,14 +104,9 @@ class Acme(Setting):
             )
 
     def write(self, change: Change) -> None:
-        if self.mounted.require(self.mount, "pki") is None:
-            raise InvalidInput(
-                "nothing is mounted there",
-                'mount "%s"' % self.mount,
-                "mount a PKI engine first (module vault_secrets_engine)",
-            )
+        self.need_mount()
         try:
-            super().write(change)
+            self.client.write(self.path, self.whole_body(change))
         except VaultError as error:
             if not isinstance(error, BadRequest) and wording.mount_address_missing(error.said):
                 error.remedy = 'give the mount its own address first (module vault_pki_ca, "path" of "cluster")'
@@ -137,5 +126,5 @@ class PkiAcme(Kind):
     listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounted = EngineMounts(client)
-        return [Acme(mounted, item, given) for item in items]
+        mounts = EngineMounts(client)
+        return [Acme(mounts, item, given) for item in items]
