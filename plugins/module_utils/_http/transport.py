@@ -272,7 +272,7 @@ class Connection(http.client.HTTPConnection):
 
 
 class Answer:
-    """What an API call gave: as much of requests' Response as hvac's adapter and the clients look at."""
+    """What an API call gave."""
 
     __slots__ = ("content", "headers", "status_code")
 
@@ -280,11 +280,6 @@ class Answer:
         self.status_code = status_code
         self.headers = headers
         self.content = content
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is no error."""
-        return self.status_code < 400
 
     def json(self) -> Any:
         """Return the body as data. Raises ValueError when it is no JSON, or nested too deep."""

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The connection to Vault or OpenBao: pooled transport, retries, and errors that say what to do.
+"""The connection to Vault or OpenBao: one pool of kept-alive connections, retries, and errors that say what to do.
 
-hvac does the talking: its adapter takes one session (`transport.Session`), so that all threads of a module share one
-pool of kept-alive connections.
+hvac's API classes are used for what needs no token; they send through this client as well (`adapter`).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.secrets import KNOWN
 from ..._http import failure, retry, rules
 from ..._http.transport import Answer
-from . import checks, refusals
+from . import adapter, checks, refusals
 from .answers import body_of, data_of
 from .errors import (
     InvalidToken,
@@ -38,7 +37,7 @@ from .errors import (
     VaultError,
     unreachable,
 )
-from .transport import HVAC_ERROR, RawAdapter, Session
+from .transport import HVAC_ERROR, Session
 
 if HVAC_ERROR is None:
     import requests
@@ -47,15 +46,6 @@ if HVAC_ERROR is None:
 RETRY_STATUS = frozenset((412, 429, 502, 503))
 #: what no path of the API has, as it would lead to another: queries, fragments, control characters, empty and dot parts
 ELSEWHERE = re.compile(r"[?#\x00-\x1f\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
-
-
-class _Calls:
-    """A session as hvac's adapter uses one, of which every request is a `Session.call`."""
-
-    def __init__(self, session: Session) -> None:
-        self.request = session.call
-        # nothing of a session's own, so that the adapter passes on what it is given
-        self.verify = self.cert = self.proxies = None
 
 
 class Client:
@@ -106,7 +96,7 @@ class Client:
         self._said: set[str] = set()
         self._counting = threading.Lock()
         self.session = Session(tls_server_name, proxy)
-        self._calls = _Calls(self.session)
+        self._api: Any = None
         self.session.verify = (ca_cert or True) if validate_certs else False
         if client_cert:
             self.session.cert = (client_cert, client_key) if client_key else client_cert
@@ -160,7 +150,7 @@ class Client:
         other = object.__new__(Client)
         other.__dict__.update(self.__dict__)
         other.urls, other.url, other._chosen, other.token = [url.rstrip("/")], url.rstrip("/"), True, token
-        other._token_known = None
+        other._token_known = other._api = None
         return other
 
     def within(self, namespace: str | None) -> Client:
@@ -168,23 +158,24 @@ class Client:
         other = object.__new__(Client)
         self.choose()
         other.__dict__.update(self.__dict__)
-        other.namespace = namespace.strip("/") if namespace else None
+        other.namespace, other._api = namespace.strip("/") if namespace else None, None
         return other
 
-    def _adapter(self, url: str, token: str | None) -> Any:
-        return RawAdapter(
-            base_uri=url,
-            token=in_header(token, "token") if token else token,
-            namespace=self.namespace,
-            timeout=self.timeout,
-            verify=self.session.verify,
-            cert=self.session.cert,
-            session=self._calls,
-            allow_redirects=False,
-            ignore_exceptions=True,
-            strict_http=False,
-            request_header=True,
-        )
+    @property
+    def api(self) -> Any:
+        """hvac's client over this one, for what needs no token: logins, and the state of a server."""
+        if self._api is None:
+            self._api = adapter.api(self)
+        return self._api
+
+    def _headers(self, token: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
+        """Return the headers of a request. Source: Vault API, HTTP headers."""
+        found = {**(headers or {}), "X-Vault-Request": "true"}
+        if token:
+            found["X-Vault-Token"] = in_header(token, "token")
+        if self.namespace:
+            found["X-Vault-Namespace"] = self.namespace
+        return found
 
     def send(
         self,
@@ -196,24 +187,22 @@ class Client:
         params: Any,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        kwargs: dict[str, Any] = {}
-        if data is not None:
-            kwargs["json"] = data
-        if params:
-            kwargs["params"] = params
-        base, target = url, "/v1/" + path.lstrip("/")
+        """Send a request once, following redirects, and return the answer whatever it says.
+
+        Raises Unreachable, Redirected, InvalidInput.
+        """
+        base, target = url, "/v1/" + path.strip("/")
+        sent = self._headers(token, headers)
         for _hop in range(rules.MOST_HOPS + 1):
             with self._counting:
                 self.requests["total"] += 1
             with self.reaching(base):
-                answer: Answer = self._adapter(base, token).request(
-                    method.lower(), target, headers=dict(headers or {}), raise_exception=False, **kwargs
-                )
+                answer = self.session.call(method, base + target, sent, self.timeout, data, params)
             if answer.status_code not in rules.REDIRECTS or not self.follow_redirects:
                 break
             base, target = self.redirected(answer, base + target)
             # the server has put them into the address
-            kwargs.pop("params", None)
+            params = None
         else:
             raise Redirected(
                 "it redirects without end", url, "correct the addresses that the nodes advertise (api_addr)"

@@ -89,23 +89,23 @@ class Login:
     def validate(self) -> None:
         """Refuse missing options before anything is sent. Raises InvalidInput."""
 
-    def path(self) -> str:
-        """Return the login path. Raises InvalidInput for a mount that would lead to another method, or another user."""
+    def at(self) -> str:
+        """Return the mount. Raises InvalidInput for one that would lead to another method, or another user."""
         mount = str(self.params.get("auth_mount") or self.method).strip("/")
         try:
             check_mount(mount, 'write it like "kubernetes" or "team/approle"', "mount", blanks=True)
         except InvalidInput as error:
             raise error.at('option "auth_mount"') from None
-        return "auth/%s/login" % mount
+        return mount
 
-    def payload(self) -> dict[str, Any]:
-        """Return the body of the login request."""
+    def ask(self, client: Client, mount: str) -> Any:
+        """Send the login, by hvac's class of the method (`Client.api`), and return its answer."""
         raise NotImplementedError
 
     def token(self, client: Client) -> str:
         """Log in and return the token. Raises PermissionDenied, BadRequest, Unreachable, Sealed."""
         try:
-            answer = client.request("POST", self.path(), self.payload(), idempotent=False, authenticated=False)
+            answer = self.ask(client, self.at())
         except (PermissionDenied, BadRequest) as error:
             # what a denied request lacks is no policy here: there is no token yet
             if isinstance(error, PermissionDenied) or not error.remedy:
@@ -118,7 +118,8 @@ class Login:
         if not auth.get("client_token"):
             if not auth.get("mfa_requirement"):
                 raise NotVault("what answers the login gives no token", client.url, 'correct "url" and "auth_mount"')
+            where = "auth/%s/login" % self.at()
             raise PermissionDenied(
-                "the server wants a second factor", self.path(), "log in without MFA, or by another method"
+                "the server wants a second factor", where, "log in without MFA, or by another method"
             )
         return str(auth["client_token"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The session that hvac's adapter takes: the connections of `_http.transport`, with the CA and the proxy of requests.
+"""How requests to a Vault travel: the connections of `_http.transport`, with the CA and the proxy of requests.
 
 For each request anew, requests reads the environment and ~/.netrc, looks for proxies, merges cookies and hooks, and
 urllib3 wraps what http.client gives: together several times the work of the request itself. For one server all of that
@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,14 +29,13 @@ from ..._http.failure import TooLarge
 from ..._http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
+    import hvac  # noqa: F401  # its API classes are used by `adapter`
     import requests
     import urllib3
-    from hvac.adapters import RawAdapter
 
     HVAC_ERROR = None
 except ImportError:
     HVAC_ERROR = traceback.format_exc()
-    RawAdapter = None
 
 #: connections that the session of requests keeps, where the short way is none
 POOL = 16
@@ -44,8 +43,6 @@ POOL = 16
 TARGET = "/%:@!$&'()*+,;=~"
 #: a percent sign that begins nothing
 LONE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-
-__all__ = ["HVAC_ERROR", "RawAdapter", "Session"]
 
 
 class _Adapter(requests.adapters.HTTPAdapter if HVAC_ERROR is None else object):  # type: ignore[misc]
@@ -144,26 +141,24 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
             queries.append(urlencode(params, doseq=True))
         return target + ("?" + "&".join(queries) if queries else "")
 
-    def call(self, method: str, url: str, **kwargs: Any) -> Answer:
-        """Send ``json`` and ``params`` and return the answer, within ``timeout`` seconds.
+    def call(
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float, data: Any = None, params: Any = None
+    ) -> Answer:
+        """Send ``data`` as JSON and return the answer, within ``timeout`` seconds.
 
         Raises OSError, HTTPException, the exceptions of requests, and InvalidInput.
         """
-        headers = {name: value for name, value in kwargs["headers"].items() if value is not None}
-        timeout = kwargs["timeout"]
-        body = None
-        if kwargs.get("json") is not None:
-            body = _body(kwargs["json"])
-            if not any(name.lower() == "content-type" for name in headers):
-                headers["Content-Type"] = "application/json"
+        sent, body = dict(headers), None
+        if data is not None:
+            body = _body(data)
+            sent.setdefault("Content-Type", "application/json")
         parts = urlsplit(url)
         server = self._server(parts.scheme, parts.netloc)
         if server is None:
-            with self.transfer(method, url, headers, body, timeout, params=kwargs.get("params")) as (answer, pieces):
+            with self.transfer(method, url, sent, body, timeout, params=params) as (answer, pieces):
                 answer.content = b"".join(pieces)
                 return answer
-        target = self._target(parts.path, parts.query, kwargs.get("params"))
-        return server.request(method.upper(), target, body, headers, timeout)
+        return server.request(method, self._target(parts.path, parts.query, params), body, sent, timeout)
 
     @contextmanager
     def transfer(

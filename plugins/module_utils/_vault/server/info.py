@@ -58,7 +58,7 @@ def node(client: Client, url: str) -> dict[str, Any]:
     }
     if not found["sealed"]:
         try:
-            leader = client.at(url).request("GET", "sys/leader", authenticated=False) or {}
+            leader = client.at(url).api.sys.read_leader_status()
             found["leader"] = leader.get("leader_address") or None
             found["applied_index"] = leader.get("raft_applied_index")
         except VaultError as error:

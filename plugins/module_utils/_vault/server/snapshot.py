@@ -39,7 +39,7 @@ except ImportError:
 def leader(client: Client) -> Client:
     """Return a client for the active node. Raises SecretopsError when there is none."""
     url = client.choose()
-    state = client.at(url).request("GET", "sys/leader", authenticated=False) or {}
+    state = client.at(url).api.sys.read_leader_status()
     if state.get("is_self") or not state.get("ha_enabled", True):
         return client.at(url, client.token)
     if not state.get("leader_address"):

@@ -32,7 +32,7 @@ def seal_status(client: Client, url: str, retries: int | None = None) -> dict[st
     node = client.at(url)
     if retries is not None:
         node.retries = retries
-    return dict(node.request("GET", "sys/seal-status", authenticated=False) or {})
+    return dict(node.api.sys.read_seal_status())
 
 
 def product_of(status: Mapping[str, Any], health: Mapping[str, Any] | None = None) -> str:

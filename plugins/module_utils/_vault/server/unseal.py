@@ -98,7 +98,7 @@ class NodeSeal(Resource):
         for number, share in enumerate(shares[:needed], 1):
             last = number == needed
             try:
-                answer = node.request("PUT", "sys/unseal", {"key": share}, idempotent=False, authenticated=False) or {}
+                answer = node.api.sys.submit_unseal_key(share)
             except BadRequest as error:
                 node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
                 raise SecretopsError(
@@ -119,7 +119,7 @@ class NodeSeal(Resource):
     def _leader(self, deadline: float) -> None:
         while True:
             try:
-                leader = self.client.request("GET", "sys/leader", authenticated=False) or {}
+                leader = self.client.api.sys.read_leader_status()
                 if leader.get("leader_address") or not leader.get("ha_enabled", True):
                     return
             except VaultError:

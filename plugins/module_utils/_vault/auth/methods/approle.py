@@ -16,6 +16,7 @@ from ...._http import environment
 from ...base import legal
 from ...base.naming import masked
 from ...base.normalisers import count, networks, on_by_default
+from ...connection.client import Client
 from ...connection.login import Login
 from ..method_type import Entries, MethodField, MethodType, Values
 
@@ -45,12 +46,10 @@ class AppRoleLogin(Login):
     def validate(self) -> None:
         self.need("role_id")
 
-    def payload(self) -> dict[str, Any]:
-        body = {"role_id": self.value("role_id")}
+    def ask(self, client: Client, mount: str) -> Any:
         given = self.params.get("secret_id") or self.params.get("secret_id_file")
-        if given or environment.vault(self.environment["secret_id"]):
-            body["secret_id"] = self.value("secret_id")
-        return body
+        secret_id = self.value("secret_id") if given or environment.vault(self.environment["secret_id"]) else None
+        return client.api.auth.approle.login(self.value("role_id"), secret_id, use_token=False, mount_point=mount)
 
 
 def check_role(role: Values) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...base import legal
+from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login
 from ...products import VAULT
 from ..method_type import Config, Entries, MethodField, MethodType, Values, fields_of
@@ -24,8 +25,10 @@ class CertLogin(Login):
     def validate(self) -> None:
         self.need("client_cert", "client_key")
 
-    def payload(self) -> dict[str, Any]:
-        return {"name": self.params["auth_role"]} if self.params.get("auth_role") else {}
+    def ask(self, client: Client, mount: str) -> Any:
+        # hvac wants the files of certificate and CA again, which are the connection's own
+        body = {"name": self.params["auth_role"]} if self.params.get("auth_role") else {}
+        return client.request("POST", "auth/%s/login" % mount, body, idempotent=False, authenticated=False) or {}
 
 
 CONFIG = Config(

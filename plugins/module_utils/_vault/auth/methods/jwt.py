@@ -17,6 +17,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field
 from ...base import legal
 from ...base.normalisers import count, default, lower
+from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login
 from ...products import OPENBAO, VAULT
 from ..method_type import FORMER, Config, Entries, MethodField, MethodType, Values, fields_of
@@ -44,11 +45,9 @@ class JwtLogin(Login):
     def validate(self) -> None:
         self.need("jwt")
 
-    def payload(self) -> dict[str, Any]:
-        body = {"jwt": self.value("jwt")}
-        if self.params.get("auth_role"):
-            body["role"] = self.params["auth_role"]
-        return body
+    def ask(self, client: Client, mount: str) -> Any:
+        role = self.params.get("auth_role") or None
+        return client.api.auth.jwt.jwt_login(role, self.value("jwt"), use_token=False, path=mount)
 
 
 def _provider(name: str, value: Any) -> None:

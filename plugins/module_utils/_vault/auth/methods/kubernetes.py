@@ -15,6 +15,7 @@ from ...._engine import jwt, normalise
 from ...._engine.errors import InvalidInput
 from ...base import legal
 from ...base.normalisers import default, on_by_default
+from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login, read_secret_file
 from ...products import VAULT
 from ..method_type import FORMER, Config, Entries, MethodField, MethodType, Values
@@ -42,10 +43,10 @@ class KubernetesLogin(Login):
         if not self.params.get("jwt") and not self.params.get("jwt_file") and not os.path.exists(TOKEN_FILE):
             self.need("jwt")
 
-    def payload(self) -> dict[str, Any]:
+    def ask(self, client: Client, mount: str) -> Any:
         given = self.params.get("jwt") or self.params.get("jwt_file")
         token = self.value("jwt") if given else read_secret_file(TOKEN_FILE, "jwt_file")
-        return {"role": self.params["auth_role"], "jwt": token}
+        return client.api.auth.kubernetes.login(self.params["auth_role"], token, use_token=False, mount_point=mount)
 
 
 def review(config: Values) -> Iterator[str]:

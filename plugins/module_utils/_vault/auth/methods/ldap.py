@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...._engine import normalise
 from ...base import legal
 from ...base.normalisers import default, lower_set, on_by_default
+from ...connection.client import Client
 from ...products import VAULT
 from ..method_type import TOKEN, Config, Entries, MethodField, MethodType, fields_of
 from .userpass import UserpassLogin
@@ -18,6 +21,9 @@ class LdapLogin(UserpassLogin):
     """Source: /api-docs/auth/ldap#login-with-ldap-user."""
 
     method = "ldap"
+
+    def ask(self, client: Client, mount: str) -> Any:
+        return client.api.auth.ldap.login(self.user(), self.params["password"], use_token=False, mount_point=mount)
 
 
 CONFIG = Config(

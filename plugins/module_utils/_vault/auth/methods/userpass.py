@@ -13,6 +13,7 @@ from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field
 from ...base.naming import check_name
+from ...connection.client import Client
 from ...connection.login import Login
 from ..method_type import Entries, MethodField, MethodType, Values
 
@@ -33,16 +34,19 @@ class UserpassLogin(Login):
     def validate(self) -> None:
         self.need("username", "password")
 
-    def path(self) -> str:
+    def user(self) -> str:
+        """Return the name of the user. Raises InvalidInput for one that would lead elsewhere."""
         name = str(self.params["username"])
         try:
             check_name(name, "correct it", "user name", blanks=True)
         except InvalidInput as error:
             raise error.at('option "username"') from None
-        return "%s/%s" % (super().path(), quote(name, safe=""))
+        return name
 
-    def payload(self) -> dict[str, Any]:
-        return {"password": self.params["password"]}
+    def ask(self, client: Client, mount: str) -> Any:
+        # hvac quotes names for LDAP, and not these
+        name, password = quote(self.user(), safe=""), self.params["password"]
+        return client.api.auth.userpass.login(name, password, use_token=False, mount_point=mount)
 
 
 def check_user(user: Values) -> None:
