@@ -8,7 +8,7 @@ Ansible evaluates templates in a new process for each task and host, and what on
 lookup of a run starts this process (see `run.ask`), and all of them ask it over a Unix socket in a private directory.
 It ends with the process of ansible-playbook, however that ends, and revokes its tokens then.
 
-`python _broker.py DIRECTORY`; on its standard input one line of JSON: ``path`` (of Python), ``collection`` (its folder),
+`python _broker.py DIRECTORY`; on its standard input one line of JSON: ``path`` (of Python), ``collection`` (a folder),
 ``main`` (process ID and start of the process to outlive).
 """
 
