@@ -118,7 +118,12 @@ def _sans(certificate: Any) -> set[str]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return set()
-    kinds = {x509.DNSName: "DNS", x509.IPAddress: "IP", x509.UniformResourceIdentifier: "URI", x509.RFC822Name: "email"}
+    kinds: dict[Any, str] = {
+        x509.DNSName: "DNS",
+        x509.IPAddress: "IP",
+        x509.UniformResourceIdentifier: "URI",
+        x509.RFC822Name: "email",
+    }
     return {"%s:%s" % (kinds.get(type(name), "other"), name.value) for name in names}
 
 
@@ -140,8 +145,10 @@ def _usages(certificate: Any) -> tuple[bool, set[str]]:
     found = _extension(certificate, x509.KeyUsage)
     if found is None:
         return False, set()
-    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-    names += ("key_cert_sign", "crl_sign")
+    names = (
+        *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+        *("key_cert_sign", "crl_sign"),
+    )
     return found.critical, {name for name in names if getattr(found.value, name)}
 
 
@@ -315,8 +322,10 @@ def vault_server_settled(
 
 
 #: of the wish, which may hold secrets, that what follows is told
-_WANTED = ("product", "version", "install_method", "file", "file_checksum", "config_dir", "plugin_dir", "license_path")
-_WANTED += ("tls_mode", "tls_on_node", "tls_cert_src", "tls_key_src", "tls_ca_dir")
+_WANTED = (
+    *("product", "version", "install_method", "file", "file_checksum", "config_dir", "plugin_dir", "license_path"),
+    *("tls_mode", "tls_on_node", "tls_cert_src", "tls_key_src", "tls_ca_dir"),
+)
 
 _File = tuple[str, str, str, str, str, list[Any]]
 

@@ -5,9 +5,9 @@
 
 Each secret is a value of its own that is looked for in all of that, in plain, in base64 and in hexadecimal digits;
 escapes of JSON, URLs and shells do not touch its core. Which options are secret is asked of the modules themselves:
-a new ``no_log`` option without a case in `vault_cases` or `kubernetes_cases` fails by name, and so does a new module
-without its least options in `LEAST`. A tree of declarations is one option of its module, so its kinds are asked for
-theirs: one without an entry in `tree_of` fails by name too.
+a new ``no_log`` option without a case in `vault_cases` or `kubernetes_cases` fails by name. A module without its least
+options in `LEAST` has those of its first example. A tree of declarations is one option of its module, so its kinds are
+asked for theirs: one without an entry in `tree_of` fails by name too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from support.kubernetes_api import KubeApi
 from support.local import free_ports, write_private
 from support.modules import run_module
 from support.openbao import VaultServer
-from support.specs import argument_specs, secret_options, walk
+from support.specs import argument_specs, examples, secret_options, walk
 from support.system import BIN, ROOT
 
 #: options of a login: every Vault module has them, at the top or in its option "vault"
@@ -41,7 +41,7 @@ LOGIN = {"token", "role_id", "secret_id", "jwt", "password"}
 KUBERNETES_LOGIN = "api_key"
 NAMED = {"name": "x"}
 IN_NAMESPACE = {"name": "x", "namespace": "default"}
-#: what each module needs so that it comes as far as a login
+#: what a module needs so that it comes as far as a login, where its first example asks for more
 LEAST: dict[str, dict[str, Any]] = {
     "eso_backup": {"path": "{tmp}/backup.yaml"},
     "eso_clusterexternalsecret": {**NAMED, "state": "absent"},
@@ -293,8 +293,8 @@ def family(kubernetes: bool) -> list[str]:
 
 
 def least(module: str, folder: Path) -> dict[str, Any]:
-    assert module in LEAST, f"{module} is new: say in LEAST what it needs to come as far as a login"
-    return json.loads(json.dumps(LEAST[module]).replace("{tmp}", str(folder)))
+    options = LEAST[module] if module in LEAST else examples(module)[0]
+    return json.loads(json.dumps(options).replace("{tmp}", str(folder)))
 
 
 def refused(module: str, folder: Path, canaries: Canaries) -> list[Case]:

@@ -1,20 +1,36 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The argument specs of all modules, as the modules themselves hand them to Ansible."""
+"""The argument specs of all modules, as the modules themselves hand them to Ansible, and their examples."""
 
 from __future__ import annotations
 
+import importlib
 import runpy
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+import yaml
 from ansible.module_utils import basic
 
 from .system import ROOT
 
 MODULES = "ansible_collections.secretops.vault_eso.plugins.modules"
+
+
+class _Examples(yaml.SafeLoader):
+    """YAML as Ansible reads it, as far as examples go."""
+
+
+_Examples.add_constructor("!unsafe", lambda loader, node: str(node.value))
+
+
+def examples(module: str) -> list[dict[str, Any]]:
+    """Return the options of each task in a module's examples; templates stay as they are."""
+    text = importlib.import_module(f"{MODULES}.{module}").EXAMPLES
+    tasks = yaml.load(text, _Examples)  # noqa: S506
+    return [options or {} for task in tasks for name, options in task.items() if name.endswith("." + module)]
 
 
 class _Constructed(BaseException):

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import ast
 import copy
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
@@ -27,20 +25,13 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.ki
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from support import generated
+from support.specs import examples
 
 MODULE_UTILS = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
-MODULES = "ansible_collections.secretops.vault_eso.plugins.modules."
 #: what changes a list or a mapping
 MUTATORS = frozenset(
     ("append", "clear", "extend", "insert", "pop", "popitem", "remove", "setdefault", "sort", "update")
 )
-
-
-class Examples(yaml.SafeLoader):
-    """YAML as Ansible reads it, as far as examples go."""
-
-
-Examples.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
 class Asked(BaseException):
@@ -58,16 +49,10 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     return Client(["http://127.0.0.1:1"], token="none")
 
 
-def tasks(module: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the options of each task in a module's examples."""
-    for task in yaml.load(importlib.import_module(MODULES + module).EXAMPLES, Examples):  # noqa: S506
-        yield from (options for name, options in task.items() if name.endswith("." + module))
-
-
 def declared(title: str, kind: Kind) -> list[dict[str, Any]]:
     """Return declarations of a kind."""
     found: list[Mapping[str, Any]] = []
-    for options in tasks(kind.module):
+    for options in examples(kind.module):
         many = options.get(kind.plural)
         found += many if isinstance(many, list) else [{name: options[name] for name in options if name in kind.item}]
     found += [{**row.entry, **change} for row in generated.ROWS if row.kind == title for change, _answer in row.changes]
