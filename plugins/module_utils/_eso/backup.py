@@ -23,7 +23,7 @@ from .._kubernetes.apply import Action
 from .._kubernetes.client import Client
 from .._kubernetes.errors import Missing, NotServed
 from .._kubernetes.fields import compact, matches
-from .._kubernetes.kind import Kind, Object
+from .._kubernetes.kind import NAMESPACE, Kind, Object
 from .._kubernetes.objects import MANAGER, applied_by_us
 from .._kubernetes.reading import Reader
 from .._kubernetes.schema import UNREADABLE, Schema, child
@@ -37,7 +37,6 @@ from .yaml_text import as_yaml, from_yaml, title
 
 HEADER = "# Saved by secretops.vault_eso: the configuration of External Secrets Operator. It holds no Secret.\n"
 GROUPS = (GROUP, GENERATORS)
-NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
 #: what the operator keeps for itself
 OWN_STATE = frozenset(("GeneratorState",))
 #: marks what this collection applied, so that a purge after a restore knows what is ours and what is not

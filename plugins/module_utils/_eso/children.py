@@ -15,7 +15,7 @@ from .._engine.secrets import KNOWN
 from .._kubernetes.client import Client
 from .._kubernetes.errors import Forbidden
 from .._kubernetes.fields import compact, matches
-from .._kubernetes.kind import Kind, Object
+from .._kubernetes.kind import NAMESPACE, Object
 from .._kubernetes.objects import condition
 from .._kubernetes.schema import UNREADABLE, Schema, child, defaulted
 from .._kubernetes.waiting import Expectation
@@ -24,7 +24,6 @@ from .status import cause, synced
 from .targets import Targets, target_of, unseen
 from .values import duration
 
-NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
 #: begins the finalizer that the operator puts on each namespace; the name of the ClusterExternalSecret ends it
 FINALIZER = "externalsecrets.external-secrets.io/ces-"
 #: the label that an API server gives each namespace since 1.21, by which the operator finds those that are named

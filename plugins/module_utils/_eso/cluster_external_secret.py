@@ -28,7 +28,7 @@ from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .secret_spec import SECRET_FIELDS, check_external_secret, external_secret_spec
 from .status import describe
 from .targets import target_of
-from .values import check_interval, duration, manifest_names
+from .values import check_interval, duration, manifest_names, raw_spec
 
 CLUSTER_EXTERNAL_SECRET = Kind("ClusterExternalSecret", "clusterexternalsecrets", GROUP, VERSIONS, False, OPERATOR)
 OPTIONS = ("external_secret_name", "external_secret_metadata", "namespace_selectors", "namespaces", "refresh_time")
@@ -36,11 +36,9 @@ OPTIONS = ("external_secret_name", "external_secret_metadata", "namespace_select
 
 def cluster_external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's spec from options, or the raw ``spec``. Raises InvalidInput."""
-    if item.get("spec"):
-        given = sorted(name for name in (*OPTIONS, "external_secret") if item.get(name) not in (None, [], {}))
-        if given:
-            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(without_none(item["spec"]))
+    raw = raw_spec(item, (*OPTIONS, "external_secret"))
+    if raw is not None:
+        return raw
     spec = manifest_names({name: item.get(name) for name in OPTIONS})
     spec["externalSecretSpec"] = external_secret_spec(item.get("external_secret") or {})
     return dict(without_none(spec))

@@ -17,7 +17,7 @@ from .._engine.errors import InvalidInput
 from .._engine.reconcile import Change, Resource
 from .._kubernetes.client import Client
 from .._kubernetes.errors import NotServed
-from .._kubernetes.kind import Kind, Object
+from .._kubernetes.kind import NAMESPACE, SERVICE_ACCOUNT, Kind, Object
 from .._kubernetes.objects import MANAGER, applied_by_us, managers, migrated
 from .._kubernetes.reading import Reader
 from .kinds import KINDS as ESO_KINDS
@@ -33,8 +33,8 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         *DECLARED,
-        Kind("Namespace", "namespaces", "", ("v1",), False),
-        Kind("ServiceAccount", "serviceaccounts", "", ("v1",)),
+        NAMESPACE,
+        SERVICE_ACCOUNT,
         Kind("Role", "roles", RBAC, ("v1",)),
         Kind("RoleBinding", "rolebindings", RBAC, ("v1",)),
         Kind("ClusterRole", "clusterroles", RBAC, ("v1",), False),

@@ -27,7 +27,7 @@ from .remote import check_remote
 from .status import describe, expect_ready, synced
 from .store import STORE
 from .template import check_template
-from .values import check_choice, check_interval, check_pattern, duration, manifest_names
+from .values import check_choice, check_interval, check_pattern, duration, manifest_names, raw_spec
 
 #: never became v1
 PUSH_SECRET = Kind("PushSecret", "pushsecrets", GROUP, ("v1alpha1",), True, OPERATOR)
@@ -54,13 +54,9 @@ NO_SUCH_REMOTE_FIELD = {"key": "write remoteKey", "name": "write remoteKey", "pa
 
 def push_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's spec from options, or the raw ``spec``. Raises InvalidInput."""
-    if item.get("spec"):
-        given = sorted(
-            name for name in (*OPTIONS, "store_refs", *LISTS.values()) if item.get(name) not in (None, [], {})
-        )
-        if given:
-            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(without_none(item["spec"]))
+    raw = raw_spec(item, (*OPTIONS, "store_refs", *LISTS.values()))
+    if raw is not None:
+        return raw
     spec = manifest_names({name: item.get(name) for name in OPTIONS})
     spec["secretStoreRefs"] = manifest_names(item.get("store_refs"))
     spec.update(

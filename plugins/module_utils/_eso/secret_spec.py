@@ -16,7 +16,7 @@ from .._kubernetes.fields import without_none
 from .remote import REMOTE, SOURCE, check_data, check_data_from
 from .status import frozen
 from .template import TEMPLATE_FIELDS, check_template
-from .values import check_choice, check_interval, manifest_names
+from .values import check_choice, check_interval, manifest_names, raw_spec
 
 CREATION_POLICIES = ("Owner", "Orphan", "Merge", "None", "CreateOrMerge")
 DELETION_POLICIES = ("Retain", "Delete", "Merge")
@@ -152,11 +152,9 @@ SECRET_FIELDS = (
 
 def external_secret_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's spec from the options of an ExternalSecret, or its raw ``spec``. Raises InvalidInput."""
-    if item.get("spec"):
-        given = sorted(name for name in (*EXTERNAL_SECRET_OPTIONS, "store") if item.get(name) not in (None, [], {}))
-        if given:
-            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(without_none(item["spec"]))
+    raw = raw_spec(item, (*EXTERNAL_SECRET_OPTIONS, "store"))
+    if raw is not None:
+        return raw
     spec = manifest_names({name: item.get(name) for name in EXTERNAL_SECRET_OPTIONS})
     spec["secretStoreRef"] = manifest_names(item.get("store"))
     return dict(without_none(spec))

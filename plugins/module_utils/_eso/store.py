@@ -19,7 +19,7 @@ from .._kubernetes.waiting import Expectation
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .provider import PROVIDER_OPTIONS, auth_method, check_vault, references, same_bundle, vault_fields, vault_provider
 from .status import describe, expect_ready
-from .values import RETRY_FIELDS, check_pattern, check_retries, manifest_names
+from .values import RETRY_FIELDS, check_pattern, check_retries, manifest_names, raw_spec
 
 STORE = Kind("SecretStore", "secretstores", GROUP, VERSIONS, True, OPERATOR)
 CLUSTER_STORE = Kind("ClusterSecretStore", "clustersecretstores", GROUP, VERSIONS, False, OPERATOR)
@@ -28,15 +28,9 @@ STORE_OPTIONS = ("controller", "conditions", "refresh_interval", "retry_settings
 
 def store_spec(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest's spec from the options of a store, or its raw ``spec``. Raises InvalidInput."""
-    if item.get("spec"):
-        given = sorted(
-            name
-            for name in (*PROVIDER_OPTIONS, *STORE_OPTIONS, "ca_bundle", "vault_namespace", "check_and_set")
-            if item.get(name) not in (None, [], {})
-        )
-        if given:
-            raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
-        return dict(without_none(item["spec"]))
+    raw = raw_spec(item, (*PROVIDER_OPTIONS, *STORE_OPTIONS, "ca_bundle", "vault_namespace", "check_and_set"))
+    if raw is not None:
+        return raw
     vault = vault_provider(item)
     if vault.get("version") is None:
         vault["version"] = "v2"

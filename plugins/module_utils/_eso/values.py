@@ -13,7 +13,7 @@ from typing import Any
 from .._engine import normalise
 from .._engine.errors import InvalidInput
 from .._engine.field import Field
-from .._kubernetes.fields import camel, words
+from .._kubernetes.fields import camel, without_none, words
 from .._kubernetes.schema import not_a_pattern
 
 #: mappings whose keys are the user's own words
@@ -23,6 +23,16 @@ RETRY_FIELDS = (
     Field("max_retries", "How many times at most.", "int"),
     Field("retry_interval", "How long to wait in between, such as V(5s)."),
 )
+
+
+def raw_spec(item: Mapping[str, Any], options: Sequence[str]) -> dict[str, Any] | None:
+    """Return the raw ``spec`` of an entry, None without one. Raises InvalidInput where options are given beside it."""
+    if not item.get("spec"):
+        return None
+    given = sorted(name for name in options if item.get(name) not in (None, [], {}))
+    if given:
+        raise InvalidInput('"spec" excludes %s' % ", ".join(given), remedy="put everything into one of the two")
+    return dict(without_none(item["spec"]))
 
 
 def manifest_names(value: Any) -> Any:

@@ -48,6 +48,7 @@ class Kind(NamedTuple):
         return "%s/%s" % (self.group, version) if self.group else version
 
 
+NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
 SECRET = Kind("Secret", "secrets", "", ("v1",))
 SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts", "", ("v1",))
 EVENT = Kind("Event", "events", "", ("v1",))
