@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
-from ..._engine.field import Field, normalisers
+from ..._engine.field import Field, duration_names, normalisers
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import purge, rooted
 from ..base.kind import PURGE, Given, Kind
@@ -88,6 +88,10 @@ FIELDS: Sequence[Field] = (
 )
 
 
+#: fields that are times
+TIMES = duration_names(FIELDS)
+
+
 class Quota(Resource):
     """What both types have in common. A write replaces the whole quota, so what is not declared is sent along."""
 
@@ -139,7 +143,7 @@ class Quota(Resource):
 
     def _send(self, fields: Mapping[str, Any]) -> None:
         body = dict(fields)
-        for name in ("interval", "block_interval"):
+        for name in TIMES:
             if name in body:
                 body[name] = "%ss" % normalise.seconds(body[name])
         self.client.write(self._path, body)
@@ -174,7 +178,7 @@ class RateLimit(Quota):
             raise InvalidInput('"rate" is missing or not above 0', remedy="give the number of requests per interval")
         if (normalise.seconds(self.desired.get("interval")) or 1) < 1:
             raise InvalidInput('"interval" is below a second', remedy="use a second or more")
-        for name in ("interval", "block_interval"):
+        for name in TIMES:
             normalise.whole_seconds(self.desired.get(name))
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:

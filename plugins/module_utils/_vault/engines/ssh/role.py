@@ -14,7 +14,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.field import Field, normalisers, sent_names
+from ...._engine.field import Field, duration_names, normalisers, sent_names
 from ...._engine.reconcile import Change, check_completed
 from ...base import purge
 from ...base.inside_mount import InsideMount, with_mount
@@ -148,10 +148,11 @@ FIELDS: Sequence[Field] = (
 )
 
 
-LISTS = ("allowed_users", "allowed_domains", "allowed_critical_options", "allowed_extensions")
-MAPS = ("default_critical_options", "default_extensions")
+#: kept by the server as one text with commas
+LISTS = tuple(field.name for field in FIELDS if field.type == "list")
+MAPS = tuple(field.name for field in FIELDS if field.normaliser is normalise.string_map)
 NETWORKS = ("cidr_list", "exclude_cidr_list")
-TIMES = ("ttl", "max_ttl", "not_before_duration")
+TIMES = duration_names(FIELDS)
 #: what both types have
 SHARED = ("key_type", "default_user", "allowed_users")
 #: what roles for one-time passwords have
@@ -186,7 +187,9 @@ class Role(InsideMount):
                 raise InvalidInput(
                     'allowed_user_key_lengths: "%s" has no length' % name, remedy="give a number of bits, or a list"
                 )
-        usual, longest, _skew = (normalise.whole_seconds(desired.get(name)) for name in TIMES)
+        for name in TIMES:
+            normalise.whole_seconds(desired.get(name))
+        usual, longest = (normalise.seconds(desired.get(name)) for name in ("ttl", "max_ttl"))
         if usual and longest and usual > longest:
             raise InvalidInput("ttl is longer than max_ttl", remedy="correct one of the two")
         for name in NETWORKS:
@@ -224,7 +227,7 @@ class Role(InsideMount):
                 "it allows neither certificates of users nor of hosts",
                 remedy='set "allow_user_certificates" or "allow_host_certificates"',
             )
-        usual, longest, _skew = (normalise.duration(after.get(name)) for name in TIMES)
+        usual, longest = (normalise.duration(after.get(name)) for name in ("ttl", "max_ttl"))
         if usual and longest and usual > longest:
             raise InvalidInput(
                 "ttl is longer than max_ttl, with what the server has for the other", remedy="correct one of the two"
@@ -238,7 +241,7 @@ class Role(InsideMount):
         names = SHARED if "key_type" in change.fields else tuple(current)
         kept = {name: current[name] for name in names if current.get(name) is not None}
         body = {**kept, **desired}
-        for name in (*LISTS, *NETWORKS):
+        for name in LISTS:
             if isinstance(body.get(name), (list, tuple)):
                 body[name] = ",".join(normalise.strings(body[name]))
         for name in MAPS:
