@@ -67,7 +67,7 @@ options:
     elements: str
   user_lockout_config: &user_lockout_config
     description:
-      - When a user who gives wrong credentials again and again is locked out, for methods of type C(userpass), C(approle) and C(ldap).
+      - When a user who gives wrong credentials again and again is locked out, for methods of type C(approle), C(ldap), C(userpass).
       - What is not declared is kept. The server takes C(0) for its own default.
     type: dict
     suboptions:

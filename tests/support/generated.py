@@ -23,11 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import method as auth_method
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import registry
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import role as auth_role
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.login_mfa import method as login_mfa
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.method_fields import TUNE
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.method_type import table_of
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.role_fields import TYPED
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import normalisers
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind
 
@@ -637,7 +637,7 @@ def role(kind: str, **own: Any) -> Base:
     """Return the base of a role of an auth method of a type; ``item`` is added to it."""
     item = {"mount": kind, "name": "r{n}", **own.pop("item", {})}
     typed = registry.METHODS[kind].entries[0].fields
-    fields = {name: how for name, how in table_of(typed).items() if name not in auth_role.TYPED}
+    fields = {name: how for name, how in table_of(typed).items() if name not in TYPED}
     secret = {"subject": "is of LDAP and AWS", "type": "is the mount's", "mount": "leads to the mount"}
     skipped = {**secret, "secret_options": "is never compared", **own.pop("skipped", {})}
     return Base(
@@ -721,7 +721,7 @@ BASES: list[Base] = [
         nested={"config": config_of("ldap")},
         # the others are those of every method
         skipped={
-            **dict.fromkeys((*auth_method.TUNE, "path", "local", "seal_wrap", "user_lockout_config"), "tried above"),
+            **dict.fromkeys((*TUNE, "path", "local", "seal_wrap", "user_lockout_config"), "tried above"),
             "type": "is another method",
             "secret_config": "is never compared",
             "config.bindpass": "is a secret",

@@ -11,13 +11,11 @@ all of them.
 from __future__ import annotations
 
 import difflib
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.field import Field, argument_spec
 from ..._engine.reconcile import Change, Resource, check_completed, check_new
 from ..base import legal, secret_fields
 from ..base.kind import MOUNTS, PURGE, Given, Kind
@@ -31,91 +29,8 @@ from ..connection.errors import PermissionDenied, VaultError
 from . import registry
 from .method_type import CERTAIN, DOUBTFUL, TOKEN, Entries
 from .mounts import MethodMounts
-
-FIELDS: tuple[Field, ...] = (
-    Field(
-        "mount",
-        (
-            "Path of the auth method, without C(auth/) before it; by default the O(type).",
-            "Next to O(roles), the mount of entries without one of their own.",
-        ),
-        sent=False,
-    ),
-    Field(
-        "type",
-        "Type of the auth method; by default what is mounted at O(mount). Next to O(roles), that of entries without "
-        "one of their own.",
-        choices=sorted(registry.METHODS),
-        sent=False,
-    ),
-    Field("name", "Name of the role, user, group or certificate, or id of the AWS account.", sent=False),
-    Field(
-        "subject",
-        (
-            "For ldap, what O(name) names; without it a group.",
-            "For aws, V(sts_account) declares by which role (C(sts_role), C(external_id) in O(options)) the account "
-            "with this id is asked.",
-        ),
-        choices=registry.subjects(),
-        sent=False,
-    ),
-    *TOKEN,
-    *registry.option_fields(),
-    Field(
-        "options",
-        (
-            "All other fields, as the API of the type takes them, such as C(secret_id_ttl) (approle), C(bound_claims) "
-            "(jwt), C(certificate) (cert), C(bound_iam_principal_arn) (aws) or C(allowed_policies) (token).",
-            "Secrets are refused here, see O(secret_options).",
-        ),
-        "dict",
-        sent=False,
-    ),
-    Field(
-        "secret_options",
-        "Secret fields, such as C(password) (userpass) or C(role_id) (approle). They follow O(update_secrets) when the "
-        "server never returns them.",
-        "dict",
-        secret=True,
-        sent=False,
-    ),
-)
-#: options of the module that are fields of the API as well
-TYPED = tuple(field.name for field in FIELDS if field.sent)
-#: answered beside the fields that replaced them, and no longer to be written
-REPLACED = frozenset(
-    (
-        *("policies", "ttl", "max_ttl", "period", "explicit_max_ttl", "num_uses", "bound_cidrs", "bound_cidr_list"),
-        *("lease", "name"),
-    )
-)
-
-
-class Policies:
-    """The names of the policies, read once; None when the token may not list them."""
-
-    def __init__(self, client: Client, coming: Iterable[str] = ()) -> None:
-        """``coming``: those that the same tree is about to make."""
-        self.client = client
-        self.coming = {name.lower() for name in coming}
-        self._lock = threading.Lock()
-        self._known = False
-        self._names: frozenset[str] | None = None
-
-    def missing(self, names: Iterable[str]) -> list[str]:
-        """Return those names that no policy has, as far as the token lets us know."""
-        with self._lock:
-            if not self._known:
-                self._known = True
-                try:
-                    self._names = frozenset(self.client.list("sys/policies/acl"))
-                except PermissionDenied:
-                    self._names = None
-            known = self._names
-        if known is None:
-            return []
-        # a name with braces is a template that the server fills in at login
-        return sorted(name for name in set(names) - known - self.coming - {"root", "default"} if "{{" not in name)
+from .policies import Policies
+from .role_fields import FIELDS, REPLACED, TYPED, settled
 
 
 class AuthRole(Resource):
@@ -398,14 +313,6 @@ class AuthRole(Resource):
 
     def delete(self, change: Change) -> None:
         self.client.delete(self.path)
-
-
-def settled(name: str, value: Any) -> Any:
-    """Return an option as the server takes it: a document as text."""
-    return normalise.document(value) if _SPEC[name]["type"] == "raw" else value
-
-
-_SPEC = argument_spec(FIELDS)
 
 
 def entry(item: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,9 @@ from ...._engine.reconcile import Change, Resource
 from ...base.naming import check_metadata
 from ...base.normalisers import lower_set
 from .directory import Directory
+
+#: an id of the identity store
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def segment(name: str) -> str:

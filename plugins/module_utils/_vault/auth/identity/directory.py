@@ -21,7 +21,7 @@ from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied
 from ..mounts import MethodMounts
-from ..role import Policies
+from ..policies import Policies
 
 
 def mount_path(value: Any) -> str:

@@ -9,7 +9,6 @@ People name methods, auth methods, groups and entities; the server wants their i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,11 +20,10 @@ from ...base.listing import Listing
 from ...base.naming import check_plain
 from ...base.normalisers import lower_set
 from ...connection.client import Client
-from ..identity.common import segment
+from ..identity.common import UUID, segment
 from ..identity.directory import Directory, Names, mount_path
 from .known import Methods
 
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FIELDS = (
     Field(
         "name",

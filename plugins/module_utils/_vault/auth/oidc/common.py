@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -20,14 +19,14 @@ from ...base.schema import Fields
 from ...base.setting import Setting
 from ...connection.answers import data_of
 from ...connection.client import Client
+from ..identity.common import UUID
 from .fields import FIELDS
 
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: the kinds of a tree that make what is referred to
 COMING = {"entity": "identity_entities", "group": "identity_groups"}
 
 
-class Directory:
+class References:
     """Ids by the names that declarations use: of clients, entities and groups. Each is read once."""
 
     def __init__(self, client: Client, given: Given) -> None:
@@ -66,10 +65,10 @@ class Oidc(Setting):
 
     type: ClassVar[str]
 
-    def __init__(self, directory: Directory, item: Mapping[str, Any], schema: Fields | None = None) -> None:
-        self.directory = directory
+    def __init__(self, references: References, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+        self.references = references
         self.own = str(item["name"]).strip()
-        super().__init__(directory.client, item, self.own, schema)
+        super().__init__(references.client, item, self.own, schema)
         self.info.update(type=self.type, name=self.own)
 
     @property
@@ -97,8 +96,8 @@ class Oidc(Setting):
         """Return the ids for the names of entities or groups. Raises InvalidInput for a name that nothing has."""
         found = []
         for value in normalise.strings((self.desired or {}).get(option)):
-            known = value if UUID.fullmatch(value) else self.directory.identity(what, value)
-            given = self.directory.given
+            known = value if UUID.fullmatch(value) else self.references.identity(what, value)
+            given = self.references.given
             if not known and not given.rehearsal:
                 raise InvalidInput('there is no %s "%s"' % (what, value), remedy='correct "%s"' % option)
             if not known and value.lower() not in given.coming(COMING[what]):

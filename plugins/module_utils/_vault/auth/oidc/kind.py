@@ -16,7 +16,7 @@ from ...base.kind import PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.schema import Fields
 from ...connection.client import Client
-from .common import Directory
+from .common import References
 from .fields import FIELDS
 from .objects import TYPES
 
@@ -38,13 +38,13 @@ class Oidc(Kind):
 
         What the purge keeps is named ``<name>`` or ``<type>/<name>``.
         """
-        directory, schema = Directory(client, given), Fields(client)
-        resources = [TYPES[item["type"]](directory, item, schema) for item in items]
+        references, schema = References(client, given), Fields(client)
+        resources = [TYPES[item["type"]](references, item, schema) for item in items]
         extra = []
         for name, of_type in TYPES.items() if given.purge else ():
             keep = {one.own for one in resources if one.type == name} | of_type.fixed | set(given.protected)
             for own in client.list("identity/oidc/%s" % name):
                 if own not in keep and "%s/%s" % (name, own) not in keep:
                     item = {"name": own, "type": name, "state": "absent"}
-                    extra.append(of_type(directory, item, schema))
+                    extra.append(of_type(references, item, schema))
         return resources + extra

@@ -15,7 +15,7 @@ from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change
 from ...base.schema import Fields
-from .common import Directory, Oidc
+from .common import Oidc, References
 from .fields import of_type
 
 
@@ -44,8 +44,8 @@ class Role(Oidc):
     rank = 20
     fields = of_type("role")
 
-    def __init__(self, directory: Directory, item: Mapping[str, Any], schema: Fields | None = None) -> None:
-        super().__init__(directory, {**item, "template": template(item.get("template"))}, schema)
+    def __init__(self, references: References, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+        super().__init__(references, {**item, "template": template(item.get("template"))}, schema)
 
     def read(self) -> Mapping[str, Any] | None:
         current = super().read()
@@ -63,8 +63,8 @@ class Scope(Oidc):
     rank = 10
     fields = of_type("scope")
 
-    def __init__(self, directory: Directory, item: Mapping[str, Any], schema: Fields | None = None) -> None:
-        super().__init__(directory, {**item, "template": template(item.get("template"))}, schema)
+    def __init__(self, references: References, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+        super().__init__(references, {**item, "template": template(item.get("template"))}, schema)
 
     def check(self) -> None:
         super().check()
@@ -114,7 +114,7 @@ class Application(Oidc):
 
     def write(self, change: Change) -> None:
         super().write(change)
-        self.directory.forget_clients()
+        self.references.forget_clients()
         self.info["client_id"] = (self.client.read(self.path) or {}).get("client_id")
 
 
@@ -127,10 +127,10 @@ class Provider(Oidc):
     fixed = frozenset(("default",))
     fields = of_type("provider")
 
-    def __init__(self, directory: Directory, item: Mapping[str, Any], schema: Fields | None = None) -> None:
+    def __init__(self, references: References, item: Mapping[str, Any], schema: Fields | None = None) -> None:
         issuer = item.get("issuer")
         # the server takes no slash at its end
-        super().__init__(directory, {**item, "issuer": issuer.rstrip("/") if issuer else issuer}, schema)
+        super().__init__(references, {**item, "issuer": issuer.rstrip("/") if issuer else issuer}, schema)
 
     def check(self) -> None:
         super().check()
@@ -162,7 +162,7 @@ class Provider(Oidc):
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         wanted = dict(self.desired or {})
         if "allowed_client_ids" in wanted:
-            known = self.directory.client_ids()
+            known = self.references.client_ids()
             given = normalise.strings(wanted["allowed_client_ids"])
             wanted["allowed_client_ids"] = [known.get(value) or value for value in given]
         return wanted

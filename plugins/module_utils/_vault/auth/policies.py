@@ -1,0 +1,40 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Which policies exist, for what names some."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from ..connection.client import Client
+from ..connection.errors import PermissionDenied
+
+
+class Policies:
+    """The names of the policies, read once; None when the token may not list them."""
+
+    def __init__(self, client: Client, coming: Iterable[str] = ()) -> None:
+        """``coming``: those that the same tree is about to make."""
+        self.client = client
+        self.coming = {name.lower() for name in coming}
+        self._lock = threading.Lock()
+        self._known = False
+        self._names: frozenset[str] | None = None
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Return those names that no policy has, as far as the token lets us know."""
+        with self._lock:
+            if not self._known:
+                self._known = True
+                try:
+                    self._names = frozenset(self.client.list("sys/policies/acl"))
+                except PermissionDenied:
+                    self._names = None
+            known = self._names
+        if known is None:
+            return []
+        # a name with braces is a template that the server fills in at login
+        return sorted(name for name in set(names) - known - self.coming - {"root", "default"} if "{{" not in name)
