@@ -168,6 +168,38 @@ def logins() -> Iterator[tuple[Path, str]]:
     yield path, "".join([head, begin, "\n".join(written), "\n", end, tail])
 
 
+def login_names() -> list[str]:
+    """Return the options of logins, in the order of their documentation."""
+    text = dict(logins())[ROOT / "plugins" / "doc_fragments" / "vault.py"]
+    documented = text.partition('    LOGIN = r"""\n')[2].partition('"""')[0]
+    return list(yaml.safe_load(documented)["options"])
+
+
+def login_places() -> Iterator[tuple[Path, str]]:
+    """Yield what hands the options of logins on: the lookups, with the sources of each option, and vault_session."""
+    names = login_names()
+    path = ROOT / "plugins" / "plugin_utils" / "_lookup.py"
+    yield path, between(path.read_text(), "LOGIN = (\n", ")\n", "".join(f'    "{name}",\n' for name in names))
+
+    path = ROOT / "roles" / "vault_session" / "tasks" / "open.yml"
+    lines = "".join('        %s: "{{ vault_session_login.%s | default(omit) }}"\n' % (name, name) for name in names)
+    begin = '        directory: "{{ vault_session_directory | default(omit, true) }}"\n'
+    yield path, between(path.read_text(), begin, "        child: ", lines)
+
+    path = ROOT / "plugins" / "doc_fragments" / "lookup.py"
+    text = path.read_text()
+    secret = {field.name for field in registry.login_fields() if field.secret}
+    for name in names:
+        if f"\n  {name}:\n" in text:
+            continue
+        lines = f"  {name}:\n    vars: [{{name: ansible_hashi_vault_{name}}}]\n"
+        lines += f"    env: [{{name: ANSIBLE_HASHI_VAULT_{name.upper()}}}]\n"
+        if name not in secret:
+            lines += f"    ini: [{{section: hashi_vault_collection, key: {name}}}]\n"
+        text = text.replace("\nnotes:\n", f"\n{lines}notes:\n", 1)
+    yield path, text
+
+
 # -- actions, and what Ansible is told of the modules ----------------------------------------------------------------
 
 ACTION = """\
@@ -356,6 +388,7 @@ def index() -> Iterator[tuple[Path, str]]:
 WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (
     methods,
     logins,
+    login_places,
     modules,
     actions,
     groups,

@@ -28,8 +28,19 @@ CONNECTION = (
 )
 #: and how to log in
 LOGIN = (
-    *("auth_method", "auth_mount", "auth_role", "token", "token_file", "role_id", "role_id_file", "secret_id"),
-    *("secret_id_file", "jwt", "jwt_file", "username", "password"),
+    "auth_method",
+    "auth_mount",
+    "auth_role",
+    "token",
+    "token_file",
+    "role_id",
+    "role_id_file",
+    "secret_id",
+    "secret_id_file",
+    "jwt",
+    "jwt_file",
+    "username",
+    "password",
 )
 #: options that the other collections' users may give, and that need nothing of us
 IGNORED = ("token_validate", "retry_action")
