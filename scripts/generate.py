@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import re
 import sys
 import textwrap
@@ -145,11 +146,12 @@ def methods() -> Iterator[tuple[Path, str]]:
     names = sorted(path.stem for path in (folder / "methods").glob("*.py") if path.stem != "__init__")
     path = folder / "all_methods.py"
     head = (folder / "registry.py").read_text().partition('"""')[0]
+    imports = "".join(f"    {name},\n" for name in names)
+    methods = "".join(f"    {name}.METHOD,\n" for name in names)
     yield (
         path,
-        '%s"""All auth methods. Written by `make generate` from the files in `methods`."""\n\n'
-        "from __future__ import annotations\n\nfrom .methods import %s\n\nALL = (\n%s)\n"
-        % (head, ", ".join(names), "".join("    %s.METHOD,\n" % name for name in names)),
+        f'{head}"""All auth methods. Written by `make generate` from the files in `methods`."""\n\n'
+        f"from __future__ import annotations\n\nfrom .methods import (\n{imports})\n\nALL = (\n{methods})\n",
     )
 
 
@@ -420,7 +422,10 @@ def main() -> int:
             sys.stdout.writelines(difflib.unified_diff(stands.splitlines(True), text.splitlines(True), name, name))
         elif text:
             path.write_text(text)
-            print(name)
+            print(name, flush=True)
+            if path.name == "all_methods.py":
+                # what follows from the methods needs them imported anew
+                os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
         else:
             path.unlink()
             print(name, "(removed)")

@@ -6,7 +6,17 @@
 
 from __future__ import annotations
 
-from .methods import approle, aws, cert, jwt, kubernetes, ldap, oidc, token, userpass
+from .methods import (
+    approle,
+    aws,
+    cert,
+    jwt,
+    kubernetes,
+    ldap,
+    oidc,
+    token,
+    userpass,
+)
 
 ALL = (
     approle.METHOD,
