@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from contextlib import suppress
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.filter.core import to_nice_json
 
 from ansible_collections.secretops.vault_eso.plugins.filter.vault_server import vault_server_problems
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
@@ -285,6 +287,7 @@ def vault_server_settled(
         for step, kind, owner, group, mode, paths in _files(declared, [key["dest"] for key in keys])
         if (found := [str(path) for path in paths if path])
     ]
+    config = build(wish)
     generated = declared["tls_mode"] == "generated"
     watched = {
         "started": places["started_file"],
@@ -294,7 +297,11 @@ def vault_server_settled(
     }
     read = {
         "files": [path for file in files for path in file["paths"]],
-        "sources": [{"path": key["dest"], "src": key["src"]} for key in keys] + _sources(declared),
+        "sources": [
+            {"path": places["config_file"], "sha256": hashlib.sha256(_rendered(config).encode()).hexdigest()},
+            *({"path": key["dest"], "src": key["src"]} for key in keys),
+            *_sources(declared),
+        ],
         "user": places["user"],
         "group": places["group"],
         "writable": declared["written"],
@@ -310,15 +317,19 @@ def vault_server_settled(
         "url": places["url"],
         "ca": places["tls_ca_file"] if places["has_ca"] else "",
     }
-    fingerprints = state.fingerprints(build(wish))
     return {
         "problems": [],
         "read": read,
         "files": files,
         "watched": watched,
-        "fingerprints": fingerprints,
+        "fingerprints": state.fingerprints(config),
         "wanted": declared,
     }
+
+
+def _rendered(config: Mapping[str, Any]) -> str:
+    """Return a configuration as the template config.json.j2 of the role writes it."""
+    return "%s\n" % to_nice_json(config, indent=2)
 
 
 #: of the wish, which may hold secrets, that what follows is told

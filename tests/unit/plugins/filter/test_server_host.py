@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import datetime
+import hashlib
 import ipaddress
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -268,7 +270,7 @@ def test_a_certificate_from_elsewhere_is_compared_with_its_file_alone() -> None:
     )
     assert steps(lambda host: host.update(authority=None, certificate=None), declared) == []
     declared = settled(tls_mode="provided", tls_on_node=True)
-    assert declared["read"]["sources"] == []
+    assert [source["path"] for source in declared["read"]["sources"]] == [CONFIG]
     links = {"/tls/server.crt": {"type": "link"}, "/tls/server.key": {"type": "link"}}
     assert steps(lambda host: host["files"].update(links), declared) == []
     assert steps(lambda host: host["files"].update({"/tls/server.key": {"type": "missing"}}), declared)[0] == "tls"
@@ -317,6 +319,12 @@ def test_what_is_settled_holds_no_secret() -> None:
     )
     assert "hush" not in str(found)
     assert {"path": "/etc/openbao/seal/k.key", "src": "/k"} in found["read"]["sources"]
+
+
+def test_the_configuration_is_known_by_its_digest() -> None:
+    text = json.dumps(build(WISH), indent=2, sort_keys=True, separators=(",", ": ")) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert {"path": CONFIG, "sha256": digest} in DECLARED["read"]["sources"]
 
 
 def test_problems_end_it() -> None:
