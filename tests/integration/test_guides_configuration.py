@@ -113,7 +113,7 @@ def postgresql() -> Iterator[PostgreSql]:
         server.query("CREATE TABLE orders (id int); INSERT INTO orders VALUES (4711)")
         yield server
     finally:
-        server.discard()
+        server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def postgresql() -> Iterator[PostgreSql]:
     try:
         yield server
     finally:
-        server.discard()
+        server.stop()
 
 
 @pytest.fixture

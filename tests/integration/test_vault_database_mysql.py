@@ -29,7 +29,7 @@ def mariadb() -> Iterator[MariaDb]:
     try:
         yield server
     finally:
-        server.discard()
+        server.stop()
 
 
 @pytest.fixture

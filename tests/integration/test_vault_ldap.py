@@ -32,7 +32,7 @@ def directory() -> Iterator[Directory]:
     try:
         yield server
     finally:
-        server.discard()
+        server.stop()
 
 
 @pytest.fixture(scope="module")
