@@ -157,7 +157,7 @@ objects:
     secrets: [{name: applications/web-app, mount: secret}]
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import inventory
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import inventory
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import info
 

@@ -13,20 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.looks import masked
-from ..auth import registry
-from ..configuration import KINDS
-from ..connection.answers import data_of
-from ..connection.client import Client
-from ..connection.errors import BadRequest, Missing, NoApi, VaultError
-from ..system.namespace import join
-from . import rooted
-from .kind import Kind
-from .listing import INFO, MAP, ONE, Listing
-from .mounts import split_type
-from .naming import in_url
-from .setting import AT_ROOT
+from .._engine.errors import InvalidInput, SecretopsError
+from .._engine.looks import masked
+from .auth import registry
+from .base import rooted
+from .base.kind import Kind
+from .base.listing import INFO, MAP, ONE, Listing
+from .base.mounts import split_type
+from .base.naming import in_url
+from .base.setting import AT_ROOT
+from .configuration import KINDS
+from .connection.answers import data_of
+from .connection.client import Client
+from .connection.errors import BadRequest, Missing, NoApi, VaultError
+from .system.namespace import join
 
 ALL = "all"
 
