@@ -122,7 +122,7 @@ class Autopilot(Resource):
         if not current.get("disable_upgrade_migration"):
             # the community edition shows it and refuses to be sent it
             current.pop("disable_upgrade_migration", None)
-        self.client.write(AUTOPILOT, {**current, **(self.desired or {})})
+        self.client.write(AUTOPILOT, {**current, **change.desired})
 
 
 class Peer(Resource):

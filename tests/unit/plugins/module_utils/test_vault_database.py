@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database import connection, statements
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.database import secrets, statements
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines
     ],
 )
 def test_url_passwords(url: str | None, found: list[str]) -> None:
-    assert connection.url_passwords(url) == found
+    assert secrets.url_passwords(url) == found
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_statements(value: object, wanted: list[str]) -> None:
 
 def test_secrets_are_found_where_none_belongs() -> None:
     items = [{"connection_url": "x://a:one@h", "options": {"private_key": "two", "tls_ca": "three"}}, {}]
-    assert list(connection.secrets_of(items)) == ["one", "two"]
+    assert list(secrets.secrets_of(items)) == ["one", "two"]

@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ...._engine import normalise
-from ...._engine.addresses import address_passwords, masked_address
+from ...._engine.addresses import masked_address
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers, sent_names, write_only_names
 from ...._engine.reconcile import Change, check_new
-from ...._engine.scrub import scrub
 from ...._engine.secret_names import FIELDS as SECRETS
-from ...._engine.secret_names import SECRET_NAME
 from ...base import purge, secret_fields
 from ...base.inside_mount import with_mount
 from ...base.kind import MOUNTS, PURGE_DATA, Given, Kind
@@ -32,6 +29,7 @@ from ...base.mounts import EngineMounts
 from ...base.secret_fields import misplaced
 from ...connection.client import Client
 from .in_mount import RENAMED, InDatabaseMount, declared
+from .secrets import scrubbed, secrets_of, url_passwords
 from .statements import connection_address, statements, template
 
 #: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
@@ -174,32 +172,6 @@ FIELDS = (
     ),
 )
 NAMES = sent_names(FIELDS)
-
-
-def url_passwords(value: Any) -> list[str]:
-    """Return the passwords that stand in a connection's address instead of a placeholder."""
-    return address_passwords(normalise.scalar(value))
-
-
-def secrets_of(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the secrets that stand in connections where none belongs, for what messages must not hold."""
-    for item in items:
-        yield from url_passwords(item.get("connection_url"))
-        for name, value in (item.get("options") or {}).items():
-            if name in SECRETS and value:
-                yield str(value)
-
-
-def scrubbed(error: SecretopsError, current: Mapping[str, Any] | None) -> SecretopsError:
-    """Take what a connection holds as secrets out of a message: a driver may quote the address that it cannot use."""
-    held: set[str] = set()
-    for name, value in (current or {}).items():
-        if isinstance(value, str):
-            held |= {value} if SECRET_NAME.search(name) else set(url_passwords(value))
-    # of an address that is no URL, what it takes for a port or a host
-    held |= {part for text in held for part in re.split(r"[/?#@:]", text)}
-    error.what = scrub(error.what, held)
-    return error
 
 
 class Catalog:
