@@ -26,7 +26,7 @@ METHODS = VAULT / "auth" / "methods"
 GENERAL = (
     *sorted(path for path in (VAULT / "auth").glob("*.py") if path.stem != "approle_secret_id"),
     *sorted((VAULT / "connection").glob("*.py")),
-    VAULT / "base" / "inventory.py",
+    VAULT / "inventory.py",
     VAULT / "base" / "schema.py",
 )
 
