@@ -51,6 +51,13 @@ def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("
     }
 
 
+def check_workers(params: Mapping[str, Any]) -> None:
+    """Refuse a number of threads below zero. Raises InvalidInput."""
+    workers = params.get("workers")
+    if workers is not None and workers < 0:
+        raise InvalidInput("%d threads cannot work" % workers, 'option "workers"', "give 1 or more")
+
+
 class _AnsibleModule(AnsibleModule):
     """Ansible's own, made fit for tasks with thousands of secrets.
 
@@ -169,6 +176,7 @@ class Module:
             own = {"%s.%s" % (holder, name) for holder in ("", plural) for name in may_be_empty}
             check_names(self.params, spec, MAY_BE_EMPTY | own)
             check_paths(self.params, spec)
+            check_workers(self.params)
         except InvalidInput as error:
             self.ansible.fail_json(msg=str(error), error_code=error.code)
 

@@ -13,6 +13,13 @@ from .._engine.errors import NoAnswer
 from . import rules
 from .transport import Answer
 
+#: answers after which the same request may succeed. Source: Vault API, HTTP status codes
+VAULT = frozenset((412, 429, 502, 503))
+#: the same of an API server. Source: Kubernetes API conventions, HTTP status codes
+KUBERNETES = frozenset((429, 502, 503, 504))
+#: methods of which a second request changes nothing more, unless the caller knows better
+IDEMPOTENT = frozenset(("GET", "LIST", "PUT", "DELETE"))
+
 
 def answer_of(
     send: Callable[[], Answer],

@@ -31,8 +31,6 @@ from .transport import KUBERNETES_ERROR, Following, Transport
 if KUBERNETES_ERROR is None:
     import urllib3
 
-#: answers after which the same request may succeed. Source: Kubernetes API conventions, HTTP status codes
-RETRY_STATUS = frozenset((429, 502, 503, 504))
 PAGE = 500
 #: objects of a kind in a namespace whose events are asked for one by one, and seconds that a list of them holds
 MANY_EVENTS = 5
@@ -138,12 +136,12 @@ class Client:
         answer = retry.answer_of(
             lambda: self._send(method, path, query, body, content_type, accept),
             self.retries if repeatable else 0,
-            lambda found: found.status_code in RETRY_STATUS,
+            lambda found: found.status_code in retry.KUBERNETES,
         )
         if 200 <= answer.status_code < 300:
             return answers.object_of(answer, path, self.host)
         refused = answers.refusal(answer, path, self.host)
-        if answer.status_code in RETRY_STATUS:
+        if answer.status_code in retry.KUBERNETES:
             refused.retryable, refused.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(refused, Missing):
             return None

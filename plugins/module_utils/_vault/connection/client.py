@@ -42,8 +42,6 @@ from .transport import HVAC_ERROR, Session
 if HVAC_ERROR is None:
     import requests
 
-#: answers after which the same request may succeed. Source: Vault API, HTTP status codes
-RETRY_STATUS = frozenset((412, 429, 502, 503))
 #: what no path of the API has, as it would lead to another: queries, fragments, control characters, empty and dot parts
 ELSEWHERE = re.compile(r"[?#\x00-\x1f\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
 
@@ -312,7 +310,7 @@ class Client:
                 "this path would lead to another", repr(path)[1:-1], "correct the name or the mount in it"
             )
         method = method.upper()
-        repeatable = method in ("GET", "LIST", "PUT", "DELETE") if idempotent is None else idempotent
+        repeatable = method in retry.IDEMPOTENT if idempotent is None else idempotent
         token = self.token if authenticated else None
         self.choose()
         answer = retry.answer_of(
@@ -334,7 +332,7 @@ class Client:
             # who is sealed stays so
             return not wording.is_sealed(answer.text())
         conflict = answer.status_code == 500 and wording.write_conflict(answer.text())
-        return conflict or answer.status_code in RETRY_STATUS
+        return conflict or answer.status_code in retry.VAULT
 
     def understand(
         self, answer: Answer, method: str, path: str, missing_ok: bool = False, sent: Any = None
