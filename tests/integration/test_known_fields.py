@@ -56,7 +56,9 @@ def declared(form: str, fields: dict[str, Any], mount: str) -> tuple[str, dict[s
         mount = "token" if kind == "token" else mount
         return "auth_roles", {"name": "one", "mount": mount, "type": kind, "options": fields, **subject}
     if form == "database static-roles":
-        some = {"type": "static", "db_name": "one", "db_username": "one"}
+        # right without the fields: what a declaration lacks is refused before a server is asked
+        some = {"type": "static", "db_name": "one", "db_username": "one", "rotation_period": "1h"}
+        some = {name: value for name, value in some.items() if name not in fields}
         return "database_roles", {"name": "one", "mount": mount, "options": fields, **some}
     if form == "database roles":
         return "database_roles", {"name": "one", "mount": mount, "db_name": "one", "options": fields}
