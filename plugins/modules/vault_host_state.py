@@ -216,8 +216,7 @@ health:
   sample: 200
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import Module
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
 
 CONTENT = {
@@ -256,8 +255,8 @@ TOGETHER = [
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, required_together=TOGETHER, required_by={"unit": ["binary"]}, supports_check_mode=True)
-    module.exit_json(changed=False, **state.read(module.params))
+    module = Module(SPEC, required_together=TOGETHER, required_by={"unit": ["binary"]})
+    module.ansible.exit_json(changed=False, **state.read(module.params))
 
 
 if __name__ == "__main__":
