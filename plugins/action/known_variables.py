@@ -88,7 +88,7 @@ class ActionModule(ActionBase):
         """Return the variables that the inventory asks for and that have no value, each with where it belongs."""
         required = self._templar.template(variables.get(REQUIRED) or {})
         if not isinstance(required, Mapping):
-            raise AnsibleActionFail("%s is no mapping of names to where they are set" % REQUIRED)
+            raise AnsibleActionFail("%s is not a mapping of names to where they are set" % REQUIRED)
         return ["%s (%s)" % (name, where) for name, where in required.items() if not self._has(variables, name)]
 
     def _has(self, variables: dict[str, Any], name: str) -> bool:

@@ -62,7 +62,7 @@ def _repository(address: str) -> list[str]:
         or scheme not in ("", "https", "http", "ssh", "git+ssh", "ssh+git", "git", "file")
     ):
         return [
-            "eso_gitops_repository is no address of a repository: Git would take it for an option or a command; "
+            "eso_gitops_repository is not an address of a repository: Git would take it for an option or a command; "
             "write an SSH or HTTPS URL, or a path"
         ]
     return []
@@ -77,7 +77,7 @@ def _path(path: str) -> list[str]:
         or re.search(r"[\x00-\x1f\x7f\\]", path)
     ):
         return [
-            'eso_gitops_path "%s" is no directory inside the repository; write one such as clusters/eu-1/external-secrets'
+            'eso_gitops_path "%s" is not a directory inside the repository; write one such as clusters/eu-1/external-secrets'
             % re.sub(r"[\x00-\x1f\x7f]", "?", path)[:200]
         ]
     return []
@@ -88,7 +88,7 @@ def eso_gitops_problems(declared: Mapping[str, Any]) -> list[str]:
     problems = _repository(str(declared["repository"])) + _path(str(declared["path"]))
     branch = str(declared["branch"])
     if _NO_BRANCH.search(branch):
-        problems.append("eso_gitops_branch is no name of a branch; write one such as main")
+        problems.append("eso_gitops_branch is not a name of a branch; write one such as main")
     return wrap_var(problems)
 
 

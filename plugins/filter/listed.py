@@ -22,10 +22,12 @@ def listed(value: Any) -> list[Any]:
             try:
                 return listed(json.loads(text))
             except ValueError:
-                raise AnsibleFilterError("listed: the text begins as a JSON list and is none: %s" % text) from None
+                raise AnsibleFilterError(
+                    "listed: the text begins like a JSON list, but is not one: %s" % text
+                ) from None
         return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]
     if isinstance(value, Mapping):
-        raise AnsibleFilterError("listed: a mapping is no list of names")
+        raise AnsibleFilterError("listed: a mapping is not a list of names")
     return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [str(value)]
 
 

@@ -155,7 +155,7 @@ def _raft_problems(raft: Node, voters: Sequence[str], tolerance: int) -> Iterato
 
 
 def _of_nodes(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that refuses what is no list of nodes."""
+    """Return a filter that refuses what is not a list of nodes."""
 
     def filtered(nodes: Any, *arguments: Any) -> Any:
         if not isinstance(nodes, Sequence) or isinstance(nodes, str):

@@ -122,7 +122,7 @@ def rotation_objects(applications: Iterable[Application], part: str, host: str) 
 
 
 def _of_applications(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that refuses what is no list of applications."""
+    """Return a filter that refuses what is not a list of applications."""
 
     def filtered(applications: Any, *arguments: Any) -> Any:
         if not isinstance(applications, Sequence) or isinstance(applications, str):

@@ -44,7 +44,7 @@ def _fail(where: str, what: str, remedy: str) -> AnsibleFilterError:
 
 def _known(where: str, entry: Any, names: Iterable[str]) -> None:
     if not isinstance(entry, Mapping):
-        raise _fail(where, "is no mapping", "write it as one")
+        raise _fail(where, "is not a mapping", "write it as one")
     unknown = sorted(set(entry) - set(names))
     if unknown:
         raise _fail(where, "has no option %s" % ", ".join(unknown), "use %s" % ", ".join(sorted(names)))
@@ -53,7 +53,9 @@ def _known(where: str, entry: Any, names: Iterable[str]) -> None:
 def _named(where: str, what: str, name: Any) -> str:
     text = str(name or "")
     if not _NAME.fullmatch(text):
-        raise _fail(where, 'the %s "%s" is no name' % (what, text), 'use up to 40 lower case letters, digits and "-"')
+        raise _fail(
+            where, 'the %s "%s" is not a name' % (what, text), 'use up to 40 lower case letters, digits and "-"'
+        )
     return text
 
 
@@ -118,7 +120,7 @@ class Team:
         _known("%s, namespaces" % self.where, entry, NAMESPACE)
         name = str(entry.get("name") or "")
         if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-            raise _fail(self.where, 'the namespace "%s" is no name' % name, 'use lower case letters, digits and "-"')
+            raise _fail(self.where, 'the namespace "%s" is not a name' % name, 'use lower case letters, digits and "-"')
         environment = entry.get("environment")
         if environment is None:
             if len(self.environments) > 1:
@@ -153,7 +155,7 @@ class Team:
 def _teams(tenants: Any, prefix: str, clusters: Iterable[str] | None = None) -> list[Team]:
     """Return the teams, none of which can stand in for another. Raises AnsibleFilterError."""
     if isinstance(tenants, (str, Mapping)) or not isinstance(tenants, Iterable):
-        raise AnsibleFilterError("tenants: is no list; write a list of teams")
+        raise AnsibleFilterError("tenants: is not a list; write a list of teams")
     teams = [Team(entry, _path("prefix", prefix)) for entry in tenants]
     owners: dict[tuple[str, str], str] = {}
 

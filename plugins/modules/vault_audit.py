@@ -11,7 +11,7 @@ short_description: Manage audit devices of Vault or OpenBao by API
 version_added: 0.1.0
 description:
   - Enables and disables audit devices, one or many in one task over one login.
-  - The server cannot change a device. One that differs from its declaration is an error, or with O(replace) is disabled and enabled anew.
+  - The server cannot change a device. One that differs from its declaration is an error, or with O(replace) is disabled and enabled again.
   - OpenBao from 2.3.2 on takes devices from its configuration only, unless that allows C(unsafe_allow_api_audit_creation);
     the module then compares, and says what to declare in C(vault_server_audit) of the role P(secretops.vault_eso.vault_server#role).
   - Devices are kept in the root namespace; in another one the module refuses them before anything is changed.

@@ -68,7 +68,7 @@ def proxy_for(given: Any, urls: Any) -> str | None:
         try:
             given = json.loads(given)
         except ValueError:
-            raise AnsibleError('"proxy" begins like a mapping and is no JSON') from None
+            raise AnsibleError('"proxy" begins like a mapping and is not JSON') from None
     if isinstance(given, Mapping):
         scheme = str(urls[0]).partition("://")[0].lower() if urls else "https"
         given = given.get(scheme)

@@ -131,7 +131,7 @@ def _scalar(place: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
     elif kind == "path":
         if no_path(str(value)) and not os.path.exists(os.path.expanduser(str(value))):
             yield (
-                "%s is no path; its text is not shown, as it may be a secret: "
+                "%s is not a path; its text is not shown, as it may be a secret: "
                 "write it into a file of mode 0600, and give the path of that" % place
             )
     elif choices is not None:

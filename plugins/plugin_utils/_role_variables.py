@@ -71,7 +71,7 @@ def unknown(names: Iterable[str], folder: Path, checked: Iterable[str], own: Ite
                 if meant or near
                 else "see ansible-doc -t role for those that it has."
             )
-            said.append("%s is no variable of the role %s; %s" % (name, owner, hint))
+            said.append("%s is not a variable of the role %s; %s" % (name, owner, hint))
     return said
 
 

@@ -76,7 +76,7 @@ def directory(pid: int, start: str) -> str:
             state = os.lstat(path)
             if stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o077:
                 return path
-    raise NoBroker("no private directory can be made in XDG_RUNTIME_DIR, /dev/shm or the temporary directory")
+    raise NoBroker("no private directory can be created in XDG_RUNTIME_DIR, /dev/shm or the temporary directory")
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def test_an_immutable_secret_that_did_not_change_is_never_confirmed(scene: Scene
         assert results[name]["info"]["proven"] is True
     for name in ("kept", "made"):
         assert f'the Secret "{name}" holds another value than version 2' in results[name]["error"]
-        assert "delete it so that the operator makes it anew" in results[name]["error"]
+        assert "delete it so that the operator creates it again" in results[name]["error"]
     assert 'the Secret "odd" is immutable and older than version 2' in results["odd"]["error"]
     assert "error" not in results["free"]
     assert (results["free"]["info"]["versions"], results["free"]["info"]["proven"]) == ({}, False)

@@ -239,7 +239,7 @@ def test_what_is_no_backup_is_refused(
         "eso_restore", {"kubeconfig": target.kubeconfig, "path": str(file)}
     ).msg  # fmt: skip
     refused = run_module("eso_backup", {"kubeconfig": source.kubeconfig, "path": str(file)})
-    assert "is no backup and would be overwritten" in refused.msg
+    assert "is not a backup and would be overwritten" in refused.msg
     missing = run_module("eso_restore", {"kubeconfig": target.kubeconfig, "path": str(tmp_path / "none.yaml")})
     assert "there is no backup" in missing.msg
 

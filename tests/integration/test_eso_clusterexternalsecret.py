@@ -100,9 +100,9 @@ def test_a_selector_without_terms_takes_all_namespaces(
     ("change", "message"),
     [
         ({"namespace_selectors": None}, "no namespace is selected"),
-        ({"refresh_time": "1d"}, 'the refresh time "1d" is no duration'),
+        ({"refresh_time": "1d"}, 'the refresh time "1d" is not a duration'),
         ({"external_secret": {"store": {"name": "vault"}}}, "neither data nor data_from is given"),
-        ({"name": "No Name"}, "is no Kubernetes name"),
+        ({"name": "No Name"}, "is not a Kubernetes name"),
     ],
 )
 def test_what_the_operator_would_refuse_is_refused(

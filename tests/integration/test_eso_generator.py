@@ -100,7 +100,7 @@ def test_other_kinds(kube_api: KubeApi, namespace: str, kube_args: dict[str, Any
     [
         ({"method": "GET"}, '"pki_int/issue/web" answers to POST, not to GET; set "method" to POST'),
         ({"method": "GET", "path": "database/creds/app"}, "parameters are not sent with GET"),
-        ({"path": "/pki_int/issue/web"}, "is no path of Vault"),
+        ({"path": "/pki_int/issue/web"}, "is not a path of Vault"),
         ({"path": None}, "no path is given"),
         ({"length": 12}, "a generator of the kind VaultDynamicSecret has no length"),
         ({"provider": None}, "no server is given"),

@@ -176,7 +176,7 @@ def test_options_of_newer_operators(
     }
     assert not run_module("eso_generator", dynamic, must_succeed=True).changed
     interval = run_module("eso_secretstore", {**store, "retry_settings": {"retry_interval": "1d"}})
-    assert 'the retry interval "1d" is no duration' in interval.msg
+    assert 'the retry interval "1d" is not a duration' in interval.msg
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_options_of_newer_operators(
         ({"sync_windows": {"kind": "deny", "windows": [{"schedule": "22:00", "duration": "8h"}]}}, "is none of cron"),
         (
             {"sync_windows": {"kind": "deny", "windows": [{"schedule": "@daily", "duration": "1d"}]}},
-            'the duration of sync_windows.windows[0] "1d" is no duration',
+            'the duration of sync_windows.windows[0] "1d" is not a duration',
         ),
     ],
 )

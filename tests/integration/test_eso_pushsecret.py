@@ -103,7 +103,7 @@ GOOD = {
         ({**GOOD, "data": None}, "neither data nor data_to is given"),
         ({**GOOD, "updatePolicy": "Merge"}, 'updatePolicy "Merge" does not exist; use Replace, IfNotExists'),
         ({**GOOD, "secretStoreRefs": [{"kind": "SecretStore"}]}, "store_refs[0] needs either name or label_selector"),
-        ({**GOOD, "refreshInterval": "1d"}, 'the refresh interval "1d" is no duration'),
+        ({**GOOD, "refreshInterval": "1d"}, 'the refresh interval "1d" is not a duration'),
     ],
 )
 def test_a_wrong_manifest_gets_what_to_write_instead(

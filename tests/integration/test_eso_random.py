@@ -133,13 +133,13 @@ RIGHT: dict[str, dict[str, Any]] = {
 }
 #: what is refused although the API server takes it: why, and parts of the sentences
 STRICTER_OPTIONS: dict[str, str] = {
-    "the operator cannot read it, and then none of the kind": "is no duration of the API",
+    "the operator cannot read it, and then none of the kind": "is not a duration of the API",
     "the operator's webhook refuses it": "neither data nor data_from|give exactly one of extract, find|contradicts"
     "|conditions are for a Cluster|exactly one of the two|caProvider (lacks key|may not|needs)|may not; move",
     "the operator would take one and say nothing": "auth methods are given|no auth method is given",
     "the operator cannot work with it": "is not a URL|tls needs|auth.* lacks|has (both|neither)|begins with a slash"
-    "|no path is given|is no path of Vault|provider.vault|is no regular expression|cannot hold|different .* are wanted"
-    "|is no key of a Secret|is no schedule",
+    "|no path is given|is not a path of Vault|provider.vault|is not a regular expression|cannot hold"
+    "|different .* are wanted|is not a key of a Secret|is no schedule",
     "the operator ignores it": "sync_windows are for periodic|the operator ignores|are not sent with|answers to POST"
     "|check-and-set|declared twice|written twice|no store is given|nothing would be pushed|has no key",
 }

@@ -176,7 +176,7 @@ def test_a_cluster_store_with_open_ends_is_warned_about(
     [
         ({"server": "vault.example.com"}, "is not a URL"),
         ({"auth": {}}, "no auth method is given"),
-        ({"namespace": "Not_A_Name"}, "is no Kubernetes name"),
+        ({"namespace": "Not_A_Name"}, "is not a Kubernetes name"),
         ({"namespace": "nowhere-to-be-found"}, 'the namespace "nowhere-to-be-found" does not exist'),
         ({"api_version": "v1beta1"}, "SecretStore is not served as external-secrets.io/v1beta1"),
         ({"kubeconfig": "/nonexistent"}, "no such file"),

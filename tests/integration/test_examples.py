@@ -192,7 +192,7 @@ def test_the_variables_that_a_roles_readme_sets_exist(readme: Path, declared: se
     for block in re.findall(r"^```yaml\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE):
         for name in names_in(yaml.load(block, Loader=Loader)):  # noqa: S506 - a safe loader with one addition
             if name.startswith(prefixes) and not re.search(rf"\{{\{{[^}}]*\b{name}\b", block):
-                assert name in declared, f"{name} is no variable that a role or a playbook knows"
+                assert name in declared, f"{name} is not a variable that a role or a playbook knows"
 
 
 # -- rehearsals against real servers ----------------------------------------------------------------------------------

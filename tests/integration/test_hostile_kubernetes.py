@@ -206,5 +206,5 @@ def test_a_failure_of_all_is_told_once(hostile: Hostile, kube_api: KubeApi, tmp_
 def test_a_page_of_html_is_no_missing_operator(hostile: Hostile, tmp_path: Path) -> None:
     options = options_for(hostile, tmp_path, "eso_externalsecret", hostile.at("always", "html-404"))
     run = run_many("eso_externalsecret", [options])[0]
-    assert "what answers is no Kubernetes API server (status 404, text/html" in run.result.msg
+    assert "what answers is not a Kubernetes API server (status 404, text/html" in run.result.msg
     assert "install" not in run.result.msg

@@ -576,7 +576,7 @@ def test_a_proxy(scene: Scene) -> None:
         seen = len(targets)
         wrong = [debug(kv("x", proxy=given), ignore_errors=True) for given in ("http://[::1", "{")]
         plain = " ".join(scene.play(wrong).stdout.split())
-        assert "is not the URL of a proxy" in plain and "begins like a mapping and is no JSON" in plain, plain
+        assert "is not the URL of a proxy" in plain and "begins like a mapping and is not JSON" in plain, plain
         assert len(targets) == seen
     away = kv("applications/web-app", proxy="http://me:a-password@127.0.0.1:9")
     result = scene.play([debug(away)], vars={**scene.approle, "ansible_hashi_vault_retries": 0})

@@ -97,7 +97,7 @@ def test_a_misspelt_variable_is_refused_before_anything_changes(newcomer: Newcom
     for playbook in ("site", "configure"):
         refused = newcomer.play(playbook)
         assert refused.rc != 0
-        said = "vault_config_polices is no variable of the role vault_config; did you mean vault_config_policies?"
+        said = "vault_config_polices is not a variable of the role vault_config; did you mean vault_config_policies?"
         assert said in " ".join(refused.output.split())
         assert refused.changed == 0
     assert "applications/" not in newcomer.vault.sys.list_mounted_secrets_engines()["data"]

@@ -221,5 +221,5 @@ def test_modes_as_people_write_them(audit: Run, audited: VaultServer, tmp_path: 
         assert not audit(**wanted).changed
     for wrong in (600, 400, 640, "rw", "0888", "384"):
         refused = audit(check=True, **device(tmp_path, "wrong", mode=wrong))
-        assert f'mode {wrong} is no file\'s mode; write it in quotes, such as mode: "0640"' in refused.msg
+        assert f'mode {wrong} is not a file\'s mode; write it in quotes, such as mode: "0640"' in refused.msg
     assert audit(path="modes", state="absent", remove_last=True).changed

@@ -264,7 +264,7 @@ def test_mount_that_does_not_exist(role: Callable[..., Result], unique: str) -> 
     [
         ({"token_ttl": "soon"}, '"soon" is not a duration'),
         ({"token_ttl": "2h", "token_max_ttl": "1h"}, "token_ttl is longer than token_max_ttl"),
-        ({"token_bound_cidrs": ["10.0.0.999"]}, '"10.0.0.999" is no address block'),
+        ({"token_bound_cidrs": ["10.0.0.999"]}, '"10.0.0.999" is not an address block'),
         ({"mount": "approle?x"}, 'the mount holds "?"'),
         ({"options": {"password": PASSWORD}}, 'move it into "secret_options"'),
         ({"token_ttl": "1h", "options": {"token_ttl": "1h"}}, '"token_ttl" is given twice'),

@@ -150,7 +150,7 @@ def test_bad_roles(module: Run, openbao: VaultServer, engine: str) -> None:
     assert "without policy_arns or policy_document or iam_groups" in refused(credential_type="iam_user")
     user = {"credential_type": "iam_user", "iam_groups": ["g"]}
     assert 'a role of type iam_user has no "role_arns"' in refused(**user, role_arns=[ARN])
-    assert '"policy_document" is no JSON document' in refused(**user, policy_document="{Version")
+    assert '"policy_document" is not a JSON document' in refused(**user, policy_document="{Version")
     times = {"credential_type": "session_token", "default_sts_ttl": "2h", "max_sts_ttl": "1h"}
     assert "default_sts_ttl is longer than max_sts_ttl" in refused(**times)
     assert module("vault_aws_role", mount=engine, name="x", **user).changed
@@ -200,7 +200,7 @@ def test_auth_roles(module: Run, openbao: VaultServer, method: str) -> None:
     nothing = module("vault_auth_role", mount=method, name="nothing", options={"auth_type": "iam"})
     assert "at least one bound parameter" in nothing.msg
     wrong = module("vault_auth_role", mount=method, **{**account, "options": {"role": "x"}})
-    assert '"role" is no field of a sts account; use external_id, sts_role' in wrong.msg
+    assert '"role" is not a field of a sts account; use external_id, sts_role' in wrong.msg
     purged = module("vault_auth_role", mount=method, roles=[], purge=True)
     assert purged["summary"]["delete"] == 1
     assert stored(openbao, f"auth/{method}/config/sts/210987654321") != {}

@@ -134,7 +134,7 @@ def test_nothing_is_changed_when_something_cannot_be_right(
         (("pki_roles", 0, "max_tll"), "1h", '"): there is no option "max_tll"; did you mean "max_ttl"?'),
         (("policies", 1), {"rules": []}, "configuration.policies[1]: missing: name"),
         (("secrets", 0, "data"), "text", "configuration.secrets"),
-        (("secrets",), {"path": "x"}, "configuration.secrets is no list of mappings"),
+        (("secrets",), {"path": "x"}, "configuration.secrets is not a list of mappings"),
         (("policy",), [], 'there is no kind "policy"'),
         (("purge",), {"pki_cas": {}}, '"pki_cas" cannot be purged'),
         (("purge",), {"policies": {"protect": []}}, "protect"),
@@ -236,8 +236,8 @@ RULES = [{"path": "x", "capabilities": ["read"]}]
             },
             'configuration.secrets: the mount "kv" that it is in is to be absent',
         ),
-        ({"purge": {"policies": "yes"}}, "configuration.purge.policies is no mapping of options"),
-        ({"purge": {"policies": ["kept"]}}, "configuration.purge.policies is no mapping of options"),
+        ({"purge": {"policies": "yes"}}, "configuration.purge.policies is not a mapping of options"),
+        ({"purge": {"policies": ["kept"]}}, "configuration.purge.policies is not a mapping of options"),
     ],
 )
 def test_what_contradicts_itself_is_refused(tree: Run, configuration: dict[str, Any], said: str) -> None:

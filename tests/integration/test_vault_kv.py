@@ -100,7 +100,7 @@ def test_exact_removes_what_is_not_declared(kv: Run, stored: Callable[..., Any])
     assert kv(path="x", data={"a": "1"}, mode="exact").changed
     assert stored("x") == {"a": "1"}
     assert not kv(path="x", data={"a": "1"}, mode="exact").changed
-    # a number is no text
+    # a number is not text
     assert kv(path="x", data={"a": 1}).changed
     assert stored("x") == {"a": 1}
     assert kv(path="x", remove=["a", "never"])["changed_keys"] == ["a"]
@@ -410,7 +410,7 @@ def test_metadata_that_the_server_would_change_or_refuse(kv: Run, stored: Callab
         ({"max_versions": -1}, '"max_versions" is negative'),
         ({"delete_version_after": "1500ms"}, "a fraction of a second"),
         ({"custom_metadata": {"owner": ""}}, 'the value of "owner" in custom_metadata is empty'),
-        ({"custom_metadata": {"owner": {"team": "x"}}}, '"owner" of custom_metadata is no text'),
+        ({"custom_metadata": {"owner": {"team": "x"}}}, '"owner" of custom_metadata is not text'),
         ({"custom_metadata": {"owner": "x" * 513}}, 'the value of "owner" in custom_metadata is too long'),
         ({"custom_metadata": {f"key{number}": "x" for number in range(65)}}, '"custom_metadata" has 65 keys'),
     ):

@@ -140,13 +140,13 @@ def test_a_rehearsal_asks_no_password_policy(
     ("spec", "said"),
     [
         ({"length": 0}, "the length is not between 1 and 65536"),
-        ({"length": "long"}, '"length" is no number'),
+        ({"length": "long"}, '"length" is not a number'),
         ({"charset": "a"}, "the character set has fewer than two characters"),
         ({"format": "hex", "charset": "digits"}, '"charset" is for format "text" only'),
         ({"format": "uuid", "length": 3}, 'a value of format "uuid" has no length'),
         ({"format": "policy"}, "belong together"),
         ({"lenght": 3}, "lenght"),
-        (32, "is no mapping"),
+        (32, "is not a mapping"),
     ],
 )
 def test_what_cannot_be_generated_is_refused(

@@ -239,7 +239,7 @@ def test_bad_input(
     assert refused.failed and 'did you mean "userdn"?' in refused.msg
     for options, message in (
         ({"options": {"groups": ["a"]}}, '"groups" is a field of LDAP users'),
-        ({"token_ttl": "1h"}, '"token_ttl" is no field of LDAP groups'),
+        ({"token_ttl": "1h"}, '"token_ttl" is not a field of LDAP groups'),
     ):
         refused = run_module("vault_auth_role", {**args, "mount": unique, "name": "x", **options})
         assert refused.failed and message in refused.msg, refused.msg

@@ -158,7 +158,7 @@ def test_okta_and_pingid(method: Run, openbao: VaultServer, unique: str, people:
     other.hides(settings("two"), "ping-token")
     assert methods(openbao)[ping["name"]]["org_alias"] == "two"
     broken = method(**{**ping, "settings_file_base64": "bm90aGluZw=="})
-    assert "is no settings file of PingID" in broken.msg
+    assert "is not a settings file of PingID" in broken.msg
     broken.hides("bm90aGluZw==")
     assert method(methods=[{"name": okta["name"]}, {"name": ping["name"]}], state="absent")["summary"]["delete"] == 2
 

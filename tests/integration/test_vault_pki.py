@@ -296,8 +296,8 @@ def test_a_request_has_no_settings_yet(ca: Run, openbao: VaultServer, mount: str
         ({"common_name": "x", "issuer_name": "ä"}, "characters that the server refuses"),
         ({"common_name": "x", "key_name": "default"}, 'key_name "default" is reserved'),
         ({"common_name": "x", "ttl": "1h", "not_after": "2036-12-31"}, "contradict each other"),
-        ({"common_name": "x", "not_after": "next year"}, '"next year" is no moment'),
-        ({"common_name": "x", "ip_sans": ["ten"]}, 'ip_sans: "ten" is no address'),
+        ({"common_name": "x", "not_after": "next year"}, '"next year" is not a moment'),
+        ({"common_name": "x", "ip_sans": ["ten"]}, 'ip_sans: "ten" is not an address'),
         ({"common_name": "x", "default_issuer": "other"}, 'there is no issuer "other"; correct "default_issuer"'),
         ({"common_name": "x", "issuers": [{"ref": "other"}]}, 'there is no issuer "other"; correct "issuers"'),
         ({"common_name": "x", "issuer": {"manual_chain": ["self"]}}, 'there is no issuer "self"'),
@@ -331,7 +331,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(ca: Run, openbao: VaultSer
         ({"default_issuer": "other"}, 'there is no issuer "other"'),
         ({"issuer_name": "root", "issuers": [{"ref": "default", "usage": []}]}, 'there is no issuer "default"'),
         ({"crl": {"enable_delta": True}}, '"enable_delta" is for lists that are rebuilt'),
-        ({"crl": {"auto_rebuild": True, "auto_rebuild_grace_period": "4d"}}, "is no shorter than"),
+        ({"crl": {"auto_rebuild": True, "auto_rebuild_grace_period": "4d"}}, "is not shorter than"),
     ):
         for check in (True, False):
             refused = ca(check=check, **{**fine, **options})

@@ -225,12 +225,12 @@ def test_list_and_bad_input(certificate: Run, openbao: VaultServer, mount: str, 
         ({"common_name": None}, '"common_name" is missing'),
         ({"key_dest": None}, '"key_dest" is missing'),
         ({"key_dest": str(tmp_path / "x.crt")}, "two of the files are the same"),
-        ({"ip_sans": ["ten"]}, '"ten" is no address'),
+        ({"ip_sans": ["ten"]}, '"ten" is not an address'),
         ({"ttl": "1 day"}, "is not a duration"),
         ({"ttl": "1h", "renew_before": "2h"}, "each run would issue another"),
         ({"key_dest": "/proc/x.key"}, "cannot write to /proc"),
         ({"mount": "nowhere-at-all"}, "nothing is mounted there"),
-        ({"role": "wéb"}, "is no name of a role"),
+        ({"role": "wéb"}, "is not a name of a role"),
     ):
         refused = certificate(**item("x", **options))
         assert refused.failed and message in refused.msg, (message, refused.msg)
@@ -420,7 +420,7 @@ def test_requests_that_cannot_be_right(signed: Run, openbao: VaultServer, mount:
         ({"csr": SHOP + request("b.example.com")}, "holds more than one certificate signing request"),
         ({"csr": broken}, "cannot be read"),
         ({"csr_file": str(tmp_path / "forged.csr")}, "is not signed by the key that it is for"),
-        ({"csr_file": str(tmp_path / "binary.csr")}, "cannot be read (it is no text)"),
+        ({"csr_file": str(tmp_path / "binary.csr")}, "cannot be read (it is not text)"),
         ({"csr": secret + SHOP}, "holds a private key"),
         ({"csr_file": str(tmp_path / "both.pem")}, "holds a private key"),
     ):

@@ -196,8 +196,8 @@ def test_parameters_are_enforced(openbao: VaultServer, policy: Callable[..., Any
     [
         ({"allowed_parameters": {"ttl": [3]}}, '"ttl" of allowed_parameters: the server never finds the number 3'),
         ({"denied_parameters": {"ttl": 2.5}}, '"ttl" of denied_parameters: the server never finds the number 2.5'),
-        ({"denied_parameters": {"ttl": None}}, '"ttl" of denied_parameters: nothing is no value of a parameter'),
-        ({"allowed_parameters": {"ttl": [{"a": "b"}]}}, "a mapping is no value of a parameter"),
+        ({"denied_parameters": {"ttl": None}}, '"ttl" of denied_parameters: nothing is not a value of a parameter'),
+        ({"allowed_parameters": {"ttl": [{"a": "b"}]}}, "a mapping is not a value of a parameter"),
         ({"min_wrapping_ttl": "soon"}, '"soon" is not a duration'),
         ({"min_wrapping_ttl": "2h", "max_wrapping_ttl": "1h"}, "min_wrapping_ttl is longer than max_wrapping_ttl"),
     ],

@@ -76,7 +76,7 @@ def test_cors(module: Run, converges: Run, openbao: VaultServer) -> None:
         assert found["allowed_origins"] == ["https://c.example.com"] and found["allowed_headers"].count("X-Mine") == 1
         for options, said in (
             ({"allowed_origins": ["*", "https://a"]}, 'the origin "*" goes neither with others'),
-            ({"allowed_origins": ["https://a/b"]}, '"https://a/b" is no origin'),
+            ({"allowed_origins": ["https://a/b"]}, '"https://a/b" is not an origin'),
             ({"allowed_origins": []}, '"allowed_origins" is empty'),
             ({"configurations": [wanted, wanted]}, "is declared twice"),
         ):
@@ -188,8 +188,8 @@ def test_oidc(module: Run, converges: Run, openbao: VaultServer, area: str) -> N
         ),
         ({"type": "key", "name": "k", "rotation_period": "30s"}, '"rotation_period" is below a minute'),
         ({"type": "key", "name": "k", "redirect_uris": ["x"]}, 'type "key" has no "redirect_uris"'),
-        ({"type": "provider", "name": "p", "issuer": "https://a/b"}, "is no address without a path"),
-        ({"type": "provider", "name": "p", "issuer": ""}, "is no address without a path"),
+        ({"type": "provider", "name": "p", "issuer": "https://a/b"}, "is not an address without a path"),
+        ({"type": "provider", "name": "p", "issuer": ""}, "is not an address without a path"),
         ({"type": "role", "name": "r"}, '"key" is missing'),
         ({"type": "key", "name": "default", "state": "absent"}, "the server's own cannot be deleted"),
         ({"type": "scope", "name": "a/b", "template": "{}"}, "holds characters that the server refuses"),

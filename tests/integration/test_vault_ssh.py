@@ -226,7 +226,7 @@ def test_bad_roles_are_refused_before_anything_changes(role: Run, openbao: Vault
         ({**user, "ttl": "half an hour"}, "is not a duration"),
         ({**user, "port": 22}, 'a role of type ca has no "port"'),
         ({**otp, "ttl": "5m"}, 'a role of type otp has no "ttl"'),
-        ({**otp, "cidr_list": ["everywhere"]}, 'cidr_list: "everywhere" is no network'),
+        ({**otp, "cidr_list": ["everywhere"]}, 'cidr_list: "everywhere" is not a network'),
         ({**otp, "cidr_list": ["10.0.0.1"]}, 'write "10.0.0.1/32"'),
         ({**user, "name": "a/b"}, "characters that the server refuses"),
         ({**user, "name": "ä"}, "characters that the server refuses"),

@@ -120,7 +120,7 @@ def test_wrong_shares_are_one_sentence_and_leave_no_progress(
     broken.write_text("{}")
     broken.chmod(0o600)
     refused = run_module("vault_unseal", {**one, "key_store": str(broken)})
-    assert refused.failed and "is no key store" in refused.msg
+    assert refused.failed and "is not a key store" in refused.msg
     assert node.client().seal_status["progress"] == 0
 
     file = tmp_path / "shares"

@@ -97,7 +97,7 @@ def run_module(
     """Run a module and return its result; a failed one is a result too, unless ``must_succeed``.
 
     ``env`` is added to an environment without VAULT_*, BAO_*, ANSIBLE_* and KUBECONFIG, so that nothing of the caller
-    steers a test. ``by_process`` starts a new Python for it. Raises AssertionError when the module's output is no JSON
+    steers a test. ``by_process`` starts a new Python for it. Raises AssertionError when the module's output is not JSON
     or ``must_succeed`` does not hold, and subprocess.TimeoutExpired after ``timeout`` seconds.
     """
     given = dict(args or {})

@@ -101,7 +101,7 @@ def find_secrets(session: VaultSession, find: Object) -> dict[str, bytes]:
             try:
                 matches = re.search(expression or "", name) is not None
             except re.error as error:
-                raise ValueError(f"find.name.regexp is no regular expression: {error}") from None
+                raise ValueError(f"find.name.regexp is not a regular expression: {error}") from None
         else:
             metadata = session.metadata(name)
             matches = all(metadata.get(tag) == value for tag, value in (find.get("tags") or {}).items())

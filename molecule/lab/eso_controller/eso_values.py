@@ -304,7 +304,7 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 
 
 def go_duration(text: str) -> str:
-    """A duration as Go writes it: `1h` becomes `1h0m0s`; what is no whole number of seconds stays as it is."""
+    """A duration as Go writes it: `1h` becomes `1h0m0s`; what is not a whole number of seconds stays as it is."""
     total = seconds(text)
     if total < 1 or total != int(total):
         return "0s" if total == 0 else text

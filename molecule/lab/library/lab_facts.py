@@ -121,7 +121,7 @@ def control_plane(folders: list[str]) -> dict[str, Any]:
             said = run(str(path / "kube-apiserver"), "--version", timeout=30).stdout
             match = re.search(r"v(\d+)\.(\d+)", said)
             if match is None:
-                raise LabError(f"{path}/kube-apiserver --version says {said[:80]!r}, which is no version")
+                raise LabError(f"{path}/kube-apiserver --version says {said[:80]!r}, which is not a version")
             manager = path / "kube-controller-manager"
             return {
                 "folder": str(path),

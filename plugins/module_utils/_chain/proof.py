@@ -22,7 +22,7 @@ from .values import made_of
 from .verify import Chain
 
 #: what to do about a Secret that the operator cannot change
-IMMUTABLE = "an immutable Secret keeps its values: delete it so that the operator makes it anew, or remove immutable"
+IMMUTABLE = "an immutable Secret keeps its values: delete it so that the operator creates it again, or remove immutable"
 
 
 class Proof:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Options that name something: an empty one would stand for another thing, and a secret is no path."""
+"""Options that name something: an empty one would stand for another thing, and a secret is not a path."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _check_paths(params: Mapping[str, Any], looked: list[_Looked], within: str) 
             for part in parts:
                 if isinstance(part, str) and no_path(part) and not os.path.exists(part):
                     raise InvalidInput(
-                        "a path is expected, and this is none; its text is not shown, as it may be a secret",
+                        "this is not a path; its text is not shown, as it may be a secret",
                         'option "%s"' % (within + name),
                         "write it into a file of mode 0600, and give the path of that",
                     )

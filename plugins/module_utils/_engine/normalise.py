@@ -76,7 +76,7 @@ def spans(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def duration(value: Any) -> Any:
-    """Return a duration in seconds for a comparison: none at all is 0, what is no duration stays what it is."""
+    """Return a duration in seconds for a comparison: none at all is 0, what is not a duration stays what it is."""
     try:
         return seconds(value, signed=True) or 0
     except InvalidInput:
@@ -91,7 +91,7 @@ def signed_duration(value: Any) -> Any:
 def as_seconds(value: Any, signed: bool = False) -> str | None:
     """Return a duration as every endpoint takes it, such as ``5400s``: none knows weeks, or days beside hours.
 
-    Raises InvalidInput for what is no duration, and for a fraction of a second, which the servers drop or refuse.
+    Raises InvalidInput for what is not a duration, and for a fraction of a second, which the servers drop or refuse.
     """
     total = seconds(value, signed)
     if total is not None and total != int(total):
@@ -179,7 +179,7 @@ def file_mode(value: Any) -> str:
             return digits
     elif re.fullmatch("0?[0-7]{3}", text):
         return text.rjust(4, "0")
-    raise InvalidInput("mode %s is no file's mode" % text, remedy='write it in quotes, such as mode: "0640"')
+    raise InvalidInput("mode %s is not a file's mode" % text, remedy='write it in quotes, such as mode: "0640"')
 
 
 def path(value: Any) -> str:
@@ -193,7 +193,7 @@ def text(value: Any) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """Return the value of a JSON document given as text or as data; text that is no JSON stays text."""
+    """Return the value of a JSON document given as text or as data; text that is not JSON stays text."""
     if isinstance(value, str):
         try:
             return json.loads(value)

@@ -191,7 +191,7 @@ def text_of(path: str) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SecretopsError("cannot be read (%s)" % reason, path, "correct its owner and mode") from error
 
 

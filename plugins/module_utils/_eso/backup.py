@@ -181,7 +181,7 @@ def load(path: str) -> list[Object]:
             kind, metadata = manifest.get("kind"), manifest.get("metadata") or {}
             if not metadata.get("name") or (group not in GROUPS and kind != NAMESPACE.name):
                 raise InvalidInput(
-                    'holds the object "%s", which is none of the operator' % title(manifest),
+                    'holds the object "%s", which is not a kind of the operator' % title(manifest),
                     one,
                     "restore it by other means and take it out",
                 )
@@ -209,7 +209,7 @@ class BackupFile(Resource):
     def read(self) -> Mapping[str, Any] | None:
         text = private_file.text_of(self.path)
         if text is not None and not text.startswith(HEADER):
-            raise InvalidInput("is no backup and would be overwritten", self.path, "name another path")
+            raise InvalidInput("is not a backup and would be overwritten", self.path, "name another path")
         return None if text is None else {"text": text}
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:

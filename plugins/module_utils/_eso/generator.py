@@ -169,7 +169,8 @@ def check_dynamic(namespace: str | None, spec: Mapping[str, Any]) -> list[str]:
         raise InvalidInput("no path is given", remedy='write the path in Vault, such as "pki_int/issue/web"')
     if path.startswith(("/", "v1/")):
         raise InvalidInput(
-            'the path "%s" is no path of Vault' % path, remedy='write it from the mount on, such as "pki_int/issue/web"'
+            'the path "%s" is not a path of Vault' % path,
+            remedy='write it from the mount on, such as "pki_int/issue/web"',
         )
     check_choice("method", method, ("GET", "LIST", "POST", "PUT", "DELETE"))
     check_choice("resultType", spec.get("resultType"), ("Data", "Auth", "Raw"))

@@ -100,7 +100,7 @@ def plain(objects: Sequence[Mapping[str, Any]]) -> list[Object]:
                 else "use %s" % ", ".join(PLAIN),
             )
         if not _PLAIN_NAME.fullmatch(name) or (namespace is not None and not _PLAIN_NAME.fullmatch(str(namespace))):
-            raise InvalidInput("its name or namespace is no Kubernetes name", where, "correct it")
+            raise InvalidInput("its name or namespace is not a Kubernetes name", where, "correct it")
         group, _slash, version = str(manifest.get("apiVersion") or "").rpartition("/")
         for problem in problems(known_schemas.known(group, version, kind), manifest):
             raise InvalidInput("%s %s" % (dotted(problem.path), problem.what), where, problem.remedy)

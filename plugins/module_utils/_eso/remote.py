@@ -57,7 +57,8 @@ def check_data(entries: Sequence[Mapping[str, Any]]) -> list[str]:
         key = str(entry.get("secretKey") or "")
         if not _SECRET_KEY.fullmatch(key):
             raise InvalidInput(
-                'data[%d]: "%s" is no key of a Secret' % (number, key), remedy='use letters, digits, "-", "_" and "."'
+                'data[%d]: "%s" is not a key of a Secret' % (number, key),
+                remedy='use letters, digits, "-", "_" and "."',
             )
         if key in seen:
             raise InvalidInput('data: the key "%s" is declared twice' % key, remedy="keep one of the two")
@@ -88,7 +89,7 @@ def check_remote(where: str, reference: Mapping[str, Any]) -> list[str]:
     check_choice("nullBytePolicy", reference.get("nullBytePolicy"), ("Ignore", "Fail"))
     if _LEASED.match(key):
         return [
-            '%s: "%s" is no KV secret; only a store of version v1 reads it, without renewing its lease: a '
+            '%s: "%s" is not a KV secret; only a store of version v1 reads it, without renewing its lease: a '
             "VaultDynamicSecret in data_from, by source_ref.generator_ref, is made for it" % (where, key)
         ]
     return []

@@ -203,7 +203,7 @@ def check_windows(spec: Mapping[str, Any]) -> None:
         schedule = str(window.get("schedule") or "")
         if not _SCHEDULE.fullmatch(schedule):
             raise InvalidInput(
-                '%s: the schedule "%s" is none of cron' % (where, schedule),
+                '%s: the schedule "%s" is not a cron schedule' % (where, schedule),
                 remedy='write five fields such as "0 22 * * 1-5", in UTC, or a word such as "@daily"',
             )
 

@@ -176,5 +176,5 @@ def message(changes: Sequence[Change], label: str) -> str:
         return prefix + lines[0]
     verbs = [line.partition(" ")[0] for line in lines]
     parts = ["%s %d" % (verb, verbs.count(verb)) for verb in ("add", "change", "remove") if verb in verbs]
-    subject = prefix + (", ".join(parts) + " of External Secrets" if parts else "write the list of files anew")
+    subject = prefix + (", ".join(parts) + " of External Secrets" if parts else "write the list of files again")
     return subject + ("\n\n" + "\n".join("- " + line for line in lines) if lines else "")

@@ -65,7 +65,7 @@ def check_pattern(where: str, pattern: Any) -> None:
     reason = not_a_pattern(str(pattern))
     if reason:
         raise InvalidInput(
-            '%s: "%s" is no regular expression of Go (%s)' % (where, pattern, reason),
+            '%s: "%s" is not a regular expression of Go (%s)' % (where, pattern, reason),
             remedy="correct it; RE2 has no look-around and no references back",
         )
 
@@ -82,7 +82,7 @@ def check_interval(what: str, value: Any) -> None:
     """Refuse anything but a duration of the API, which has no days. Raises InvalidInput."""
     if value is not None and not re.fullmatch(r"0|((\d+(\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+", str(value)):
         raise InvalidInput(
-            'the %s "%s" is no duration of the API' % (what, value),
+            'the %s "%s" is not a duration of the API' % (what, value),
             remedy='write hours, minutes and seconds, such as "15m" or "1h30m0s"',
         )
 

@@ -79,7 +79,7 @@ def from_yaml(text: str, where: str) -> list[Object]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = " in line %d" % (mark.line + 1) if mark else ""
-        raise InvalidInput("is no YAML%s" % line, where, "correct it, or write it anew") from error
+        raise InvalidInput("is not YAML%s" % line, where, "correct it, or write it again") from error
     if not all(isinstance(document, dict) for document in found):
         raise InvalidInput("holds something else than Kubernetes objects", where, "name another file")
     return found

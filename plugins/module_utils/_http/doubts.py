@@ -26,7 +26,7 @@ def doubts(urls: Iterable[str], validate_certs: bool, files: Mapping[str, object
 
     ``files``: paths of files with a secret by their options; what is None, or no path of a file, is passed over.
     """
-    # what is no address is refused by the client
+    # what is not an address is refused by the client
     hosts = [(rules.shown(url), one.host) for url, one in ((url, rules.origin(url)) for url in urls) if one is not None]
     found = [
         "%s: http sends credentials and secrets in clear; use https" % url

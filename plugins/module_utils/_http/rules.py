@@ -92,7 +92,7 @@ def check_times(timeout: int, retries: int) -> None:
     """Refuse times and numbers of attempts that make no sense. Raises InvalidInput."""
     if not 1 <= timeout <= LONGEST_TIMEOUT:
         raise InvalidInput(
-            "%d seconds are no time for one request" % timeout,
+            "%d seconds are not a possible time for one request" % timeout,
             'option "timeout"',
             "give a number from 1 to %d" % LONGEST_TIMEOUT,
         )

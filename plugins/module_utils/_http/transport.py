@@ -74,7 +74,7 @@ def left(deadline: float) -> float:
     """Return the seconds up to a deadline. Raises socket.timeout when it is over."""
     seconds = deadline - time.monotonic()
     if seconds <= 0:
-        raise socket.timeout("the deadline is over")
+        raise socket.timeout("the deadline has passed")
     return seconds
 
 
@@ -93,7 +93,7 @@ def resolve(host: str, port: int, deadline: float) -> list[Any]:
     thread, which is left alone when time is over.
     """
     with suppress(socket.gaierror):
-        # an address is no name, and needs no thread
+        # an address is not a name, and needs no thread
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
@@ -282,7 +282,7 @@ class Answer:
         self.content = content
 
     def json(self) -> Any:
-        """Return the body as data. Raises ValueError when it is no JSON, or nested too deep."""
+        """Return the body as data. Raises ValueError when it is not JSON, or nested too deep."""
         try:
             return json.loads(self.content)
         except RecursionError:

@@ -61,7 +61,7 @@ def _stranger(answer: Answer, host: str) -> NotKubernetes:
             target or "an address that is none",
         )
     else:
-        what = "what answers is no Kubernetes API server (%s)" % answer.about()
+        what = "what answers is not a Kubernetes API server (%s)" % answer.about()
     error = NotKubernetes(what, host, "correct the address, or look at the proxy or load balancer in between")
     error.status = answer.status_code
     return error

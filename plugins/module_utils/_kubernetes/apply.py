@@ -123,7 +123,7 @@ class KubeObject(Resource):
         for what, name in (("name", self.object_name), ("namespace", self.namespace)):
             if name is not None and not _NAME.fullmatch(name):
                 raise InvalidInput(
-                    'the %s "%s" is no Kubernetes name' % (what, name),
+                    'the %s "%s" is not a Kubernetes name' % (what, name),
                     remedy='use lower case letters, digits, "-" and "."',
                 )
         if self.api.namespaced and not self.namespace:

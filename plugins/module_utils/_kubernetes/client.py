@@ -238,10 +238,10 @@ class Client:
             return
         except (Missing, NotServed) as error:
             raise NotKubernetes(
-                "what answers is no Kubernetes API server, or not at this path", self.host, "correct the address"
+                "what answers is not a Kubernetes API server, or not at this path", self.host, "correct the address"
             ) from error
         if "gitVersion" not in known:
-            raise NotKubernetes("what answers is no Kubernetes API server", self.host, "correct the address")
+            raise NotKubernetes("what answers is not a Kubernetes API server", self.host, "correct the address")
 
     def versions(self, group: str) -> list[str]:
         """Return the versions of a group that the API server serves, [] for none. ``GET /apis/<group>``."""

@@ -32,7 +32,7 @@ class Kind(NamedTuple):
         """
         for what, part in (("name", name), ("namespace", namespace)):
             if part in (".", "..") or (part == "" and what == "name"):
-                raise InvalidInput('"%s" is no %s of a %s' % (part, what, self.name), remedy="correct it")
+                raise InvalidInput('"%s" is not a %s of a %s' % (part, what, self.name), remedy="correct it")
         if name is not None and self.namespaced and not namespace:
             raise InvalidInput("no namespace is given", '%s "%s"' % (self.name, name), 'set "namespace"')
         parts = ["apis", self.group, version] if self.group else ["api", version]

@@ -113,5 +113,5 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
         raise
     except Exception as error:
         raise InvalidInput(
-            "it is no kubeconfig (%s)" % type(error).__name__, where, "give a file that kubectl can use"
+            "it is not a kubeconfig (%s)" % type(error).__name__, where, "give a file that kubectl can use"
         ) from error

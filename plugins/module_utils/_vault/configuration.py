@@ -189,7 +189,7 @@ class Tree:
     def _grow(self, tree: Any, where: str, namespace: str) -> None:
         problems = self.problems
         if not isinstance(tree, Mapping):
-            problems.append("%s is no mapping of lists" % where)
+            problems.append("%s is not a mapping of lists" % where)
             return
         if self._branches.setdefault(namespace, where) != where:
             # each would converge for itself, and purge what the other declares
@@ -200,7 +200,7 @@ class Tree:
         problems += ['%s: there is no kind "%s" (there are %s)' % (where, name, ", ".join(KINDS)) for name in unknown]
         purge = tree.get(PURGE) or {}
         if not isinstance(purge, Mapping):
-            problems.append("%s.purge is no mapping of kinds" % where)
+            problems.append("%s.purge is not a mapping of kinds" % where)
             purge = {}
         for name in sorted(str(name) for name in purge):
             if name not in KINDS or "purge" not in KINDS[name].options:
@@ -214,7 +214,7 @@ class Tree:
                 self._check_mounts(tree, kind, declared, "%s.%s" % (where, title))
         inside = tree.get(INSIDE) or {}
         if not isinstance(inside, Mapping):
-            problems.append("%s.inside is no mapping of namespaces" % where)
+            problems.append("%s.inside is not a mapping of namespaces" % where)
             inside = {}
         gone = _gone(tree.get("namespaces"), "name")
         self._made |= {
@@ -240,7 +240,7 @@ class Tree:
     ) -> None:
         place = "%s.%s" % (where, title)
         if not isinstance(declared, (list, tuple)) or not all(isinstance(item, Mapping) for item in declared):
-            self.problems.append("%s is no list of mappings" % place)
+            self.problems.append("%s is not a list of mappings" % place)
             self._secrets.add(declared, unless_public=True)
             return
         self._secrets.add(*kind.secrets(declared), unless_public=True)
@@ -252,7 +252,7 @@ class Tree:
             placed = list(places.located({title: declared}, {title: entry}, where))
             self.problems += placed or ["%s: %s" % (place, message) for message in found.error_messages]
         if not isinstance(purge, (Mapping, bool, type(None))):
-            self.problems.append('%s.purge.%s is no mapping of options: write "{}" for none' % (where, title))
+            self.problems.append('%s.purge.%s is not a mapping of options: write "{}" for none' % (where, title))
             purge = False
         # an empty mapping, nothing at all and "true" are a purge without options
         options = {} if purge is False else {"purge": True, **(purge if isinstance(purge, Mapping) else {})}

@@ -56,7 +56,7 @@ def test_each_option_is_known_and_named_when_it_is_misspelt(role: str) -> None:
         if any(wrong in known(ROLES / one) for one in NAMES) or not wrong.startswith(role + "_"):
             continue
         (said,) = unknown([wrong], ROLES, [role])
-        found = re.fullmatch(rf"{wrong} is no variable of the role \w+; did you mean (\w+)\?", said)
+        found = re.fullmatch(rf"{wrong} is not a variable of the role \w+; did you mean (\w+)\?", said)
         assert found, said
         # of two that are as near the other one may be named
         assert found[1] == option or _alike(found[1], wrong) >= _alike(option, wrong), said
@@ -68,7 +68,7 @@ def _alike(one: str, other: str) -> float:
 
 def test_a_misspelling_that_has_the_prefix_of_another_role_is_found() -> None:
     (said,) = unknown(["eso_resource_stores"], ROLES, ["eso_resources"])
-    assert said == "eso_resource_stores is no variable of the role eso; did you mean eso_resources_stores?"
+    assert said == "eso_resource_stores is not a variable of the role eso; did you mean eso_resources_stores?"
 
 
 def test_variables_of_roles_that_are_not_checked_and_of_the_user_are_left_alone() -> None:

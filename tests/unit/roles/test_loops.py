@@ -146,4 +146,4 @@ def test_a_key_of_the_seal_in_the_place_of_its_path_is_refused_unseen() -> None:
     spec = role_values.options(ROOT / "roles" / "vault_server")
     seal = {"type": "static", "current_key_id": "1", "current_key_file": "bCr8vRh2xkq0Zq1sWn5dTg3yPoiUuLkJhGfDsAqWeRt="}
     (said,) = role_values.problems(spec, {"vault_server_seals": [{"static": seal}]})[-1:]
-    assert "current_key_file is no path" in said and "bCr8" not in said
+    assert "current_key_file is not a path" in said and "bCr8" not in said

@@ -178,7 +178,7 @@ class SecretId(Resource):
         )
         role = str(self.item["role"]).strip()
         if not role or re.search(r"[\s/?#%]", role):
-            raise InvalidInput('"%s" is no name of a role' % role, remedy="correct it")
+            raise InvalidInput('"%s" is not a name of a role' % role, remedy="correct it")
         if self.role_id_dest == self.dest:
             raise InvalidInput('"dest" and "role_id_dest" are the same file', remedy="name two files")
         for name in ("ttl", "wrap_ttl"):
@@ -188,7 +188,8 @@ class SecretId(Resource):
         ttl, remaining = normalise.seconds(self.item.get("ttl")), normalise.seconds(self.item.get("min_remaining"))
         if ttl and remaining and remaining >= ttl:
             raise InvalidInput(
-                "min_remaining is no shorter than ttl, so each run would issue another", remedy="correct one of the two"
+                "min_remaining is not shorter than ttl, so each run would issue another",
+                remedy="correct one of the two",
             )
         if (self.item.get("num_uses") or 0) < 0:
             raise InvalidInput("num_uses is negative", remedy="give 0 for no limit")

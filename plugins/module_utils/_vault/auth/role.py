@@ -206,7 +206,7 @@ class AuthRole(Resource):
                     )
         if extra:
             raise InvalidInput(
-                '"%s" is no field of %s' % (extra[0], entries.title),
+                '"%s" is not a field of %s' % (extra[0], entries.title),
                 remedy=entries.remedy or "use %s" % ", ".join(sorted(entries.table)),
             )
 

@@ -54,7 +54,7 @@ def between(least: int, most: int | None = None) -> Check:
     def check(name: str, value: Any) -> None:
         number = normalise.integer(value)
         if isinstance(number, bool) or not isinstance(number, int):
-            raise InvalidInput('%s: "%s" is no whole number' % (name, value), remedy="give one")
+            raise InvalidInput('%s: "%s" is not a whole number' % (name, value), remedy="give one")
         if number < least or (most is not None and number > most):
             bounds = "at least %d" % least if most is None else "%d to %d" % (least, most)
             raise InvalidInput("%s is %d" % (name, number), remedy="use %s" % bounds)
@@ -76,7 +76,7 @@ def matching(pattern: str, example: str) -> Check:
 
 
 def blocks(name: str, value: Any) -> None:
-    """Refuse what is no list of address blocks, an empty member included."""
+    """Refuse what is not a list of address blocks, an empty member included."""
     check_blocks(name, [normalise.scalar(one).strip() for one in listed(value)])
 
 

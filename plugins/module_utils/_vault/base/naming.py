@@ -60,7 +60,7 @@ def check_addresses(option: str, values: Iterable[str]) -> None:
         try:
             ipaddress.ip_address(value)
         except ValueError:
-            raise InvalidInput('%s: "%s" is no address' % (option, value), remedy="write 10.0.0.1") from None
+            raise InvalidInput('%s: "%s" is not an address' % (option, value), remedy="write 10.0.0.1") from None
 
 
 def check_blocks(option: str, values: Iterable[str]) -> None:
@@ -69,7 +69,9 @@ def check_blocks(option: str, values: Iterable[str]) -> None:
         try:
             ipaddress.ip_interface(value)
         except ValueError:
-            raise InvalidInput('%s: "%s" is no address block' % (option, value), remedy="write 10.0.0.0/8") from None
+            raise InvalidInput(
+                '%s: "%s" is not an address block' % (option, value), remedy="write 10.0.0.0/8"
+            ) from None
 
 
 def masked(values: Any) -> list[str]:
@@ -92,7 +94,7 @@ def check_metadata(
         raise InvalidInput('"%s" has %d keys' % (option, len(metadata or {})), remedy="use at most %d" % PAIRS)
     for key, value in (metadata or {}).items():
         if isinstance(value, (Mapping, list)):
-            raise InvalidInput('"%s" of %s is no text' % (key, option), remedy="give a text")
+            raise InvalidInput('"%s" of %s is not text' % (key, option), remedy="give a text")
         text = normalise.scalar(value)
         if plain_keys and key and not re.fullmatch(r"[a-zA-Z0-9=/+_-]+", str(key)):
             raise InvalidInput(

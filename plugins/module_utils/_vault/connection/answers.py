@@ -52,7 +52,7 @@ def body_of(answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
     if known and (status in (200, 204) or status >= 400):
         return body or {}
     error = NotVault(
-        "what answers is no Vault (%s)" % answer.about(),
+        "what answers is not Vault (%s)" % answer.about(),
         url,
         'correct "url", or look at the proxy or load balancer in between',
     )

@@ -52,7 +52,7 @@ def check_namespace(namespace: str | None) -> str | None:
 
 
 def check_files(ca_cert: str | None, client_cert: str | None, client_key: str | None) -> None:
-    """Refuse files that do not exist, and a CA that is no certificate. Raises InvalidInput."""
+    """Refuse files that do not exist, and a CA that is not a certificate. Raises InvalidInput."""
     for option, name in (("ca_cert", ca_cert), ("client_cert", client_cert), ("client_key", client_key)):
         if name and not os.path.exists(name):
             raise InvalidInput(

@@ -440,7 +440,7 @@ class Client:
                 "a Vault answers, but not at this path (%s)" % error.what, self.url, 'correct the path in "url"'
             ) from error
         if "id" not in data_of(found):
-            raise NotVault("what answers is no Vault (it knows nothing of the token)", self.url, 'correct "url"')
+            raise NotVault("what answers is not Vault (it knows nothing of the token)", self.url, 'correct "url"')
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 

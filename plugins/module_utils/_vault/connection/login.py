@@ -34,7 +34,7 @@ def read_secret_file(path: str, option: str) -> str:
             text = handle.read().strip()
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            "cannot read %s (%s)" % (shown_path(path), getattr(error, "strerror", None) or "it is no text"),
+            "cannot read %s (%s)" % (shown_path(path), getattr(error, "strerror", None) or "it is not text"),
             'option "%s"' % option,
             "give the path of a readable file on the machine where the module runs",
         ) from error

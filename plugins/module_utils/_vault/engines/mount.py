@@ -105,7 +105,9 @@ class Engine(Resource):
                 raise InvalidInput("%s is negative" % name, remedy="give a duration, such as 1h")
             normalise.whole_seconds(value)
         if not 0 <= (desired.get("config.max_versions") or 0) < 2**32:
-            raise InvalidInput('"max_versions" is no number of versions', remedy="give 1 or more, or 0 for the default")
+            raise InvalidInput(
+                '"max_versions" is not a number of versions', remedy="give 1 or more, or 0 for the default"
+            )
         self._check_ttls(desired)
 
     @staticmethod
@@ -221,7 +223,7 @@ class Engine(Resource):
                 raise InvalidInput(
                     '"%s" is %s and cannot be changed after mounting'
                     % (name, normalise.scalar(bool(current.get(name)))),
-                    remedy="correct the declaration, or move the data and mount the engine anew",
+                    remedy="correct the declaration, or move the data and mount the engine again",
                 )
 
     def write(self, change: Change) -> None:

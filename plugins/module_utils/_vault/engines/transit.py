@@ -177,7 +177,7 @@ class Key(InsideMount):
         if not current.get("deletion_allowed") and not self.item.get("deletion_allowed"):
             raise InvalidInput(
                 "the server keeps it, because its deletion is not allowed, and what it encrypted would be lost",
-                remedy='give "deletion_allowed: true" with "state: absent" if that is meant',
+                remedy='give "deletion_allowed: true" with "state: absent" to confirm',
             )
 
     def _check_new(self, desired: Mapping[str, Any]) -> None:
@@ -198,7 +198,7 @@ class Key(InsideMount):
     def _check_change(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> None:
         if current.get("soft_deleted"):
             raise InvalidInput(
-                "it is deleted for the time being, so that nothing of it can be changed",
+                "it is soft-deleted, so nothing of it can be changed",
                 remedy="restore it first (%s/soft-delete-restore)" % self.path,
             )
         for name in normalise.differing(current, desired, self.fields):

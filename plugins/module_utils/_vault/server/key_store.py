@@ -53,7 +53,7 @@ class KeyStore:
         return os.path.exists(self.path)
 
     def load(self) -> dict[str, Any] | None:
-        """Return what the file holds, None when there is none. Raises SecretopsError when it is no key store."""
+        """Return what the file holds, None when there is none. Raises SecretopsError when it is not a key store."""
         text = private_file.read(self.path)
         if text is None:
             return None
@@ -67,7 +67,7 @@ class KeyStore:
             data = None
         if not isinstance(data, dict) or not isinstance(data.get("shares"), list):
             raise InvalidInput(
-                "is no key store", self.path, "give the file that vault_init wrote, or the shares by another option"
+                "is not a key store", self.path, "give the file that vault_init wrote, or the shares by another option"
             )
         return data
 
@@ -195,7 +195,9 @@ def shares_from(key_store: KeyStore | None, shares: Sequence[str] | None, shares
         try:
             found = json.loads(text) if text.startswith("[") else text.split()
         except ValueError:
-            raise InvalidInput("%s is no list of shares" % path, 'option "shares_file"', "write one a line") from None
+            raise InvalidInput(
+                "%s is not a list of shares" % path, 'option "shares_file"', "write one a line"
+            ) from None
         return [str(share) for share in found]
     if key_store is None:
         raise InvalidInput("sealed, and no key shares are known", remedy='give "key_store", "shares_file" or "shares"')

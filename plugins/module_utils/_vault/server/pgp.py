@@ -26,7 +26,9 @@ def _dearmor(text: str, where: str) -> bytes:
         body = body[body.index("") + 1 :] if "" in body else body
         return base64.b64decode("".join(line for line in body if line and not line.startswith("=")), validate=True)
     except (StopIteration, binascii.Error) as error:
-        raise InvalidInput("is no ASCII-armored public key", where, "export it with gpg --export --armor") from error
+        raise InvalidInput(
+            "is not an ASCII-armored public key", where, "export it with gpg --export --armor"
+        ) from error
 
 
 def _keybase(name: str, where: str) -> str:
@@ -62,7 +64,7 @@ def pgp_key(value: str, where: str) -> bytes:
     if tag == 5:
         raise InvalidInput("is a private key", where, "give the public key, and treat this private key as disclosed")
     if tag != 6:
-        raise InvalidInput("is no public key", where, "export it with gpg --export")
+        raise InvalidInput("is not a public key", where, "export it with gpg --export")
     return content
 
 

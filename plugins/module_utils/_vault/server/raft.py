@@ -142,7 +142,7 @@ class Peer(Resource):
         if peer["leader"]:
             raise InvalidInput("is the leader", remedy="stop it or let it step down first")
         if peer["status"] == "alive" and not silent(peer) and not self.force:
-            raise InvalidInput("is alive", remedy='stop that server first, or set "force" to remove it all the same')
+            raise InvalidInput("is alive", remedy='stop that server first, or set "force" to remove it nevertheless')
         return {"address": peer["address"], "voter": peer["voter"], "status": peer["status"]}
 
     def delete(self, change: Change) -> None:

@@ -64,7 +64,7 @@ def inspect(path: str, min_size: int = 1) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InvalidInput("does not exist", where, "give the path of a file that vault_snapshot saved") from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise InvalidInput("is no whole gzip tar archive (%s)" % type(error).__name__, where, remedy) from error
+        raise InvalidInput("is not a complete gzip tar archive (%s)" % type(error).__name__, where, remedy) from error
     missing = [name for name in MEMBERS if name not in found]
     if missing:
         raise InvalidInput("%s is missing in it" % ", ".join(missing), where, remedy)
@@ -97,7 +97,7 @@ def sidecar(path: str) -> dict[str, Any] | None:
     except ValueError:
         data = None
     if not isinstance(data, dict):
-        raise InvalidInput("is no record of a snapshot", path + ".json", "restore it, or move it away")
+        raise InvalidInput("is not a record of a snapshot", path + ".json", "restore it, or move it away")
     return data
 
 

@@ -101,7 +101,7 @@ def _addresses(node: Declaration) -> Iterator[str]:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             yield "%s%s: %r is not a URL; write it as https://host:port" % (PREFIX, name, shown)
         elif parts.hostname in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            yield "%s%s: %r is no address that others can reach; use this node's own" % (PREFIX, name, shown)
+            yield "%s%s: %r is not an address that others can reach; use this node's own" % (PREFIX, name, shown)
         elif port is None:
             yield "%s%s: %r has no port; write it as https://host:port" % (PREFIX, name, shown)
     peers = ["%s:%s" % (peer.get("address"), peer.get("port") or 8200) for peer in node.get("peers") or []]

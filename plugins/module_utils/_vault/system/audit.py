@@ -223,7 +223,7 @@ class Device(Resource):
         if not self.item.get("replace"):
             raise InvalidInput(
                 "%s, and a device cannot be changed" % trouble,
-                remedy='set "replace: true" to have it disabled and enabled anew, or declare what it is',
+                remedy='set "replace: true" to have it disabled and enabled again, or declare what it is',
             )
         self.devices.check_others(frozenset((self.name,)), "replacing")
         # new ones first: they write while this one does not

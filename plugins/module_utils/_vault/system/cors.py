@@ -82,7 +82,7 @@ class CorsSettings(AtRoot):
         for origin in origins:
             if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", origin, re.IGNORECASE):
                 raise InvalidInput(
-                    'allowed_origins: "%s" is no origin' % origin, remedy="write https://host, without a path"
+                    'allowed_origins: "%s" is not an origin' % origin, remedy="write https://host, without a path"
                 )
 
     def read(self) -> Mapping[str, Any] | None:

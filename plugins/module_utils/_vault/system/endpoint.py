@@ -146,7 +146,7 @@ class Endpoint(Resource):
             if how == "duration":
                 normalise.seconds(self.open[key])
             if how == "map" and not isinstance(self.open[key], Mapping):
-                raise InvalidInput('"%s" is to be compared as a map and is none' % key, remedy='correct "compare"')
+                raise InvalidInput('"%s" is to be compared as a map, but is not one' % key, remedy='correct "compare"')
 
     def _current(self) -> Mapping[str, Any] | None:
         try:

@@ -150,7 +150,7 @@ class Namespace(Resource):
         if found:
             raise InvalidInput(
                 "deleting it loses all that is in %s" % ", ".join('"%s"' % mount for mount in found),
-                remedy='set "delete_data: true" if that is meant',
+                remedy='set "delete_data: true" to confirm',
             )
 
     def write(self, change: Change) -> None:

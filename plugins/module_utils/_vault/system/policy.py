@@ -39,7 +39,7 @@ _INSTANT = re.compile(
 def instant(value: Any) -> Any:
     """Return a point of time in one form, such as ``2099-01-01T00:00:00Z``; none at all for an empty one.
 
-    Without an offset it is UTC. What is no point of time is returned unchanged.
+    Without an offset it is UTC. What is not a point of time is returned unchanged.
     """
     text = normalise.scalar(value).strip()
     match = _INSTANT.fullmatch(text)
@@ -199,7 +199,7 @@ class Policy(Resource):
             self.mounts.fields.check(self._path(), own, "a policy", "sys/policies/acl")
 
     def _check_expiration(self) -> None:
-        """Refuse what is no point of time, or is over. Raises InvalidInput."""
+        """Refuse what is not a point of time, or is over. Raises InvalidInput."""
         wanted = instant((self.desired or {}).get("expiration"))
         if wanted is None:
             return
@@ -209,10 +209,10 @@ class Policy(Resource):
             moment = None
         if moment is None or moment.tzinfo is None:
             raise InvalidInput(
-                'expiration: "%s" is no point of time' % wanted, remedy="write it like 2030-12-31T23:59:59Z"
+                'expiration: "%s" is not a point of time' % wanted, remedy="write it like 2030-12-31T23:59:59Z"
             )
         if moment <= datetime.datetime.now(datetime.timezone.utc):
-            raise InvalidInput("expiration: %s is over" % wanted, remedy='give a later one, or "state: absent"')
+            raise InvalidInput("expiration: %s is in the past" % wanted, remedy='give a later one, or "state: absent"')
 
     def _accessor(self, mount: str) -> str:
         """Return the accessor of an auth method; in check mode a placeholder for one that is not mounted yet."""

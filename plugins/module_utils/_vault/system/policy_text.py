@@ -136,7 +136,7 @@ def _check_values(where: str, value: Any) -> None:
             _check_values(where, one)
     elif value is None or isinstance(value, dict):
         raise InvalidInput(
-            "%s: %s is no value of a parameter" % (where, "nothing" if value is None else "a mapping"),
+            "%s: %s is not a value of a parameter" % (where, "nothing" if value is None else "a mapping"),
             remedy="give a list of texts, or an empty list for any value",
         )
     elif not isinstance(value, (str, bool)):

@@ -92,9 +92,9 @@ def test_a_team_that_is_gone_leaves_its_namespaces() -> None:
             'its namespace "eu/x" is that of "a"',
         ),
         ([{"name": "a-b"}, {"name": "a", "environments": ["b"]}], 'its policy "tenant-a-b" is that of "a-b"'),
-        ([{"name": "../b"}], 'the team "../b" is no name'),
-        ([{"name": "a*"}], "is no name"),
-        ([{"name": "a", "environments": ["+"]}], 'the environment "+" is no name'),
+        ([{"name": "../b"}], 'the team "../b" is not a name'),
+        ([{"name": "a*"}], "is not a name"),
+        ([{"name": "a", "environments": ["+"]}], 'the environment "+" is not a name'),
         ([{"name": "a", "paths": ["teams/b"]}], "belongs to teams"),
         ([{"name": "a", "paths": ["teams"]}], "belongs to teams"),
         ([{"name": "a", "paths": ["+/b"]}], "is none"),
@@ -105,7 +105,7 @@ def test_a_team_that_is_gone_leaves_its_namespaces() -> None:
         ([{"name": "a", "environments": ["p", "q"], "namespaces": ["x"]}], "to which environment"),
         ([{"name": "a", "namespaces": [{"name": "x", "environment": "q"}]}], "which it does not have"),
         ([{"name": "a", "namespace": "x"}], "has no option namespace"),
-        ({"name": "a"}, "is no list"),
+        ({"name": "a"}, "is not a list"),
     ],
 )
 def test_what_would_let_one_team_stand_in_for_another_is_refused(teams: Any, said: str) -> None:

@@ -219,5 +219,5 @@ def test_a_files_mode(written: Any, octal: str) -> None:
 
 @pytest.mark.parametrize("written", [600, 400, 640, 644, 700, "rw", "888", "384", "", True, 384.5, -1])
 def test_no_files_mode(written: Any) -> None:
-    with pytest.raises(InvalidInput, match="is no file's mode"):
+    with pytest.raises(InvalidInput, match="is not a file's mode"):
         normalise.file_mode(written)

@@ -59,17 +59,17 @@ def test_generated_values_have_the_declared_form() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("yes", "is no mapping"),
+        ("yes", "is not a mapping"),
         ({"len": 3}, 'unknown option "len"'),
         ({"format": "bytes"}, 'unknown format "bytes"'),
-        ({"length": "many"}, '"length" is no number'),
-        ({"length": True}, '"length" is no number'),
+        ({"length": "many"}, '"length" is not a number'),
+        ({"length": True}, '"length" is not a number'),
         ({"length": 0}, "between 1 and 65536"),
         ({"charset": "a"}, "fewer than two"),
         ({"format": "uuid", "length": 3}, "has no length"),
         ({"format": "hex", "charset": "alnum"}, 'for format "text" only'),
         ({"format": "policy"}, "belong together"),
-        ({"rotate": "perhaps"}, '"rotate" is no boolean'),
+        ({"rotate": "perhaps"}, '"rotate" is not a boolean'),
     ],
 )
 def test_wrong_generate_is_refused_with_its_key(spec: Any, said: str) -> None:

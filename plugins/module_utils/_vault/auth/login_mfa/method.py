@@ -218,7 +218,7 @@ def settings(text: str) -> dict[str, Any]:
     pairs = dict(line.strip().split("=", 1) for line in lines if "=" in line and not line.strip().startswith("#"))
     if "use_base64_key" not in pairs:
         raise InvalidInput(
-            '"settings_file_base64" is no settings file of PingID in base64',
+            '"settings_file_base64" is not a settings file of PingID in base64',
             remedy="download the file from PingID's administration and give it through base64",
         )
     return {name: pairs[name].strip() for name in PINGID if name in pairs}

@@ -100,13 +100,13 @@ def check_claims(role: Values) -> None:
     if bound is None:
         return
     if not isinstance(bound, Mapping):
-        raise InvalidInput('"bound_claims" is no mapping', remedy="give each claim a value or a list of values")
+        raise InvalidInput('"bound_claims" is not a mapping', remedy="give each claim a value or a list of values")
     glob = role.get("bound_claims_type") == "glob"
     for name, item in bound.items():
         for one in _each(item):
             if glob and not isinstance(one, str):
                 raise InvalidInput(
-                    'the claim "%s" is no text, and bound_claims_type is glob' % name,
+                    'the claim "%s" is not text, and bound_claims_type is glob' % name,
                     remedy='write it as text ("%s")' % one,
                 )
             if one is None or isinstance(one, (Mapping, list)) or (isinstance(one, float) and one != int(one)):

@@ -140,7 +140,7 @@ class Provider(Oidc):
         parts = urlsplit(issuer)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
             raise InvalidInput(
-                'issuer: "%s" is no address without a path' % issuer,
+                'issuer: "%s" is not an address without a path' % issuer,
                 remedy="write https://host:8200, or leave it out for the server's own",
             )
 

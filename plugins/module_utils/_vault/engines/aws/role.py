@@ -140,7 +140,7 @@ class Role(InAwsMount):
             raise InvalidInput("default_sts_ttl is longer than max_sts_ttl", remedy="correct one of the two")
         document = self.desired.get("policy_document")
         if document and not isinstance(normalise.as_json(document), dict):
-            raise InvalidInput('"policy_document" is no JSON document', remedy="give it as JSON text or as data")
+            raise InvalidInput('"policy_document" is not a JSON document', remedy="give it as JSON text or as data")
         wanted = self.desired.get("credential_type")
         if not wanted:
             raise InvalidInput('"credential_type" is missing', remedy="use one of %s" % ", ".join(TYPES))

@@ -44,14 +44,14 @@ def check_generate(key: str, spec: Any) -> dict[str, Any]:
     """
     where = 'generate "%s"' % key
     if not isinstance(spec, Mapping):
-        raise InvalidInput("is no mapping", where, 'write for example "{length: 32}"')
+        raise InvalidInput("is not a mapping", where, 'write for example "{length: 32}"')
     for name, value in spec.items():
         if name not in GENERATE:
             raise InvalidInput('unknown option "%s"' % name, where, "use %s" % ", ".join(GENERATE))
         if value is not None and name in ("length", "rotate"):
             converted = normalise.integer(value) if name == "length" else normalise.boolean(value)
             if not isinstance(converted, GENERATE[name]) or (name == "length" and isinstance(converted, bool)):
-                raise InvalidInput('"%s" is no %s' % (name, "number" if name == "length" else "boolean"), where)
+                raise InvalidInput('"%s" is not a %s' % (name, "number" if name == "length" else "boolean"), where)
     given = {name: value for name, value in spec.items() if value is not None}
     full = {
         "format": "policy" if given.get("policy") else "text",

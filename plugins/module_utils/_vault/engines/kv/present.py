@@ -153,7 +153,7 @@ class Present(Secret):
         if expected is not None and expected != self.current_version and writes:
             raise Conflict(
                 'the current version is %d, not %d as "cas" expects' % (self.current_version, expected),
-                remedy="look at the secret again and decide anew",
+                remedy="look at the secret again, then decide",
             )
         return {**after, **{PREFIX + name: value for name, value in self.metadata.items()}}
 

@@ -57,7 +57,7 @@ class Secret(InsideMount):
             raise InvalidInput("mount or path holds a control character, such as a line end", remedy="remove it")
         for version in self.item.get("versions") or []:
             if version < 1:
-                raise InvalidInput("%d is no version" % version, remedy="versions count from 1")
+                raise InvalidInput("%d is not a version" % version, remedy="versions count from 1")
 
     def url(self, action: str = "data") -> str:
         """Return the API path: below ``action`` in KV version 2, the plain one in version 1."""

@@ -31,7 +31,9 @@ def instant(value: Any) -> str:
     try:
         found = datetime.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
     except ValueError:
-        raise InvalidInput('not_after: "%s" is no moment' % text, remedy="write it like 2036-12-31T23:59:59Z") from None
+        raise InvalidInput(
+            'not_after: "%s" is not a moment' % text, remedy="write it like 2036-12-31T23:59:59Z"
+        ) from None
     found = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
     return found.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -328,7 +328,7 @@ def check_groups(declared: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         raise InvalidInput('"enable_delta" is for lists that are rebuilt', remedy='set "auto_rebuild: true" as well')
     grace, expiry = (normalise.seconds(after.get("crl." + name)) for name in ("auto_rebuild_grace_period", "expiry"))
     if after.get("crl.auto_rebuild") and grace and expiry and grace >= expiry:
-        raise InvalidInput('"auto_rebuild_grace_period" is no shorter than "expiry"', remedy="correct one of the two")
+        raise InvalidInput('"auto_rebuild_grace_period" is not shorter than "expiry"', remedy="correct one of the two")
     if declared.get("tidy.enabled") and not any(after.get("tidy.%s" % name) for name in TIDY_WHAT):
         raise InvalidInput(
             '"tidy" is enabled, and nothing is to be cleared up', remedy="set one of %s" % ", ".join(TIDY_WHAT)

@@ -102,13 +102,13 @@ class Certificate(CertificateIssuing):
         if self.signed:
             self._load_request()
         if not plain(str(self.item["role"])):
-            raise InvalidInput('"%s" is no name of a role' % self.item["role"], remedy="correct it")
+            raise InvalidInput('"%s" is not a name of a role' % self.item["role"], remedy="correct it")
         ttl, before = (normalise.seconds(self.item.get(name)) for name in ("ttl", "renew_before"))
         if before is not None and before < 0:
             raise InvalidInput("renew_before is negative", remedy="give a duration, such as 720h")
         if ttl and before and before >= ttl:
             raise InvalidInput(
-                "renew_before is no shorter than ttl, so each run would issue another", remedy="correct one of the two"
+                "renew_before is not shorter than ttl, so each run would issue another", remedy="correct one of the two"
             )
         check_addresses("ip_sans", self.item.get("ip_sans") or ())
 
@@ -298,7 +298,7 @@ class Certificate(CertificateIssuing):
         left = seconds_left(certificate)
         if left <= self._renew_before(certificate):
             raise InvalidInput(
-                "the server grants a life of %d seconds, which is no longer than renew_before, so each run would "
+                "the server grants a TTL of %d seconds, which is not longer than renew_before, so each run would "
                 "issue another" % left,
                 remedy="shorten renew_before, or raise max_ttl of the role, max_lease_ttl of the mount, or the TTL of "
                 "the issuer",

@@ -148,9 +148,9 @@ class Request:
             self.common_name = common_name(request)
             self.names = alternative_names(request)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise InvalidInput("cannot be read (%s)" % error, where, "make it anew") from error
+            raise InvalidInput("cannot be read (%s)" % error, where, "create it again") from error
         if not valid:
-            raise InvalidInput("is not signed by the key that it is for", where, "make it anew")
+            raise InvalidInput("is not signed by the key that it is for", where, "create it again")
 
     @classmethod
     def load(cls, path: str) -> Request | None:

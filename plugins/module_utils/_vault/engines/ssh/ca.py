@@ -84,13 +84,13 @@ class Ca(InsideMount):
         desired = self.desired or {}
         if ("private_key" in desired) != ("public_key" in desired):
             raise InvalidInput(
-                '"private_key" and "public_key" go together', remedy="give both, or none to have one made"
+                '"private_key" and "public_key" go together', remedy="give both, or neither to have one created"
             )
         if "private_key" in desired and ("key_type" in desired or "key_bits" in desired):
             raise InvalidInput('"key_type" and "key_bits" are for a key that the server makes', remedy="remove them")
         for name in ("private_key", "public_key"):
             if name in desired and not normalise.scalar(desired[name]).strip():
-                raise InvalidInput('"%s" is empty' % name, remedy="give both keys, or none to have one made")
+                raise InvalidInput('"%s" is empty' % name, remedy="give both keys, or neither to have one created")
         size = bits(desired.get("key_type"))
         if size and desired.get("key_bits") and desired["key_bits"] != size:
             raise InvalidInput(

@@ -198,10 +198,10 @@ class Role(InsideMount):
                     ipaddress.ip_network(text, strict=False)
                 except ValueError:
                     raise InvalidInput(
-                        '%s: "%s" is no network' % (name, text), remedy="write it as 10.0.0.0/8"
+                        '%s: "%s" is not a network' % (name, text), remedy="write it as 10.0.0.0/8"
                     ) from None
                 if "/" not in text:
-                    raise InvalidInput('%s: "%s" is no network' % (name, text), remedy='write "%s/32"' % text)
+                    raise InvalidInput('%s: "%s" is not a network' % (name, text), remedy='write "%s/32"' % text)
 
     def preflight(self) -> None:
         if self.desired is not None:

@@ -83,7 +83,7 @@ def test_right_stores_are_taken_and_doubtful_ones_warned_about() -> None:
     assert "has no auth" in check_store("SecretStore", "apps", vault(auth=None))[0]
     selector = {"conditions": [{"namespaceSelector": {}}, {"namespaceRegexes": ["team-.*"]}]}
     assert "act only" in check_store("ClusterSecretStore", None, {**vault(readYourWrites=True), **selector})[-1]
-    with pytest.raises(InvalidInput, match="no regular expression of Go"):
+    with pytest.raises(InvalidInput, match="not a regular expression of Go"):
         check_store("ClusterSecretStore", None, {**vault(), "conditions": [{"namespaceRegexes": ["(?!kube)"]}]})
 
 
@@ -144,13 +144,13 @@ def entry(key: str, remote: str = "app") -> dict[str, Any]:
         (external(target={"template": {"data": {"a": "{{ .x | base64decode }}"}}}), 'write "b64dec"'),
         (external(target={"template": {"templateFrom": [{"literal": "{{ base64decode .x }}"}]}}), 'write "b64dec"'),
         (external(data=[entry("a"), entry("a")]), 'the key "a" is declared twice'),
-        (external(data=[entry("a b")]), "is no key of a Secret"),
+        (external(data=[entry("a b")]), "is not a key of a Secret"),
         (external(data=[{"secretKey": "a", "remoteRef": {}}]), "has no key"),
         (external(data=[entry("a", "/app")]), "begins with a slash"),
         (external(data=[entry("crt", "pki/issue/app")]), "VaultDynamicSecret"),
         (external(dataFrom=[{}]), "has no source"),
         (external(dataFrom=[{"extract": {"key": "a"}, "find": {"name": {"regexp": "b"}}}]), "has extract and find"),
-        (external(dataFrom=[{"find": {"name": {"regexp": "(a"}}}]), "no regular expression of Go"),
+        (external(dataFrom=[{"find": {"name": {"regexp": "(a"}}}]), "not a regular expression of Go"),
         (external(dataFrom=[{"extract": {"key": "a"}, "rewrite": [{"regexp": {"source": "a++"}}]}]), "rewrite[0]"),
         (external(refreshInterval="300"), 'the refresh interval "300"'),
         (external(target={"template": {"type": "bootstrap.kubernetes.io/token"}}), "makes no Secret of the type"),
