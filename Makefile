@@ -74,8 +74,9 @@ format: setup ## Bring the Python files into the form that lint asks for
 	ruff format .
 
 .PHONY: sanity
-sanity: setup ## The whole of ansible-test sanity, without Docker
+sanity: setup ## The whole of ansible-test sanity, without Docker, also by the oldest and newest ansible-core that can run here
 	@scripts/sanity
+	@scripts/sanity_cores
 
 .PHONY: unit
 unit: setup ## Unit tests: pure logic
