@@ -70,24 +70,24 @@ def condition(kind: EsoKind) -> str:
         return declared + " or eso_resources_purge"
     if not any(api.namespaced for api in kind.apis):
         return declared
-    return declared + " or eso_resources_purge and eso_resources_known_namespaces | length > 0"
+    return declared + " or eso_resources_purge and __eso_resources_known_namespaces | length > 0"
 
 
 def task(kind: EsoKind) -> str:
     """Return the task of the role eso_resources for a kind."""
     given = {
-        "purge": "purge",
-        "purge_namespaces": "known_namespaces",
-        "force_conflicts": "force_conflicts",
-        "wait": "wait",
-        "wait_timeout": "wait_timeout",
+        "purge": ROLE + "purge",
+        "purge_namespaces": "__%sknown_namespaces" % ROLE,
+        "force_conflicts": ROLE + "force_conflicts",
+        "wait": ROLE + "wait",
+        "wait_timeout": ROLE + "wait_timeout",
     }
     lines = [
         "- name: %s" % kind.task,
         "  secretops.vault_eso.%s:" % kind.module,
         '    %s: "{{ %s%s }}"' % (kind.plural, ROLE, kind.plural),
-        *('    %s: "{{ %s%s }}"' % (option, ROLE, name) for option, name in given.items() if option in kind.options),
-        "  register: %s%s_result" % (ROLE, kind.plural),
+        *('    %s: "{{ %s }}"' % (option, name) for option, name in given.items() if option in kind.options),
+        "  register: __%s%s_result" % (ROLE, kind.plural),
         "  when: %s" % condition(kind),
     ]
     return "\n".join(lines)

@@ -41,7 +41,7 @@ def vault_rolling_plan(
 ) -> list[dict[str, Any]]:
     """Return what is known of each node: as its server found it, as the API shows it now, and what it needs.
 
-    ``seen`` is the result of vault_info, the fact ``vault_rolling_node`` of each host what its server found. A node that
+    ``seen`` is the result of vault_info, the fact ``__vault_rolling_node`` of each host what its server found. A node that
     is ``done``, or of which no server told anything, needs nothing.
     """
     shown = {one.get("url"): one for one in reversed((seen or {}).get("nodes") or [])}
@@ -49,7 +49,7 @@ def vault_rolling_plan(
 
 
 def _told(hostvars: Mapping[str, Any], name: str) -> Node:
-    return (hostvars[name].get("vault_rolling_node") or {}) if name in hostvars else {}
+    return (hostvars[name].get("__vault_rolling_node") or {}) if name in hostvars else {}
 
 
 def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[str, Any]:

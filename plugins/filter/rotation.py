@@ -81,8 +81,8 @@ def rotation_brought(
     def left(application: Application) -> bool:
         name = str(application.get("vault_cluster") or vault or _first(vaults))
         facts = hostvars[name] if name in hostvars else {}  # noqa: SIM401 - Ansible gives a value for any name
-        if "rotation_left" in facts:
-            return application["name"] in facts["rotation_left"]
+        if "__rotation_left" in facts:
+            return application["name"] in facts["__rotation_left"]
         return "converge_failure" in facts
 
     return [one for one in applications if not left(one)]

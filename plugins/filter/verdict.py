@@ -38,20 +38,20 @@ def _counted(variables: str, one: str, many: str, done: str, would: str, rest: s
 
 _CHANGED = ("changed", "would change")
 COUNTED = (
-    _counted("(vault_config|tenant)_result", "object in Vault", "objects in Vault", *_CHANGED),
-    _counted(r"eso_resources_\w+_result", "object in Kubernetes", "objects in Kubernetes", *_CHANGED),
+    _counted("__(vault_config|tenant)_result", "object in Vault", "objects in Vault", *_CHANGED),
+    _counted(r"__eso_resources_\w+_result", "object in Kubernetes", "objects in Kubernetes", *_CHANGED),
     _counted(
-        "eso_(prepared|tidied|(source|crds|crds_removed|release|releases|files|files_removed)_result)",
+        "__eso_(prepared|tidied|(source|crds|crds_removed|release|releases|files|files_removed)_result)",
         "part of the operator",
         "parts of the operator",
         *_CHANGED,
     ),
-    _counted("eso_gitops_tree", "file in Git", "files in Git", *_CHANGED),
-    _counted("rotation_written", "secret", "secrets", "rotated", "would be rotated", "left as they are"),
-    _counted("rotation_synced", "external secret", "external secrets", "synchronised", "would be synchronised"),
-    _counted("rotation_restarted", "workload", "workloads", "restarted", "would be restarted"),
-    _counted("vault_cluster_unsealing", "node", "nodes", "unsealed", "would be unsealed", "unsealed already"),
-    _counted("eso_backup_restored", "object", "objects", "restored", "would be restored", "as saved"),
+    _counted("__eso_gitops_tree", "file in Git", "files in Git", *_CHANGED),
+    _counted("__rotation_written", "secret", "secrets", "rotated", "would be rotated", "left as they are"),
+    _counted("__rotation_synced", "external secret", "external secrets", "synchronised", "would be synchronised"),
+    _counted("__rotation_restarted", "workload", "workloads", "restarted", "would be restarted"),
+    _counted("__vault_cluster_unsealing", "node", "nodes", "unsealed", "would be unsealed", "unsealed already"),
+    _counted("__eso_backup_restored", "object", "objects", "restored", "would be restored", "as saved"),
 )
 
 
@@ -102,13 +102,13 @@ def _ran(host: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
     """Yield what single tasks did on a host."""
-    saved = _ran(host, "snapshot_saved")
+    saved = _ran(host, "__snapshot_saved")
     if saved:
         yield "a snapshot would be saved" if check else "saved %s" % saved.get("path")
-    restored = _ran(host, "snapshot_restored")
+    restored = _ran(host, "__snapshot_restored")
     if restored:
         yield "%s %s" % ("would be put back to" if check else "put back to", restored.get("path"))
-    backup = _ran(host, "eso_backup_saved")
+    backup = _ran(host, "__eso_backup_saved")
     if backup:
         what = sum((backup.get("count") or {}).values())
         place = backup.get("path")
@@ -116,27 +116,27 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
             yield "%d objects are in %s as they stand" % (what, place)
         else:
             yield "%d objects %s %s" % (what, "would be saved to" if check else "saved to", place)
-    kept = (_ran(host, "eso_backup_restored") or {}).get("kept") or []
+    kept = (_ran(host, "__eso_backup_restored") or {}).get("kept") or []
     if kept:
         yield "%d that differ were left as they are" % len(kept)
-    chain = host.get("validation_chain")
+    chain = host.get("__validation_chain")
     if isinstance(chain, Mapping) and "broken" in chain:
         every, broken = len(chain.get("results") or []), int(chain.get("broken") or 0)
         yield "%d of %d ways to Vault are broken" % (broken, every) if broken else "all %d ways to Vault hold" % every
     if host.get("vault_server_state"):
         yield _server(host, check)
     # the cluster's own host; its servers keep the same facts empty
-    if host.get("vault_rolling_complete"):
-        taken = [str(name) for name in host["vault_rolling_order" if check else "vault_rolling_done"] or []]
+    if host.get("__vault_rolling_complete"):
+        taken = [str(name) for name in host["__vault_rolling_order" if check else "__vault_rolling_done"] or []]
         yield "%s %s" % (", then ".join(taken), "would be taken" if check else "taken") if taken else "no node waits"
 
 
 def _server(host: Mapping[str, Any], check: bool) -> str:
     """Return what became of a server's process."""
     for name, done in (
-        ("vault_server_restarted", "restarted"),
-        ("vault_server_started", "started"),
-        ("vault_server_reloaded", "reloaded"),
+        ("__vault_server_restarted", "restarted"),
+        ("__vault_server_started", "started"),
+        ("__vault_server_reloaded", "reloaded"),
     ):
         if (_ran(host, name) or {}).get("changed"):
             return "the server %s %s" % ("would be" if check else "was", done)
@@ -150,13 +150,13 @@ def _waits(host: Mapping[str, Any], check: bool) -> Iterator[str]:
     if check and host.get("converge_vault_missing"):
         yield "waits for its Vault to be built"
     state = host.get("vault_server_state") or {}
-    if state.get("restart") and not _ran(host, "vault_server_restarted"):
+    if state.get("restart") and not _ran(host, "__vault_server_restarted"):
         reasons = ", ".join(str(reason) for reason in state.get("restart_reasons") or [])
         yield "waits for a restart (%s): playbook rolling" % reasons
-    left = host.get("rotation_left") or []
+    left = host.get("__rotation_left") or []
     if left:
         yield "not rotated: %s" % ", ".join(str(name) for name in left)
-    missing = host.get("snapshot_restore_missing")
+    missing = host.get("__snapshot_restore_missing")
     if check and missing:
         yield "missing for a restore: %s" % missing
 

@@ -126,7 +126,7 @@ def test_a_survey_gives_a_text_for_a_list_of_names(newcomer: Newcomer) -> None:
 
 
 #: what each documented tag of the contents of Vault looks at
-KINDS = yaml.safe_load((ROOT / "roles" / "vault_config" / "vars" / "main.yml").read_text())["vault_config_tag_kinds"]
+KINDS = yaml.safe_load((ROOT / "roles" / "vault_config" / "vars" / "main.yml").read_text())["__vault_config_tag_kinds"]
 STEPS = {
     "servers": ["install", "tls", "configure", "harden", "service"],
     "clusters": ["init", "unseal", "administer"],

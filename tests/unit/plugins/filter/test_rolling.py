@@ -43,7 +43,7 @@ def plan(
     known = {
         name: {"installed": "2.7.2", "target": "2.7.2", "reasons": [], **(told or {}).get(name, {})} for name in NAMES
     }
-    hostvars = {name: {"vault_rolling_node": known[name]} for name in NAMES}
+    hostvars = {name: {"__vault_rolling_node": known[name]} for name in NAMES}
     return rolling.vault_rolling_plan(NODES, {"nodes": nodes}, hostvars, done)
 
 

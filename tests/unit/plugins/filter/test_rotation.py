@@ -73,7 +73,7 @@ def test_what_was_written_is_told_by_its_path() -> None:
 
 def test_what_failed_is_not_brought() -> None:
     every = [application("a"), application("b"), application("s", vault_cluster="south")]
-    left = {**HOSTVARS, "north": {"rotation_left": ["b"]}, "south": {"rotation_left": []}}
+    left = {**HOSTVARS, "north": {"__rotation_left": ["b"]}, "south": {"__rotation_left": []}}
     assert names(rotation.rotation_brought(every, left, "north", VAULTS)) == ["a", "s"]
     assert names(rotation.rotation_brought(every, left, "", VAULTS)) == ["a", "s"]
     failed = {**HOSTVARS, "south": {"converge_failure": "no"}}

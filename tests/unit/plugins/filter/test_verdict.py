@@ -29,20 +29,20 @@ def engine(*changed: bool) -> dict[str, Any]:
     "registered, real, check",
     [
         ({}, "There was nothing to do.", "There was nothing to do."),
-        ({"vault_config_result": {"skipped": True}}, "There was nothing to do.", "There was nothing to do."),
+        ({"__vault_config_result": {"skipped": True}}, "There was nothing to do.", "There was nothing to do."),
         (
-            {"vault_config_result": engine(True, False)},
+            {"__vault_config_result": engine(True, False)},
             "a: 1 of 2 objects in Vault changed.",
             "a: 1 of 2 objects in Vault would change.",
         ),
         (
-            {"eso_resources_stores_result": engine(False), "eso_resources_push_secrets_result": engine(False)},
+            {"__eso_resources_stores_result": engine(False), "__eso_resources_push_secrets_result": engine(False)},
             "a: 2 objects in Kubernetes as declared.",
             "a: 2 objects in Kubernetes as declared.",
         ),
         (
             {
-                "eso_resources_namespaces_and_accounts_result": {
+                "__eso_resources_namespaces_and_accounts_result": {
                     "changed": True,
                     "method": "create",
                     "result": {"kind": "Namespace"},
@@ -52,27 +52,27 @@ def engine(*changed: bool) -> dict[str, Any]:
             "a: 1 object in Kubernetes would change.",
         ),
         (
-            {"eso_files_result": {"results": [{"changed": True}, {"changed": False}], "changed": True}},
+            {"__eso_files_result": {"results": [{"changed": True}, {"changed": False}], "changed": True}},
             "a: 1 of 2 parts of the operator changed.",
             "a: 1 of 2 parts of the operator would change.",
         ),
         (
             {
-                "vault_config_result": {"failed": True, "summary": {"none": 1, "failed": 1, "not_reached": 2}},
-                "rotation_written": {"failed": True, "msg": "no"},
+                "__vault_config_result": {"failed": True, "summary": {"none": 1, "failed": 1, "not_reached": 2}},
+                "__rotation_written": {"failed": True, "msg": "no"},
             },
             "a: 1 object in Vault as declared.",
             "a: 1 object in Vault as declared.",
         ),
-        ({"vault_cluster_unsealing": engine(False)}, "a: 1 node unsealed already.", "a: 1 node unsealed already."),
-        ({"snapshot_saved": {"path": "/x.snap"}}, "a: saved /x.snap.", "a: a snapshot would be saved."),
+        ({"__vault_cluster_unsealing": engine(False)}, "a: 1 node unsealed already.", "a: 1 node unsealed already."),
+        ({"__snapshot_saved": {"path": "/x.snap"}}, "a: saved /x.snap.", "a: a snapshot would be saved."),
         (
-            {"eso_backup_saved": {"path": "/x.yaml", "changed": True, "count": {"Namespace": 2}}},
+            {"__eso_backup_saved": {"path": "/x.yaml", "changed": True, "count": {"Namespace": 2}}},
             "a: 2 objects saved to /x.yaml.",
             "a: 2 objects would be saved to /x.yaml.",
         ),
         (
-            {"validation_chain": {"results": [{}, {}], "broken": 1, "failed": True}},
+            {"__validation_chain": {"results": [{}, {}], "broken": 1, "failed": True}},
             "a: 1 of 2 ways to Vault are broken.",
             "a: 1 of 2 ways to Vault are broken.",
         ),
@@ -84,23 +84,23 @@ def engine(*changed: bool) -> dict[str, Any]:
         (
             {
                 "vault_server_state": {"runs": True, "restart": True, "restart_reasons": ["binary"]},
-                "vault_server_restarted": {"changed": True},
+                "__vault_server_restarted": {"changed": True},
             },
             "a: the server was restarted.",
             "a: the server would be restarted.",
         ),
         (
-            {"vault_rolling_order": ["b"], "vault_rolling_done": ["b"], "vault_rolling_complete": True},
+            {"__vault_rolling_order": ["b"], "__vault_rolling_done": ["b"], "__vault_rolling_complete": True},
             "a: b taken.",
             "a: b would be taken.",
         ),
         (
-            {"vault_rolling_order": [], "vault_rolling_done": [], "vault_rolling_complete": True},
+            {"__vault_rolling_order": [], "__vault_rolling_done": [], "__vault_rolling_complete": True},
             "a: no node waits.",
             "a: no node waits.",
         ),
         (
-            {"vault_rolling_order": [], "vault_rolling_done": [], "vault_rolling_complete": False},
+            {"__vault_rolling_order": [], "__vault_rolling_done": [], "__vault_rolling_complete": False},
             "There was nothing to do.",
             "There was nothing to do.",
         ),
@@ -114,18 +114,18 @@ def test_what_is_said(registered: dict[str, Any], real: str, check: str) -> None
 
 
 def test_hosts_that_have_the_same_stand_together() -> None:
-    same = {f"host-{number}": {"vault_config_result": engine(True)} for number in range(2)}
+    same = {f"host-{number}": {"__vault_config_result": engine(True)} for number in range(2)}
     assert verdict(same, ended=["host-2"]) == (
         "host-0, host-1: 1 object in Vault changed. Failed: host-2 (see the error above)."
     )
-    many = {f"host-{number}": {"vault_config_result": engine(True)} for number in range(9)}
+    many = {f"host-{number}": {"__vault_config_result": engine(True)} for number in range(9)}
     assert verdict(many) == "9 hosts: 1 object in Vault changed."
 
 
 def test_a_value_that_was_registered_is_not_said() -> None:
     secret = engine(True)
     secret["results"][0].update(info={"value": "hunter2"}, fields=["hunter2"], error="hunter2")
-    assert "hunter2" not in verdict({"a": {"vault_config_result": secret, "other_result": {"msg": "hunter2"}}})
+    assert "hunter2" not in verdict({"a": {"__vault_config_result": secret, "other_result": {"msg": "hunter2"}}})
 
 
 def test_what_is_counted_is_registered_somewhere() -> None:
