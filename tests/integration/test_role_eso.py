@@ -164,7 +164,8 @@ def flux(kube_api: KubeApi) -> Iterator[None]:
             except ApiException as error:
                 if error.status != 409:
                     raise
-    deadline = time.monotonic() + 60
+    # on two busy cores an API server takes its time for so many
+    deadline = time.monotonic() + 300
     for name in made:
         while not any(
             one["type"] == "Established" and one["status"] == "True"
