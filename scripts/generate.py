@@ -42,8 +42,11 @@ WIDTH = 150
 # -- the documentation of modules -----------------------------------------------------------------------------------
 
 
-def scalar(text: str, indent: int) -> str:
-    """Return a text as YAML, without quotes and over several lines where that is possible."""
+def scalar(text: str, indent: int, lead: int = 0) -> str:
+    """Return a text as YAML, without quotes and over several lines where that is possible.
+
+    ``lead``: how much further than the indentation it begins.
+    """
     plain = True
     try:
         plain = yaml.safe_load("key: " + text) == {"key": text} and yaml.safe_load("- " + text) == [text]
@@ -51,8 +54,11 @@ def scalar(text: str, indent: int) -> str:
         plain = False
     if not plain:
         return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
-    lines = textwrap.wrap(text, WIDTH - indent, break_long_words=False, break_on_hyphens=False)
-    return ("\n" + " " * indent).join(lines)
+    # what comes before it in its line is as long as the placeholder
+    lines = textwrap.wrap(
+        text, WIDTH - indent, initial_indent="_" * lead, break_long_words=False, break_on_hyphens=False
+    )
+    return ("\n" + " " * indent).join(lines)[lead:]
 
 
 def value(item: Any) -> str:
@@ -67,7 +73,7 @@ def option(name: str, entry: Mapping[str, Any], indent: int, anchor: bool = Fals
     for key, item in entry.items():
         if key == "description" and isinstance(item, str):
             first = "%sdescription: " % pad
-            text = scalar(item, indent + 4)
+            text = scalar(item, indent + 4, len("description: ") - 2)
             lines += (first + text).split("\n")
         elif key == "description":
             lines.append("%sdescription:" % pad)

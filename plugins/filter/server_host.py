@@ -45,7 +45,8 @@ STEPS = ("install", "tls", "configure", "harden", "service")
 #: what systemd calls a service whose process is there
 RUNNING = ("active", "activating", "reloading")
 #: how a server answers the question for its health: sealed and uninitialised nodes and standbys answer too
-SERVING, SEALED = (200, 429, 472, 473), (501, 503)
+SERVING = (200, 429, 472, 473)
+SEALED = (501, 503)
 NOLOGIN = "/usr/sbin/nologin"
 _ARCHIVE = re.compile(r"[.](zip|tar[.]gz|tgz)$")
 _PREFIXED = re.compile(r"(DNS|IP|URI|email):")

@@ -54,7 +54,8 @@ options:
     description: Life of the secret ID, a duration no longer than the role's C(secret_id_ttl).
     type: str
   num_uses: &num_uses
-    description: How often the secret ID can be used, no more than the role's C(secret_id_num_uses); V(0) is without limit. What is left is not compared.
+    description: How often the secret ID can be used, no more than the role's C(secret_id_num_uses); V(0) is without limit. What is left is not
+      compared.
     type: int
   wrap_ttl: &wrap_ttl
     description:

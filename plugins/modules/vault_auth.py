@@ -24,7 +24,8 @@ options:
     description: Path of the mount, without C(auth/) before it; by default the O(type).
     type: str
   type: &type
-    description: Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap), V(cert) or V(aws). Cannot be changed later.
+    description: Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap), V(cert) or V(aws). Cannot be changed
+      later.
     type: str
   description: &description
     description: Text that people read.

@@ -101,7 +101,8 @@ options:
       - Secrets are refused here, see O(secret_options).
     type: dict
   secret_options: &secret_options
-    description: Secret fields, such as C(password) (userpass) or C(role_id) (approle). They follow O(update_secrets) when the server never returns them.
+    description: Secret fields, such as C(password) (userpass) or C(role_id) (approle). They follow O(update_secrets) when the server never returns
+      them.
     type: dict
   roles:
     description: Many roles. Excludes O(name).

@@ -79,7 +79,8 @@ options:
     description: For a static role with a O(rotation_schedule), how long after each time the rotation may be tried, a duration.
     type: str
   rotation_statements: &rotation_statements
-    description: For a static role, the statements that set the password, with C({name}) and C({password}) in their places; by default the plugin's own.
+    description: For a static role, the statements that set the password, with C({name}) and C({password}) in their places; by default the plugin's
+      own.
     type: raw
   options: &options
     description: All other fields, as the API takes them.

@@ -83,8 +83,8 @@ options:
     description: For okta, domain of the API; the server's default is C(okta.com).
     type: str
   primary_email: &primary_email
-    description: For okta, whether the name is matched with the primary e-mail address only. The server never returns it, so it follows O(update_secrets), and an
-      update that does not declare it resets it.
+    description: For okta, whether the name is matched with the primary e-mail address only. The server never returns it, so it follows
+      O(update_secrets), and an update that does not declare it resets it.
     type: bool
   api_token: &api_token
     description: For okta, the API token.

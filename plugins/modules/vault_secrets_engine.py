@@ -26,7 +26,8 @@ options:
         can be declared, and nothing else.
     type: str
   type: &type
-    description: Type of the engine, such as V(kv), V(pki) or V(transit). V(kv-v1) and V(kv-v2) are V(kv) with a version. Needed unless it is to be absent.
+    description: Type of the engine, such as V(kv), V(pki) or V(transit). V(kv-v1) and V(kv-v2) are V(kv) with a version. Needed unless it is to be
+      absent.
     type: str
   description: &description
     description: Text for people.

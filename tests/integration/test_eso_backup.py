@@ -235,7 +235,7 @@ def test_what_is_no_backup_is_refused(
 ) -> None:
     file = tmp_path / "notes.yaml"
     file.write_text("apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n")
-    assert "is none of the operator" in run_module(
+    assert "is not a kind of the operator" in run_module(
         "eso_restore", {"kubeconfig": target.kubeconfig, "path": str(file)}
     ).msg  # fmt: skip
     refused = run_module("eso_backup", {"kubeconfig": source.kubeconfig, "path": str(file)})

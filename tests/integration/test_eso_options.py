@@ -184,7 +184,10 @@ def test_options_of_newer_operators(
     [
         ({"refresh_policy": "OnChange"}, "sync_windows are for periodic refreshes only"),
         ({"refresh_interval": "0"}, "its refresh interval is 0"),
-        ({"sync_windows": {"kind": "deny", "windows": [{"schedule": "22:00", "duration": "8h"}]}}, "is none of cron"),
+        (
+            {"sync_windows": {"kind": "deny", "windows": [{"schedule": "22:00", "duration": "8h"}]}},
+            "is not a cron schedule",
+        ),
         (
             {"sync_windows": {"kind": "deny", "windows": [{"schedule": "@daily", "duration": "1d"}]}},
             'the duration of sync_windows.windows[0] "1d" is not a duration',

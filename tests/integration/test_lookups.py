@@ -545,7 +545,7 @@ def test_without_a_private_directory_each_lookup_logs_in_and_out(scene: Scene, t
     result = scene.play(tasks, hosts=2, env={"PYTHONPATH": str(tmp_path)})
     output = " ".join((result.stdout + result.stderr).split())
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "each lookup of Vault logs in by itself: no private directory can be made" in output
+    assert "each lookup of Vault logs in by itself: no private directory can be created" in output
     assert "secret/applications/nothing: does not exist" in output
     scene.wait_for_none()
     paths = [path for _operation, path in scene.asked(start)]

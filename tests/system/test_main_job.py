@@ -269,11 +269,23 @@ STEPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def another_shell(lab: Lab) -> Iterator[None]:
+    """The account of the servers with a shell, so that every step of a server has something to do."""
+
+    def set_shell(shell: str) -> None:
+        for host in lab.urls:
+            lab.ssh(host, f"usermod --shell {shell} openbao")
+
+    set_shell("/bin/sh")
+    yield
+    set_shell("/usr/sbin/nologin")
+
+
 @pytest.mark.parametrize("tag", STEPS)
-def test_each_tag_runs_its_step_and_no_other(lab: Lab, tag: str) -> None:
+def test_each_tag_runs_its_step_and_no_other(lab: Lab, another_shell: None, tag: str) -> None:
     # a step of a server that has nothing to do is not run, and one that has takes those after it along
-    missing = json.dumps({"vault_server_packages": {"/no/such/command": "openssl"}})
-    play = lab.play("playbooks/vault.yml", "--check", "--tags", tag, "-e", missing).succeeded()
-    assert play.changed == 0
+    play = lab.play("playbooks/vault.yml", "--check", "--tags", tag).succeeded()
+    assert set(play.changed_tasks()) == ({"Create the user"} if tag == "install" else set())
     ran = {name for name, task in STEPS.items() if f": {task}]" in play.output}
     assert ran == {tag}

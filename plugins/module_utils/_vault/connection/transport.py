@@ -29,7 +29,8 @@ from ..._http.failure import TooLarge
 from ..._http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
-    import hvac  # noqa: F401  # its API classes are used by `adapter`
+    # its API classes are used by `adapter`
+    import hvac  # noqa: F401  # pylint: disable=unused-import
     import requests
     import urllib3
 

@@ -172,11 +172,11 @@ DECLARED = settled()
 HOST = as_declared(DECLARED)
 
 
-def steps(change: Callable[[dict[str, Any]], Any], declared: dict[str, Any] = DECLARED) -> list[str]:
+def steps(change: Callable[[dict[str, Any]], Any], declared: dict[str, Any] | None = None) -> list[str]:
     """Return which steps have something to do on a host that was changed."""
     host = copy.deepcopy(HOST)
     change(host)
-    return list(server_host.vault_server_steps(host, declared, NOW)["steps"])
+    return list(server_host.vault_server_steps(host, declared or DECLARED, NOW)["steps"])
 
 
 def test_a_host_that_is_as_declared_has_nothing_to_do() -> None:
