@@ -169,7 +169,8 @@ def flux(kube_api: KubeApi) -> Iterator[None]:
     for name in made:
         while not any(
             one["type"] == "Established" and one["status"] == "True"
-            for one in kube_api.call("GET", f"{CRDS}/{name}").get("status", {}).get("conditions", [])
+            # the list is null until the first condition is known
+            for one in (kube_api.call("GET", f"{CRDS}/{name}").get("status") or {}).get("conditions") or []
         ):
             assert time.monotonic() < deadline, f"{name} is not served"
             time.sleep(0.2)

@@ -89,10 +89,10 @@ def test_damage_is_found(server: VaultServer, args: dict[str, Any], run_module: 
         assert result.failed
         return result.msg
 
-    assert "no whole gzip tar" in verdict(b"")
-    assert "no whole gzip tar" in verdict(content[: len(content) // 2])
-    assert "no whole gzip tar" in verdict(content[:3000] + bytes(64) + content[3064:])
-    assert "no whole gzip tar" in verdict(content[:-4])
+    assert "not a complete gzip tar" in verdict(b"")
+    assert "not a complete gzip tar" in verdict(content[: len(content) // 2])
+    assert "not a complete gzip tar" in verdict(content[:3000] + bytes(64) + content[3064:])
+    assert "not a complete gzip tar" in verdict(content[:-4])
     assert "less than" in verdict(content, min_size=10**9)
     record = Path(f"{good}.json")
     record.write_text(record.read_text().replace('"sha256": "', '"sha256": "0'))
