@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "reports"
 # Each lane runs its parts one after the other, the quick ones first.
-LANES = (("lint", "unit", "sanity", "artifact", "integration"), ("molecule",))
+LANES = (("lint", "unit", "sanity", "artifact", "integration"), ("molecule", "sanity-cores"))
 REPORTING = ("unit", "integration")
 # Both the integration tests and the lab build this when it is missing from the cache; neither waits for the other.
 CONTROL_PLANE = "from support import kubernetes_api; kubernetes_api.find_binaries()"
