@@ -75,7 +75,8 @@ def _run(*words: str) -> subprocess.CompletedProcess[str] | None:
     """Run a command of the host; None where there is none or it does not end."""
     environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C"}
     try:
-        return subprocess.run(
+        # Ansible's run_command has no limit of time, and a systemctl that hangs would hold the play
+        return subprocess.run(  # pylint: disable=ansible-bad-function
             words,
             stdin=subprocess.DEVNULL,
             capture_output=True,
