@@ -131,10 +131,11 @@ def test_purge_removes_what_was_declared_before_and_nothing_else(
         "spec": {"externalSecretSpec": {}},
     }
     kube_api.call("POST", PATH, foreign)
+    purge = {**kube_args, "cluster_external_secrets": [], "purge": True}
+    # the kind belongs to no namespace: what other tests left goes first
+    run_module("eso_clusterexternalsecret", purge, must_succeed=True)
     run_module("eso_clusterexternalsecret", declared, must_succeed=True)
-    purged = run_module(
-        "eso_clusterexternalsecret", {**kube_args, "cluster_external_secrets": [], "purge": True}, must_succeed=True
-    )
+    purged = run_module("eso_clusterexternalsecret", purge, must_succeed=True)
     assert [one["name"] for one in purged["results"]] == [namespace]
     kube_api.call("DELETE", f"{PATH}/{namespace}-foreign")
 
