@@ -356,9 +356,13 @@ def test_an_interrupted_run_revokes(scene: Scene, number: int) -> None:
         while not marker.exists() and time.monotonic() < until:
             time.sleep(0.05)
         assert scene.living() == ["approle"]
-        # to all of its processes, as a terminal does it
-        os.killpg(process.pid, number)
-        process.wait(90)
+        # to all of its processes, as a terminal does it; Ansible may miss one between two tasks, and people press again
+        for _time in range(6):
+            os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+                break
+        assert process.poll() is not None
         scene.wait_for_none()
     finally:
         if process.poll() is None:
