@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import gc
-import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
-from . import places, process
+from . import places, process, wording
 from .display import MISPLACED, echo, names_only, visible
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
@@ -55,7 +54,7 @@ def check_workers(params: Mapping[str, Any]) -> None:
     """Refuse a number of threads below zero. Raises InvalidInput."""
     workers = params.get("workers")
     if workers is not None and workers < 0:
-        raise InvalidInput("%d threads cannot work" % workers, 'option "workers"', "give 1 or more")
+        raise InvalidInput("%d is below zero" % workers, 'option "workers"', "give the number of threads, 1 or more")
 
 
 class _AnsibleModule(AnsibleModule):
@@ -117,8 +116,7 @@ class _AnsibleModule(AnsibleModule):
             msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
         msg = visible(MISPLACED.sub("A value in the sub parameter field", msg))
         kwargs.setdefault("invocation", {"module_args": self._brief()})
-        # before the options were understood, Ansible's words about a wrong type may hold a value
-        self._known = self._known or not re.search("convert|requested", msg)
+        self._known = self._known or not wording.quotes_a_value(msg)
         self._narrow([msg, kwargs, traceback.format_exc()])
         super().fail_json(msg, **kwargs)
 

@@ -218,3 +218,11 @@ def overtaken(said: str) -> bool:
         re.search(r"fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value", said)
         is not None
     )
+
+
+def quotes_a_value(message: str) -> bool:
+    """Tell whether Ansible's message about an option may quote its value: that it cannot be converted to its type.
+
+    Source: ansible-core, module_utils/common/parameters.py.
+    """
+    return re.search("convert|requested", message) is not None

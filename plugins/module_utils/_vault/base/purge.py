@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Resource
-from .inside_mount import InsideMount
+from .inside_mount import InsideMount, with_mount
 from .kind import Given
 from .mounts import EngineMounts
 
@@ -23,21 +23,39 @@ def undeclared(
     given: Given,
     declared: Iterable[Resource],
     existing: Iterable[str],
-    make: Callable[[str], Object],
+    make: Callable[[Mapping[str, Any]], Object],
     fold: Callable[[str], str] = str,
     loss: str = "",
+    by: str = "name",
 ) -> list[Object]:
     """Return what deletes each of the ``existing`` that is neither declared nor protected, by its name.
 
-    ``make``: returns the resource that deletes a name. ``fold``: returns a name as the server compares it.
+    ``make``: returns a resource of an entry with state and, as the option ``by``, its name. ``fold``: returns a name as
+    the server compares it.
     ``loss``: what a deletion loses that cannot be declared again, ``%s`` for the names: ``the data of %s``.
     Raises InvalidInput when that is to be lost of something that is not named in ``purge_data``.
     """
     keep = {fold(name) for name in (*(one.name for one in declared), *given.protected)}
-    extra = [make(name) for name in sorted(set(existing)) if fold(name) not in keep]
+    extra = [make({by: name, "state": "absent"}) for name in sorted(set(existing)) if fold(name) not in keep]
     if loss:
         refuse_unnamed(extra, {fold(name) for name in given.purge_data}, loss, lambda one: {fold(one.name)})
     return extra
+
+
+def all_inside(
+    given: Given,
+    mounts: EngineMounts,
+    items: Iterable[Mapping[str, Any]],
+    kind: type[Inside],
+    make: Callable[[Mapping[str, Any]], Inside],
+    loss: str = "",
+) -> list[Inside]:
+    """Return the declared objects of one class inside mounts, and with a purge what deletes the others of it.
+
+    ``make`` and ``loss``: as of `inside_mounts`. Raises InvalidInput.
+    """
+    declared = [make(item) for item in with_mount(items, given.params.get("mount"), kind.engine)]
+    return [*declared, *(inside_mounts(given, mounts, declared, kind, make, loss) if given.purge else [])]
 
 
 def inside_mounts(

@@ -10,6 +10,7 @@ Source: /api-docs/system/mounts, /api-docs/secret/kv/kv-v2 (config).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise
@@ -305,8 +306,9 @@ class SecretsEngines(Kind):
                 given,
                 declared,
                 existing,
-                lambda path: Engine(mounts, {"path": path, "state": "absent"}),
+                partial(Engine, mounts),
                 normalise.path,
                 "the data of %s",
+                by="path",
             ),
         ]

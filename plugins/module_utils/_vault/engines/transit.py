@@ -18,7 +18,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, fixed_names, normalisers
 from ..._engine.reconcile import CREATE, Change, check_new
 from ..base import purge
-from ..base.inside_mount import InsideMount, with_mount
+from ..base.inside_mount import InsideMount
 from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
 from ..base.listing import Listing
 from ..base.mounts import EngineMounts
@@ -269,7 +269,4 @@ class TransitKeys(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = EngineMounts(client)
-        declared = [Key(mounts, item) for item in with_mount(items, given.params.get("mount"), "transit")]
-        make = partial(Key, mounts)
-        extra = purge.inside_mounts(given, mounts, declared, Key, make, LOSS) if given.purge else []
-        return [*declared, *extra]
+        return purge.all_inside(given, mounts, items, Key, partial(Key, mounts), LOSS)

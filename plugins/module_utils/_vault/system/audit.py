@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise, wording
@@ -296,11 +297,7 @@ class AuditDevices(Kind):
         devices = Devices(client, given.params["remove_last"])
         found = [Device(devices, item) for item in items]
         if given.purge:
-
-            def gone(path: str) -> Device:
-                return Device(devices, {"path": path, "state": "absent"})
-
             # those of the server's configuration cannot be removed
             existing = [path for path in devices.all() if not devices.configured(path)]
-            found += purge.undeclared(given, found, existing, gone, normalise.path)
+            found += purge.undeclared(given, found, existing, partial(Device, devices), normalise.path, by="path")
         return list(devices.arrange(found))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine.field import Field, normalisers
@@ -78,9 +79,5 @@ class AuditedHeaders(Kind):
         declared = [AuditedHeader(client, item) for item in items]
         if not given.purge:
             return declared
-
-        def gone(name: str) -> AuditedHeader:
-            return AuditedHeader(client, {"name": name, "state": "absent"})
-
         existing = (client.read(AuditedHeader.folder) or {}).get("headers") or {}
-        return [*declared, *purge.undeclared(given, declared, existing, gone, str.lower)]
+        return [*declared, *purge.undeclared(given, declared, existing, partial(AuditedHeader, client), str.lower)]

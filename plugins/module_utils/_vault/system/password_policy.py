@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise
@@ -230,8 +231,5 @@ class PasswordPolicies(Kind):
         declared = [PasswordPolicy(client, item) for item in items]
         if not given.purge:
             return declared
-
-        def gone(name: str) -> PasswordPolicy:
-            return PasswordPolicy(client, {"name": name, "state": "absent"})
-
-        return [*declared, *purge.undeclared(given, declared, client.list("sys/policies/password"), gone)]
+        existing = client.list("sys/policies/password")
+        return [*declared, *purge.undeclared(given, declared, existing, partial(PasswordPolicy, client))]

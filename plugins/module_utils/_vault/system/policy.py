@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise
@@ -300,11 +301,8 @@ class Policies(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = MethodMounts(client)
-        declared = [Policy(client, item, mounts, given) for item in items]
+        make = partial(Policy, client, mounts=mounts, given=given)
+        declared = [make(item) for item in items]
         if not given.purge:
             return declared
-
-        def gone(name: str) -> Policy:
-            return Policy(client, {"name": name, "state": "absent"}, mounts)
-
-        return [*declared, *purge.undeclared(given, declared, deletable(client), gone, str.lower)]
+        return [*declared, *purge.undeclared(given, declared, deletable(client), make, str.lower)]

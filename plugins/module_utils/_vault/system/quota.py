@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise
@@ -218,11 +219,8 @@ def undeclared(client: Client, declared: list[Quota], given: Given) -> list[Quot
             if kind is RateLimit:
                 raise
             continue
-
-        def gone(key: str, kind: type[Quota] = kind) -> Quota:
-            return kind(client, {"name": key, "state": "absent"})
-
-        found += purge.undeclared(given, [one for one in declared if one.type == name], keys, gone)
+        alike = [one for one in declared if one.type == name]
+        found += purge.undeclared(given, alike, keys, partial(kind, client))
     return found
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise
@@ -86,9 +87,5 @@ class UiHeaders(Kind):
         declared = [UiHeader(client, item) for item in items]
         if not given.purge:
             return declared
-
-        def gone(name: str) -> UiHeader:
-            return UiHeader(client, {"name": name, "state": "absent"})
-
         existing = client.list("sys/config/ui/headers/")
-        return [*declared, *purge.undeclared(given, declared, existing, gone, str.lower)]
+        return [*declared, *purge.undeclared(given, declared, existing, partial(UiHeader, client), str.lower)]

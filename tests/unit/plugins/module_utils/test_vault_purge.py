@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
@@ -13,8 +15,13 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base im
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given
 
 
-def gone(name: str) -> Resource:
-    return Resource(name, None)
+def gone(entry: Mapping[str, str]) -> Resource:
+    assert entry["state"] == "absent"
+    return Resource(entry["name"], None)
+
+
+def declared(name: str) -> Resource:
+    return Resource(name, {})
 
 
 def names(resources: list[Resource]) -> list[str]:
@@ -23,9 +30,9 @@ def names(resources: list[Resource]) -> list[str]:
 
 def test_what_is_neither_declared_nor_protected_goes() -> None:
     given = Given({"purge": True, "protected": ["root", "unknown"]})
-    assert names(purge.undeclared(given, [gone("b")], ["c", "a", "root", "b"], gone)) == ["a", "c"]
-    assert purge.undeclared(given, [gone("b")], [], gone) == []
-    assert names(purge.undeclared(given, [gone("B")], ["b", "Root", "c"], gone, str.lower)) == ["c"]
+    assert names(purge.undeclared(given, [declared("b")], ["c", "a", "root", "b"], gone)) == ["a", "c"]
+    assert purge.undeclared(given, [declared("b")], [], gone) == []
+    assert names(purge.undeclared(given, [declared("B")], ["b", "Root", "c"], gone, str.lower)) == ["c"]
 
 
 def test_what_cannot_be_declared_again_is_named_twice() -> None:

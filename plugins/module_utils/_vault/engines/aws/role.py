@@ -17,7 +17,6 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change, check_completed
 from ...base import purge
-from ...base.inside_mount import with_mount
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
@@ -197,6 +196,4 @@ class AwsRoles(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = EngineMounts(client)
-        declared = [Role(mounts, item) for item in with_mount(items, given.params.get("mount"), "aws")]
-        extra = purge.inside_mounts(given, mounts, declared, Role, partial(Role, mounts)) if given.purge else []
-        return [*declared, *extra]
+        return purge.all_inside(given, mounts, items, Role, partial(Role, mounts))

@@ -22,7 +22,6 @@ from ...._engine.field import Field, normalisers, sent_names, write_only_names
 from ...._engine.reconcile import Change, check_new
 from ...._engine.secret_names import FIELDS as SECRETS
 from ...base import purge, secret_fields
-from ...base.inside_mount import with_mount
 from ...base.kind import MOUNTS, PURGE_DATA, Given, Kind
 from ...base.listing import Listing, plugins
 from ...base.mounts import EngineMounts
@@ -380,9 +379,5 @@ class DatabaseConnections(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts, catalog = EngineMounts(client), Catalog(client)
-        make = partial(Connection, mounts, catalog)
-        found = [make(item) for item in with_mount(items, given.params.get("mount"), "database")]
-        if given.purge:
-            loss = "%s, with root credentials that nobody else may know"
-            found += purge.inside_mounts(given, mounts, found, Connection, make, loss)
-        return found
+        loss = "%s, with root credentials that nobody else may know"
+        return purge.all_inside(given, mounts, items, Connection, partial(Connection, mounts, catalog), loss)

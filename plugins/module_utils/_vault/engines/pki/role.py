@@ -18,7 +18,6 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change
 from ...base import purge
-from ...base.inside_mount import with_mount
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
@@ -331,7 +330,5 @@ class PkiRoles(Kind):
     listings = (Listing("{mount}/roles", engine="pki"),)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts, issuers = EngineMounts(client), Issuers(given)
-        declared = [Role(mounts, item, issuers) for item in with_mount(items, given.params.get("mount"), "pki")]
-        extra = purge.inside_mounts(given, mounts, declared, Role, partial(Role, mounts)) if given.purge else []
-        return [*declared, *extra]
+        mounts = EngineMounts(client)
+        return purge.all_inside(given, mounts, items, Role, partial(Role, mounts, issuers=Issuers(given)))

@@ -17,7 +17,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, duration_names, normalisers, sent_names
 from ...._engine.reconcile import Change, check_completed
 from ...base import purge
-from ...base.inside_mount import InsideMount, with_mount
+from ...base.inside_mount import InsideMount
 from ...base.kind import MOUNTS, PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
@@ -271,6 +271,4 @@ class SshRoles(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = EngineMounts(client)
-        declared = [Role(mounts, item) for item in with_mount(items, given.params.get("mount"), "ssh")]
-        extra = purge.inside_mounts(given, mounts, declared, Role, partial(Role, mounts)) if given.purge else []
-        return [*declared, *extra]
+        return purge.all_inside(given, mounts, items, Role, partial(Role, mounts))
