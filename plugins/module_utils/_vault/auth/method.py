@@ -11,12 +11,13 @@ each method.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
-from ..base import legal, secret_fields
+from ..base import legal, purge, secret_fields
 from ..base.kind import PURGE_DATA, Given, Kind
 from ..base.listing import Listing
 from ..base.naming import check_mount
@@ -290,29 +291,11 @@ class AuthMethod(Resource):
         self.client.delete(self._mount)
 
 
-def purge(
-    client: Client,
-    mounts: MethodMounts,
-    declared: Iterable[Resource],
-    protected: Iterable[str],
-    purge_data: Iterable[str],
-) -> list[AuthMethod]:
-    """Return what removes the methods that are not declared. Raises InvalidInput for one that is not named again."""
-    keep = {resource.name for resource in declared} | {normalise.path(name) for name in protected}
-    # the server's own, and the one that the module is logged in by
-    keep |= {*registry.OWN_PATHS, mounts.own()}
-    named = {normalise.path(name) for name in purge_data}
-    names = sorted(set(mounts.all()) - keep)
+def removable(mounts: MethodMounts) -> list[str]:
+    """Return the paths that a purge may remove: neither the server's own, nor that of the module's login."""
+    kept = {*registry.OWN_PATHS, mounts.own()}
     # namespaces of some products list methods of their own
-    names = [name for name in names if (mounts.get(name) or {}).get("type") not in registry.BUILT_IN]
-    unnamed = [name for name in names if name not in named]
-    if unnamed:
-        raise InvalidInput(
-            "purging %s would lose the roles and users in it" % ", ".join('"%s"' % name for name in unnamed),
-            'option "purge"',
-            'name it in "purge_data" to remove it, or in "protected" to keep it',
-        )
-    return [AuthMethod(client, mounts, {"path": name, "state": "absent"}) for name in names]
+    return [path for path, entry in mounts.all().items() if path not in kept and entry["type"] not in registry.BUILT_IN]
 
 
 class AuthMethods(Kind):
@@ -334,7 +317,9 @@ class AuthMethods(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         mounts = MethodMounts(client)
-        resources = [AuthMethod(client, mounts, item) for item in items]
-        if given.purge:
-            resources += purge(client, mounts, resources, given.protected, given.purge_data)
-        return resources
+        make = partial(AuthMethod, client, mounts)
+        declared = [make(item) for item in items]
+        if not given.purge:
+            return declared
+        loss = "%s, with the roles and users in it"
+        return [*declared, *purge.undeclared(given, declared, removable(mounts), make, normalise.path, loss, by="path")]

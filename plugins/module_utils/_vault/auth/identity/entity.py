@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
+from ...base import purge
 from ...base.kind import PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.naming import check_metadata
@@ -219,23 +221,21 @@ class Entity(Identity):
         change.touched = True
 
 
-def undeclared(directory: Directory, declared: Iterable[str], protected: Iterable[str], automatic: bool) -> list[str]:
-    """Return the names of the entities that a purge deletes: never the one of the module's own token.
+def deletable(directory: Directory, automatic: bool) -> list[str]:
+    """Return the names of the entities that a purge may delete: never the one of the module's own token.
 
     ``automatic``: also those that a login made and nobody has named.
     """
-    keep = {name.lower() for name in (*declared, *protected)}
     try:
         own = (directory.client.read("auth/token/lookup-self") or {}).get("entity_id")
     except PermissionDenied:
         own = None
-    if own:
-        keep.add(directory.entities.name(own).lower())
-    return sorted(
+    kept = directory.entities.name(own).lower() if own else ""
+    return [
         name
         for name in directory.entities.names()
-        if name.lower() not in keep and (automatic or not AUTOMATIC.fullmatch(name))
-    )
+        if name.lower() != kept and (automatic or not AUTOMATIC.fullmatch(name))
+    ]
 
 
 class IdentityEntities(Kind):
@@ -251,9 +251,8 @@ class IdentityEntities(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         directory = Directory(client, given)
-        resources = [Entity(directory, item) for item in items]
-        if given.purge:
-            declared = [resource.name for resource in resources]
-            for name in undeclared(directory, declared, given.protected, given.params["purge_automatic"]):
-                resources.append(Entity(directory, {"name": name, "state": "absent"}))
-        return resources
+        declared = [Entity(directory, item) for item in items]
+        if not given.purge:
+            return declared
+        existing = deletable(directory, given.params["purge_automatic"])
+        return [*declared, *purge.undeclared(given, declared, existing, partial(Entity, directory), str.lower)]

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
+from ...base import purge
 from ...base.kind import PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.normalisers import lower_set
@@ -243,12 +245,6 @@ def arrange(groups: Sequence[Group]) -> Sequence[Group]:
     return groups
 
 
-def undeclared(directory: Directory, declared: Iterable[str], protected: Iterable[str]) -> list[str]:
-    """Return the names of the groups that a purge deletes."""
-    keep = {name.lower() for name in (*declared, *protected)}
-    return sorted(name for name in directory.groups.names() if name.lower() not in keep)
-
-
 class IdentityGroups(Kind):
     """Identity groups with their members or alias."""
 
@@ -262,9 +258,8 @@ class IdentityGroups(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         directory = Directory(client, given)
-        resources = [Group(directory, item) for item in items]
+        make = partial(Group, directory)
+        groups = [make(item) for item in items]
         if given.purge:
-            declared = [resource.name for resource in resources]
-            for name in undeclared(directory, declared, given.protected):
-                resources.append(Group(directory, {"name": name, "state": "absent"}))
-        return list(arrange(resources))
+            groups += purge.undeclared(given, groups, directory.groups.names(), make, str.lower)
+        return list(arrange(groups))

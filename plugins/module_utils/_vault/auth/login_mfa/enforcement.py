@@ -10,11 +10,13 @@ People name methods, auth methods, groups and entities; the server wants their i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change, Resource, check_completed
+from ...base import purge
 from ...base.kind import PURGE, Given, Kind
 from ...base.listing import Listing
 from ...base.naming import check_plain
@@ -223,12 +225,6 @@ class Enforcement(Resource):
         self.client.delete(self._path)
 
 
-def purge(methods: Methods, declared: Iterable[str], protected: Iterable[str]) -> list[Enforcement]:
-    """Return what deletes the enforcements that are not declared."""
-    extra = sorted(set(methods.enforcements()) - set(declared) - set(protected))
-    return [Enforcement(methods, {"name": name, "state": "absent"}) for name in extra]
-
-
 class LoginMfaEnforcements(Kind):
     """Which logins ask for a second factor."""
 
@@ -242,7 +238,8 @@ class LoginMfaEnforcements(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         methods = Methods(Directory(client, given))
-        resources = [Enforcement(methods, item) for item in items]
-        if given.purge:
-            resources += purge(methods, [resource.name for resource in resources], given.protected)
-        return resources
+        make = partial(Enforcement, methods)
+        declared = [make(item) for item in items]
+        if not given.purge:
+            return declared
+        return [*declared, *purge.undeclared(given, declared, methods.enforcements(), make)]

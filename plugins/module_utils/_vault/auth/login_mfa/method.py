@@ -16,7 +16,7 @@ from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, secret_names
 from ...._engine.reconcile import Change, Resource, check_new
-from ...base import legal
+from ...base import legal, purge
 from ...base.kind import PURGE_DATA, Given, Kind
 from ...base.listing import Listing
 from ...base.normalisers import default
@@ -367,21 +367,17 @@ class Method(Resource):
             ) from error
 
 
-def purge(
-    methods: Methods, declared: Iterable[str], protected: Iterable[str], purge_data: Iterable[str]
-) -> list[Method]:
-    """Return what deletes the methods that are not declared. Raises InvalidInput for one that is not named again."""
-    keep, named = {*declared, *protected}, set(purge_data)
-    found = {key: str(one.get("name") or key) for key, one in methods.own().items()}
-    extra = sorted((name, key) for key, name in found.items() if name not in keep and key not in keep)
-    unnamed = [name for name, key in extra if name not in named and key not in named]
-    if unnamed:
-        raise InvalidInput(
-            "purging %s would lose what people have enrolled in it" % ", ".join('"%s"' % name for name in unnamed),
-            'option "purge"',
-            'name it in "purge_data" to delete it, or in "protected" to keep it',
-        )
-    return [Method(methods, {"name": name, "state": "absent"}) for name, _key in extra]
+def undeclared(methods: Methods, declared: Iterable[Method], given: Given) -> list[Method]:
+    """Return what deletes the methods that are not declared; a name or an id protects, and names in ``purge_data``.
+
+    Raises InvalidInput for one that is not named again.
+    """
+    keep = {*(one.name for one in declared), *given.protected}
+    ids = {str(one.get("name") or key): key for key, one in methods.own().items()}
+    extra = [Method(methods, {"name": name, "state": "absent"}) for name in sorted(ids) if not keep & {name, ids[name]}]
+    loss = "%s, with what people have enrolled in it"
+    purge.refuse_unnamed(extra, set(given.purge_data), loss, lambda one: {one.name, ids[one.name]})
+    return extra
 
 
 class LoginMfaMethods(Kind):
@@ -398,8 +394,5 @@ class LoginMfaMethods(Kind):
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
         methods = Methods(Directory(client, given))
-        resources = [Method(methods, item) for item in items]
-        if given.purge:
-            declared = [resource.name for resource in resources]
-            resources += purge(methods, declared, given.protected, given.purge_data)
-        return resources
+        declared = [Method(methods, item) for item in items]
+        return [*declared, *(undeclared(methods, declared, given) if given.purge else [])]
