@@ -10,8 +10,8 @@ documentation of the module's options (`make generate`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import normalise
@@ -116,6 +116,18 @@ def sent_names(fields: Iterable[Field]) -> tuple[str, ...]:
 def duration_names(fields: Iterable[Field]) -> frozenset[str]:
     """Return the names of the fields that are times."""
     return frozenset(field.name for field in fields if field.is_duration)
+
+
+def described(fields: Iterable[Field], descriptions: Mapping[str, str | Sequence[str]]) -> tuple[Field, ...]:
+    """Return the same fields with other descriptions, by the names of fields; a field of a field is ``name.name``."""
+    found = []
+    for field in fields:
+        inner = {
+            name.partition(".")[2]: text for name, text in descriptions.items() if name.startswith(field.name + ".")
+        }
+        text = descriptions.get(field.name, field.description)
+        found.append(replace(field, description=text, fields=described(field.fields, inner)))
+    return tuple(found)
 
 
 def documentation(fields: Iterable[Field]) -> dict[str, dict[str, Any]]:

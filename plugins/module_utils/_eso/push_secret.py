@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput
-from .._engine.field import Field
+from .._engine.field import Field, described
 from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import KubernetesError
 from .._kubernetes.fields import compact, without_none
@@ -26,7 +26,7 @@ from .push_versions import check_places, check_sources, filled_by_generator, pla
 from .remote import check_remote
 from .status import describe, expect_ready, synced
 from .store import STORE
-from .template import check_template
+from .template import TEMPLATE_FIELDS, check_template
 from .values import check_choice, check_interval, check_pattern, duration, manifest_names, raw_spec
 
 #: never became v1
@@ -172,29 +172,16 @@ def check_data_to(entries: list[Mapping[str, Any]]) -> None:
                 check_pattern("%s.rewrite[%d].regexp.source" % (where, index), step["regexp"].get("source") or "")
 
 
-TEMPLATE_FIELDS = (
-    Field("type", "Type of the Secret that is made in between."),
-    Field("engine_version", "Version of the template engine.", choices=("v2",)),
-    Field(
-        "merge_policy", "Whether the template's keys replace the Secret's or join them.", choices=("Replace", "Merge")
-    ),
-    Field("data", "Keys and their templates. Use C(urlquery) in URLs and C(toJson) in JSON.", "dict"),
-    Field(
-        "metadata",
-        "Labels and annotations of the Secret that is made in between.",
-        "dict",
-        fields=(
-            Field("labels", "Labels.", "dict"),
-            Field("annotations", "Annotations.", "dict"),
-            Field(
-                "finalizers",
-                "Finalizers. The Secret is made in between only, so that they have no effect.",
-                "list",
-                elements="str",
-            ),
-        ),
-    ),
-    Field("template_from", "Further templates, as a manifest has them.", "list", elements="dict"),
+TEMPLATE = described(
+    TEMPLATE_FIELDS,
+    {
+        "type": "Type of the Secret that is made in between.",
+        "merge_policy": "Whether the template's keys replace the Secret's or join them.",
+        "data": "Keys and their templates. Use C(urlquery) in URLs and C(toJson) in JSON.",
+        "metadata": "Labels and annotations of the Secret that is made in between.",
+        "metadata.finalizers": "Finalizers. The Secret is made in between only, so that they have no effect.",
+        "template_from": "Further templates, as a manifest has them.",
+    },
 )
 FIELDS: Sequence[Field] = (
     Field("name", "Name of the PushSecret."),
@@ -252,7 +239,7 @@ FIELDS: Sequence[Field] = (
         "Whether what was pushed goes with the PushSecret. The operator's default is V(None).",
         choices=("None", "Delete"),
     ),
-    Field("template", "How what is pushed is made of the Secret.", "dict", fields=TEMPLATE_FIELDS),
+    Field("template", "How what is pushed is made of the Secret.", "dict", fields=TEMPLATE),
     Field(
         "data",
         "Which key goes where.",
