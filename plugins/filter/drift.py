@@ -68,7 +68,7 @@ def _from_k8s(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dic
         one = {"kind": shown.get("kind") or "object", "name": name}
         message = str((item.get("error") or {}).get("msg") or "")
         if wording.in_missing_namespace(message):
-            # What is to be in a namespace that does not exist yet cannot be rehearsed: it would be made as well.
+            # Objects of a namespace that does not exist yet cannot be dry-run; the namespace would be created first.
             changes.append({**one, "action": "create", "fields": [], "diff": []})
         elif message:
             errors.append({**one, "message": message})

@@ -25,7 +25,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.names 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import apply, plan
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.kind import Kind as KubeKind
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth.registry import LOGINS, login_for
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import RunContext
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from support.openbao import VaultServer
@@ -127,7 +127,7 @@ def test_a_name_is_itself_or_is_refused(title: str, recorder: Recorder, tmp_path
     kind = KINDS[title]
     client = Client([recorder.url], token="x", retries=0)
     least = json.loads(json.dumps(LEAST.get(title, {"name": "x"})).replace("{tmp}", str(tmp_path)))
-    options = Given({name: option.get("default") for name, option in kind.options.items()})
+    options = RunContext({name: option.get("default") for name, option in kind.options.items()})
     wrong = []
     for option, name, state in itertools.product(naming(kind.item), ODD, ("present", "absent")):
         item = {**dict.fromkeys(kind.item), **least, option: name, "state": state}

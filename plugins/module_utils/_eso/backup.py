@@ -322,7 +322,7 @@ class Restored(Action):
                 error.remedy = 'create it first, or set "create_namespaces"'
             raise
 
-    def rehearse(self, change: Change) -> None:
+    def server_dry_run(self, change: Change) -> None:
         try:
             self._send(change, {"dryRun": "All"})
         except Missing:

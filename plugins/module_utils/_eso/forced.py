@@ -276,7 +276,7 @@ class Forced(Action):
         path = self.api.path(self.version, self.namespace, self.object_name)
         return self.client.merge(path, {"metadata": metadata}, MANAGER, dry_run)
 
-    def rehearse(self, change: Change) -> None:
+    def server_dry_run(self, change: Change) -> None:
         self.force(dry_run=True)
 
     def write(self, change: Change) -> None:

@@ -206,7 +206,7 @@ class KubeObject(Resource):
     def delete(self, change: Change) -> None:
         self.client.delete(self.path(), ((self.live or {}).get("metadata") or {}).get("uid"))
 
-    def rehearse(self, change: Change) -> None:
+    def server_dry_run(self, change: Change) -> None:
         """Run the server-side dry-run, for check mode. Raises SecretopsError."""
         if change.action == DELETE:
             self.client.delete(self.path(), dry_run=True)
@@ -317,14 +317,14 @@ def validate(changes: Sequence[Change]) -> None:
                 raise error.at(change.resource.label) from None
 
 
-def rehearse(changes: Sequence[Change]) -> None:
+def server_dry_run(changes: Sequence[Change]) -> None:
     """Run the server-side dry-run of every planned change; a refusal becomes the change's error."""
     for change in changes:
         if ended(changes):
             return
         if change.action != NONE and change.error is None and isinstance(change.resource, (KubeObject, Action)):
             try:
-                change.resource.rehearse(change)
+                change.resource.server_dry_run(change)
             except SecretopsError as error:
                 change.error = error.at(change.resource.label)
 
@@ -332,7 +332,7 @@ def rehearse(changes: Sequence[Change]) -> None:
 class Action(Resource):
     """Something that is done to an object that exists, each time it is asked for: a sync, a restart."""
 
-    def rehearse(self, change: Change) -> None:
+    def server_dry_run(self, change: Change) -> None:
         """Run the server-side dry-run. Raises SecretopsError."""
         raise NotImplementedError
 

@@ -142,7 +142,7 @@ class Reconciled(Action):
             raise failed.error or SecretopsError(failed.lacking)
         self.request_own()
 
-    def rehearse(self, change: Change) -> None:
+    def server_dry_run(self, change: Change) -> None:
         self.stamp = str(time.time_ns())
         self.request_own(dry_run=True)
 

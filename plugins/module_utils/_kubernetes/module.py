@@ -15,7 +15,7 @@ from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import Module
 from .._engine.reconcile import DELETE, Change, Report, Resource, apply, plan
 from .._http import doubts
-from .apply import Action, Cluster, KubeObject, rehearse, validate
+from .apply import Action, Cluster, KubeObject, server_dry_run, validate
 from .client import Client
 from .kind import Kind, Object
 from .objects import applied_by_us
@@ -87,7 +87,7 @@ class KubernetesModule(Module):
         if not self.check_mode:
             apply(changes, self.params["workers"])
         else:
-            rehearse(changes)
+            server_dry_run(changes)
         return Report(changes, self.check_mode)
 
     def converge(

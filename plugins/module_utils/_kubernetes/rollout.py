@@ -111,7 +111,7 @@ class Rollout(Action):
         self.generation = int(answer["metadata"].get("generation") or 0)
         self.info["restarted_at"] = stamp
 
-    def rehearse(self, change: Change) -> None:
+    def server_dry_run(self, change: Change) -> None:
         self.client.merge(
             self.path,
             {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: change.desired["restartedAt"]}}}}},

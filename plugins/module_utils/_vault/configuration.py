@@ -38,7 +38,7 @@ from .auth.login_mfa.method import LoginMfaMethods
 from .auth.method import AuthMethods
 from .auth.oidc.kind import Oidc
 from .auth.role import AuthRoles
-from .base.kind import Given, Kind
+from .base.kind import Kind, RunContext
 from .connection.client import Client
 from .connection.errors import VaultError
 from .engines.aws.config import AwsConfigs
@@ -121,21 +121,21 @@ class Stage:
     """The declared objects of one kind in one namespace."""
 
     def __init__(
-        self, title: str, kind: Kind, namespace: str, items: Sequence[Mapping[str, Any]], given: Given
+        self, title: str, kind: Kind, namespace: str, items: Sequence[Mapping[str, Any]], context: RunContext
     ) -> None:
         self.title = title
         self.kind = kind
         self.namespace = namespace
         self.items = items
-        self.given = given
+        self.context = context
         #: where its objects stand, for their results
         self.place = {"part": title, **({"namespace": namespace} if namespace else {})}
 
-    def resources(self, client: Client, purge: bool = True, rehearsal: bool = False) -> list[Resource]:
-        """Return its resources, for a ``rehearsal`` as in check mode. Raises SecretopsError."""
-        params = self.given.params if purge else {**self.given.params, "purge": False}
-        given = Given(params, self.given.check_mode, self.given.mounts, rehearsal, self.given.together)
-        found: list[Resource] = self.kind.resources(client, self.items, given)
+    def resources(self, client: Client, purge: bool = True, planning: bool = False) -> list[Resource]:
+        """Return its resources; ``planning`` as in check mode. Raises SecretopsError."""
+        params = self.context.params if purge else {**self.context.params, "purge": False}
+        context = RunContext(params, self.context.check_mode, self.context.mounts, planning, self.context.tree_items)
+        found: list[Resource] = self.kind.resources(client, self.items, context)
         for resource in found:
             resource.place = self.place
         return found
@@ -172,7 +172,7 @@ class Tree:
             present = [item for item in stage.items if item.get("state") != "absent"]
             declared.setdefault(stage.namespace, {})[stage.title] = present
         for stage in self.stages:
-            stage.given.together = declared[stage.namespace]
+            stage.context.tree_items = declared[stage.namespace]
 
     def validate(self) -> None:
         """Refuse what no module would take. Raises InvalidInput."""
@@ -267,11 +267,11 @@ class Tree:
         if found.error_messages or settled.error_messages:
             self._secrets.add(*echo({title: declared}, {title: entry})[1], unless_public=True)
             return
-        given = Given(settled.validated_parameters, self.check_mode, mounts)
+        context = RunContext(settled.validated_parameters, self.check_mode, mounts)
         items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
-        self._secrets.public(kind.public(items, given))
+        self._secrets.public(kind.public(items, context))
         self._secrets.public(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)
-        self.stages.append(Stage(title, kind, namespace, items, given))
+        self.stages.append(Stage(title, kind, namespace, items, context))
 
     def _check_mounts(self, tree: Mapping[str, Any], kind: Kind, declared: Any, place: str) -> None:
         """Note what is declared in a mount that is to be absent: it would go with it, and be missed at the next run."""
@@ -302,7 +302,7 @@ class Tree:
         client.expect(self._made)
         for stage in self.stages:
             try:
-                resources = stage.resources(_within(client, stage.namespace), rehearsal=True)
+                resources = stage.resources(_within(client, stage.namespace), planning=True)
                 distinct(resources)
                 preflight(resources)
             except InvalidInput as error:

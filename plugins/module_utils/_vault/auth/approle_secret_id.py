@@ -21,7 +21,7 @@ from ..._engine import normalise, private_file, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import Change, Resource
-from ..base.kind import Given, Kind
+from ..base.kind import Kind, RunContext
 from ..base.naming import check_blocks, check_mount, masked
 from ..base.normalisers import networks
 from ..connection.client import Client
@@ -383,5 +383,5 @@ class ApproleSecretIds(Kind):
     required = ("role", "dest")
     unlisted = "they are files of the machine that keeps them, and the server knows accessors alone"
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return [SecretId(client, item) for item in items]

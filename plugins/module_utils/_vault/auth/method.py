@@ -18,7 +18,7 @@ from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..base import legal, purge, secret_fields
-from ..base.kind import PURGE_DATA, Given, Kind
+from ..base.kind import PURGE_DATA, Kind, RunContext
 from ..base.listing import Listing
 from ..base.naming import check_mount
 from ..base.normalisers import sent
@@ -315,11 +315,14 @@ class AuthMethods(Kind):
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return secret_fields.secret_values([item.get("config") for item in declared], registry.SECRETS)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = MethodMounts(client)
         make = partial(AuthMethod, client, mounts)
         declared = [make(item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
         loss = "%s, with the roles and users in it"
-        return [*declared, *purge.undeclared(given, declared, removable(mounts), make, normalise.path, loss, by="path")]
+        return [
+            *declared,
+            *purge.undeclared(context, declared, removable(mounts), make, normalise.path, loss, by="path"),
+        ]

@@ -225,7 +225,7 @@ class Entries:
     #: of fields that cannot be changed: the value that stands for none
     fixed: Mapping[str, str] = attribute(default_factory=dict)
     #: fields that are read below the entry, by their paths there
-    beside: Mapping[str, str] = attribute(default_factory=dict)
+    own_paths: Mapping[str, str] = attribute(default_factory=dict)
     #: more names that a product takes, such as former ones
     also: str = FORMER
     #: what every server takes beside `CERTAIN`: no need to ask
@@ -265,7 +265,7 @@ class Entries:
     @cached_property
     def names(self) -> frozenset[str]:
         """The names of all fields that are compared, and of the secrets."""
-        return frozenset((*self.table, *self.secrets, *self.beside))
+        return frozenset((*self.table, *self.secrets, *self.own_paths))
 
     def known(self, product: str) -> frozenset[str]:
         """Return what a product takes."""

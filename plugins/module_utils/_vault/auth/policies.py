@@ -16,10 +16,10 @@ from ..connection.errors import PermissionDenied
 class Policies:
     """The names of the policies, read once; None when the token may not list them."""
 
-    def __init__(self, client: Client, coming: Iterable[str] = ()) -> None:
-        """``coming``: those that the same tree is about to make."""
+    def __init__(self, client: Client, planned_names: Iterable[str] = ()) -> None:
+        """``planned_names``: those that the same tree is about to make."""
         self.client = client
-        self.coming = {name.lower() for name in coming}
+        self.planned_names = {name.lower() for name in planned_names}
         self._lock = threading.Lock()
         self._known = False
         self._names: frozenset[str] | None = None
@@ -37,4 +37,6 @@ class Policies:
         if known is None:
             return []
         # a name with braces is a template that the server fills in at login
-        return sorted(name for name in set(names) - known - self.coming - {"root", "default"} if "{{" not in name)
+        return sorted(
+            name for name in set(names) - known - self.planned_names - {"root", "default"} if "{{" not in name
+        )

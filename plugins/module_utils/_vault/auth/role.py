@@ -18,7 +18,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_completed, check_new
 from ..base import legal, secret_fields
-from ..base.kind import MOUNTS, PURGE, Given, Kind
+from ..base.kind import MOUNTS, PURGE, Kind, RunContext
 from ..base.listing import mark_absent
 from ..base.naming import check_mount, check_plain, in_url
 from ..base.normalisers import lower_set, sent
@@ -87,7 +87,7 @@ class AuthRole(Resource):
         entries = self.entries
         self.fields = entries.table
         self.write_only_fields = entries.secrets & set(self.desired or {})
-        self.answered_only = (REPLACED - set(entries.table)) | frozenset(entries.fixed) | frozenset(entries.beside)
+        self.answered_only = (REPLACED - set(entries.table)) | frozenset(entries.fixed) | frozenset(entries.own_paths)
 
     @property
     def entries(self) -> Entries:
@@ -290,7 +290,7 @@ class AuthRole(Resource):
                     "%s is %s and cannot be changed to %s" % (name, now, wanted[name]),
                     remedy='correct it, or delete the role first with "state: absent"',
                 )
-        for name, below in entries.beside.items():
+        for name, below in entries.own_paths.items():
             if name in wanted:
                 current = {**current, **(self.client.read("%s/%s" % (self.path, below)) or {})}
         return current
@@ -330,7 +330,7 @@ def existing(client: Client, mounts: MethodMounts, mount: str, kind: str = "", s
 
 
 def purge(
-    client: Client, mounts: MethodMounts, policies: Policies, declared: Iterable[AuthRole], given: Given
+    client: Client, mounts: MethodMounts, policies: Policies, declared: Iterable[AuthRole], context: RunContext
 ) -> list[AuthRole]:
     """Return what removes the roles that are not declared, in the mounts that the task names and of the declared roles.
 
@@ -340,12 +340,12 @@ def purge(
     for resource in declared:
         resource.know_type()
     # most methods keep names in lower case, so two names that differ in case alone may be one
-    protected = {normalise.path(name).lower() for name in given.protected}
+    protected = {normalise.path(name).lower() for name in context.protected}
     keep = {resource.path.lower() for resource in declared}
     places = {(resource.mount, resource.type, resource.subject) for resource in declared}
     looked_into = {place[0] for place in places}
-    places |= {(mount, "", "") for mount in given.named_mounts() if mount not in looked_into}
-    for mount, kind in given.mounts:
+    places |= {(mount, "", "") for mount in context.named_mounts() if mount not in looked_into}
+    for mount, kind in context.mounts:
         if kind in registry.METHODS:
             places |= {(mount, kind, subject) for subject in ("", *registry.METHODS[kind].subjects)}
     found: dict[str, AuthRole] = {}
@@ -376,17 +376,17 @@ class AuthRoles(Kind):
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return secret_fields.secret_values([item.get("options") for item in declared], registry.SECRETS)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = MethodMounts(client)
-        policies = Policies(client, given.coming("policies"))
-        params = given.params
+        policies = Policies(client, context.planned_names("policies"))
+        params = context.params
         common = {"mount": params.get("mount"), "type": params.get("type")}
         entries = [entry(item, common) for item in items]
         # of a method that the same tree makes the type is known before it is there
-        known = dict(given.mounts)
+        known = dict(context.mounts)
         for one in entries:
             one["type"] = one["type"] or known.get(normalise.path(one["mount"])) or None
         resources = [AuthRole(client, mounts, policies, one) for one in entries]
-        if given.purge:
-            resources += purge(client, mounts, policies, resources, given)
+        if context.purge:
+            resources += purge(client, mounts, policies, resources, context)
         return resources

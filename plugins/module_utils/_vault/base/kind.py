@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""A kind of declared object: its options, and the resources that a list of declarations stands for.
+"""A kind of declared object: its options, and the resources of a list of declarations.
 
 One module serves one kind (`connection.module.converge`), `vault_configuration` all of them (`configuration`).
 """
@@ -21,21 +21,21 @@ PURGE: dict[str, Any] = {
     "purge": {"type": "bool", "default": False},
     "protected": {"type": "list", "elements": "str", "default": []},
 }
-#: of kinds that hold data
+#: for kinds that hold data
 PURGE_DATA: dict[str, Any] = {**PURGE, "purge_data": {"type": "list", "elements": "str", "default": []}}
 
 
-#: of kinds whose objects are inside mounts
+#: for kinds whose objects are inside mounts
 MOUNTS: dict[str, Any] = {"purge_mounts": {"type": "list", "elements": "str", "default": []}}
 
 
-class Given:
-    """What holds for a whole list of declarations: the task's other options, and what kind of run it is.
+class RunContext:
+    """The run context of a list of declarations: the task's other options, and whether anything is written yet.
 
-    ``check_mode``: nothing is changed, and what is missing may be another task's. ``rehearsal``: nothing is yet,
-    and what is missing may come earlier in the same run; so in check mode, and before a tree is converged.
+    ``check_mode``: nothing is changed, and a missing object may come from another task. ``planning``: nothing is
+    written yet, and a missing object may be created earlier in the same run (check mode, and before a tree converges).
     ``mounts``: in a tree, the mounts (path and type) that it declares and that hold objects of this kind.
-    ``together``: what a tree declares present in the same namespace, by kind: what is missing of it is to come.
+    ``tree_items``: what a tree declares present in the same namespace, by kind.
     """
 
     def __init__(
@@ -43,47 +43,47 @@ class Given:
         params: Mapping[str, Any],
         check_mode: bool = False,
         mounts: Sequence[tuple[str, str]] = (),
-        rehearsal: bool = False,
-        together: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        planning: bool = False,
+        tree_items: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.params = params
-        self.together: Mapping[str, Sequence[Mapping[str, Any]]] = together or {}
+        self.tree_items: Mapping[str, Sequence[Mapping[str, Any]]] = tree_items or {}
         self.check_mode = check_mode
-        self.rehearsal = check_mode or rehearsal
+        self.planning = check_mode or planning
         self.mounts = mounts
-        #: whether what is not declared goes
+        #: whether undeclared objects are deleted
         self.purge = bool(params.get("purge"))
-        #: what a purge leaves alone
+        #: names that a purge keeps
         self.protected: list[str] = list(params.get("protected") or [])
-        #: what a purge may delete although it holds data
+        #: names that a purge may delete although they hold data
         self.purge_data: list[str] = list(params.get("purge_data") or [])
 
-    def beside(self, kind: str) -> Sequence[Mapping[str, Any]]:
-        """Return what the same tree declares of a kind, in a rehearsal: it is not there yet, and not missed."""
-        return self.together.get(kind, ()) if self.rehearsal else ()
+    def planned(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Return what the same tree declares of a kind while planning: it may not exist yet. Otherwise nothing."""
+        return self.tree_items.get(kind, ()) if self.planning else ()
 
-    def coming(self, kind: str) -> frozenset[str]:
-        """Return the names (of mounts the paths) of what is `beside`, in lower case, as most servers keep them."""
+    def planned_names(self, kind: str) -> frozenset[str]:
+        """Return the names (of mounts the paths) of the `planned` objects, in lower case, as most servers keep them."""
         return frozenset(
             normalise.path(next((item[name] for name in ("name", "path", "type") if item.get(name)), "")).lower()
-            for item in self.beside(kind)
+            for item in self.planned(kind)
         )
 
-    def coming_in(self, kind: str, mount: str, otherwise: str, name: str = "name") -> dict[str, Mapping[str, Any]]:
-        """Return what is `beside` inside a mount, by the option that names it; ``otherwise``: the mount of the rest."""
+    def planned_in(self, kind: str, mount: str, otherwise: str, name: str = "name") -> dict[str, Mapping[str, Any]]:
+        """Return the `planned` objects inside a mount by name; ``otherwise``: the mount of those that name none."""
         return {
             str(item[name]).strip(): item
-            for item in self.beside(kind)
+            for item in self.planned(kind)
             if item.get(name) and normalise.path(item.get("mount") or otherwise) == mount
         }
 
     def tune(self, mount: str) -> Mapping[str, Any]:
-        """Return how the same tree tunes a secrets engine, in a rehearsal."""
-        engines = (item for item in self.beside("secrets_engines") if normalise.path(item.get("path")) == mount)
+        """Return how the same tree tunes a secrets engine, while planning."""
+        engines = (item for item in self.planned("secrets_engines") if normalise.path(item.get("path")) == mount)
         return next((item.get("tune") or {} for item in engines), {})
 
     def named_mounts(self) -> list[str]:
-        """Return the mounts that a purge is told to look into, whatever is declared in them."""
+        """Return the mounts that the task names for a purge, whatever is declared in them."""
         named = [self.params.get("mount"), *(self.params.get("purge_mounts") or [])]
         return sorted({normalise.path(mount) for mount in named if mount})
 
@@ -95,34 +95,34 @@ class Kind:
     module: ClassVar[str]
     #: the module's option for many objects
     plural: ClassVar[str]
-    #: what its objects are, as a list is described: without a full stop
+    #: description of the list, without a full stop
     about: ClassVar[str]
-    #: what else is to be known of the list, as a sentence
+    #: a further sentence for the description of the list
     note: ClassVar[str] = ""
-    #: the tag of ``vault_config`` that stands for it, and for kinds that belong to it
+    #: its tag in ``vault_config``; several kinds may share one
     tag: ClassVar[str]
     #: the fields of one object
     fields: ClassVar[Sequence[Field]] = ()
     #: argument spec of one object: that of its fields
     item: ClassVar[Mapping[str, Any]]
-    #: argument spec of what holds for all, such as ``purge``
+    #: argument spec of the options for all objects, such as ``purge``
     options: ClassVar[Mapping[str, Any]] = {}
     #: options that every entry must have
     required: ClassVar[Sequence[str]] = ("name",)
-    #: for objects inside mounts: the kind of the mounts, and their type ("": each that can hold some)
+    #: for objects inside mounts: kind and type of the mounts ("": all types that can hold such objects)
     within: ClassVar[tuple[str, str] | None] = None
-    #: whether it has fields that the server never returns
+    #: whether it has write-only fields
     update_secrets: ClassVar[bool] = False
     mutually_exclusive: ClassVar[Sequence[Sequence[str]]] = ()
-    #: a ``no_log`` mapping whose short and public values are no secrets; see `_engine.secrets`
+    #: a ``no_log`` mapping whose short and public values are not masked; see `_engine.secrets`
     concealed: ClassVar[str] = ""
-    #: options of an object that name something, and that mean something when they are empty
+    #: naming options that may be empty, because an empty value has a meaning
     may_be_empty: ClassVar[Sequence[str]] = ()
     #: where the server lists its objects
     listings: ClassVar[Sequence[Listing]] = ()
-    #: why the server cannot list them, to be read after "cannot be listed:"
+    #: why the server cannot list them: follows "cannot be listed:"
     unlisted: ClassVar[str] = ""
-    #: Python libraries that it needs, with the error of their import
+    #: Python libraries that it needs, with their import errors
     libraries: ClassVar[Sequence[tuple[str, str | None]]] = ()
 
     def __init_subclass__(cls) -> None:
@@ -130,13 +130,13 @@ class Kind:
             cls.item = argument_spec(cls.fields)
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        """Return the values that look like secrets where none belong: they are not printed either."""
+        """Return values that look like secrets in options that take none; they are masked as well."""
         return ()
 
-    def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
-        """Return the texts that a task shows anyway, for what is ``concealed``."""
+    def public(self, items: Sequence[Mapping[str, Any]], context: RunContext) -> Iterable[str]:
+        """Return the public texts of a ``concealed`` mapping, which are not masked."""
         return ()
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        """Return the resources of the declared items, and with a purge of what is to go. Raises SecretopsError."""
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        """Return the resources of the declared items, and with a purge those to delete. Raises SecretopsError."""
         raise NotImplementedError

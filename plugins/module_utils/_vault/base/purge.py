@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Resource
 from .inside_mount import InsideMount, with_mount
-from .kind import Given
+from .kind import RunContext
 from .mounts import EngineMounts
 
 Object = TypeVar("Object", bound=Resource)
@@ -20,7 +20,7 @@ Inside = TypeVar("Inside", bound=InsideMount)
 
 
 def undeclared(
-    given: Given,
+    context: RunContext,
     declared: Iterable[Resource],
     existing: Iterable[str],
     make: Callable[[Mapping[str, Any]], Object],
@@ -35,15 +35,15 @@ def undeclared(
     ``loss``: what a deletion loses that cannot be declared again, ``%s`` for the names: ``the data of %s``.
     Raises InvalidInput when that is to be lost of something that is not named in ``purge_data``.
     """
-    keep = {fold(name) for name in (*(one.name for one in declared), *given.protected)}
+    keep = {fold(name) for name in (*(one.name for one in declared), *context.protected)}
     extra = [make({by: name, "state": "absent"}) for name in sorted(set(existing)) if fold(name) not in keep]
     if loss:
-        refuse_unnamed(extra, {fold(name) for name in given.purge_data}, loss, lambda one: {fold(one.name)})
+        refuse_unnamed(extra, {fold(name) for name in context.purge_data}, loss, lambda one: {fold(one.name)})
     return extra
 
 
 def all_inside(
-    given: Given,
+    context: RunContext,
     mounts: EngineMounts,
     items: Iterable[Mapping[str, Any]],
     kind: type[Inside],
@@ -54,12 +54,12 @@ def all_inside(
 
     ``make`` and ``loss``: as of `inside_mounts`. Raises InvalidInput.
     """
-    declared = [make(item) for item in with_mount(items, given.params.get("mount"), kind.engine)]
-    return [*declared, *(inside_mounts(given, mounts, declared, kind, make, loss) if given.purge else [])]
+    declared = [make(item) for item in with_mount(items, context.params.get("mount"), kind.engine)]
+    return [*declared, *(inside_mounts(context, mounts, declared, kind, make, loss) if context.purge else [])]
 
 
 def inside_mounts(
-    given: Given,
+    context: RunContext,
     mounts: EngineMounts,
     declared: Sequence[InsideMount],
     kind: type[Inside],
@@ -73,22 +73,22 @@ def inside_mounts(
     ``make``: returns a resource of an entry with mount, name and state.
     ``loss``: as of `undeclared`. Raises InvalidInput when that is to be lost of what is not named in ``purge_data``.
     """
-    keep = {one.name for one in declared if isinstance(one, kind)} | set(given.protected)
+    keep = {one.name for one in declared if isinstance(one, kind)} | set(context.protected)
     extra = [
         make({"mount": mount, "name": name, "state": "absent"})
-        for mount in looked_into(given, declared, kind.engine)
+        for mount in looked_into(context, declared, kind.engine)
         for name in sorted(kind.names_in(mounts, mount))
         if not keep & {name, "%s/%s" % (mount, name)}
     ]
     if loss:
-        refuse_unnamed(extra, set(given.purge_data), loss, lambda one: {one.name, one.own})
+        refuse_unnamed(extra, set(context.purge_data), loss, lambda one: {one.name, one.own})
     return extra
 
 
-def looked_into(given: Given, declared: Iterable[InsideMount], otherwise: str) -> list[str]:
+def looked_into(context: RunContext, declared: Iterable[InsideMount], otherwise: str) -> list[str]:
     """Return the mounts of the declared objects, of the tree, and those that the task names; without any the usual."""
-    found = {one.mount for one in declared} | {path for path, _type in given.mounts}
-    return sorted(found.union(given.named_mounts()) or {otherwise})
+    found = {one.mount for one in declared} | {path for path, _type in context.mounts}
+    return sorted(found.union(context.named_mounts()) or {otherwise})
 
 
 def refuse_unnamed(extra: Iterable[Object], named: set[str], loss: str, names: Callable[[Object], set[str]]) -> None:

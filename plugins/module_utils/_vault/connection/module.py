@@ -16,7 +16,7 @@ from ..._engine.module import UPDATE_SECRETS_SPEC, Module
 from ..._engine.reconcile import Report
 from ..._engine.secrets import KNOWN
 from ..auth.registry import LOGINS, login_fields, login_for
-from ..base.kind import Given, Kind
+from ..base.kind import Kind, RunContext
 from . import session
 from .client import Client
 from .errors import NoNamespace
@@ -151,6 +151,6 @@ def converge(kind: Kind) -> None:
     KNOWN.add(*kind.secrets([module.params, *(module.params[kind.plural] or [])]))
     with module.client() as client:
         items = module.items()
-        given = Given(module.params, module.check_mode)
-        KNOWN.public(kind.public(items, given))
-        module.reconcile(kind.resources(client, items, given))
+        context = RunContext(module.params, module.check_mode)
+        KNOWN.public(kind.public(items, context))
+        module.reconcile(kind.resources(client, items, context))

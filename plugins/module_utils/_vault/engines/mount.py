@@ -17,7 +17,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base import purge
-from ..base.kind import PURGE_DATA, Given, Kind
+from ..base.kind import PURGE_DATA, Kind, RunContext
 from ..base.listing import Listing
 from ..base.mounts import PROTECTED, EngineMounts, split_type
 from ..base.naming import check_mount
@@ -85,15 +85,15 @@ class Engine(Resource):
         if not desired["type"] and self.name not in TUNABLE:
             raise InvalidInput('"type" is missing', remedy="say which engine is to be mounted, such as kv or pki")
         kind, version = split_type(self.item.get("type"))
-        given = desired.get("options.version")
-        if kind == "kv" and given not in (None, "1", "2"):
-            raise InvalidInput('KV has no version "%s"' % given, remedy="use 1 or 2")
-        if version and given != version:
+        option = desired.get("options.version")
+        if kind == "kv" and option not in (None, "1", "2"):
+            raise InvalidInput('KV has no version "%s"' % option, remedy="use 1 or 2")
+        if version and option != version:
             raise InvalidInput(
-                'type "%s" and version "%s" contradict each other' % (self.item["type"], given),
+                'type "%s" and version "%s" contradict each other' % (self.item["type"], option),
                 remedy="give one of the two",
             )
-        if part(desired, "config") and (kind != "kv" or given == "1"):
+        if part(desired, "config") and (kind != "kv" or option == "1"):
             raise InvalidInput('"config" is for KV version 2 only', remedy='remove it, or use type "kv-v2"')
         for name, value in desired.items():
             if name in self.fields:
@@ -293,17 +293,17 @@ class SecretsEngines(Kind):
     required = ("path",)
     listings = (Listing("sys/mounts", "map"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
         declared = [Engine(mounts, item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
         # every engine holds data
         existing = [path for path in mounts.all() if not mounts.protected(path)]
         return [
             *declared,
             *purge.undeclared(
-                given,
+                context,
                 declared,
                 existing,
                 partial(Engine, mounts),

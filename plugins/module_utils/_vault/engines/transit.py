@@ -19,7 +19,7 @@ from ..._engine.field import Field, fixed_names, normalisers
 from ..._engine.reconcile import CREATE, Change, check_new
 from ..base import purge
 from ..base.inside_mount import InsideMount
-from ..base.kind import MOUNTS, PURGE_DATA, Given, Kind
+from ..base.kind import MOUNTS, PURGE_DATA, Kind, RunContext
 from ..base.listing import Listing
 from ..base.mounts import EngineMounts
 from ..connection.client import Client
@@ -267,6 +267,6 @@ class TransitKeys(Kind):
     within = ("secrets_engines", "transit")
     listings = (Listing("{mount}/keys", engine="transit"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
-        return purge.all_inside(given, mounts, items, Key, partial(Key, mounts), LOSS)
+        return purge.all_inside(context, mounts, items, Key, partial(Key, mounts), LOSS)

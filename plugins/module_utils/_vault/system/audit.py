@@ -16,7 +16,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers, sent_names
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import purge, rooted
-from ..base.kind import PURGE, Given, Kind
+from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing
 from ..base.naming import check_mount
 from ..connection.answers import data_of
@@ -293,11 +293,11 @@ class AuditDevices(Kind):
     mutually_exclusive = (("devices", "path"), ("devices", "type"))
     listings = (Listing("sys/audit", "map", at_root=True),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        devices = Devices(client, given.params["remove_last"])
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        devices = Devices(client, context.params["remove_last"])
         found = [Device(devices, item) for item in items]
-        if given.purge:
+        if context.purge:
             # those of the server's configuration cannot be removed
             existing = [path for path in devices.all() if not devices.configured(path)]
-            found += purge.undeclared(given, found, existing, partial(Device, devices), normalise.path, by="path")
+            found += purge.undeclared(context, found, existing, partial(Device, devices), normalise.path, by="path")
         return list(devices.arrange(found))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._engine.field import Field, normalisers
 from ..base import purge
-from ..base.kind import PURGE, Given, Kind
+from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing
 from ..base.schema import Fields
 from ..base.setting import AtRoot
@@ -75,9 +75,9 @@ class AuditedHeaders(Kind):
     options = PURGE
     listings = (Listing("sys/config/auditing/request-headers", "map", within="headers", at_root=True),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [AuditedHeader(client, item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
         existing = (client.read(AuditedHeader.folder) or {}).get("headers") or {}
-        return [*declared, *purge.undeclared(given, declared, existing, partial(AuditedHeader, client), str.lower)]
+        return [*declared, *purge.undeclared(context, declared, existing, partial(AuditedHeader, client), str.lower)]

@@ -13,7 +13,7 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
-from ..base.kind import Given, Kind
+from ..base.kind import Kind, RunContext
 from ..base.listing import Listing
 from ..base.setting import AtRoot
 from ..connection.client import Client
@@ -112,5 +112,5 @@ class Cors(Kind):
     required = ()
     listings = (Listing("sys/config/cors", "one", switch="enabled", at_root=True),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return [CorsSettings(client, item) for item in items]

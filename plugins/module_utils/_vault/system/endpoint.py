@@ -16,7 +16,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
 from ..._engine.reconcile import Change, Resource
 from ..auth import registry
-from ..base.kind import Given, Kind
+from ..base.kind import Kind, RunContext
 from ..base.naming import check_name
 from ..base.secret_fields import misplaced, secret_values
 from ..connection.client import Client
@@ -238,8 +238,8 @@ class Endpoints(Kind):
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return secret_values([item.get("data") for item in declared])
 
-    def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
+    def public(self, items: Sequence[Mapping[str, Any]], context: RunContext) -> Iterable[str]:
         return [item[name] for item in items for name in ("path", "read_path") if item.get(name)]
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return [Endpoint(client, item) for item in items]

@@ -15,7 +15,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base import purge
-from ..base.kind import PURGE_DATA, Given, Kind
+from ..base.kind import PURGE_DATA, Kind, RunContext
 from ..base.listing import Listing
 from ..base.mounts import PROTECTED_TYPES
 from ..base.naming import check_mount
@@ -212,18 +212,18 @@ def arrange(resources: list[Namespace]) -> list[Namespace]:
     return resources
 
 
-def undeclared(client: Client, declared: Iterable[Namespace], given: Given) -> list[Namespace]:
+def undeclared(client: Client, declared: Iterable[Namespace], context: RunContext) -> list[Namespace]:
     """Return what deletes the undeclared namespaces; one that holds a declared or protected one stays.
 
     Raises InvalidInput for those that are not named in ``purge_data``.
     """
-    keep = {normalise.path(path) for path in (*(one.name for one in declared), *given.protected)}
+    keep = {normalise.path(path) for path in (*(one.name for one in declared), *context.protected)}
     extra = [
         Namespace(client, {"name": path, "state": "absent", "delete_data": True})
         for path in sorted(tree(client))
         if not any((one + "/").startswith(path + "/") for one in keep)
     ]
-    named = {normalise.path(path) for path in given.purge_data}
+    named = {normalise.path(path) for path in context.purge_data}
     purge.refuse_unnamed(extra, named, "%s with all that is in them", lambda one: {one.name})
     return extra
 
@@ -239,6 +239,6 @@ class Namespaces(Kind):
     options = PURGE_DATA
     listings = (Listing("sys/namespaces", walk=lambda client, _mount, _entry: tree(client)),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [Namespace(client, item) for item in items]
-        return arrange([*declared, *(undeclared(client, declared, given) if given.purge else [])])
+        return arrange([*declared, *(undeclared(client, declared, context) if context.purge else [])])

@@ -17,7 +17,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
 from ..._engine.reconcile import Change, Resource
 from ..base import purge
-from ..base.kind import PURGE, Given, Kind
+from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing
 from ..base.naming import check_name, in_url
 from ..connection.client import Client
@@ -227,9 +227,9 @@ class PasswordPolicies(Kind):
     options = PURGE
     listings = (Listing("sys/policies/password"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [PasswordPolicy(client, item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
         existing = client.list("sys/policies/password")
-        return [*declared, *purge.undeclared(given, declared, existing, partial(PasswordPolicy, client))]
+        return [*declared, *purge.undeclared(context, declared, existing, partial(PasswordPolicy, client))]

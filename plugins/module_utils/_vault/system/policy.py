@@ -19,7 +19,7 @@ from ..._engine.reconcile import Change, Resource
 from .. import products
 from ..auth.mounts import MethodMounts
 from ..base import purge
-from ..base.kind import PURGE, Given, Kind
+from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing, mark_absent
 from ..base.naming import check_name, in_url
 from ..connection.client import Client
@@ -151,13 +151,17 @@ class Policy(Resource):
     answered_only = frozenset(("name", "version", "modified"))
 
     def __init__(
-        self, client: Client, item: Mapping[str, Any], mounts: MethodMounts | None = None, given: Given | None = None
+        self,
+        client: Client,
+        item: Mapping[str, Any],
+        mounts: MethodMounts | None = None,
+        context: RunContext | None = None,
     ) -> None:
-        """``mounts`` is shared by all policies of a task; ``given``: whether an auth method is only to be warned of."""
+        """``mounts`` is shared by all policies of a task; ``context`` tells whether a missing method is an error."""
         self.client = client
         self.item = item
         self.mounts = mounts or MethodMounts(client)
-        self.given = given
+        self.context = context
         #: all policies of the namespace by their names, where the API lists them with their content
         self.known: Mapping[str, Any] | None = None
         self.absent = False
@@ -221,9 +225,12 @@ class Policy(Resource):
         if found is not None:
             return str(found["accessor"])
         trouble = 'a template names the auth method "%s", and none is mounted there' % mount
-        if self.given is None or not self.given.rehearsal:
+        if self.context is None or not self.context.planning:
             raise InvalidInput(trouble, remedy="mount it first, or correct the path")
-        if mount.lower() not in self.given.coming("auth_methods") and "%s (yet)" % trouble not in self.warnings:
+        if (
+            mount.lower() not in self.context.planned_names("auth_methods")
+            and "%s (yet)" % trouble not in self.warnings
+        ):
             self.warnings.append("%s (yet)" % trouble)
         return "(accessor of %s)" % mount
 
@@ -299,10 +306,10 @@ class Policies(Kind):
     options = PURGE
     listings = (Listing("sys/policies/acl"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = MethodMounts(client)
-        make = partial(Policy, client, mounts=mounts, given=given)
+        make = partial(Policy, client, mounts=mounts, context=context)
         declared = [make(item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
-        return [*declared, *purge.undeclared(given, declared, deletable(client), make, str.lower)]
+        return [*declared, *purge.undeclared(context, declared, deletable(client), make, str.lower)]

@@ -16,7 +16,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, duration_names, normalisers
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import purge, rooted
-from ..base.kind import PURGE, Given, Kind
+from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing
 from ..base.naming import check_plain
 from ..connection.answers import data_of
@@ -209,7 +209,7 @@ def quota(client: Client, item: Mapping[str, Any]) -> Quota:
     return TYPES[item.get("type") or RateLimit.type](client, item)
 
 
-def undeclared(client: Client, declared: list[Quota], given: Given) -> list[Quota]:
+def undeclared(client: Client, declared: list[Quota], context: RunContext) -> list[Quota]:
     """Return what deletes the quotas, of both types, that are neither declared nor protected."""
     found: list[Quota] = []
     for name, kind in TYPES.items():
@@ -220,7 +220,7 @@ def undeclared(client: Client, declared: list[Quota], given: Given) -> list[Quot
                 raise
             continue
         alike = [one for one in declared if one.type == name]
-        found += purge.undeclared(given, alike, keys, partial(kind, client))
+        found += purge.undeclared(context, alike, keys, partial(kind, client))
     return found
 
 
@@ -240,6 +240,6 @@ class Quotas(Kind):
         for name, kind in TYPES.items()
     )
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [quota(client, item) for item in items]
-        return [*declared, *(undeclared(client, declared, given) if given.purge else [])]
+        return [*declared, *(undeclared(client, declared, context) if context.purge else [])]

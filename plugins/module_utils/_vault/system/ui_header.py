@@ -14,7 +14,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
 from ..base import purge
-from ..base.kind import PURGE, Given, Kind
+from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing
 from ..base.schema import Fields
 from ..base.setting import AtRoot
@@ -83,9 +83,9 @@ class UiHeaders(Kind):
     options = PURGE
     listings = (Listing("sys/config/ui/headers", item="{path}/{name}?multivalue=true", at_root=True),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [UiHeader(client, item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
         existing = client.list("sys/config/ui/headers/")
-        return [*declared, *purge.undeclared(given, declared, existing, partial(UiHeader, client), str.lower)]
+        return [*declared, *purge.undeclared(context, declared, existing, partial(UiHeader, client), str.lower)]

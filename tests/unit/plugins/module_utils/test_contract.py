@@ -21,7 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import bulk_spec
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given, Kind
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind, RunContext
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from support import generated
@@ -72,7 +72,7 @@ def broken(title: str, kind: Kind, client: Client) -> list[str]:
             found = ArgumentSpecValidator(spec).validate({title: [{**item, "state": state}]})
             assert not found.error_messages, (item, found.error_messages)
             try:
-                for one in kind.resources(client, found.validated_parameters[title], Given(options)):
+                for one in kind.resources(client, found.validated_parameters[title], RunContext(options)):
                     before = copy.deepcopy(one.desired)
                     # some is refused: an example has a template where a value is to be, or is of no use when absent
                     with suppress(InvalidInput):

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import Resource
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import purge
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Given
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import RunContext
 
 
 def gone(entry: Mapping[str, str]) -> Resource:
@@ -29,17 +29,17 @@ def names(resources: list[Resource]) -> list[str]:
 
 
 def test_what_is_neither_declared_nor_protected_goes() -> None:
-    given = Given({"purge": True, "protected": ["root", "unknown"]})
-    assert names(purge.undeclared(given, [declared("b")], ["c", "a", "root", "b"], gone)) == ["a", "c"]
-    assert purge.undeclared(given, [declared("b")], [], gone) == []
-    assert names(purge.undeclared(given, [declared("B")], ["b", "Root", "c"], gone, str.lower)) == ["c"]
+    context = RunContext({"purge": True, "protected": ["root", "unknown"]})
+    assert names(purge.undeclared(context, [declared("b")], ["c", "a", "root", "b"], gone)) == ["a", "c"]
+    assert purge.undeclared(context, [declared("b")], [], gone) == []
+    assert names(purge.undeclared(context, [declared("B")], ["b", "Root", "c"], gone, str.lower)) == ["c"]
 
 
 def test_what_cannot_be_declared_again_is_named_twice() -> None:
-    given = Given({"purge": True, "purge_data": ["a"]})
-    assert names(purge.undeclared(given, [], ["a"], gone, loss="the data of %s")) == ["a"]
+    context = RunContext({"purge": True, "purge_data": ["a"]})
+    assert names(purge.undeclared(context, [], ["a"], gone, loss="the data of %s")) == ["a"]
     with pytest.raises(InvalidInput, match='purge would delete the data of "b", "c"'):
-        purge.undeclared(given, [], ["a", "b", "c"], gone, loss="the data of %s")
+        purge.undeclared(context, [], ["a", "b", "c"], gone, loss="the data of %s")
 
 
 def test_every_loss_names_what_is_lost() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Resource
-from ...base.kind import Given
+from ...base.kind import RunContext
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied
@@ -81,11 +81,11 @@ class Directory:
     makes before is not missed at all.
     """
 
-    def __init__(self, client: Client, given: Given) -> None:
+    def __init__(self, client: Client, context: RunContext) -> None:
         self.client = client
-        self.given = given
+        self.context = context
         self.mounts = MethodMounts(client)
-        self.policies = Policies(client, given.coming("policies"))
+        self.policies = Policies(client, context.planned_names("policies"))
         self.entities = Names(client, "entity")
         self.groups = Names(client, "group")
         #: held while an alias moves from one entity to another, as what was read of the other is not true any more then
@@ -106,9 +106,9 @@ class Directory:
 
         ``kind`` and ``name``: what is referred to, as a tree declares it.
         """
-        if not self.given.rehearsal:
+        if not self.context.planning:
             raise InvalidInput(what, remedy=remedy)
-        if name.lower() in self.given.coming(kind):
+        if name.lower() in self.context.planned_names(kind):
             return
         resource.warnings.append("%s (yet)" % what)
 

@@ -16,7 +16,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
 from ...base import purge
-from ...base.kind import PURGE, Given, Kind
+from ...base.kind import PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.naming import check_metadata
 from ...base.normalisers import lower_set
@@ -249,10 +249,10 @@ class IdentityEntities(Kind):
     options = {**PURGE, "purge_automatic": {"type": "bool", "default": False}}
     listings = (Listing("identity/entity/name"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        directory = Directory(client, given)
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        directory = Directory(client, context)
         declared = [Entity(directory, item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
-        existing = deletable(directory, given.params["purge_automatic"])
-        return [*declared, *purge.undeclared(given, declared, existing, partial(Entity, directory), str.lower)]
+        existing = deletable(directory, context.params["purge_automatic"])
+        return [*declared, *purge.undeclared(context, declared, existing, partial(Entity, directory), str.lower)]

@@ -15,7 +15,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
 from ...base import purge
-from ...base.kind import PURGE, Given, Kind
+from ...base.kind import PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.normalisers import lower_set
 from ...connection.answers import data_of
@@ -256,10 +256,10 @@ class IdentityGroups(Kind):
     options = PURGE
     listings = (Listing("identity/group/name"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        directory = Directory(client, given)
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        directory = Directory(client, context)
         make = partial(Group, directory)
         groups = [make(item) for item in items]
-        if given.purge:
-            groups += purge.undeclared(given, groups, directory.groups.names(), make, str.lower)
+        if context.purge:
+            groups += purge.undeclared(context, groups, directory.groups.names(), make, str.lower)
         return list(arrange(groups))

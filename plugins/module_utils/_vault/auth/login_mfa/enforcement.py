@@ -17,7 +17,7 @@ from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change, Resource, check_completed
 from ...base import purge
-from ...base.kind import PURGE, Given, Kind
+from ...base.kind import PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.naming import check_plain
 from ...base.normalisers import lower_set
@@ -123,7 +123,7 @@ class Enforcement(Resource):
                 )
         if desired.get("auth_method_types"):
             types = {str(entry.get("type")) for entry in self.directory.mounts.all().values()}
-            types |= {str(item.get("type")) for item in self.directory.given.beside("auth_methods")}
+            types |= {str(item.get("type")) for item in self.directory.context.planned("auth_methods")}
             for name in sorted(set(desired["auth_method_types"]) - types):
                 self.directory.missing(
                     self,
@@ -236,10 +236,10 @@ class LoginMfaEnforcements(Kind):
     options = PURGE
     listings = (Listing("identity/mfa/login-enforcement"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        methods = Methods(Directory(client, given))
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        methods = Methods(Directory(client, context))
         make = partial(Enforcement, methods)
         declared = [make(item) for item in items]
-        if not given.purge:
+        if not context.purge:
             return declared
-        return [*declared, *purge.undeclared(given, declared, methods.enforcements(), make)]
+        return [*declared, *purge.undeclared(context, declared, methods.enforcements(), make)]

@@ -17,7 +17,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, secret_names
 from ...._engine.reconcile import Change, Resource, check_new
 from ...base import legal, purge
-from ...base.kind import PURGE_DATA, Given, Kind
+from ...base.kind import PURGE_DATA, Kind, RunContext
 from ...base.listing import Listing
 from ...base.normalisers import default
 from ...base.typed_field import TypedField
@@ -367,16 +367,16 @@ class Method(Resource):
             ) from error
 
 
-def undeclared(methods: Methods, declared: Iterable[Method], given: Given) -> list[Method]:
+def undeclared(methods: Methods, declared: Iterable[Method], context: RunContext) -> list[Method]:
     """Return what deletes the methods that are not declared; a name or an id protects, and names in ``purge_data``.
 
     Raises InvalidInput for one that is not named again.
     """
-    keep = {*(one.name for one in declared), *given.protected}
+    keep = {*(one.name for one in declared), *context.protected}
     ids = {str(one.get("name") or key): key for key, one in methods.own().items()}
     extra = [Method(methods, {"name": name, "state": "absent"}) for name in sorted(ids) if not keep & {name, ids[name]}]
     loss = "%s, with what people have enrolled in it"
-    purge.refuse_unnamed(extra, set(given.purge_data), loss, lambda one: {one.name, ids[one.name]})
+    purge.refuse_unnamed(extra, set(context.purge_data), loss, lambda one: {one.name, ids[one.name]})
     return extra
 
 
@@ -392,7 +392,7 @@ class LoginMfaMethods(Kind):
     update_secrets = True
     listings = (Listing("identity/mfa/method", "info", item=""),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        methods = Methods(Directory(client, given))
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        methods = Methods(Directory(client, context))
         declared = [Method(methods, item) for item in items]
-        return [*declared, *(undeclared(methods, declared, given) if given.purge else [])]
+        return [*declared, *(undeclared(methods, declared, context) if context.purge else [])]

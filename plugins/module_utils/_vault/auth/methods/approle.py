@@ -88,7 +88,7 @@ ROLES = Entries(
         ),
     ),
     fixed={"local_secret_ids": "false"},
-    beside={"role_id": "role-id"},
+    own_paths={"role_id": "role-id"},
     also="bound_cidr_list period policies role_name",
     certain=frozenset(("role_id",)),
     whole=check_role,

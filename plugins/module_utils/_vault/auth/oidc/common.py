@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change
-from ...base.kind import Given
+from ...base.kind import RunContext
 from ...base.naming import check_plain, in_url
 from ...base.schema import Fields
 from ...base.setting import Setting
@@ -29,10 +29,10 @@ COMING = {"entity": "identity_entities", "group": "identity_groups"}
 class References:
     """Ids by the names that declarations use: of clients, entities and groups. Each is read once."""
 
-    def __init__(self, client: Client, given: Given) -> None:
+    def __init__(self, client: Client, context: RunContext) -> None:
         self.client = client
         #: says whether what is missing may come earlier in the same run
-        self.given = given
+        self.context = context
         self._lock = threading.Lock()
         self._clients: dict[str, str] | None = None
         self._known: dict[tuple[str, str], str] = {}
@@ -97,10 +97,10 @@ class Oidc(Setting):
         found = []
         for value in normalise.strings((self.desired or {}).get(option)):
             known = value if UUID.fullmatch(value) else self.references.identity(what, value)
-            given = self.references.given
-            if not known and not given.rehearsal:
+            context = self.references.context
+            if not known and not context.planning:
                 raise InvalidInput('there is no %s "%s"' % (what, value), remedy='correct "%s"' % option)
-            if not known and value.lower() not in given.coming(COMING[what]):
+            if not known and value.lower() not in context.planned_names(COMING[what]):
                 self.warnings.append('there is no %s "%s" (yet)' % (what, value))
             found.append(known or value)
         return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...base.kind import PURGE, Given, Kind
+from ...base.kind import PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.schema import Fields
 from ...connection.client import Client
@@ -33,16 +33,16 @@ class Oidc(Kind):
     required = ("name", "type")
     listings = tuple(Listing("identity/oidc/%s" % name, type=name) for name in TYPES)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         """Return the resources of declared objects; with a purge also of the others, to be deleted.
 
         What the purge keeps is named ``<name>`` or ``<type>/<name>``.
         """
-        references, schema = References(client, given), Fields(client)
+        references, schema = References(client, context), Fields(client)
         resources = [TYPES[item["type"]](references, item, schema) for item in items]
         extra = []
-        for name, of_type in TYPES.items() if given.purge else ():
-            keep = {one.own for one in resources if one.type == name} | of_type.fixed | set(given.protected)
+        for name, of_type in TYPES.items() if context.purge else ():
+            keep = {one.own for one in resources if one.type == name} | of_type.fixed | set(context.protected)
             for own in client.list("identity/oidc/%s" % name):
                 if own not in keep and "%s/%s" % (name, own) not in keep:
                     item = {"name": own, "type": name, "state": "absent"}

@@ -16,7 +16,7 @@ from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, secret_names, sent_names, write_only_names
 from ...._engine.reconcile import Change, check_completed
-from ...base.kind import Given, Kind
+from ...base.kind import Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
@@ -164,6 +164,6 @@ class AwsConfigs(Kind):
     update_secrets = True
     listings = (Listing("{mount}/config/root", "one", engine="aws"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
         return [Config(mounts, item) for item in items]

@@ -17,7 +17,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change, check_completed
 from ...base import purge
-from ...base.kind import MOUNTS, PURGE, Given, Kind
+from ...base.kind import MOUNTS, PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
@@ -194,6 +194,6 @@ class AwsRoles(Kind):
     within = ("secrets_engines", "aws")
     listings = (Listing("{mount}/roles", engine="aws"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
-        return purge.all_inside(given, mounts, items, Role, partial(Role, mounts))
+        return purge.all_inside(context, mounts, items, Role, partial(Role, mounts))

@@ -12,17 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 from ...._engine import normalise
-from ...base.kind import Given
+from ...base.kind import RunContext
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied
 
 
 class Connections:
-    """The connections that roles name: each read once. In a rehearsal also those that the same tree declares."""
+    """The connections that roles name, each read once. While planning also those that the same tree declares."""
 
-    def __init__(self, client: Client, given: Given) -> None:
+    def __init__(self, client: Client, context: RunContext) -> None:
         self.client = client
-        self.given = given
+        self.context = context
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, Any] | None] = {}
 
@@ -40,7 +40,7 @@ class Connections:
             connection = self.get(mount, name)
         except PermissionDenied:
             return "", ""
-        declared = self.given.coming_in("database_connections", mount, "database").get(name)
+        declared = self.context.planned_in("database_connections", mount, "database").get(name)
         if declared is not None:
             allowed = declared.get("allowed_roles")
             connection = {**(connection or {}), **({} if allowed is None else {"allowed_roles": allowed})}

@@ -22,7 +22,7 @@ from ...._engine.field import Field, normalisers, sent_names, write_only_names
 from ...._engine.reconcile import Change, check_new
 from ...._engine.secret_names import FIELDS as SECRETS
 from ...base import purge, secret_fields
-from ...base.kind import MOUNTS, PURGE_DATA, Given, Kind
+from ...base.kind import MOUNTS, PURGE_DATA, Kind, RunContext
 from ...base.listing import Listing, plugins
 from ...base.mounts import EngineMounts
 from ...base.secret_fields import misplaced
@@ -377,7 +377,7 @@ class DatabaseConnections(Kind):
         yield from secret_fields.secret_values([item.get("options") for item in declared])
         yield from secrets_of(declared)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts, catalog = EngineMounts(client), Catalog(client)
         loss = "%s, with root credentials that nobody else may know"
-        return purge.all_inside(given, mounts, items, Connection, partial(Connection, mounts, catalog), loss)
+        return purge.all_inside(context, mounts, items, Connection, partial(Connection, mounts, catalog), loss)

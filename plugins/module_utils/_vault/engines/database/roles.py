@@ -17,7 +17,7 @@ from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
 from ...base import purge
 from ...base.inside_mount import with_mount
-from ...base.kind import MOUNTS, PURGE, Given, Kind
+from ...base.kind import MOUNTS, PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
@@ -164,14 +164,14 @@ class DatabaseRoles(Kind):
         # the server wants the key of an authority among what is no secret
         return apparent([item.get("credential_config") for item in declared])
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts, known = EngineMounts(client), Connections(client, given)
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        mounts, known = EngineMounts(client), Connections(client, context)
         declared = [
             TYPES[item.get("type") or "dynamic"](mounts, known, item)
-            for item in with_mount(items, given.params.get("mount"), "database")
+            for item in with_mount(items, context.params.get("mount"), "database")
         ]
         extra: list[Role] = []
         # a role of the other type may have the same name, and must go
-        for kind in TYPES.values() if given.purge else ():
-            extra += purge.inside_mounts(given, mounts, declared, kind, partial(kind, mounts, known))
+        for kind in TYPES.values() if context.purge else ():
+            extra += purge.inside_mounts(context, mounts, declared, kind, partial(kind, mounts, known))
         return [*declared, *extra]

@@ -102,28 +102,28 @@ def generated(spec: Mapping[str, Any]) -> str:
 class Generator:
     """Makes the values that are generated, for all the secrets of a task.
 
-    ``rehearsal``: as in check mode no password policy is asked for a password. One that is missing is a warning then,
-    as something before may be about to make it; not one of ``coming``, which the same tree makes.
+    ``planning``: as in check mode no password policy is asked for a password. One that is missing is a warning then,
+    as something before may be about to make it; not one of ``planned_names``, which the same tree makes.
     """
 
-    def __init__(self, client: Client, rehearsal: bool = False, coming: frozenset[str] = frozenset()) -> None:
+    def __init__(self, client: Client, planning: bool = False, planned_names: frozenset[str] = frozenset()) -> None:
         self.client = client
-        self.rehearsal = rehearsal
-        self.coming = coming
+        self.planning = planning
+        self.planned_names = planned_names
         self._lock = threading.Lock()
         self._known: dict[str, bool] = {}
 
     def value(self, spec: Mapping[str, Any], resource: Resource) -> str:
         """Return a new value for a specification as `check_generate` gives it; warnings go to the resource.
 
-        Raises InvalidInput when the password policy does not exist, and is not only rehearsed.
+        Raises InvalidInput when the password policy does not exist, unless nothing is written yet.
         """
         if spec["format"] != "policy":
             return generated(spec)
         path = "sys/policies/password/%s" % in_url(spec["policy"])
         missing = 'password policy "%s" does not exist' % spec["policy"]
-        if self.rehearsal:
-            told = spec["policy"].lower() in self.coming or "%s (yet)" % missing in resource.warnings
+        if self.planning:
+            told = spec["policy"].lower() in self.planned_names or "%s (yet)" % missing in resource.warnings
             if not told and not self._exists(path):
                 resource.warnings.append("%s (yet)" % missing)
             return generated(spec)

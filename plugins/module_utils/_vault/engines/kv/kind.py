@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...base.inside_mount import with_mount
-from ...base.kind import PURGE_DATA, Given, Kind
+from ...base.kind import PURGE_DATA, Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts, split_type
 from ...connection.client import Client
@@ -67,16 +67,16 @@ class Secrets(Kind):
     within = ("secrets_engines", "")
     listings = (Listing("{mount}", engine="kv", fields=False, walk=purge.names),)
 
-    def public(self, items: Sequence[Mapping[str, Any]], given: Given) -> Iterable[str]:
-        return public_names(with_mount(items, given.params.get("mount"), "secret"))
+    def public(self, items: Sequence[Mapping[str, Any]], context: RunContext) -> Iterable[str]:
+        return public_names(with_mount(items, context.params.get("mount"), "secret"))
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        mounts, params = EngineMounts(client), given.params
-        generator = Generator(client, given.rehearsal, given.coming("password_policies"))
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        mounts, params = EngineMounts(client), context.params
+        generator = Generator(client, context.planning, context.planned_names("password_policies"))
         declared = [secret(mounts, item, generator) for item in with_mount(items, params.get("mount"), "secret")]
-        if not given.purge:
+        if not context.purge:
             return declared
         named = params.get("purge_mount") or [params.get("mount") or ""]
-        planned = [path for path, kind in given.mounts if split_type(kind)[0] == "kv"]
-        places, warnings = purge.places(mounts, declared, named, planned, given.check_mode)
+        planned = [path for path, kind in context.mounts if split_type(kind)[0] == "kv"]
+        places, warnings = purge.places(mounts, declared, named, planned, context.check_mode)
         return [*declared, *warnings, *purge.undeclared(mounts, declared, places, params)]

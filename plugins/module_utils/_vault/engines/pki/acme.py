@@ -14,7 +14,7 @@ from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
-from ...base.kind import Given, Kind
+from ...base.kind import Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...base.schema import Place
@@ -56,8 +56,8 @@ class Acme(InPkiMount):
     folder = "config/acme"
     fields = normalisers(FIELDS)
 
-    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], given: Given) -> None:
-        self.given = given
+    def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], context: RunContext) -> None:
+        self.context = context
         desired = {name: item.get(name) for name in self.fields} if item["state"] == "present" else None
         super().__init__(mounts, item, desired)
 
@@ -94,7 +94,7 @@ class Acme(InPkiMount):
         return desired
 
     def _warn_of_headers(self, entry: Mapping[str, Any]) -> None:
-        tuned = {**(entry.get("config") or {}), **self.given.tune(self.mount)}
+        tuned = {**(entry.get("config") or {}), **self.context.tune(self.mount)}
         headers = {name.lower() for name in normalise.strings(tuned.get("allowed_response_headers"))}
         missing = [name for name in ANSWERS if name.lower() not in headers]
         if missing:
@@ -125,6 +125,6 @@ class PkiAcme(Kind):
     within = ("secrets_engines", "pki")
     listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
-        return [Acme(mounts, item, given) for item in items]
+        return [Acme(mounts, item, context) for item in items]

@@ -16,7 +16,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change, check_completed
-from ...base.kind import Given, Kind
+from ...base.kind import Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
@@ -431,5 +431,5 @@ class PkiCas(Kind):
     required = ("mount",)
     listings = (Listing("{mount}/issuers", "info", engine="pki", name="issuer_name", item="{mount}/issuer/{name}"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return authorities(EngineMounts(client), items)

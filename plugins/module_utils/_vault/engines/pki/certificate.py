@@ -19,7 +19,7 @@ from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import normalisers
 from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
-from ...base.kind import Given, Kind
+from ...base.kind import Kind, RunContext
 from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
 from ...connection.client import Client
@@ -388,5 +388,5 @@ class PkiCertificates(Kind):
         # a private key may be given for the request
         return apparent([item.get("csr") for item in declared])
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
-        return certificates(EngineMounts(client), items, given.params.get("mount"), given.check_mode)
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
+        return certificates(EngineMounts(client), items, context.params.get("mount"), context.check_mode)

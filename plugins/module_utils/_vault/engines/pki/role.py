@@ -18,7 +18,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change
 from ...base import purge
-from ...base.kind import MOUNTS, PURGE, Given, Kind
+from ...base.kind import MOUNTS, PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
@@ -189,10 +189,10 @@ def check_times(after: Mapping[str, Any], more: str = "") -> None:
 
 
 class Issuers:
-    """Names and ids of the issuers of each mount, read once. In a rehearsal also those that the same tree declares."""
+    """Names and IDs of the issuers of each mount, read once. While planning also those that the same tree declares."""
 
-    def __init__(self, given: Given | None = None) -> None:
-        self.given = given or Given({})
+    def __init__(self, context: RunContext | None = None) -> None:
+        self.context = context or RunContext({})
         self._lock = threading.Lock()
         self._known: dict[str, frozenset[str]] = {}
 
@@ -203,7 +203,7 @@ class Issuers:
                 answer = client.request("LIST", "%s/issuers" % mount, missing_ok=True)
                 info = (data_of(answer) if answer else {}).get("key_info") or {}
                 names = {str(entry.get("issuer_name") or "") for entry in info.values()}
-                names |= set(self.given.coming_in("pki_cas", mount, "pki", "issuer_name"))
+                names |= set(self.context.planned_in("pki_cas", mount, "pki", "issuer_name"))
                 self._known[mount] = frozenset(names | set(info))
             return self._known[mount]
 
@@ -272,7 +272,7 @@ class Role(InPkiMount):
 
     def _warn_limit(self, desired: Mapping[str, Any]) -> None:
         longest = max(normalise.duration(desired.get(name)) for name in ("ttl", "max_ttl"))
-        raised = normalise.duration(self.issuers.given.tune(self.mount).get("max_lease_ttl"))
+        raised = normalise.duration(self.issuers.context.tune(self.mount).get("max_lease_ttl"))
         limit = raised or (self.mounts.limit(self.mount) if longest else 0)
         if limit and longest > limit:
             self.warnings.append(
@@ -329,6 +329,6 @@ class PkiRoles(Kind):
     within = ("secrets_engines", "pki")
     listings = (Listing("{mount}/roles", engine="pki"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
-        return purge.all_inside(given, mounts, items, Role, partial(Role, mounts, issuers=Issuers(given)))
+        return purge.all_inside(context, mounts, items, Role, partial(Role, mounts, issuers=Issuers(context)))

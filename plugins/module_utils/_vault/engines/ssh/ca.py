@@ -16,7 +16,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, secret_names, sent_names
 from ...._engine.reconcile import Change
 from ...base.inside_mount import InsideMount
-from ...base.kind import Given, Kind
+from ...base.kind import Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
@@ -158,6 +158,6 @@ class SshCas(Kind):
     required = ("mount",)
     listings = (Listing("{mount}/config/ca", "one", engine="ssh", optional=True),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounted = EngineMounts(client)
         return [Ca(mounted, item) for item in items]

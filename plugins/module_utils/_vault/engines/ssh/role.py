@@ -18,7 +18,7 @@ from ...._engine.field import Field, duration_names, normalisers, sent_names
 from ...._engine.reconcile import Change, check_completed
 from ...base import purge
 from ...base.inside_mount import InsideMount
-from ...base.kind import MOUNTS, PURGE, Given, Kind
+from ...base.kind import MOUNTS, PURGE, Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
@@ -269,6 +269,6 @@ class SshRoles(Kind):
     within = ("secrets_engines", "ssh")
     listings = (Listing("{mount}/roles", engine="ssh"),)
 
-    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], given: Given) -> list[Any]:
+    def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
-        return purge.all_inside(given, mounts, items, Role, partial(Role, mounts))
+        return purge.all_inside(context, mounts, items, Role, partial(Role, mounts))
