@@ -192,9 +192,10 @@ class Child:
         except BaseException:  # noqa: BLE001
             traceback.print_exc()
         finally:
+            # as at the end of a process: threads that are waited for, what was registered, what was printed
             with suppress(BaseException):
-                # as at the end of a process: threads that are waited for, what was registered, what was printed
                 threading._shutdown()  # type: ignore[attr-defined]
+            with suppress(BaseException):
                 atexit._run_exitfuncs()
             for stream in (sys.stdout, sys.stderr):
                 with suppress(BaseException):

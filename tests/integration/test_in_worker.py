@@ -57,6 +57,7 @@ class Scene:
 
     def __init__(self, server: VaultServer, kube: KubeApi, namespace: str, folder: Path, silent: str) -> None:
         self.server = server
+        self.kube = kube
         self.folder = folder
         self.canaries = Canaries()
         self.canaries.add("token", server.token)
@@ -392,6 +393,42 @@ def test_an_interrupted_run_ends_at_once_and_revokes_its_own_login_only(
     before = written()
     time.sleep(1)
     assert written() == before < MANY
+
+
+def test_a_key_of_a_kubeconfig_is_on_no_disk(scene: Scene, unique: str) -> None:
+    """Not even as long as a task lasts, so that one that is killed leaves none."""
+    assert "client-key-data" in Path(scene.book[0]["module_defaults"][f"group/{OWN}eso"]["kubeconfig"]).read_text()
+    options = {**scene.store, "name": unique, "wait": True, "wait_timeout": 60}
+    book = scene.folder / f"{unique}.yml"
+    book.write_text(json.dumps([{**scene.book[0], "tasks": [task("wait", "eso_secretstore", options)]}]))
+    places = [scene.folder / f"{unique}-{name}" for name in ("tmp", "runtime")]
+    for place in places:
+        place.mkdir(mode=0o700)
+    environment = scene.environment(TOLD=str(scene.folder / "told-of-keys"))
+    environment.update(TMPDIR=str(places[0]), XDG_RUNTIME_DIR=str(places[1]))
+    run = subprocess.Popen(
+        [PLAYBOOK, "-i", str(scene.folder / "hosts"), str(book)],
+        cwd=scene.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    path = f"/apis/external-secrets.io/v1/namespaces/{scene.store['namespace']}/secretstores"
+    try:
+        end = time.monotonic() + 60
+        while unique not in [found["metadata"]["name"] for found in scene.kube.call("GET", path)["items"]]:
+            assert time.monotonic() < end and run.poll() is None, run.communicate()[0]
+            time.sleep(0.1)
+        during = [path.name for place in places for path in place.iterdir()]
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+        scene.kube.call("DELETE", f"{path}/{unique}")
+    after = [path.name for place in places for path in place.iterdir()]
+    assert (during, after) == ([], [])
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------

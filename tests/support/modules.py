@@ -97,8 +97,8 @@ def run_module(
     """Run a module and return its result; a failed one is a result too, unless ``must_succeed``.
 
     ``env`` is added to an environment without VAULT_*, BAO_*, ANSIBLE_* and KUBECONFIG, so that nothing of the caller
-    steers a test. ``by_process`` starts a new Python for it. Raises AssertionError when the module's output is not JSON
-    or ``must_succeed`` does not hold, and subprocess.TimeoutExpired after ``timeout`` seconds.
+    steers a test. ``by_process`` starts a new Python for it. Raises AssertionError when the output is not JSON, when a
+    temporary file is left or ``must_succeed`` does not hold; subprocess.TimeoutExpired after ``timeout`` seconds.
     """
     given = dict(args or {})
     given.update(_ansible_check_mode=check, _ansible_diff=diff, _ansible_verbosity=0, _ansible_no_log=False)
@@ -112,10 +112,13 @@ def run_module(
     options = json.dumps({"ANSIBLE_MODULE_ARGS": given})
     # a file is no module of the collection; another Python path or Python setting needs a Python of its own
     alone = by_process or name.endswith(".py") or any(key.startswith("PYTHON") for key in env or {})
-    if alone or os.environ.get("MODULES_BY_PROCESS"):
-        result = _started(name, options, clean, timeout)
-    else:
-        result = _forked(name, options, clean, timeout)
+    run = _started if alone or os.environ.get("MODULES_BY_PROCESS") else _forked
+    with tempfile.TemporaryDirectory(prefix="module-tmp-") as temporary:
+        clean["TMPDIR"] = (env or {}).get("TMPDIR", temporary)
+        result = run(name, options, clean, timeout)
+        # a process that was forked ends without what was registered for the end of Python, as a killed one does
+        left = sorted(str(path.relative_to(temporary)) for path in Path(temporary).rglob("*"))
+    assert not left, f"{name} left files behind: {left}"
     try:
         result.data = json.loads(result.stdout)
     except ValueError:

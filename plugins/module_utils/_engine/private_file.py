@@ -89,6 +89,13 @@ def prepare(path: str, option: str, private: bool = False, own: bool = True) -> 
         ) from error
 
 
+def memory_folder() -> str:
+    """Return a directory for short-lived secrets: in memory if there is one, else the one for temporary files."""
+    usual = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]  # noqa: S108  # only private directories are made in it
+    found = (one for one in usual if one and os.path.isdir(one) and os.access(one, os.W_OK))
+    return next(found, None) or tempfile.gettempdir()
+
+
 def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = lambda _path: True) -> tuple[int, str]:
     """Make a file of mode 0600 beside ``path``, and return its descriptor and name. Raises OSError.
 

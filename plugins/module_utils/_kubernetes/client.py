@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import quote, urlencode
 
 from .._engine.scrub import scrub_event
@@ -71,12 +71,16 @@ class Client:
         self._schemas: dict[tuple[str, str, str], Object | None] = {}
         self._lock = threading.Lock()
         self.transport = Transport(configuration)
+        #: removes what the transport may need as long as it is used
+        self.at_close: Callable[[], None] | None = None
 
     # -- transport ----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the pooled connections."""
         self.transport.close()
+        if self.at_close is not None:
+            self.at_close()
 
     def _headers(self, content_type: str, accept: str) -> dict[str, str]:
         headers = {"Accept": accept, "User-Agent": "secretops.vault_eso", **self.headers}

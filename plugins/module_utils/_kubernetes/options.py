@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
+from .._engine import private_file
 from .._engine.credential import in_header
 from .._engine.errors import InvalidInput
 from .._engine.looks import shown_path
@@ -20,12 +23,28 @@ from .transport import KUBERNETES_ERROR
 if KUBERNETES_ERROR is None:
     from kubernetes import client as kubernetes_client
     from kubernetes import config as kubernetes_config
+    from kubernetes.config import kube_config
 
 
 def connect(params: Mapping[str, Any]) -> Client:
     """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
 
     Raises InvalidInput when these name nothing usable.
+    """
+    timeout, retries = params.get("timeout"), params.get("retries")
+    # the official client writes the key and the certificates of a kubeconfig to files
+    with ExitStack() as files:
+        configuration, headers = _settings(params, files)
+        client = Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
+        if client.transport.reads_files:
+            client.at_close = files.pop_all().close
+    return client
+
+
+def _settings(params: Mapping[str, Any], opened: ExitStack) -> tuple[Any, dict[str, str]]:
+    """Return the official client's configuration and the headers of every request. Raises InvalidInput.
+
+    Files that the configuration names and that were written for it are removed when ``opened`` is closed.
     """
 
     def given(option: str, *names: str) -> Any:
@@ -48,7 +67,7 @@ def connect(params: Mapping[str, Any]) -> Client:
                 "give the path of an existing PEM file on the machine where the module runs",
             )
     if not (host and (api_key or files["cert_file"][1])):
-        _load(configuration, kubeconfig, context)
+        _load(configuration, kubeconfig, context, opened)
     if host:
         configuration.host = rules.check_url(str(host), "host", "https://host:6443")
     configuration.host = rules.check_url(str(configuration.host), "host", "https://host:6443")
@@ -78,11 +97,17 @@ def connect(params: Mapping[str, Any]) -> Client:
     if user:
         headers["Impersonate-User"] = user
     rules.check_headers(headers)
-    timeout, retries = params.get("timeout"), params.get("retries")
-    return Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
+    return configuration, headers
 
 
-def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
+def _forget_files() -> None:
+    """Have the official client remove its temporary files now; by itself it does so at the regular end of Python."""
+    forget = getattr(kube_config, "_cleanup_temp_files", None)
+    if forget is not None:
+        forget()
+
+
+def _load(configuration: Any, kubeconfig: Any, context: str | None, opened: ExitStack) -> None:
     where = 'option "kubeconfig"'
     try:
         if kubeconfig:
@@ -102,9 +127,23 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None) -> None:
                     where,
                     'set "kubeconfig", or "host" with "api_key", or the environment variable KUBECONFIG',
                 )
-        kubernetes_config.load_kube_config(
-            path, context=context, client_configuration=configuration, persist_config=False
+        folder = opened.enter_context(
+            tempfile.TemporaryDirectory(dir=private_file.memory_folder(), prefix="kubeconfig-")
         )
+        opened.callback(_forget_files)
+        kubernetes_config.load_kube_config(
+            path, context=context, client_configuration=configuration, persist_config=False, temp_file_path=folder
+        )
+        renew = configuration.refresh_api_key_hook
+        if renew is not None:
+
+            def renewed(settings: Any) -> None:
+                try:
+                    renew(settings)
+                finally:
+                    _forget_files()
+
+            configuration.refresh_api_key_hook = renewed
     except kubernetes_config.ConfigException as error:
         raise InvalidInput(
             "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"

@@ -88,6 +88,11 @@ class Transport:
             ) from error
         self._server = Server(address, context, getattr(configuration, "tls_server_name", None), proxy)
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether the configuration's certificates are read at each new connection, and not once."""
+        return self._pool is not None
+
     def close(self) -> None:
         """Close the connections that nobody uses."""
         if self._server is not None:

@@ -1,0 +1,59 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a kubeconfig is written to files, and for how long."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory that short-lived secrets are put into."""
+    folder = tmp_path / "memory"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def kubeconfig(folder: Path, **cluster: Any) -> dict[str, str]:
+    """Return the options for a kubeconfig whose key and certificates are given inline, and are none."""
+    data = base64.b64encode(b"no certificate").decode()
+    settings = {
+        "current-context": "one",
+        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+        "clusters": [{"name": "one", "cluster": {"server": "https://192.0.2.1", **cluster}}],
+        "users": [{"name": "one", "user": {"client-certificate-data": data, "client-key-data": data}}],
+    }
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(settings))
+    return {"kubeconfig": str(path)}
+
+
+def test_files_of_a_kubeconfig_that_cannot_be_used_are_removed(tmp_path: Path, memory: Path) -> None:
+    with pytest.raises(InvalidInput, match="certificates cannot be used"):
+        connect(kubeconfig(tmp_path))
+    assert list(memory.iterdir()) == []
+
+
+def test_files_last_as_long_as_a_proxy_needs_them(tmp_path: Path, memory: Path) -> None:
+    """The pool for such a proxy reads them at each connection."""
+    client = connect(kubeconfig(tmp_path, **{"proxy-url": "https://proxy.example.com"}))
+    (folder,) = memory.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # the same text is written once
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [client.configuration.cert_file, client.configuration.key_file] == [str(file)] * 2
+    client.close()
+    assert list(memory.iterdir()) == []
