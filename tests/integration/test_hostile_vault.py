@@ -175,7 +175,7 @@ def test_what_no_server_takes_is_refused_before_it_is_asked(hostile: Hostile, tm
         'option "timeout"': {"timeout": -5},
         'option "timeout": 99999999999 seconds': {"timeout": 99999999999},
         'option "retries"': {"retries": -1},
-        'option "workers": -2 is below zero': {"workers": -2},
+        'option "workers": -2 is negative': {"workers": -2},
         '"https://[::1" is not a URL': {"url": ["https://[::1"]},
         "holds a name that no server has": {"url": ["https://%s.example.com" % ("a" * 300)]},
         "write https://v.example.com:8200: the API's own path is added": {"url": ["https://v.example.com:8200/v1/"]},

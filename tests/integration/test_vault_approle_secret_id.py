@@ -201,7 +201,7 @@ def test_nothing_is_issued_for_a_file_that_cannot_be_written(
         ({"cidr_list": ["nowhere"]}, '"nowhere" is not an address block'),
         ({"token_bound_cidrs": [""]}, '"" is not an address block'),
         ({"mount": "approle?x"}, 'the mount holds "?"'),
-        ({"num_uses": -1}, "num_uses is negative"),
+        ({"num_uses": -1}, 'option "num_uses": -1 is negative'),
         ({"role": "a/b"}, '"a/b" is not a name of a role'),
         ({"role": "nonesuch"}, "declare the role with vault_auth_role"),
         ({"ttl": "1000h"}, "the server refuses it"),

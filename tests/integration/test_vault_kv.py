@@ -407,7 +407,7 @@ def test_values_that_the_server_would_change_are_refused(kv: Run, stored: Callab
 
 def test_metadata_that_the_server_would_change_or_refuse(kv: Run, stored: Callable[..., Any]) -> None:
     for metadata, said in (
-        ({"max_versions": -1}, '"max_versions" is negative'),
+        ({"max_versions": -1}, 'max_versions": -1 is negative'),
         ({"delete_version_after": "1500ms"}, "a fraction of a second"),
         ({"custom_metadata": {"owner": ""}}, 'the value of "owner" in custom_metadata is empty'),
         ({"custom_metadata": {"owner": {"team": "x"}}}, '"owner" of custom_metadata is not text'),

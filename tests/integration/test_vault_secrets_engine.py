@@ -116,7 +116,10 @@ def test_what_is_in_the_way_is_told_before_anything_changes(engine: Run, openbao
         ({"path": "", "type": "kv"}, '"path" is empty'),
         ({"path": unique + "/../x", "type": "kv"}, "leads elsewhere"),
         ({"path": unique + "%2Fx", "type": "kv"}, 'holds "%"'),
-        ({"path": unique + "-x", "type": "kv-v2", "config": {"max_versions": -1}}, '"max_versions" is not a number'),
+        (
+            {"path": unique + "-x", "type": "kv-v2", "config": {"max_versions": -1}},
+            'option "config.max_versions": -1 is negative',
+        ),
         ({"path": unique + "-x", "type": "pki", "tune": {"max_lease_ttl": "500ms"}}, "a fraction of a second"),
         ({"path": unique + "-x"}, '"type" is missing'),
         ({"path": unique + "-x", "type": "kv", "options": {"version": "3"}}, 'KV has no version "3"'),

@@ -19,6 +19,7 @@ from . import places, process, wording
 from .display import MISPLACED, echo, names_only, visible
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
+from .numbers import check_numbers
 from .reconcile import Report, Resource, plan, reconcile
 from .scrub import leaves, occurring, weak
 from .secrets import KNOWN
@@ -48,13 +49,6 @@ def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("
         **RECONCILE_SPEC,
         plural: {"type": "list", "elements": "dict", "no_log": False, "options": entry},
     }
-
-
-def check_workers(params: Mapping[str, Any]) -> None:
-    """Refuse a number of threads below zero. Raises InvalidInput."""
-    workers = params.get("workers")
-    if workers is not None and workers < 0:
-        raise InvalidInput("%d is below zero" % workers, 'option "workers"', "give the number of threads, 1 or more")
 
 
 class _AnsibleModule(AnsibleModule):
@@ -174,7 +168,7 @@ class Module:
             own = {"%s.%s" % (holder, name) for holder in ("", plural) for name in may_be_empty}
             check_names(self.params, spec, MAY_BE_EMPTY | own)
             check_paths(self.params, spec)
-            check_workers(self.params)
+            check_numbers(self.params, spec)
         except InvalidInput as error:
             self.ansible.fail_json(msg=str(error), error_code=error.code)
 

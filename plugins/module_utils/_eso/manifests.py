@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.names import check_names
+from .._engine.numbers import check_numbers
 from .._kubernetes import known_schemas
 from .._kubernetes.fields import dotted, without_none
 from .._kubernetes.kind import Kind, Object
@@ -47,6 +48,7 @@ def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: Mapping[s
             raise InvalidInput("; ".join(result.error_messages), '%s, entry "%s"' % (option, name), "correct the entry")
         try:
             check_names(result.validated_parameters, full)
+            check_numbers(result.validated_parameters, full)
         except InvalidInput as error:
             raise error.at('%s, entry "%s"' % (option, entry.get("name") or number)) from None
         found.append(dict(result.validated_parameters))

@@ -17,6 +17,7 @@ from .._engine.display import echo
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import bulk_spec
 from .._engine.names import MAY_BE_EMPTY, empty_names
+from .._engine.numbers import negative
 from .._engine.reconcile import (
     DELETE,
     NONE,
@@ -264,6 +265,11 @@ class Tree:
             *empty_names(options, kind.options, "%s.purge.%s" % (where, title), allowed),
         ]
         self.problems += ["%s is empty: give a value, or leave it out" % name for name in empty]
+        below = [
+            *negative({title: found.validated_parameters.get(title)}, {title: entry}, where),
+            *negative(settled.validated_parameters, kind.options, "%s.purge.%s" % (where, title)),
+        ]
+        self.problems += ["%s is negative (%g): give 0 or more" % one for one in below]
         if found.error_messages or settled.error_messages:
             self._secrets.add(*echo({title: declared}, {title: entry})[1], unless_public=True)
             return

@@ -191,8 +191,6 @@ class SecretId(Resource):
                 "min_remaining is not shorter than ttl, so each run would issue another",
                 remedy="correct one of the two",
             )
-        if (self.item.get("num_uses") or 0) < 0:
-            raise InvalidInput("num_uses is negative", remedy="give 0 for no limit")
         for name in ("cidr_list", "token_bound_cidrs"):
             check_blocks(name, self.item.get(name) or ())
         if self.wrapped and self.item.get("destroy_others"):

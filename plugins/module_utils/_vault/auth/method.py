@@ -120,8 +120,6 @@ class AuthMethod(Resource):
             raise InvalidInput(
                 "a method of type %s locks nobody out" % self.type, remedy='remove "user_lockout_config"'
             )
-        if (self.desired.get("lockout.lockout_threshold") or 0) < 0:
-            raise InvalidInput("lockout_threshold is negative", remedy="give 0 for the server's own")
         legal.check_all(self.desired, self.config.checks, PREFIX)
         if self.config.review is not None:
             self.warnings += self.config.review(self._declared())

@@ -148,9 +148,6 @@ class Key(InsideMount):
         period = normalise.whole_seconds(desired.get("auto_rotate_period"))
         if period and period < LEAST_PERIOD:
             raise InvalidInput('"auto_rotate_period" is below an hour', remedy="give 1h or more, or 0 for never")
-        for name in VERSIONS:
-            if (desired.get(name) or 0) < 0:
-                raise InvalidInput('"%s" is negative' % name, remedy="give the number of a version")
         self._check_order(desired)
 
     def preflight(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...._engine import normalise
-from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...base import naming
 from ...base.normalisers import count
@@ -148,7 +147,5 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
     """Refuse metadata that the server would refuse, or take for something else. Raises InvalidInput."""
     for name, value in metadata.items():
         NORMALISERS[name](value)
-    if (metadata.get("max_versions") or 0) < 0:
-        raise InvalidInput('"max_versions" is negative', remedy="give 0 for the engine's own limit")
     normalise.whole_seconds(metadata.get("delete_version_after"))
     naming.check_metadata(metadata.get("custom_metadata"), "custom_metadata")
