@@ -329,7 +329,7 @@ def test_what_another_field_manager_applies_is_not_taken_over_unasked(
         assert refused.failed
         assert f'{case.kind} "' in refused.msg
         assert 'is applied by the field manager "flux" as well' in refused.msg
-        assert 'let one of the two declare it, or set "force_conflicts" to take it over' in refused.msg
+        assert 'declare it in one of the two, or set "force_conflicts" to take it over' in refused.msg
     assert case.live(world, at)["spec"][name] == spec[name]
     taken = run_module(case.module, {**options, "force_conflicts": True}, must_succeed=True)
     assert taken["summary"]["update"] == 1

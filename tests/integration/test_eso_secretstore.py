@@ -225,7 +225,7 @@ def test_a_wrong_ca_is_named(openbao: Any, kube_api: KubeApi, store: dict[str, A
 
 def test_a_definition_that_is_not_installed_is_named_with_who_installs_it(kube_api: KubeApi) -> None:
     client = connect({"kubeconfig": kube_api.kubeconfig})
-    with pytest.raises(NotServed, match=r"is not known to this cluster.*; install Nowhere with its CRDs first"):
+    with pytest.raises(NotServed, match=r"does not serve the API group.*; install Nowhere with its CRDs first"):
         client.version_of(Kind("Thing", "things", "nowhere.example.com", ("v1",), True, "Nowhere"))
     with pytest.raises(NotServed, match=r"the CRD things.external-secrets.io is not installed"):
         client.version_of(Kind("Thing", "things", "external-secrets.io", ("v1", "v1beta1"), True, "Nowhere"))

@@ -131,7 +131,7 @@ def test_what_was_applied_in_a_version_that_is_gone_is_migrated(
     assert checked["results"][0]["fields"] == ["metadata.labels.a", "spec.target.immutable"]
     assert there(kube_api, "app", namespace)["metadata"]["labels"] == {"a": "b"}
     changed = run_module("eso_externalsecret", new, must_succeed=True)
-    assert "external-secrets.io/v1beta1, which its CRD lists no longer" in str(changed["warnings"])
+    assert "external-secrets.io/v1beta1, which its CRD no longer lists" in str(changed["warnings"])
     found = there(kube_api, "app", namespace)
     assert found["metadata"]["labels"] == {"a": "c"}
     assert "immutable" not in found["spec"]["target"]

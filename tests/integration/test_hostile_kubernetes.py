@@ -123,7 +123,7 @@ def test_what_no_server_takes_is_refused_before_it_is_asked(hostile: Hostile, tm
         'option "retries"': {"retries": -1},
         'option "host": "https://[::1" is not a URL': {"host": "https://[::1"},
         "holds a name that no server has": {"host": "https://%s.example.com" % ("a" * 300)},
-        "is in the value for Impersonate-User": {"impersonate_user": BODY + "\nX-Evil: 1"},
+        "the value of Impersonate-User holds": {"impersonate_user": BODY + "\nX-Evil: 1"},
         "holds a user, a password or a token": {"host": "https://x:%s@127.0.0.1:1" % BODY},
     }
     runs = run_many("eso_info", [{**options, **case} for case in cases.values()])
@@ -206,5 +206,5 @@ def test_a_failure_of_all_is_told_once(hostile: Hostile, kube_api: KubeApi, tmp_
 def test_a_page_of_html_is_no_missing_operator(hostile: Hostile, tmp_path: Path) -> None:
     options = options_for(hostile, tmp_path, "eso_externalsecret", hostile.at("always", "html-404"))
     run = run_many("eso_externalsecret", [options])[0]
-    assert "what answers is not a Kubernetes API server (status 404, text/html" in run.result.msg
+    assert "the server that answers is not a Kubernetes API server (status 404, text/html" in run.result.msg
     assert "install" not in run.result.msg

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Addresses that hold passwords and tokens: URLs, and what drivers of databases take. Pure: no I/O."""
+"""Addresses that hold passwords and tokens: URLs and the connection strings of databases. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .hidden import HIDDEN
 
 #: names of addresses in the many forms that drivers of databases know
 ADDRESS_NAME = re.compile(r"(?:^|[._-])(?:connection[_-](?:url|uri|string)|dsn)$", re.IGNORECASE)
-# a password that is not escaped may hold what would end it; a port and a path are none
+# an unescaped password may hold a delimiter; a port or a path is not a password
 URL_PASSWORD = re.compile(
     r"(://[^\s/?#:@\"'<>\[]*:)([^\s/?#\"'<>]+|(?!\d+[/?#])[^\s@\"'<>]+)(?=@)",
 )
@@ -24,7 +24,7 @@ URL_TOKEN = re.compile(
     r"([?&](?:[\w.-]*(?:token|secret|password|passwd|api[_-]?key|signature)|sig|pwd|auth)=)([^&\s#\"'<>]+)",
     re.IGNORECASE,
 )
-# what stands for a value that is filled in later, and what servers themselves put in place of a secret
+# placeholders that are filled in later, and the masks that servers put in place of a secret
 _OPEN = re.compile(r"\{\s*(?:name|username|password|expiration)\s*\}|\{\{\s*[\w.]+\s*\}\}|x{5}|\*+")
 _TEMPLATE = re.compile(r"\{\{.*\}\}", re.DOTALL)
 _KEY = re.compile(
@@ -33,7 +33,7 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = {"'": r"'(?:[^'\\]|\\.|'')*'", '"': r'"(?:[^"]|"")*"', "{": r"\{(?:[^}]|\}\})*\}"}
-# where a value without quotes ends: at the next setting that drivers know, as blanks, ";" and "&" may be part of it
+# an unquoted value ends at the next setting that drivers know: blanks, ";" and "&" may be part of it
 _NEXT = (
     r"(?:host|hostaddr|port|dbname|database|db|user|username|user id|userid|uid|server|data source|datasource|address"
     r"|addr|network address|initial catalog|encrypt|trustservercertificate|hostnameincertificate|certificate|timeout"
@@ -47,14 +47,14 @@ _UNQUOTED = re.compile(r".*?(?=[\s;&]+%s|[\s;]*\Z)" % _NEXT, re.IGNORECASE | re.
 
 
 def _userinfo(text: str) -> tuple[int, int] | None:
-    """Return where the password before an ``@`` stands: of a URL, ``user:x@tcp(host)/db`` or ``user/x@//host/db``."""
+    """Return start and end of the password before an ``@``: URL, ``user:x@tcp(host)/db`` or ``user/x@//host/db``."""
     scheme = re.search(r"://", text)
     start = scheme.end() if scheme else 0
     if scheme:
         end = start + len(re.split(r"[/?#\s]", text[start:], maxsplit=1)[0])
         at = text.rfind("@", start, end)
         if at < 0:
-            # an unescaped password may hold what else would end it; hosts with ports are no password
+            # an unescaped password may hold a delimiter; hosts with ports are not a password
             query = text.find("?", start)
             hosts = re.fullmatch(r"(?:[^:@,]*|\[[^\]]*\])(?::\d*)?(?:,[^:@,]*(?::\d*)?)*", text[start:end])
             at = text.rfind("@", start, query if hosts and query >= 0 else len(text))
@@ -71,7 +71,7 @@ def _userinfo(text: str) -> tuple[int, int] | None:
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
-    """Return where passwords stand in an address, without those that are placeholders; sorted, none within another."""
+    """Return the spans of the passwords in an address, without placeholders: sorted, without overlaps."""
     userinfo = _userinfo(text)
     found = [userinfo] if userinfo else []
     query = text.find("?", text.find("://")) if "://" in text else -1
@@ -102,15 +102,15 @@ def _spans(text: str) -> list[tuple[int, int]]:
 
 
 def _plain(text: str) -> str:
-    """Return an address without the escapes that servers add to one that is no URL."""
+    """Return an address without the escapes that servers add to one that is not a URL."""
     return text if "://" in text else unquote(text)
 
 
 def address_passwords(text: str) -> list[str]:
-    """Return the passwords in a database's address, as they stand there and without escapes; not its placeholders.
+    """Return the passwords in a database's address, escaped and unescaped, without its placeholders.
 
     Knows URLs, ``user:password@tcp(host)/name``, ``user/password@//host/name`` and settings such as ``password=x`` in a
-    query, parted by blanks (with the quotes of libpq) or by semicolons (with those of ADO and ODBC).
+    query, separated by blanks (with the quotes of libpq) or by semicolons (with those of ADO and ODBC).
     """
     found = [one[start:end] for one in dict.fromkeys((text, _plain(text))) for start, end in _spans(one)]
     return list(dict.fromkeys(found))

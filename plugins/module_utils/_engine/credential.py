@@ -14,7 +14,7 @@ from .errors import InvalidInput
 def in_header(value: str, option: str) -> str:
     """Return a token without the line end of the file that it came from.
 
-    Raises InvalidInput for what no header takes: the HTTP library would refuse it in words that hold all of it.
+    Raises InvalidInput for a text that no header can hold: the HTTP library's own error would quote it.
     """
     text = value.strip()
     if not re.fullmatch(r"[\x21-\x7e]+", text):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Options, states and texts as they may be shown. Pure: no I/O."""
+"""Options, states and texts with secrets masked, for output. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .hidden import HIDDEN, HIDDEN_NEW, HIDDEN_OLD, NO_LOG
 from .looks import ADDRESSES, masked, shown_path, shown_url
 from .scrub import leaves
 
-# Ansible's message about a list within a list, which holds all that was given
+# Ansible's message about a list within a list quotes the whole value
 MISPLACED = re.compile(r"Value '.*' in the sub parameter field", re.DOTALL)
 
 
@@ -25,10 +25,10 @@ def shown_pair(
     secret: Collection[str],
     differing: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return copies of two states with the values of secret fields replaced.
+    """Return copies of two states with the values of secret fields masked.
 
-    A secret field that differs stays visible as a difference: both sides get other placeholders. ``"*"`` in ``secret``
-    makes every field secret. What is a secret by its looks is replaced in the others too; see `masked`.
+    A secret field that differs stays visible as a difference: the two sides get different placeholders. ``"*"`` in
+    ``secret`` makes every field secret. Values of other fields that look like secrets are masked too; see `masked`.
     """
     sides = (before or {}), (after or {})
     plain = [{name: masked(value, HIDDEN, name) for name, value in side.items()} for side in sides]
@@ -40,7 +40,7 @@ def shown_pair(
             if "*" in secret or name in secret:
                 shown[name] = label
             elif value != sides[number][name] and plain[1 - number].get(name) == value:
-                # only what is hidden differs
+                # only hidden values differ
                 shown[name] = masked(sides[number][name], label, name)
             else:
                 shown[name] = value
@@ -50,7 +50,7 @@ def shown_pair(
 
 
 def names_only(value: Any) -> Any:
-    """Return a value with the keys of its mappings alone, for a log that is written before anything was checked."""
+    """Return a value with the keys of its mappings only, for a log that is written before anything is checked."""
     if isinstance(value, Mapping):
         return sorted(map(str, value))
     return [names_only(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -59,12 +59,11 @@ def names_only(value: Any) -> Any:
 def echo(
     options: Mapping[str, Any], spec: Mapping[str, Any], free: Callable[[Any], Any] = lambda value: value
 ) -> tuple[dict[str, Any], set[str]]:
-    """Return a module's options as they may be shown, and the texts that were hidden because of ``no_log``.
+    """Return a module's options with secrets masked, and the texts that were masked because of ``no_log``.
 
-    Goes by the argument spec and not by value, as Ansible does: so a secret under a misspelt name is hidden, and one
-    that looks different in the output because its quotes are escaped. What stands where the spec has no place for it
-    is hidden whatever it is. Options that are not secret are shown as ``free`` returns them, but without what is a
-    secret by its looks (see `masked`) or cannot be the path that it stands for.
+    Masks by the argument spec, not by value as Ansible does. So a secret under a misspelt name is masked, and one whose
+    quotes are escaped in the output. Values that the spec does not know are masked. Other options are shown as ``free``
+    returns them, with values that look like secrets (see `masked`) and secrets in path options masked.
     """
     return _echo(options, _names(spec), free)
 
@@ -108,7 +107,7 @@ def _echo(
 
 
 def _open(name: str, option: Mapping[str, Any], value: Any) -> Any:
-    """Return the value of an option that is not secret, without what stands there nevertheless."""
+    """Return the value of an option that is not secret, with misplaced secrets masked."""
     shown = None
     if "path" in (option.get("type"), option.get("elements")):
         shown = shown_path
@@ -125,7 +124,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2
 
 
 def visible(text: str) -> str:
-    """Return a text with control characters as escapes, so that none of them reaches a terminal; line ends stay.
+    """Return a text with control characters escaped, so that none reaches a terminal; line ends stay.
 
     Those that change the direction of text are among them.
     """

@@ -17,9 +17,9 @@ class SecretopsError(Exception):
 
     #: the kind of failure in one word, for code and playbooks to branch on: ``error_code`` of results
     code = "failed"
-    #: every other object of the task would meet the same: it is told once, and nothing else is tried
+    #: every other object of the task would fail alike: report it once and stop
     ends_task = False
-    #: the same may succeed later; the server's own wish for how much later, in seconds, 0 without one
+    #: the same request may succeed later; ``retry_after`` is the server's Retry-After in seconds, 0 without one
     retryable = False
     retry_after = 0.0
 
@@ -35,26 +35,26 @@ class SecretopsError(Exception):
     def sentence(self) -> str:
         """Return the whole message: ``where: what; remedy``."""
         text = "%s: %s" % (self.where, self.what) if self.where else self.what
-        # a part of it may be a server's, and control more than the text
+        # a server's text in it may hold control characters
         return visible("%s; %s" % (text, self.remedy) if self.remedy else text)
 
     def at(self, where: str) -> SecretopsError:
-        """Name the object, when the code that raised did not know it; returns self."""
+        """Add the object's name where the code that raised did not know it; returns self."""
         if where and where != self.where and not self.where.startswith(where + ": "):
             self.where = "%s: %s" % (where, self.where) if self.where else where
         return self
 
 
 class InvalidInput(SecretopsError):
-    """What the user declared cannot be right; raised before anything changes."""
+    """The declaration is invalid; raised before anything changes."""
 
     code = "invalid_input"
 
 
 class ServerError(SecretopsError):
-    """What became of a request: no answer, or one that is no success.
+    """A request failed: no response, or an error response.
 
-    ``status``: the HTTP status, 0 when there was no answer; ``said``: the server's own words, without secrets.
+    ``status``: the HTTP status, 0 without a response; ``said``: the server's message, without secrets.
     """
 
     code = "server_error"
@@ -63,10 +63,10 @@ class ServerError(SecretopsError):
 
 
 class NoAnswer(ServerError):
-    """No server answered, or one that is not trusted; ``code`` says why: see `_http.failure`."""
+    """No server answered, or the server is not trusted; ``code`` says why: see `_http.failure`."""
 
     code = "unreachable"
     ends_task = True
     retryable = True
-    #: the server is not trusted, so that nothing was sent
+    #: the server is not trusted, so nothing was sent
     tls = False

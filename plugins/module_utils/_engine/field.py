@@ -17,7 +17,7 @@ from typing import Any
 from . import normalise
 from .normalise import Normaliser
 
-#: how a value of a type is compared, where the field does not say it
+#: default normaliser of each type
 BY_TYPE: dict[str, Normaliser] = {
     "str": normalise.scalar,
     "bool": normalise.boolean,
@@ -45,22 +45,22 @@ class Field:
     default: Any = None
     required: bool = False
     aliases: Sequence[str] = ()
-    #: of a mapping, or of the mappings in a list
+    #: suboptions of a mapping, or of the mappings in a list
     fields: Sequence[Field] = ()
-    #: how two values of it are the same; None where the type says it
+    #: normaliser for comparisons; None: that of the type
     normaliser: Normaliser | None = None
-    #: whether the server has a field of this name; others say where the object is, or how to write it
+    #: whether it is a field of the API; other options locate the object or control the write
     sent: bool = True
     #: never printed
     secret: bool = False
-    #: never returned by the server: compared only by the rule of ``update_secrets``
+    #: write-only: never returned by the server, written by the rule of ``update_secrets``
     write_only: bool = False
-    #: what the server takes for a new object alone
+    #: fixed after creation
     fixed: bool = False
 
     @property
     def is_duration(self) -> bool:
-        """Whether it is a time that may be written as ``1h``."""
+        """Whether it is a duration such as ``1h``."""
         return self.normaliser in (normalise.seconds, normalise.duration, normalise.signed_duration)
 
     def spec(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Field:
             found["aliases"] = list(self.aliases)
         if self.fields:
             found["options"] = argument_spec(self.fields)
-        # Ansible guesses by names such as "key_bits"; here it is said
+        # without it Ansible guesses by names such as "key_bits"
         found["no_log"] = self.secret
         return found
 
@@ -89,7 +89,7 @@ def argument_spec(fields: Iterable[Field]) -> dict[str, Any]:
 
 
 def normalisers(fields: Iterable[Field]) -> dict[str, Normaliser]:
-    """Return how to compare each field that the server has, by its name."""
+    """Return the normaliser of each field of the API, by its name."""
     return {field.name: field.normaliser or BY_TYPE[field.type] for field in fields if field.sent}
 
 
@@ -104,22 +104,22 @@ def write_only_names(fields: Iterable[Field]) -> frozenset[str]:
 
 
 def fixed_names(fields: Iterable[Field]) -> frozenset[str]:
-    """Return the names of the fields that the server takes for a new object alone."""
+    """Return the names of the fields that are fixed after creation."""
     return frozenset(field.name for field in fields if field.fixed)
 
 
 def sent_names(fields: Iterable[Field]) -> tuple[str, ...]:
-    """Return the names of the fields that the server has, in the order of the declaration."""
+    """Return the names of the fields of the API, in the order of the declaration."""
     return tuple(field.name for field in fields if field.sent)
 
 
 def duration_names(fields: Iterable[Field]) -> frozenset[str]:
-    """Return the names of the fields that are times."""
+    """Return the names of the fields that are durations."""
     return frozenset(field.name for field in fields if field.is_duration)
 
 
 def described(fields: Iterable[Field], descriptions: Mapping[str, str | Sequence[str]]) -> tuple[Field, ...]:
-    """Return the same fields with other descriptions, by the names of fields; a field of a field is ``name.name``."""
+    """Return the fields with other descriptions, by field name; a suboption is ``name.name``."""
     found = []
     for field in fields:
         inner = {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a JSON web token says of itself. Pure: no I/O, and nothing is verified here."""
+"""Claims of a JSON web token, read without verifying it. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def expiry(token: str) -> float | None:
-    """Return when a JSON web token ends, in seconds since 1970; None when it says no end, or is no such token."""
+    """Return when a JSON web token expires, in seconds since 1970; None without ``exp``, or for any other text."""
     end = claims(token).get("exp")
     return float(end) if isinstance(end, (int, float)) else None

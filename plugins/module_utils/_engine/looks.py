@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What is a secret by its looks, wherever it stands. Pure: no I/O."""
+"""Values that look like secrets, wherever they are. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .secret_names import SECRET_NAME
 #: options that take the address of a server
 ADDRESSES = frozenset(("url", "urls", "vault_addr", "host", "proxy", "server"))
 PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL)
-#: what is a credential by its own form: tokens of Vault, OpenBao, GitHub, GitLab, Slack, Stripe, and JWTs
+#: credentials with a known form: tokens of Vault, OpenBao, GitHub, GitLab, Slack, Stripe, and JWTs
 TOKEN = re.compile(
     r"(?<![\w.-])(?:hv[sbr]\.[\w-]{20,}|[sbr]\.[A-Za-z0-9]{24,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}"
     r"|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}|[rs]k_live_\w{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*)(?![\w.-])"
@@ -26,10 +26,10 @@ TOKEN = re.compile(
 
 
 def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
-    """Return a value with what is a secret by its looks replaced by the label.
+    """Mask values that look like secrets.
 
-    That is: text under a name such as ``client_secret``, however deep, a private key, and the password in a URL. For
-    what a server returns in clear although nobody declared it as a secret. Text that is a template stays.
+    These are texts under a name such as ``client_secret`` at any depth, private keys, and passwords in URLs. For values
+    that a server returns in clear although nobody declared them as secrets. Templates are kept.
     """
     if isinstance(value, Mapping):
         return {key: masked(item, label, str(key)) for key, item in value.items()}
@@ -42,7 +42,7 @@ def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
     if name in ADDRESSES and "://" not in value and shown_url(value) != value:
         return label
     if value.lstrip()[:1] in ("{", "["):
-        # a document within a text, such as the headers of an audit device
+        # a JSON document in a text, such as the headers of an audit device
         try:
             inner = json.loads(value)
         except ValueError:
@@ -57,7 +57,7 @@ def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
 
 
 def apparent(value: Any, name: str = "") -> set[str]:
-    """Return the texts in a value, private keys among them, that stand under a secret's name; see `masked`."""
+    """Return the texts in a value that are under the name of a secret, and private keys; see `masked`."""
     if isinstance(value, Mapping):
         return {text for key, item in value.items() for text in apparent(item, str(key))}
     if isinstance(value, (list, tuple)):
@@ -79,7 +79,7 @@ def _random(part: str) -> bool:
 
 
 def no_path(text: str) -> bool:
-    """Tell whether a text that stands for a path cannot be one, and is a secret: a key, a token, a document."""
+    """Tell whether the value of a path option is a secret instead: a key, a token, a document."""
     bare = text.strip()
     return bool(
         re.search(r"[\x00-\x1f]", bare)
@@ -93,7 +93,7 @@ def no_path(text: str) -> bool:
 
 
 def shown_path(text: str) -> str:
-    """Return a path as it may be printed. What may be a secret in the place of one is hidden: no path has its looks."""
+    """Return a path for output; one that looks like a secret is masked."""
     sure = text.startswith(("/", "~", "./", "../")) or "/" in text or re.search(r"\.[A-Za-z]{2,8}$", text)
     if no_path(text) or not sure or any(_random(part) for part in text.split("/")):
         return HIDDEN
@@ -101,6 +101,6 @@ def shown_path(text: str) -> str:
 
 
 def shown_url(text: str) -> str:
-    """Return an address as it may be printed: what is none, or holds credentials, is hidden."""
+    """Return an address for output; one with credentials, or a text that is not an address, is masked."""
     bare = "://" not in text and (no_path(text) or (len(text) > 20 and not re.search(r"[./:{]", text)))
     return HIDDEN if bare or has_credentials(text) or TOKEN.search(text) else text

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What every module of the collection shares: the argument spec of bulk modules, and one place that ends a module."""
+"""The base of all modules: the argument spec of bulk modules, and the one place that exits or fails."""
 
 from __future__ import annotations
 
@@ -52,33 +52,33 @@ def bulk_spec(item: Mapping[str, Any], plural: str, required: Sequence[str] = ("
 
 
 class _AnsibleModule(AnsibleModule):
-    """Ansible's own, made fit for tasks with thousands of secrets.
+    """AnsibleModule for tasks with thousands of secrets.
 
     Ansible looks for every ``no_log`` value in every text of a result, one by one: ten thousand secrets would take it
-    many minutes. So it is left those only that the result holds.
+    many minutes. So only the values that the result holds are passed on.
     """
 
     no_log_values: set[str]
     params: dict[str, Any]
     argument_spec: dict[str, Any]
-    #: up to here Ansible's own way is quick enough
+    #: with fewer values Ansible's own search is quick enough
     FEW = 50
     #: whether the options were accepted
     accepted = False
-    #: whether no message of Ansible's own can hold a value
+    #: whether no message of Ansible can quote a value
     _known = False
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
-        # a module ends soon: to look for cycles among thousands of declarations again and again is of no use
+        # a module is short-lived: collecting garbage among thousands of declarations only costs time
         gc.set_threshold(100_000, 20, 20)
         super().__init__(argument_spec=argument_spec, **kwargs)
         self.accepted = True
-        # what Ansible made of a text, such as a mapping of JSON, it does not look for by itself
+        # Ansible does not mask values that it parsed from a text, such as JSON
         self.no_log_values |= echo(self.params, argument_spec)[1]
         self._known = True
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
-        """Return the options without secrets, of a long list the length only: the echo would outgrow the result."""
+        """Return the options without secrets; of a long list only its length, as it would outgrow the result."""
         params = getattr(self, "params", {})
         many = {
             name: "%d entries" % len(value)
@@ -89,7 +89,7 @@ class _AnsibleModule(AnsibleModule):
         return {**echo(few, self.argument_spec, free)[0], **many}
 
     def _log_invocation(self) -> None:
-        """Write the options into the system log as Ansible does, without what a secret may wrongly stand in."""
+        """Log the options to syslog as Ansible does, without options that may hold a misplaced secret."""
         params, secrets = self.params, self.no_log_values
         self.params = self._brief(names_only)
         self._narrow(self.params)
@@ -105,7 +105,7 @@ class _AnsibleModule(AnsibleModule):
         super().exit_json(**kwargs)
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
-        """Fail with a message, that of wrong options with the place of each."""
+        """Fail with a message; for invalid options it names the place of each."""
         if not self.accepted:
             msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
         msg = visible(MISPLACED.sub("A value in the sub parameter field", msg))
@@ -115,14 +115,14 @@ class _AnsibleModule(AnsibleModule):
         super().fail_json(msg, **kwargs)
 
     def warn(self, warning: str, **kwargs: Any) -> None:
-        """Warn, without what would control the terminal."""
+        """Warn, with control characters escaped."""
         super().warn(visible(warning), **kwargs)
 
     def _narrow(self, said: Any) -> None:
         if self.accepted:
             self.no_log_values = set(KNOWN.values())
         if self._known:
-            # what servers say is without secrets already, and the rest is our own text: "admin" in it is no secret
+            # servers' messages are masked already, and in our own text a word such as "admin" is not a secret
             self.no_log_values = {value for value in self.no_log_values if not weak(str(value))}
         if len(self.no_log_values) > self.FEW:
             texts = leaves([said, get_warning_messages()])
@@ -130,7 +130,7 @@ class _AnsibleModule(AnsibleModule):
 
 
 class Module:
-    """An AnsibleModule with the collection's habits: items, reconciliation, one way to fail."""
+    """An AnsibleModule with items, reconciliation and one way to fail."""
 
     def __init__(
         self,
@@ -145,9 +145,9 @@ class Module:
     ) -> None:
         """Take the options.
 
-        ``may_be_empty``: those of an object that name something, and mean something when empty. ``concealed``: a
-        ``no_log`` mapping of an object of which short and public values are no secrets. ``tree``: a ``no_log`` option
-        that holds far more than secrets; who reads it tells `KNOWN` what is one.
+        ``may_be_empty``: naming options whose empty value has a meaning. ``concealed``: a ``no_log`` mapping whose
+        short and public values are not masked. ``tree``: a ``no_log`` option that holds far more than secrets; its
+        reader adds the secrets to `KNOWN`.
         """
         spec = dict(argument_spec)
         self.plural = plural
@@ -196,7 +196,7 @@ class Module:
     def items(self) -> list[dict[str, Any]]:
         """Return the declared objects, each with every option of an item and a ``state``."""
         if not self.plural:
-            raise RuntimeError("the module takes no list")
+            raise RuntimeError("the module has no list option")
         many = self.params.get(self.plural)
         if many is not None:
             items = [dict(entry, state=entry.get("state") or self.params["state"]) for entry in many]
@@ -234,7 +234,7 @@ class Module:
             )
 
     def reconcile(self, resources: Iterable[Resource], **extra: Any) -> None:
-        """Converge the resources and exit with the report; ``extra`` joins the result."""
+        """Converge the resources and exit with the report; ``extra`` is added to the result."""
         resources = list(resources)
         report = reconcile(
             resources, self.check_mode, self.params.get("update_secrets") or "always", self.params.get("workers") or 1

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Options that name something: an empty one would stand for another thing, and a secret is not a path."""
+"""Naming options: an empty name would address another object, and a secret is not a path."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from .errors import InvalidInput
 from .looks import no_path
 
-#: options that say which object, and where it is
+#: options that identify an object
 NAMING = re.compile(r"(?:[a-z_]+_)?mounts?|mount_path|name|path|read_path|role|auth_role|username|purge_namespaces")
-#: options of suboptions where an empty text has a meaning: every path of a store, no path in the certificates
+#: suboptions where an empty text has a meaning: every path of a store, no path in the certificates
 MAY_BE_EMPTY = frozenset(("find.path", "cluster.path"))
 
 
@@ -34,7 +34,7 @@ class _Looked(NamedTuple):
 
 
 def _looked(spec: Mapping[str, Any], holder: str, allowed: Collection[str]) -> list[_Looked]:
-    """Return the options of a spec that are to be looked at: found once, as a thousand entries have one spec."""
+    """Return the naming options of a spec; cached, as a thousand entries share one spec."""
     found = []
     for name, option in spec.items():
         naming = NAMING.fullmatch(name) is not None and "%s.%s" % (holder, name) not in allowed
@@ -48,7 +48,7 @@ def _looked(spec: Mapping[str, Any], holder: str, allowed: Collection[str]) -> l
 def empty_names(
     params: Mapping[str, Any], spec: Mapping[str, Any], within: str = "", allowed: Collection[str] = MAY_BE_EMPTY
 ) -> Iterator[str]:
-    """Yield the dotted names of options that name something and have an empty value; entries of lists are numbered."""
+    """Yield the dotted names of naming options with an empty value; entries of lists are numbered."""
     holder = re.sub(r"\[\d+\]", "", within).rpartition(".")[2]
     return _empty_names(params, _looked(spec, holder, allowed), within + "." if within else "")
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""When two values are the same value.
+"""Comparison of values that mean the same.
 
 A server gives back ``3600`` for ``1h``, a list for a comma string, a default for a missing key. Each function brings a
 value into the one form in which equality means equality. Pure: no I/O.
@@ -21,7 +21,7 @@ Normaliser = Callable[[Any], Any]
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-#: what every endpoint takes
+#: duration that every endpoint takes
 _USUAL = re.compile(r"-?(?=\d)(?:\d+|(?:\d+h)?(?:\d+m)?(?:\d+s)?)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
@@ -56,7 +56,7 @@ def seconds(value: Any, signed: bool = False) -> int | float | None:
 
 
 def whole_seconds(value: Any) -> int | None:
-    """Return a duration where the server drops what is below a second without a word. Raises InvalidInput for such."""
+    """Return a duration in whole seconds. Raises InvalidInput for a fraction, which the server drops silently."""
     total = seconds(value)
     if total is not None and total != int(total):
         raise InvalidInput('"%s" holds a fraction of a second, which the server drops' % value, remedy="round it")
@@ -64,19 +64,19 @@ def whole_seconds(value: Any) -> int | None:
 
 
 def span(value: Any) -> Any:
-    """Return a duration as servers take it: of weeks, or days beside hours, in seconds; anything else as it is."""
+    """Return a duration as servers take it: weeks, or days with hours, become seconds; anything else is unchanged."""
     text = scalar(value).strip()
     return "%ss" % seconds(text, signed=True) if re.search(r"[dw]", text) and _WHOLE.fullmatch(text) else value
 
 
 def spans(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return values of which these are durations, as servers take them."""
+    """Return values with the named durations as servers take them."""
     chosen = set(names)
     return {name: span(value) if name in chosen else value for name, value in values.items()}
 
 
 def duration(value: Any) -> Any:
-    """Return a duration in seconds for a comparison: none at all is 0, what is not a duration stays what it is."""
+    """Return a duration in seconds. Missing means 0; anything that is not a duration is returned unchanged."""
     try:
         return seconds(value, signed=True) or 0
     except InvalidInput:
@@ -84,14 +84,14 @@ def duration(value: Any) -> Any:
 
 
 def signed_duration(value: Any) -> Any:
-    """Return what `duration` does, of a field in which a negative one such as ``-1`` has a meaning."""
+    """Return what `duration` returns, for a field in which a negative value such as ``-1`` has a meaning."""
     return duration(value)
 
 
 def as_seconds(value: Any, signed: bool = False) -> str | None:
-    """Return a duration as every endpoint takes it, such as ``5400s``: none knows weeks, or days beside hours.
+    """Return a duration as every endpoint takes it, such as ``5400s``; no endpoint takes weeks, or days with hours.
 
-    Raises InvalidInput for what is not a duration, and for a fraction of a second, which the servers drop or refuse.
+    Raises InvalidInput for any other text, and for a fraction of a second, which the servers drop or refuse.
     """
     total = seconds(value, signed)
     if total is not None and total != int(total):
@@ -100,10 +100,10 @@ def as_seconds(value: Any, signed: bool = False) -> str | None:
 
 
 def settled(value: Any, normaliser: Normaliser | None) -> Any:
-    """Return a declared value as every endpoint takes it, as far as its field's normaliser says.
+    """Return a declared value as every endpoint takes it, by its field's normaliser.
 
-    Of a duration that is seconds, where it is no usual text of hours, minutes and seconds; of a mapping of texts,
-    texts: some endpoints make ``1`` of true. Raises InvalidInput.
+    A duration becomes seconds, unless it is a text of hours, minutes and seconds. The values of a mapping of texts
+    become texts: some endpoints store true as ``1``. Raises InvalidInput.
     """
     if normaliser is string_map and isinstance(value, Mapping):
         return string_map(value)
@@ -123,7 +123,7 @@ def strings(value: Any) -> list[str]:
 
 
 def string_set(value: Any) -> list[str]:
-    """Return the sorted distinct strings of a list or a comma separated string: order means nothing."""
+    """Return the sorted distinct strings of a list or a comma separated string, for fields without order."""
     return sorted(set(strings(value)))
 
 
@@ -144,7 +144,7 @@ def integer(value: Any) -> Any:
 
 
 def scalar(value: Any) -> str:
-    """Return the text a server would store: ``true`` rather than ``True``."""
+    """Return the text that a server stores: ``true`` rather than ``True``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
@@ -169,7 +169,7 @@ def pem_list(value: Any) -> list[str]:
 def file_mode(value: Any) -> str:
     """Return a file's mode as four octal digits, from text such as ``0640`` or the number that YAML makes of it.
 
-    A number is taken where it can only come from a mode: who may write may read, and nobody may execute. So ``600``,
+    A number is accepted where it can only be a mode: whoever may write may read, and nobody may execute. So ``600``,
     which is no mode, is refused. Raises InvalidInput.
     """
     text = scalar(value).strip()
@@ -203,24 +203,24 @@ def as_json(value: Any) -> Any:
 
 
 def typed(value: Any) -> str:
-    """Return data as JSON text: where the server tells ``42`` from ``"42"`` and ``true`` from ``"true"``."""
+    """Return data as JSON text, for servers that distinguish ``42`` from ``"42"`` and ``true`` from ``"true"``."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def document(value: Any) -> str | None:
-    """Return a document as text: from ansible-core before 2.19 one of JSON that a template gives comes as data."""
+    """Return a document as text: before ansible-core 2.19 a JSON template arrives as data."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, indent=2) if isinstance(value, (Mapping, list, tuple)) else scalar(value)
 
 
 def document_form(value: Any) -> Any:
-    """Return a document for a comparison: one of JSON as data, any other as text."""
+    """Return a document for a comparison: JSON as data, any other as text."""
     return as_json(value) if scalar(value).lstrip()[:1] in ("{", "[") else text(value)
 
 
 def plain(value: Any) -> Any:
-    """Return a value with nothing but its type's spelling removed; lists keep their order."""
+    """Return a value with numbers and booleans as text; lists keep their order."""
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -229,10 +229,10 @@ def plain(value: Any) -> Any:
 
 
 def guess(value: Any, other: Any) -> tuple[Any, Any]:
-    """Bring two values of a field that no table knows into comparable forms.
+    """Bring two values of a field without a normaliser into comparable forms.
 
     Numbers and booleans given as text equal the numbers; a list equals its comma string; two lists of scalars are
-    compared without order; ``None`` equals nothing at all (empty text, list or mapping, false, 0).
+    compared without order; ``None`` equals any empty value (empty text, list or mapping, false, 0).
     """
     for this, that in ((value, other), (other, value)):
         if this is None and that in ("", [], {}, False, 0, None):
@@ -286,6 +286,6 @@ def same(value: Any, other: Any, normaliser: Normaliser | None = None) -> bool:
 def differing(
     current: Mapping[str, Any], desired: Mapping[str, Any], fields: Mapping[str, Normaliser] | None = None
 ) -> list[str]:
-    """Return the sorted names of the desired fields whose current value is another (a missing one is None)."""
+    """Return the sorted names of the desired fields that differ from the current ones (missing is None)."""
     table = fields or {}
     return sorted(name for name in desired if not same(current.get(name), desired[name], table.get(name)))

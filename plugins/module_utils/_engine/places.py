@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Where in a declaration a mistake is: Ansible names the option, and of a hundred entries not the one."""
+"""The place of a mistake in a declaration: Ansible names the option, but not which of a hundred entries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-#: options by which people know an entry
+#: options that identify an entry for people
 NAMES = ("name", "path", "role", "mount", "secret_key")
 
 
 def located(params: Mapping[str, Any], spec: Mapping[str, Any], place: str = "") -> Iterator[str]:
     """Yield a sentence with the place for each mistake inside the lists and mappings of options.
 
-    What is wrong with ``params`` themselves is not among them. No value is named but that by which an entry is known.
+    Mistakes of ``params`` themselves are not included. The only value named is the one that identifies an entry.
     """
     for name, option in spec.items():
         inner = option.get("options")
@@ -35,7 +35,7 @@ def located(params: Mapping[str, Any], spec: Mapping[str, Any], place: str = "")
                 if isinstance(entry, Mapping):
                     yield from _mistakes(entry, inner, here + _label(entry, inner))
                 elif not isinstance(entry, str):
-                    yield "%s: a mapping of options is wanted, not %s" % (here, _kind(entry))
+                    yield "%s: expected a mapping of options, not %s" % (here, _kind(entry))
 
 
 def _mistakes(entry: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -48,13 +48,13 @@ def _mistakes(entry: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> 
     if missing:
         yield "%s: missing: %s" % (where, ", ".join(missing))
     for name, option in spec.items():
-        # each for itself, so that the sentence belongs to it; what is inside comes with its own place
+        # one option at a time, so that the message belongs to it; nested options get their own place
         alone = {key: value for key, value in option.items() if key not in ("options", "required", "aliases")}
         value = next((entry[key] for key in (name, *option.get("aliases", ())) if entry.get(key) is not None), None)
         if value is not None and not (option.get("options") and isinstance(value, (list, tuple, Mapping))):
             secret = option.get("no_log")
             for message in ArgumentSpecValidator({name: alone}).validate({name: value}).error_messages:
-                yield "%s: %s" % (where, '"%s" is of the wrong kind' % name if secret else message)
+                yield "%s: %s" % (where, '"%s" has the wrong type' % name if secret else message)
     yield from located(entry, spec, where)
 
 

@@ -22,7 +22,7 @@ def _folder(path: str) -> str:
 
 
 def _owners() -> set[int]:
-    """Return the users who may own a directory on the way to a secret: root, ourselves, and who called sudo."""
+    """Return the users who may own a parent directory of a secret: root, ourselves, and the caller of sudo."""
     owners = {0, os.geteuid()}
     caller = os.environ.get("SUDO_UID") or ""
     if os.geteuid() == 0 and caller.isdecimal():
@@ -31,7 +31,7 @@ def _owners() -> set[int]:
 
 
 def _check_way(folder: str, where: str) -> None:
-    """Refuse a directory below one that somebody else could put another in the place of. Raises InvalidInput."""
+    """Refuse a directory that somebody else could replace. Raises InvalidInput."""
     path, owners = os.path.realpath(folder), _owners()
     while True:
         state = os.stat(path)
@@ -41,7 +41,7 @@ def _check_way(folder: str, where: str) -> None:
                 where,
                 "name a place below directories that only root and you own",
             )
-        # a sticky directory (/tmp) lets nobody else replace what is ours in it
+        # in a sticky directory (/tmp) nobody else can replace our files
         if state.st_mode & 0o002 and not state.st_mode & stat.S_ISVTX:
             raise InvalidInput(
                 "everybody may write to the directory %s" % path,
@@ -55,10 +55,10 @@ def _check_way(folder: str, where: str) -> None:
 
 
 def prepare(path: str, option: str, private: bool = False, own: bool = True) -> None:
-    """Make sure that ``path`` can be written, before the secret for it is made; creates a missing directory as 0700.
+    """Make sure that ``path`` can be written before its secret is created; creates a missing directory with mode 0700.
 
-    With ``private`` the directory must be ours and closed to everybody else, otherwise only not writable for others.
-    With ``own`` it, and all above it, must belong to us or to root. Raises InvalidInput.
+    With ``private`` the directory must be ours and closed to everybody else, otherwise it must not be writable for
+    others. With ``own`` it and its parents must belong to us or to root. Raises InvalidInput.
     """
     where = 'option "%s"' % option
     folder = _folder(path)
@@ -71,7 +71,7 @@ def prepare(path: str, option: str, private: bool = False, own: bool = True) -> 
                 where,
                 "name one of your own with mode 0700, or one that does not exist yet",
             )
-        # a sticky directory (/tmp) lets nobody else replace the file, but does let them make it first
+        # in a sticky directory (/tmp) nobody else can replace the file, but anybody can create it first
         if state.st_mode & 0o022:
             raise InvalidInput(
                 "others may write to the directory %s" % folder, where, "name one that only its owner may write to"
@@ -97,17 +97,17 @@ def memory_folder() -> str:
 
 
 def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = lambda _path: True) -> tuple[int, str]:
-    """Make a file of mode 0600 beside ``path``, and return its descriptor and name. Raises OSError.
+    """Create a file of mode 0600 next to ``path``, and return its descriptor and name. Raises OSError.
 
-    The file is locked as long as it is open. Those of the same ``prefix`` that nobody has open were left by a process
-    that was killed; they may hold a secret, and are removed when they are ``disposable``.
+    The file is locked as long as it is open. Files of the same ``prefix`` that nobody has open were left by a killed
+    process. They may hold a secret, and are removed when they are ``disposable``.
     """
     folder = _folder(path)
     prefix = prefix or _prefix(path)
     for one in _beside(path, prefix):
         _remove_unused(one, disposable)
     while True:
-        # mkstemp makes the file 0600 from its first byte on
+        # mkstemp creates the file with mode 0600
         handle, made = tempfile.mkstemp(dir=folder, prefix=prefix)
         fcntl.flock(handle, fcntl.LOCK_EX)
         # another process may have found it before it was locked
@@ -125,7 +125,7 @@ def _beside(path: str, prefix: str) -> list[str]:
 
 
 def left(path: str) -> list[str]:
-    """Return the texts of the temporary files that a process which was killed left beside ``path``."""
+    """Return the texts of the temporary files that a killed process left next to ``path``."""
     found = []
     for one in _beside(path, _prefix(path)):
         with suppress(SecretopsError):
@@ -134,7 +134,7 @@ def left(path: str) -> list[str]:
 
 
 def remove_left(path: str) -> None:
-    """Remove the temporary files that a process which was killed left beside ``path``."""
+    """Remove the temporary files that a killed process left next to ``path``."""
     for one in _beside(path, _prefix(path)):
         _remove_unused(one, lambda _path: True)
 
@@ -156,7 +156,7 @@ def _remove_unused(path: str, disposable: Callable[[str], bool]) -> None:
 
 
 def write(path: str, text: str, mode: int = 0o600) -> None:
-    """Write text with a line end to a file: to a temporary one of mode 0600 beside it, synced, then renamed.
+    """Write text with a line end to a file: to a temporary file of mode 0600 next to it, synced, then renamed.
 
     ``mode`` is that of the finished file. Raises SecretopsError.
     """
@@ -178,7 +178,7 @@ def write(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def rename(written: str, path: str) -> None:
-    """Give a file that is written and synced its name, in place of one that has it, so that a crash undoes neither.
+    """Rename a written and synced file to its final path, replacing an existing one, safe against a crash.
 
     Raises OSError.
     """
@@ -191,7 +191,7 @@ def rename(written: str, path: str) -> None:
 
 
 def text_of(path: str) -> str | None:
-    """Return the whole text of a file, None when there is none. Raises SecretopsError when it cannot be read."""
+    """Return the whole text of a file, None when it does not exist. Raises SecretopsError when it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -203,7 +203,7 @@ def text_of(path: str) -> str | None:
 
 
 def read(path: str) -> str | None:
-    """Return the text of a file without white space at its ends, None when there is none or it is empty.
+    """Return the text of a file without white space at its ends, None when it does not exist or is empty.
 
     Raises SecretopsError when it exists but cannot be read.
     """
@@ -211,12 +211,12 @@ def read(path: str) -> str | None:
 
 
 def is_private(path: str) -> bool:
-    """Tell whether an existing file is closed to everybody but its owner."""
+    """Tell whether an existing file is accessible to its owner only."""
     return not stat.S_IMODE(os.stat(path).st_mode) & 0o077
 
 
 def remove(path: str) -> bool:
-    """Remove a file and tell whether there was one. Raises SecretopsError."""
+    """Remove a file and tell whether it existed. Raises SecretopsError."""
     try:
         os.unlink(path)
     except FileNotFoundError:

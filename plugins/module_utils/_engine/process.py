@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Which run of Ansible a process belongs to, whether that run still lives, and how a process ends. Source: proc(5)."""
+"""The Ansible run that a process belongs to, whether it is still alive, and how a process ends. Source: proc(5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _command(pid: int) -> list[bytes]:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the fields of ``/proc/<pid>/stat`` from the third on, [] for a process that has ended."""
+    """Return the fields of ``/proc/<pid>/stat`` from the third on, [] when the process has ended."""
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
@@ -37,7 +37,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _space() -> str:
-    """Return what tells this machine since its start, and this container, from others: process IDs are theirs."""
+    """Return an identifier of this boot and this PID namespace: process IDs are only valid there."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return "%s %s" % (file.read().strip(), os.readlink("/proc/self/ns/pid"))
@@ -51,9 +51,9 @@ def _runs_tasks(command: list[bytes]) -> bool:
 
 
 def run() -> dict[str, Any]:
-    """Return the run of Ansible that this process belongs to: ``pid``, ``start`` and ``space``; {} when there is none.
+    """Return the Ansible run that this process belongs to: ``pid``, ``start`` and ``space``; {} without one.
 
-    That is the nearest process above that is a command of Ansible, past its workers, which have the same command line.
+    It is the nearest ancestor that is an Ansible command, past its workers, which have the same command line.
     """
     space, pid = _space(), os.getpid()
     while space and pid > 1:
@@ -68,7 +68,7 @@ def run() -> dict[str, Any]:
 
 
 def lives(owner: Mapping[str, Any]) -> bool | None:
-    """Tell whether a run still lives; None when that cannot be told from here."""
+    """Tell whether a run is still alive; None when that cannot be determined."""
     if not owner or owner.get("space") != _space():
         return None
     fields = _stat(int(owner["pid"]))
@@ -77,9 +77,9 @@ def lives(owner: Mapping[str, Any]) -> bool | None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block by SystemExit, so that it gives back what it holds; a second one is ignored.
+    """Turn SIGTERM and SIGHUP into SystemExit, so that the block cleans up; a second signal is ignored.
 
-    Of no effect outside of the main thread.
+    No effect outside of the main thread.
     """
     signals = (signal.SIGTERM, signal.SIGHUP)
     if threading.current_thread() is not threading.main_thread():

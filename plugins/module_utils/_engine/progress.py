@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How far a long task is, for a person who watches. Of no effect in a module that runs as a process of its own."""
+"""Progress of a long task on the terminal. No effect in a module that runs as a separate process."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _next = 0.0
 
 
 def to(descriptor: int) -> None:
-    """Write messages into an open file, a line each, from now on."""
+    """Write messages to an open file from now on, one per line."""
     global _end, _next
     _end, _next = descriptor, time.monotonic() + EVERY
 
 
 def tell(text: str, *values: object) -> None:
-    """Say how far the task is: ``tell("%d of %d objects", done, total)``. Costs nothing where nobody watches."""
+    """Report progress: ``tell("%d of %d objects", done, total)``. Costs nothing without a terminal."""
     global _next
     if _end is None or time.monotonic() < _next:
         return
@@ -40,13 +40,13 @@ def tell(text: str, *values: object) -> None:
 
 
 class Upload(io.BufferedReader):
-    """A file that tells how far it was read."""
+    """A file that reports how much of it was read."""
 
     def __init__(self, path: str) -> None:
         super().__init__(io.FileIO(path))
         self.size = os.path.getsize(path)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next part."""
+        """Return the next chunk."""
         tell("%d of %d MB sent", self.tell() >> 20, self.size >> 20)
         return super().read(size)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The engine: read what is, compare with what is declared, show it, change the least, tell the truth.
+"""The engine: read the current state, compare it with the declared one, show the difference, change the least.
 
-Knows neither Vault nor Kubernetes. A module hands over resources; what comes back is a `Report`.
+Knows neither Vault nor Kubernetes. A module passes resources and gets a `Report`.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class Resource:
     fields: Mapping[str, normalise.Normaliser] = {}
     #: never printed
     secret_fields: frozenset[str] = frozenset()
-    #: never returned by the server: compared only by the rule of ``update_secrets``
+    #: write-only: never returned by the server, written by the rule of ``update_secrets``
     write_only_fields: frozenset[str] = frozenset()
-    #: answered by a read, and no field of a write
+    #: returned by a read, but not accepted by a write
     answered_only: frozenset[str] = frozenset()
-    #: it is of a server of its own: that it does not answer says nothing of the others
+    #: it has a server of its own: an outage there does not affect the other objects
     own_server: ClassVar[bool] = False
     #: deleting it loses data that cannot be declared again
     holds_data: ClassVar[bool] = False
     #: lower ones are written first and deleted last
     rank: int = 0
-    #: names of those of the same kind without which it cannot be written; None: all of lower rank
+    #: names of objects of the same kind that it depends on; None: all of lower rank
     needs: frozenset[str] | None = None
-    #: where it stands among others, for its result: ``part`` and ``namespace`` of a tree
+    #: its place in a tree, for its result: ``part`` and ``namespace``
     place: Mapping[str, str] = {}
 
     def __init__(self, name: str, desired: Mapping[str, Any] | None) -> None:
@@ -62,7 +62,7 @@ class Resource:
 
     @property
     def label(self) -> str:
-        """The object as messages name it: ``policy "eso"``."""
+        """The object's name in messages: ``policy "eso"``."""
         inside = self.place.get("namespace")
         return '%s "%s"' % (self.kind, self.name) + (' in namespace "%s"' % inside if inside else "")
 
@@ -72,32 +72,32 @@ class Resource:
         return self.name
 
     def check(self) -> None:
-        """Refuse what the declaration alone shows to be wrong. Raises InvalidInput; asks nobody, changes nothing."""
+        """Validate the declaration alone. Raises InvalidInput; sends no request, changes nothing."""
 
     def preflight(self) -> None:
-        """Refuse what this server cannot take, or what does not go with what stands there.
+        """Validate the declaration against the server: what it supports, and its current state.
 
-        Called for every resource after all were checked and before anything changes. Raises InvalidInput.
+        Called for every resource after every `check` and before anything changes. Raises InvalidInput.
         """
 
     @classmethod
     def prepare(cls, resources: Sequence[Any]) -> None:
-        """Read what answers for many objects of this class at once; called before the first `read`. Raises nothing."""
+        """Read lists that answer for many objects of this class; called before the first `read`. Raises nothing."""
 
     def read(self) -> Mapping[str, Any] | None:
         """Return the current fields, or None when the object does not exist. Raises SecretopsError."""
         raise NotImplementedError
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """Return what is wanted in view of what stands: with what was left open filled in. Raises SecretopsError.
+        """Return the desired state in view of the current one, with open values filled in. Raises SecretopsError.
 
-        ``current`` is what `read` returned. Not called for what is to be absent. Without a difference in the declared
-        fields, it is the declaration itself.
+        ``current`` is what `read` returned. Not called for an object that is to be absent. Without open values this is
+        the declaration itself.
         """
         return self.desired or {}
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        """Return the names of the desired fields that differ; write-only fields are not among the compared."""
+        """Return the names of the desired fields that differ; write-only fields are not compared."""
         comparable = {key: value for key, value in desired.items() if key not in self.write_only_fields}
         return normalise.differing(current, comparable, self.fields)
 
@@ -110,10 +110,10 @@ class Resource:
         raise NotImplementedError
 
     def whole_body(self, change: Change) -> dict[str, Any]:
-        """Return what a write sends: all that is declared for a new object, else what changes and what stands.
+        """Return the body of a write: the declaration for a new object, else current fields with the changes.
 
-        Many endpoints take what an update does not say for a default, so that to change one field would reset others.
-        What the server never returns is sent when it is declared and to change only.
+        Many endpoints reset fields that an update leaves out to their default.
+        Write-only fields are sent only when they are declared and to be changed.
         """
         desired = change.desired
         if change.current is None:
@@ -123,9 +123,9 @@ class Resource:
         return {**stands, **{name: desired[name] for name in change.fields if name in desired}}
 
     def settle_durations(self) -> None:
-        """Turn the declared durations into what every server knows. Raises InvalidInput for what is none.
+        """Turn the declared durations into seconds. Raises InvalidInput for any other text.
 
-        The engine's only change of a declaration, for all kinds alike, after they were checked.
+        This is the only change that the engine makes to a declaration; it comes after `check`.
         """
         for name, value in (self.desired or {}).items():
             try:
@@ -136,7 +136,7 @@ class Resource:
                 self.desired[name] = settled  # type: ignore[index]
 
     def heard(self) -> list[str]:
-        """Return what the server warned of since the last call, in this thread, without the object's secrets."""
+        """Return the server's warnings since the last call in this thread, without the object's secrets."""
         ask = getattr(getattr(self, "client", None), "heard", None)
         if ask is None:
             return []
@@ -158,9 +158,9 @@ def check_completed(
     desired: Mapping[str, Any],
     read: Callable[[], Mapping[str, Any] | None],
 ) -> None:
-    """Check what is declared, completed by what stands only where it will not do by itself. Raises InvalidInput.
+    """Validate the declaration alone; if that fails, retry with the current state merged in. Raises InvalidInput.
 
-    What cannot be read is left to the resource's own `read`.
+    A failure to read is left to the resource's own `read`.
     """
     try:
         check(desired)
@@ -175,9 +175,9 @@ def check_completed(
 
 
 def check_new(check: Callable[[], None], exists: Callable[[], bool]) -> None:
-    """Check what only an object needs that does not exist yet; what stands is asked for only where something is amiss.
+    """Validate what a new object needs; whether it exists is asked only when the validation fails.
 
-    Raises InvalidInput. What cannot be read is left to the resource's own `read`.
+    Raises InvalidInput. A failure to read is left to the resource's own `read`.
     """
     try:
         check()
@@ -193,9 +193,9 @@ def check_new(check: Callable[[], None], exists: Callable[[], bool]) -> None:
 
 
 class Change:
-    """What a plan wants for one resource.
+    """The planned change of one resource.
 
-    ``action``; the differing ``fields``; ``current``, what was read; ``desired``, what is wanted in view of it (see
+    ``action``; the differing ``fields``; ``current``, what was read; ``desired``, the resolved state (see
     `Resource.resolve`), empty for what is to be absent.
     """
 
@@ -209,7 +209,7 @@ class Change:
         self.fields = list(fields)
         self.error: SecretopsError | None = None
         self.reached = False
-        #: whether it was looked at: not after an error that every other object would meet
+        #: whether it was processed: not after an error that every other object would meet
         self.seen = True
         #: set by a `write` of several steps after its first one: a later failure does not undo that
         self.touched = False
@@ -241,7 +241,7 @@ class Change:
         }
 
     def effective(self, check_mode: bool = False) -> bool:
-        """Tell whether the object was changed, if only in part, or in check mode would be."""
+        """Tell whether the object was changed, even if only in part; in check mode, whether it would be."""
         if self.error is not None:
             return self.touched
         return self.action != NONE and (self.reached or check_mode)
@@ -264,12 +264,12 @@ class Change:
 
 
 class Report:
-    """What a run did, or in check mode would do."""
+    """The result of a run; in check mode, of what it would do."""
 
     def __init__(self, changes: Sequence[Change], check_mode: bool = False, beyond: int = 0) -> None:
         self.changes = list(changes)
         self.check_mode = check_mode
-        #: how many more objects are declared, which were not even looked at
+        #: number of further declared objects that were not read
         self.beyond = beyond
 
     @property
@@ -295,7 +295,7 @@ class Report:
         return count
 
     def message(self) -> str:
-        """Return the sentence that a failed module gives: which objects failed, why, and what became of the others."""
+        """Return the message of a failed module: which objects failed, why, and the outcome of the others."""
         failed = self.failed
         text = "; ".join(str(change.error) for change in failed[:3])
         if len(failed) > 3:
@@ -313,11 +313,11 @@ class Report:
         return text
 
     def code(self) -> str:
-        """Return the kind of failure, in one word: that of the first object that failed."""
+        """Return the error code of the first object that failed."""
         return next((change.error.code for change in self.changes if change.error is not None), "")
 
     def as_result(self, only_changes: bool = False) -> dict[str, Any]:
-        """Return the mapping for exit_json and fail_json; ``only_changes`` leaves out what is as declared."""
+        """Return the mapping for exit_json and fail_json; ``only_changes`` leaves out unchanged objects."""
         seen = [one for one in self.changes if one.seen or one.error is not None]
         told = [one for one in seen if not only_changes or one.error is not None or one.action != NONE]
         result: dict[str, Any] = {
@@ -334,14 +334,14 @@ class Report:
 
 
 def ended(changes: Iterable[Change]) -> bool:
-    """Tell whether an object met an error that every other one would meet: the server is silent, the token wrong."""
+    """Tell whether an error would stop every other object too: the server is unreachable, the token invalid."""
     return any(
         change.error is not None and change.error.ends_task and not change.resource.own_server for change in changes
     )
 
 
 def _each(function: Callable[[Change], None], changes: Sequence[Change], workers: int, done: str) -> None:
-    # each thread takes the next one: a future for each would cost more than many an object
+    # each thread takes the next object: a future for each would cost more than the object itself
     waiting = deque(changes)
     lock = Lock()
 
@@ -351,7 +351,7 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
         except SecretopsError as error:
             with lock:
                 if error.ends_task and ended(changes):
-                    # told once: other threads meet it at the same moment
+                    # reported once: other threads meet it at the same moment
                     change.seen = False
                     return
                 change.error = error.at(change.resource.label)
@@ -380,13 +380,13 @@ def _each(function: Callable[[Change], None], changes: Sequence[Change], workers
             for thread in threads:
                 thread.result()
         except BaseException:
-            # a signal: what no thread has begun is not begun any more
+            # a signal: start no further object
             waiting.clear()
             raise
 
 
 def distinct(resources: Iterable[Resource]) -> None:
-    """Refuse what cannot be right, and what is declared twice. Raises InvalidInput."""
+    """Refuse invalid declarations and duplicates. Raises InvalidInput."""
     seen: set[tuple[str, str]] = set()
     for resource in resources:
         if (resource.kind, resource.key) in seen:
@@ -400,7 +400,7 @@ def distinct(resources: Iterable[Resource]) -> None:
 
 
 def preflight(resources: Iterable[Resource]) -> None:
-    """Refuse what the server cannot take, before anything changes. Raises SecretopsError."""
+    """Validate all resources against the server, before anything changes. Raises SecretopsError."""
     for resource in resources:
         try:
             resource.preflight()
@@ -453,8 +453,8 @@ def plan(resources: Iterable[Resource], update_secrets: str = "always", workers:
 def apply(changes: Sequence[Change], workers: int = 4) -> None:
     """Execute a plan: creations and updates by rising rank, then deletions by falling rank.
 
-    An object that fails is marked. Not reached are those that need it, and, as it may still need what is to be deleted,
-    all deletions. When a deletion fails those of lower rank are not reached.
+    An object that fails is marked. Objects that depend on it are skipped, and so are all deletions, as it may still
+    need the objects to delete. When a deletion fails, those of lower rank are skipped.
     """
     if ended(changes):
         return
@@ -463,7 +463,7 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
     def act(change: Change) -> None:
         change.reached = True
         resource = change.resource
-        # what was heard before is another object's
+        # earlier warnings belong to another object
         resource.heard()
         try:
             if change.action == DELETE:
@@ -475,7 +475,7 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
                 if warning not in resource.warnings:
                     resource.warnings.append("the server warns: %s" % warning)
 
-    # what could not be read is as good as failed for those that name it
+    # an object that could not be read counts as failed for those that depend on it
     lost = {(change.resource.kind, change.resource.name) for change in changes if change.error is not None}
     failed = False
     for batch in _ranked([change for change in pending if change.action != DELETE]):
@@ -494,7 +494,7 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
 
 
 def unfinished(changes: Iterable[Change]) -> bool:
-    """Tell whether something that is declared could not be read or written: then nothing is deleted."""
+    """Tell whether a declared object could not be read or written: then nothing is deleted."""
     return any(not change.seen if change.error is None else change.resource.desired is not None for change in changes)
 
 
@@ -513,7 +513,7 @@ def _waits(resource: Resource, lost: set[tuple[str, str]], failed: bool) -> bool
 def reconcile(
     resources: Iterable[Resource], check_mode: bool = False, update_secrets: str = "always", workers: int = 4
 ) -> Report:
-    """Plan, and apply unless in check mode. Objects that could not be read are left alone; the others go on."""
+    """Plan, and apply unless in check mode. Objects that could not be read are skipped; the others go on."""
     changes = plan(resources, update_secrets, workers)
     report = Report(changes, check_mode)
     if not check_mode:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Known secrets in texts, in whatever form they stand there. Pure: no I/O."""
+"""Mask known secrets in texts, in any encoding. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def leaves(value: Any) -> set[str]:
 
 
 def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
-    """Return those values that are part of at least one of the texts.
+    """Return the values that occur in at least one of the texts.
 
-    The time grows with the sum of both, where looking for each value in each text would grow with the product.
+    The time grows with the sum of their sizes, not with the product.
     """
     # by their first characters, as many as all values of a group have, then by their length
     groups: dict[int, dict[str, dict[int, set[str]]]] = {}
@@ -38,7 +38,7 @@ def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
     text = "\n".join(sorted(set(texts)))
     found: set[str] = set()
     for size, starts in groups.items():
-        # most values occur nowhere: which of their beginnings do is told by one look at the text
+        # most values occur nowhere: one pass over the text finds the beginnings that do
         for start in starts.keys() & {text[i : i + size] for i in range(len(text) - size + 1)}:
             position = text.find(start)
             while position >= 0:
@@ -50,11 +50,11 @@ def occurring(values: Iterable[str], texts: Iterable[str]) -> set[str]:
     return found
 
 
-#: what a character may have become that is no letter or digit: itself, an escape of JSON, Go, a URL or HTML, or nothing
+#: forms of a character other than letters and digits: itself, an escape of JSON, Go, a URL or HTML, or dropped
 _ESCAPED = r"(?:[^A-Za-z0-9]|\\+u[0-9a-fA-F]{4}|\\+x[0-9a-fA-F]{2}|\\+[abfnrtv0]|%[0-9a-fA-F]{2}|&#?\w{2,6};)"
-# what Ansible or a server writes for a number or a truth value; a longer number may be a PIN or a password
+# numbers and booleans as Ansible or a server writes them; a longer number may be a PIN or a password
 _WEAK = re.compile(r"true|false|yes|no|on|off|none|null|-?\d{1,4}(?:\.\d{1,2})?|.{0,3}", re.DOTALL | re.IGNORECASE)
-#: words that stand in our own messages and in many others'; as a password each is as good as none
+#: common words of messages; too weak as a password to be masked
 COMMON = frozenset(
     """
     absent access address admin after again allowed already another answer auth before body cannot certificate
@@ -69,7 +69,7 @@ COMMON = frozenset(
     wait what where which with without would write written wrong your
     """.split()  # noqa: SIM905 - one a line would be a page
 )
-#: how much of a secret at the end of a cut text is taken for its beginning
+#: characters at the end of a truncated text that count as the beginning of a secret
 _CUT = 8
 
 
@@ -79,20 +79,20 @@ def weak(value: str) -> bool:
 
 
 def _encoded(value: str) -> Iterator[str]:
-    """Yield what a secret looks like in base64 at every offset, and in hexadecimal digits."""
+    """Yield a secret in base64 at every offset, and in hexadecimal digits."""
     raw = value.encode("utf-8", "surrogatepass")
     yield raw.hex()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw).decode()
-        # the outermost characters depend on what stands beside it
+        # the outermost characters depend on the neighbouring bytes
         inner = encoded[4 if offset else 0 : len(encoded) // 4 * 4 - 4]
         if len(inner) >= 8:
             yield from dict.fromkeys((inner, inner.replace("+", "-").replace("/", "_")))
 
 
 def _pattern(value: str) -> tuple[str, re.Pattern[str]] | None:
-    """Return the longest run of letters and digits of a secret, and what finds all of it however it is escaped."""
-    # runs of letters and digits, and between them what may be escaped
+    """Return the longest run of letters and digits of a secret, and a pattern for the whole in any escaping."""
+    # runs of letters and digits, and characters between them that may be escaped
     parts = re.split(r"([A-Za-z0-9]+)", value)[1:-1]
     core = max(parts[::2], key=len, default="")
     if len(core) < 4:
@@ -104,7 +104,7 @@ def _pattern(value: str) -> tuple[str, re.Pattern[str]] | None:
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Return text of our own with every given secret replaced that is not `weak`, the longest first."""
+    """Mask secrets that are not `weak` in a text of our own, the longest first."""
     for value in sorted({item for item in secrets if isinstance(item, str)}, key=len, reverse=True):
         if not weak(value):
             text = text.replace(value, HIDDEN)
@@ -112,11 +112,11 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 
 def scrub_foreign(text: str, secrets: Iterable[str]) -> str:
-    """Return a text that somebody else made with every given secret replaced, in whatever form it stands there.
+    """Mask secrets, in any encoding, in a text that somebody else made.
 
-    Call it before the text is reshaped. Finds what is escaped or quoted for JSON, Go, a URL or HTML, has other white
-    space, is in base64 or hexadecimal digits, or is cut off at the end. What is short or common (`weak`) is replaced
-    where it stands as a whole word, and of less than three characters only between quotes or behind ``=``.
+    Call it before the text is reshaped. Finds secrets that are escaped or quoted for JSON, Go, a URL or HTML, have
+    other white space, are in base64 or hexadecimal digits, or are cut off at the end. Short or common ones (`weak`) are
+    masked as whole words only, and those of fewer than three characters only between quotes or after ``=``.
     """
     for value in sorted({item for item in secrets if isinstance(item, str) and item}, key=len, reverse=True):
         if weak(value):
@@ -140,7 +140,7 @@ def scrub_foreign(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-#: what functions of templates say of a value without holding it
+#: messages of template functions that do not quote the value
 _HARMLESS = re.compile(
     r"illegal base64 data at input byte \d+|unexpected end of JSON input|(?:un)?expected EOF|invalid syntax"
     r"|wrong number of args[^;]*|wrong type for value; expected \w+; got \w+|value is nil"
@@ -151,11 +151,11 @@ _INVALID = re.compile(r"(Invalid value: )(\"(?:[^\"\\]|\\.)*\"?|[^\s:,]+)")
 
 
 def scrub_event(text: str) -> str:
-    """Return the message of an event or of a condition without what may be a value.
+    """Mask possible values in the message of an event or of a condition.
 
-    What a function of a template says holds what it was given (``mustToDate``, ``mustRegexMatch``, ``atoi``), and so do
-    the fields that a template made and the API server refused. The name of the function stays, and so do the words that
-    hold no value. Source: Go, text/template, exec.go; External Secrets Operator, runtime/template.
+    The error of a template function quotes its argument (``mustToDate``, ``mustRegexMatch``, ``atoi``), and so do
+    errors of the API server about fields that a template filled in. The name of the function and words without a value
+    are kept. Source: Go, text/template, exec.go; External Secrets Operator, runtime/template.
     """
 
     def shown(found: re.Match[str]) -> str:

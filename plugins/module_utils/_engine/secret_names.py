@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Names under which secrets stand: the one list of them. Pure: no I/O."""
+"""The one list of names of secret fields. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ WORD = (
     r"(?:password|passwd|passphrase|pwd|secret|(?<!bind[_-])secret[_-]?id|token|(?:private|api)[_-]?key"
     r"|secret[_-]?access[_-]?key|authorization|credentials)"
 )
-#: names under which servers return what somebody wrote there by hand, and which is a secret by that name
+#: names of fields that servers return in clear and that hold a secret by their name
 SECRET_NAME = re.compile(
     r"(?:^|[._-])(?:%s|password_hash|bindpass|cookie|(?:secret|certificate|tls)[_-]key|(?:reviewer|account)[_-]jwt"
     r"|service[_-]account|service[_-]account[_-]json|pem[_-](?:bundle|json))$" % WORD,
     re.IGNORECASE,
 )
-#: fields of servers that are refused where they would be shown: each has a place of its own, such as ``secret_config``
+#: fields that are refused in options that are shown; they belong in options such as ``secret_config``
 FIELDS = frozenset(
     """
     api_key api_token bindpass client_secret client_tls_key credentials gsuite_service_account oidc_client_secret passwd

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The register of secrets: what may not be printed. `KNOWN` is that of this process."""
+"""The register of secrets that must not be printed. `KNOWN` is that of this process."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Secrets:
         self.forget()
 
     def forget(self) -> None:
-        """Know of no secret any more: where another module begins in the same process or a fork of it."""
-        # a fork may hold the lock of a thread that it has not
+        """Remove all secrets: another module begins in the same process or in a fork of it."""
+        # a fork may hold the lock of a thread that does not exist in it
         self._lock = Lock()
         self._firm: set[str] = set()
         self._loose: set[str] = set()
@@ -32,8 +32,8 @@ class Secrets:
     def add(self, *values: Any, unless_public: bool = False) -> None:
         """Add the text of every scalar in the values.
 
-        ``unless_public``: not those of fewer than four characters, nor those that are part of a `public` text. A value
-        such as ``1`` or ``app`` of a secret mapping would mask version numbers and paths.
+        ``unless_public``: skip values of fewer than four characters, and those that are part of a `public` text. A
+        value such as ``1`` or ``app`` of a secret mapping would mask version numbers and paths.
         """
         found = leaves(values) - {""}
         with self._lock:
@@ -41,13 +41,13 @@ class Secrets:
             self._found = None
 
     def public(self, texts: Iterable[str]) -> None:
-        """Name texts that are shown anyway, such as the path of a secret."""
+        """Add texts that are public, such as the path of a secret."""
         with self._lock:
             self._public.update(text for text in texts if text)
             self._found = None
 
     def values(self) -> frozenset[str]:
-        """Return what is masked."""
+        """Return the values to mask."""
         with self._lock:
             if self._found is None:
                 shown = occurring(self._loose, self._public)
@@ -56,14 +56,14 @@ class Secrets:
             return self._found
 
     def scrub(self, text: str) -> str:
-        """Return a text of our own without secrets."""
+        """Mask secrets in a text of our own."""
         return scrub(text, self.values())
 
     def scrub_foreign(self, text: Any, sent: Any = None) -> str:
-        """Return what somebody else said without secrets: a server may send back what it was sent.
+        """Mask secrets in a text of somebody else: a server may quote what it was sent.
 
-        Call it before the text is cut or joined. ``sent`` is what the server was sent: what stands there under the name
-        of a secret is one.
+        Call it before the text is cut or joined. ``sent`` is the body that the server got: values under the name of a
+        secret are masked too.
         """
         return scrub_foreign(str(text), self.values() | apparent(sent))
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What the words of servers and programs mean, where they give no other sign. Pure: no I/O.
+"""Meaning of messages of servers and programs that have no other sign. Pure: no I/O.
 
-Each function translates one sign. Nothing else in the collection looks into a message, and nobody looks into the
-collection's own: errors have types, `code` and attributes. ``said`` is what a server said, without secrets.
+Each function recognises one message. Nothing else in the collection looks into a message, and nobody looks into the
+collection's own: errors have types, `code` and attributes. ``said`` is the server's message, without secrets.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def write_conflict(said: str) -> bool:
 
 
 def name_from_path(said: str) -> bool:
-    """Tell whether a warning is about a name that stood in body and path, which is no news."""
+    """Tell whether a warning is about a name in both body and path, which is harmless."""
     return "captured from the endpoint's path" in said
 
 
@@ -71,7 +71,7 @@ def root_namespace_only(said: str) -> bool:
 
 
 def audit_by_configuration(said: str) -> bool:
-    """Tell whether the server takes no audit devices by its API."""
+    """Tell whether the server takes audit devices from its configuration only."""
     return "via API" in said
 
 
@@ -80,7 +80,7 @@ def audit_target_not_ready(said: str) -> bool:
 
 
 def audit_of_configuration(said: str) -> bool:
-    """Tell whether an audit device is one of the server's configuration."""
+    """Tell whether an audit device is declared in the server's configuration."""
     return "configuration-managed" in said
 
 
@@ -110,7 +110,7 @@ def mount_address_missing(said: str) -> bool:
 
 
 def mount_upgrading(said: str) -> bool:
-    """Tell whether a KV mount is still on its way to version 2."""
+    """Tell whether a KV mount is still being upgraded to version 2."""
     return "upgrading from non-versioned" in said.lower()
 
 
@@ -132,7 +132,7 @@ def plugin_unknown(said: str) -> bool:
 
 
 def rotation_period_required(said: str) -> bool:
-    """Tell whether a static role needs a period, as the server knows no schedules."""
+    """Tell whether a static role needs a period, as the server does not support schedules."""
     return "rotation_period is required" in said
 
 
@@ -150,7 +150,7 @@ def version_differs(said: str) -> bool:
 
 
 class Denied(NamedTuple):
-    """What a user may not do. ``namespace``: "" in the whole cluster."""
+    """An action that RBAC denies. ``namespace``: "" for the whole cluster."""
 
     user: str
     verb: str
@@ -160,7 +160,7 @@ class Denied(NamedTuple):
 
 
 def denied(said: str) -> Denied | None:
-    """Return what RBAC refuses, None when something else refused. Source: k8s.io/apiserver, responsewriters."""
+    """Return the action that RBAC denies, None for any other refusal. Source: k8s.io/apiserver, responsewriters."""
     found = re.search(
         r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
         r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?',
@@ -170,7 +170,7 @@ def denied(said: str) -> Denied | None:
 
 
 def unknown_fields(said: str) -> list[str]:
-    """Return the fields that a schema does not know: of servers before 1.25, and of strict validation later."""
+    """Return the fields that a schema lacks: messages of servers before 1.25, and of strict validation later."""
     found = re.finditer(r"(?P<field>\.\S+): field not declared in schema|unknown field \"(?P<name>[^\"]+)\"", said)
     return sorted({(one.group("field") or one.group("name")).lstrip(".") for one in found})
 
@@ -185,12 +185,12 @@ def field_managers(said: str) -> set[str]:
 
 
 def no_path(said: str) -> bool:
-    """Tell whether an API server does not serve a path, before its handlers."""
+    """Tell whether an API server does not serve a path at all."""
     return said.strip() == "404 page not found"
 
 
 def retained(said: str) -> bool:
-    """Tell whether the operator left a Secret as it was, of a Ready condition. Source: External Secrets Operator."""
+    """Tell from a Ready condition whether the operator kept a Secret. Source: External Secrets Operator."""
     return said.endswith("retained due to DeletionPolicy=Retain")
 
 
@@ -221,7 +221,7 @@ def overtaken(said: str) -> bool:
 
 
 def quotes_a_value(message: str) -> bool:
-    """Tell whether Ansible's message about an option may quote its value: that it cannot be converted to its type.
+    """Tell whether Ansible's message about an option may quote its value: a failed conversion to its type.
 
     Source: ansible-core, module_utils/common/parameters.py.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What of a connection is allowed and yet to be doubted: told as warnings, once a run by Ansible's own display."""
+"""Warnings about insecure connections; Ansible's display shows each once a run."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _is_loopback(host: str) -> bool:
 def doubts(urls: Iterable[str], validate_certs: bool, files: Mapping[str, object]) -> list[str]:
     """Return the warnings for a connection.
 
-    ``files``: paths of files with a secret by their options; what is None, or no path of a file, is passed over.
+    ``files``: paths of files with a secret, by option; None and other values are skipped.
     """
-    # what is not an address is refused by the client
+    # the client refuses texts that are not an address
     hosts = [(rules.shown(url), one.host) for url, one in ((url, rules.origin(url)) for url in urls) if one is not None]
     found = [
-        "%s: http sends credentials and secrets in clear; use https" % url
+        "%s: http sends credentials and secrets unencrypted; use https" % url
         for url, host in hosts
         if url.lower().startswith("http://") and not _is_loopback(host)
     ]

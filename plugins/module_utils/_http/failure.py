@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Why a request got no answer, told by the types and attributes of exceptions. Pure: no I/O."""
+"""The cause of a request without an answer, from the types and attributes of exceptions. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from .._engine.errors import NoAnswer
 
-#: X509_V_ERR_* of OpenSSL that have a cause of their own. Source: openssl/x509_vfy.h
+#: X509_V_ERR_* of OpenSSL that get a message of their own. Source: openssl/x509_vfy.h
 NOT_YET_VALID, EXPIRED, REVOKED, OTHER_NAME, OTHER_ADDRESS = 9, 10, 23, 62, 64
-#: reasons of OpenSSL for an answer that is no TLS
+#: reasons of OpenSSL for an answer without TLS
 NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"))
 
 
-#: why there was no answer: `code` of an error
+#: causes: `code` of an error
 TLS, NAME, REFUSED, TIMEOUT, CLOSED = "tls", "name_resolution", "connection_refused", "timeout", "connection_closed"
 PROXY, TOO_LARGE, NOT_HTTP, UNKNOWN = "proxy", "answer_too_large", "not_http", "unreachable"
 
@@ -38,7 +38,7 @@ class SlowName(socket.timeout):
 
 
 class TooLarge(OSError):
-    """The answer has more bytes than it may have."""
+    """The answer is larger than the limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__("more than %d bytes" % limit)
@@ -46,7 +46,7 @@ class TooLarge(OSError):
 
 
 class Words(NamedTuple):
-    """What messages call the server, and what they advise."""
+    """How messages name the server, and their remedies."""
 
     server: str
     check: str
@@ -56,7 +56,7 @@ class Words(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """``code`` is one of the causes above; ``retryable``: the same request may succeed later."""
+    """A diagnosed failure. ``code`` is one of the causes above; ``retryable``: the same request may succeed later."""
 
     code: str
     what: str
@@ -65,7 +65,7 @@ class Failure(NamedTuple):
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return an exception and what it came from: libraries wrap the cause as cause, context, argument or reason."""
+    """Return an exception with its causes: libraries wrap them as cause, context, argument or reason."""
     found: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting and len(found) < 20:
@@ -146,7 +146,7 @@ def explain(error: BaseException, timeout: float, words: Words, authority: str) 
         if isinstance(one, ConnectionRefusedError):
             return Failure(REFUSED, "connection refused", words.check)
     for one in chain:
-        # after the others: a refused connection through a proxy is a kind of timeout to some libraries
+        # last: some libraries raise a timeout for a refused connection through a proxy
         if isinstance(one, socket.timeout) or type(one).__name__ in ("ReadTimeout", "ConnectTimeout"):
             return Failure(TIMEOUT, "no answer within %d seconds" % timeout, '%s, or raise "timeout"' % words.check)
     if any(isinstance(one, ConnectionError) for one in chain):
@@ -157,13 +157,13 @@ def explain(error: BaseException, timeout: float, words: Words, authority: str) 
 
 
 def fill(error: NoAnswer, found: Failure) -> NoAnswer:
-    """Give an error what is known of its cause; returns it."""
+    """Copy the diagnosis to an error; returns the error."""
     error.code, error.retryable, error.tls = found.code, found.retryable, found.code == TLS
     return error
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as people write it."""
+    """Return a number of bytes for people, such as ``32 MB``."""
     for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
         if count >= 1 << power and count % (1 << power) == 0:
             return "%d %s" % (count >> power, unit)

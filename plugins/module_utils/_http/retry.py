@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""When a request is repeated, for both clients."""
+"""The retry rule of both clients."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .._engine.errors import NoAnswer
 from . import rules
 from .transport import Answer
 
-#: answers after which the same request may succeed. Source: Vault API, HTTP status codes
+#: retryable statuses of Vault. Source: Vault API, HTTP status codes
 VAULT = frozenset((412, 429, 502, 503))
-#: the same of an API server. Source: Kubernetes API conventions, HTTP status codes
+#: retryable statuses of an API server. Source: Kubernetes API conventions, HTTP status codes
 KUBERNETES = frozenset((429, 502, 503, 504))
-#: methods of which a second request changes nothing more, unless the caller knows better
+#: idempotent methods, unless the caller knows better
 IDEMPOTENT = frozenset(("GET", "LIST", "PUT", "DELETE"))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What both clients hold of addresses, redirects, times and headers. Pure: no I/O."""
+"""Rules of both clients for addresses, redirects, times and headers. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from .._engine.addresses import has_credentials
 from .._engine.errors import InvalidInput
 from .._engine.looks import shown_url
 
-#: statuses that send the client elsewhere, and those of them that keep method and body. Source: RFC 9110, 15.4
+#: statuses of redirects, and those that keep method and body. Source: RFC 9110, 15.4
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 KEEP_METHOD = frozenset((307, 308))
-#: how many redirects of one request are followed
+#: redirects that one request follows at most
 MOST_HOPS = 3
-#: bytes that the answer to an API call may have
+#: bytes of an API answer at most
 LIMIT = 64 << 20
-#: seconds that one request may take, and how often one is repeated, at most
+#: upper limits of the options timeout (seconds) and retries
 LONGEST_TIMEOUT = 24 * 3600
 MOST_RETRIES = 100
 #: seconds between two attempts, at most
 LONGEST_PAUSE = 5.0
 PORTS = {"https": 443, "http": 80}
-#: what a header's value may hold. Source: RFC 9110, 5.5
+#: characters of a header's value. Source: RFC 9110, 5.5
 _VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
 #: characters of an address that a message may hold
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]%-]+")
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port: what a credential may be sent to."""
+    """Scheme, host and port: a credential is sent to a known origin only."""
 
     scheme: str
     host: str
@@ -57,7 +57,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def origin(url: str) -> Origin | None:
-    """Return the origin of an HTTP address, None when it is none."""
+    """Return the origin of an HTTP address, None for any other text."""
     parts = _split(url)
     if parts is None or parts.scheme not in PORTS:
         return None
@@ -65,16 +65,16 @@ def origin(url: str) -> Origin | None:
 
 
 def shown(url: str) -> str:
-    """Return an address as a message may hold it: without user, password, query and control characters."""
+    """Return an address for messages: without user, password, query and control characters."""
     found = "".join(char if char.isprintable() else "?" for char in url)[:100]
     return shown_url(re.sub(r"[?#].*", "", re.sub(r"//.*@", "//", found)))
 
 
 def check_url(url: str, option: str, example: str) -> str:
-    """Return an address without slashes at its end. Raises InvalidInput for what cannot be one."""
+    """Return an address without slashes at its end. Raises InvalidInput for any other text."""
     where, remedy = 'option "%s"' % option, "write %s" % example
     if has_credentials(url):
-        # what stands before an "@" may be a part of a password, so that none of it is shown
+        # the text before an "@" may be a part of a password, so the message shows nothing of it
         raise InvalidInput("the URL holds a user, a password or a token", where, "take them out: they would be logged")
     parts = _split(url)
     if parts is None or parts.scheme not in PORTS or re.search(r"[\x00-\x20\x7f]", url):
@@ -89,7 +89,7 @@ def check_url(url: str, option: str, example: str) -> str:
 
 
 def check_times(timeout: int, retries: int) -> None:
-    """Refuse times and numbers of attempts that make no sense. Raises InvalidInput."""
+    """Refuse timeouts and retries out of range. Raises InvalidInput."""
     if not 1 <= timeout <= LONGEST_TIMEOUT:
         raise InvalidInput(
             "%d seconds are not a possible time for one request" % timeout,
@@ -105,14 +105,14 @@ def check_times(timeout: int, retries: int) -> None:
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse what no header takes. Raises InvalidInput, whose text holds no value."""
-    # one match for all of them: this is done for each request
+    """Refuse values that no header can hold. Raises InvalidInput without the value."""
+    # one match for all of them, as this runs for each request
     if _VALUE.fullmatch("".join(headers.values())):
         return
     for name, value in headers.items():
         if not _VALUE.fullmatch(value):
             raise InvalidInput(
-                "a line end or another character that no header takes is in the value for %s" % name,
+                "the value of %s holds a line end or another character that no header can hold" % name,
                 remedy="give the value alone",
             )
 
@@ -135,12 +135,12 @@ def wish(retry_after: str, now: datetime.datetime | None = None) -> float:
 
 
 def pause(attempt: int, retry_after: str = "", now: datetime.datetime | None = None) -> float:
-    """Return the seconds to wait after an attempt (0 for the first one); ``retry_after``: the server's own wish."""
+    """Return the seconds to wait after an attempt (0 is the first); ``retry_after``: the server's header."""
     return min(wish(retry_after, now) or 0.2 * 2 ** min(attempt, 10), LONGEST_PAUSE)
 
 
 class Redirect(NamedTuple):
-    """Where a redirect leads: the address to send the request to, or why it is not followed."""
+    """The target of a redirect, or the reason why it is not followed."""
 
     url: str
     target: Origin | None
@@ -148,9 +148,9 @@ class Redirect(NamedTuple):
 
 
 def redirect(status: int, url: str, location: str, named: Collection[Origin]) -> Redirect:
-    """Judge the redirect of a request to ``url``.
+    """Decide whether the redirect of a request to ``url`` is followed.
 
-    Followed are those that keep method and body, to a named origin, and never from TLS to plain text.
+    It must keep method and body, lead to a named origin, and not from TLS to plain text.
     """
     try:
         aim = urljoin(url, location.strip()) if location.strip() else ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How requests travel, for both clients: connections of http.client, and for each request a deadline and a limit.
+"""Transport of both clients: connections of http.client, with a deadline and a size limit for each request.
 
 A timeout of a socket bounds one read: a server that sends a byte at a time is read for ever. Here a deadline bounds the
 whole request, from looking for the address to the last byte of the body, and no more bytes are read than allowed.
@@ -31,18 +31,18 @@ from .._engine.secrets import KNOWN
 from . import rules
 from .failure import ProxyFailure, SlowName, TooLarge
 
-#: bytes that are read, or written, at once
+#: bytes per read or write
 PIECE = 1 << 16
 #: seconds that a socket's timeout may differ from the time that is left before it is set again, which is a system call
 SLACK = 0.02
 
 
 class _Timed(io.RawIOBase):
-    """What a socket gives, up to a deadline. Raises socket.timeout."""
+    """Reads from a socket up to a deadline. Raises socket.timeout."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
-        # counted by the socket, which is closed with the last reader of it
+        # the socket counts its readers and closes with the last one
         self._raw: Any = sock.makefile("rb", buffering=0)
         self._deadline = deadline
 
@@ -60,7 +60,7 @@ class _Timed(io.RawIOBase):
 
 
 class _Source:
-    """A socket as http.client's response takes one."""
+    """A socket in the form that http.client's response expects."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
@@ -71,7 +71,7 @@ class _Source:
 
 
 def left(deadline: float) -> float:
-    """Return the seconds up to a deadline. Raises socket.timeout when it is over."""
+    """Return the seconds until a deadline. Raises socket.timeout when it has passed."""
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise socket.timeout("the deadline has passed")
@@ -79,7 +79,7 @@ def left(deadline: float) -> float:
 
 
 def bound(sock: socket.socket, deadline: float) -> None:
-    """Let the next step of a socket end at a deadline, within `SLACK`. Raises socket.timeout when it is over."""
+    """Set a socket's timeout to a deadline, within `SLACK`. Raises socket.timeout when it has passed."""
     seconds = left(deadline)
     now = sock.gettimeout()
     if now is None or not -SLACK < now - seconds < SLACK:
@@ -114,13 +114,13 @@ def resolve(host: str, port: int, deadline: float) -> list[Any]:
 
 
 class Response(http.client.HTTPResponse):
-    """A response whose body is read up to a limit, and that another thread can end."""
+    """A response with a size limit, which another thread can end."""
 
-    #: the socket that it comes from
+    #: its socket
     source: socket.socket | None = None
 
     def pieces(self, limit: int) -> Iterator[bytes]:
-        """Yield the body piece by piece. Raises TooLarge, other OSErrors, HTTPException."""
+        """Yield the body in chunks. Raises TooLarge, other OSErrors, HTTPException."""
         if self.length is not None and self.length > limit:
             raise TooLarge(limit)
         count = 0
@@ -136,7 +136,7 @@ class Response(http.client.HTTPResponse):
             yield piece
 
     def arriving(self) -> Iterator[bytes]:
-        """Yield what arrives, as soon as it does. Raises OSError, HTTPException."""
+        """Yield data as soon as it arrives. Raises OSError, HTTPException."""
         while True:
             piece = self.read1(PIECE)
             if not piece:
@@ -144,8 +144,8 @@ class Response(http.client.HTTPResponse):
             yield piece
 
     def shutdown(self) -> None:
-        """End it, from any thread: whoever reads it comes to its end."""
-        # the plain one: that of TLS would take the session away from under the thread that reads
+        """End the response from any thread: its reader sees the end of the body."""
+        # the plain socket: a TLS shutdown would break the session under the thread that reads
         if self.source is not None:
             socket.socket.shutdown(self.source, socket.SHUT_RDWR)
 
@@ -157,7 +157,7 @@ class Response(http.client.HTTPResponse):
 
 
 class Proxy(NamedTuple):
-    """A proxy that is spoken to in plain HTTP, with the header that it wants of every client."""
+    """A proxy with a plain HTTP address, and its Proxy-Authorization header."""
 
     host: str
     port: int
@@ -168,7 +168,7 @@ class Proxy(NamedTuple):
 
 
 def proxy_of(url: str, headers: Mapping[str, str] | None = None) -> Proxy | None:
-    """Return the proxy of an address, None for those of other schemes. Raises InvalidInput."""
+    """Return the proxy of an address, None for other schemes. Raises InvalidInput."""
     try:
         parts = urlsplit(url if "://" in url else "http://" + url)
         if parts.scheme != "http":
@@ -187,7 +187,7 @@ def proxy_of(url: str, headers: Mapping[str, str] | None = None) -> Proxy | None
 
 
 def look_up_proxy(url: str, deadline: float) -> None:
-    """Resolve a proxy's name, for libraries that would wait for it without a deadline. Raises ProxyFailure."""
+    """Resolve a proxy's name within the deadline, for libraries that have none. Raises ProxyFailure."""
     parts = urlsplit(url if "://" in url else "http://" + url)
     with suppress(ValueError):
         try:
@@ -200,7 +200,7 @@ def look_up_proxy(url: str, deadline: float) -> None:
 
 
 class Connection(http.client.HTTPConnection):
-    """A connection whose every step ends at `deadline`, with TLS where there is a context."""
+    """A connection with a `deadline` for every step, with TLS where it has a context."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -216,7 +216,7 @@ class Connection(http.client.HTTPConnection):
         self._create_connection = self._reach
 
     def response_class(self, sock: socket.socket, **kwargs: Any) -> Response:  # type: ignore[override]
-        """Return what reads the answer."""
+        """Return the response that reads the answer."""
         response = Response(_Source(sock, self.deadline), **kwargs)  # type: ignore[arg-type]
         response.source = sock
         return response
@@ -238,7 +238,7 @@ class Connection(http.client.HTTPConnection):
         raise failure or OSError("the name has no address")
 
     def connect(self) -> None:
-        """Open it. Raises OSError, of which ProxyFailure, and HTTPException."""
+        """Open the connection. Raises OSError (also ProxyFailure) and HTTPException."""
         server = self.server
         try:
             super().connect()
@@ -259,7 +259,7 @@ class Connection(http.client.HTTPConnection):
             self.sock = server.context.wrap_socket(self.sock, server_hostname=server.server_name or server.name)
 
     def send(self, data: Any) -> None:
-        """Send bytes, or what a file holds. Raises OSError."""
+        """Send bytes or the content of a file. Raises OSError."""
         if not isinstance(data, bytes) and hasattr(data, "read"):
             for block in iter(lambda: data.read(PIECE), b""):
                 self.send(block)
@@ -272,7 +272,7 @@ class Connection(http.client.HTTPConnection):
 
 
 class Answer:
-    """What an API call gave."""
+    """The answer of an API call."""
 
     __slots__ = ("content", "headers", "status_code")
 
@@ -289,11 +289,11 @@ class Answer:
             raise ValueError("nested too deep") from None
 
     def text(self) -> str:
-        """Return the body as text, whatever it is."""
+        """Return the body as text; invalid characters are replaced."""
         return self.content.decode("utf-8", "replace")
 
     def about(self) -> str:
-        """Say what it is, for a message: never what it holds."""
+        """Describe the answer for a message, without its content."""
         kind = KNOWN.scrub_foreign(self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         kind = "".join(char for char in kind[:40] if char.isalnum() or char in "/.+-")
         packed = ", compressed" if self.headers.get("Content-Encoding") else ""
@@ -302,7 +302,7 @@ class Answer:
 
 
 class Server:
-    """The kept-alive connections to one server, for many threads: each takes one, and puts it back.
+    """The keep-alive connections to one server, for many threads: each takes one and puts it back.
 
     ``server_name``: the name in the server's certificate when it is another than the address's.
     """
@@ -324,12 +324,12 @@ class Server:
         self.idle: deque[Connection] = deque()
 
     def _take(self) -> Connection:
-        """Return a connection that nobody uses, opened at its first request."""
+        """Return an idle connection; a new one is opened by its first request."""
         try:
             connection = self.idle.pop()
         except IndexError:
             return Connection(self)
-        # what can be read before anything was asked is the end of the connection
+        # readable before a request means that the server closed it
         if connection.sock is not None and readable(connection.sock):
             connection.close()
         return connection
@@ -337,7 +337,7 @@ class Server:
     def open(
         self, method: str, target: str, body: Any, headers: Mapping[str, str], deadline: float
     ) -> tuple[Connection, Response]:
-        """Send a request and return its answer, whose body is still to be read. Raises OSError and HTTPException."""
+        """Send a request and return its answer with an unread body. Raises OSError and HTTPException."""
         sent = dict(headers)
         rules.check_headers(sent)
         if self.proxy is not None and self.context is None:
@@ -368,13 +368,13 @@ class Server:
         return Answer(response.status, response.headers, content)
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         while self.idle:
             self.idle.pop().close()
 
 
 def readable(sock: socket.socket) -> bool:
-    """Tell whether something can be read at once."""
+    """Tell whether data can be read without waiting."""
     # select.select takes no number above 1023
     poll = select.poll()
     poll.register(sock, select.POLLIN)

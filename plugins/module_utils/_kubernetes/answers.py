@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What an answer of the API server means: an object, or an error that says what to do. Pure: no I/O."""
+"""Turns answers of the API server into objects or errors with a remedy. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .errors import (
 )
 from .kind import Object
 
-#: paths of discovery: one that is not served is a group or a version that is not installed
+#: discovery paths: 404 means that the group or version is not installed
 _DISCOVERY = re.compile(r"/apis?(/[^/]+){0,2}")
-#: kinds of answers that describe the API, and have no metadata
+#: kinds that describe the API and have no metadata
 _DISCOVERED = re.compile(r"API(Versions|GroupList|Group|ResourceList)|Status")
-#: paths whose answers are no objects
+#: paths whose answers are not objects
 _NO_OBJECTS = re.compile(r"/(version|openapi/.*|openid/.*|\.well-known/.*)")
 
 
 def object_of(answer: Answer, path: str, host: str) -> Object:
-    """Return what a successful answer holds. Raises NotKubernetes when no API server answers so."""
+    """Return the object of a successful answer. Raises NotKubernetes when it does not come from an API server."""
     try:
         found = answer.json()
     except ValueError:
@@ -61,14 +61,14 @@ def _stranger(answer: Answer, host: str) -> NotKubernetes:
             target or "an address that is none",
         )
     else:
-        what = "what answers is not a Kubernetes API server (%s)" % answer.about()
+        what = "the server that answers is not a Kubernetes API server (%s)" % answer.about()
     error = NotKubernetes(what, host, "correct the address, or look at the proxy or load balancer in between")
     error.status = answer.status_code
     return error
 
 
 def refusal(answer: Answer, path: str, host: str) -> KubernetesError:
-    """Return the error that an answer is, which is no success."""
+    """Return the error for an answer with an error status."""
     code = answer.status_code
     try:
         status = answer.json()
@@ -76,7 +76,7 @@ def refusal(answer: Answer, path: str, host: str) -> KubernetesError:
         status = None
     if isinstance(status, dict) and status.get("kind") == "Status":
         return _error(code, path, status, host)
-    # before its handlers an API server answers in plain text: of unknown paths, and when it is too busy
+    # an API server answers in plain text for unknown paths and when it is too busy
     plain = str(answer.headers.get("Content-Type") or "").startswith("text/plain")
     if code == 404 and plain and wording.no_path(answer.text()):
         if _DISCOVERY.fullmatch(path):
@@ -113,7 +113,7 @@ def _error(code: int, path: str, status: Mapping[str, Any], host: str) -> Kubern
         error = Conflict(text, remedy="run again")
     elif unknown:
         error = Refused(
-            "the installed definition of this kind has no field %s" % ", ".join(unknown),
+            "the installed CRD has no field %s" % ", ".join(unknown),
             remedy="correct the name, or upgrade the operator and its CRDs to a version that knows it",
         )
     elif code == 400 and wording.speaks_tls(text):
@@ -128,8 +128,8 @@ def _error(code: int, path: str, status: Mapping[str, Any], host: str) -> Kubern
         error = Refused("the API server refuses it: %s" % (" ".join("; ".join(parts).split())[:600] or text))
     elif wording.webhook_failed(text):
         error = Refused(
-            "a webhook could not be asked: %s" % text,
-            remedy="check that the operator's webhook runs (deployment external-secrets-webhook)",
+            "a webhook could not be called: %s" % text,
+            remedy="check that the operator's webhook runs (Deployment external-secrets-webhook)",
         )
     else:
         error = KubernetesError("the API server answers %d: %s" % (code, text), path)

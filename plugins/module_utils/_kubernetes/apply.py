@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Kubernetes objects as resources of the engine: compared by what is declared, written by server-side apply.
+"""Kubernetes objects as resources of the engine: compared by declared fields, written by server-side apply.
 
-Only declared fields are compared, so that a server's defaults and other managers' fields are no drift. A field that
-this collection applied before and that is declared no longer is drift as well: the object's managedFields tell.
+Only declared fields are compared, so a server's defaults and other managers' fields are not drift. A field that this
+collection applied before and that is no longer declared is drift as well, by the object's managedFields.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def about(kind: str, item: Mapping[str, Any]) -> Iterator[None]:
 
 
 class Cluster:
-    """The cluster that a task's objects are applied to, and how. Asks the API server only when it is asked itself."""
+    """The cluster that a task's objects are applied to, and the options of the apply. Sends no request by itself."""
 
     def __init__(self, client: Client, api_version: str | None = None, force_conflicts: bool = False) -> None:
         self.client = client
@@ -55,7 +55,7 @@ class Cluster:
 
 
 class KubeObject(Resource):
-    """One Kubernetes object: what is declared of its labels, annotations and body.
+    """One Kubernetes object with the declared labels, annotations and body.
 
     Subclasses set ``api`` and, for what they know of their kind, ``compared`` (how to compare a field, by dotted path),
     and ``whole`` (mappings without a schema, which are one field, by dotted path). Without a cluster it can be checked
@@ -159,7 +159,7 @@ class KubeObject(Resource):
         return fields
 
     def stale(self, live: Mapping[str, Any]) -> list[Path]:
-        """Return the fields that this collection applied before and that are declared no longer."""
+        """Return the fields that this collection applied before and that are no longer declared."""
         found: set[Path] = set()
         for entry in (live.get("metadata") or {}).get("managedFields") or []:
             if entry.get("manager") != MANAGER or entry.get("operation") != "Apply" or entry.get("subresource"):
@@ -172,7 +172,7 @@ class KubeObject(Resource):
 
     @property
     def schema(self) -> Schema:
-        """The schema of this kind as it is served, or one that knows little where it cannot be read."""
+        """The served schema of this kind, or a minimal one where it cannot be read."""
         return self.client.schema(self.api, self.version) or UNREADABLE
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
@@ -180,7 +180,7 @@ class KubeObject(Resource):
         for path, value in self.paths.items():
             name = dotted(path)
             normaliser, whole = self.compared.get(name), name in self.whole
-            # the schema costs a request, and is only needed for what the server may have filled in
+            # the schema costs a request and is only needed to recognise defaults of the server
             if not matches(current.get(name), value, None, normaliser, whole) and (
                 not isinstance(value, list) or not matches(current.get(name), value, at(self.schema, path), normaliser)
             ):
@@ -188,7 +188,7 @@ class KubeObject(Resource):
         return sorted(differing + [name for name in current if name not in desired])
 
     def fit(self, schema: Schema) -> None:
-        """Refuse what a schema does not allow, or would drop without a word. Raises InvalidInput; asks nobody."""
+        """Refuse values that a schema does not allow or drops silently. Raises InvalidInput; sends no request."""
         for name, value in self.declared.items():
             if name != "metadata":
                 for problem in problems(child(schema, name), value, (name,)):
@@ -197,7 +197,7 @@ class KubeObject(Resource):
                     )
 
     def validate(self) -> None:
-        """Refuse what the served schema does not allow, before it is sent. Raises InvalidInput."""
+        """Validate the manifest by the served schema before it is sent. Raises InvalidInput."""
         self.fit(self.schema)
 
     def write(self, change: Change) -> None:
@@ -214,12 +214,12 @@ class KubeObject(Resource):
         try:
             self._apply(dry_run=True)
         except Missing:
-            # what creates the namespace has not run either in check mode
+            # in check mode the task that creates the namespace has not run either
             self.warnings.append('namespace "%s" does not exist yet' % self.namespace)
 
     def _apply(self, dry_run: bool) -> Object:
         answer = self._send(dry_run)
-        # A server that does not (yet) know the schema drops what it does not know without a word.
+        # A server that does not know the schema (yet) drops unknown fields silently.
         dropped = sorted(
             dotted(path)
             for path, value in self.paths.items()
@@ -227,24 +227,23 @@ class KubeObject(Resource):
         )
         if dropped:
             raise Refused(
-                "the API server dropped %s: the installed definition of this kind does not know it"
-                % (", ".join(dropped)),
+                "the API server dropped %s: the installed CRD does not have it" % (", ".join(dropped)),
                 remedy="correct the name, or upgrade the operator and its CRDs",
             )
         return answer
 
     def _send(self, dry_run: bool) -> Object:
-        """Apply; where the server cannot, patch what stops it and apply again."""
+        """Apply; where the server cannot, patch the cause and apply again."""
         try:
             return self._send_once(dry_run)
         except Refused as error:
-            # API servers before 1.21 leave null behind for a mapping whose last key is declared no longer
+            # API servers before 1.21 leave null for a mapping whose last key is no longer declared
             patch = nested(self.emptied())
             if not patch:
                 raise
             return self._send_after(patch, dry_run, error)
         except KubernetesError as error:
-            # managedFields of a version that the CRD lists no longer cannot be converted: an apply answers 500
+            # managedFields of a version that the CRD no longer lists cannot be converted: an apply answers 500
             fields = self.migrated()
             if error.status < 500 or fields is None:
                 raise
@@ -254,7 +253,7 @@ class KubeObject(Resource):
         """Send a merge patch, then apply again. Raises the cause when the patch is refused."""
         try:
             if dry_run:
-                # nothing is there yet that a second request could build on
+                # a dry-run of the patch leaves nothing that a second request could build on
                 return self.client.merge(self.path(), joined(self.manifest, patch), MANAGER, True)
             self.client.merge(self.path(), patch, MANAGER)
         except KubernetesError:
@@ -275,7 +274,7 @@ class KubeObject(Resource):
         fields, old = migrated(self.client, self.api, self.version, self.live or {})
         if fields is not None:
             self.warnings.append(
-                "its managed fields are of %s, which its CRD lists no longer; they are migrated to %s"
+                "its managed fields are of %s, which its CRD no longer lists; they are migrated to %s"
                 % (" and ".join(old), self.version)
             )
         return fields
@@ -289,7 +288,8 @@ class KubeObject(Resource):
             others = wording.field_managers(" ".join([error.said, *(str(one.get("message")) for one in causes)]))
             if not others:
                 raise
-            # Edits by hand (operation Update) are drift and are put back; a tool that applies would put it back again.
+            # Edits by hand (operation Update) are drift and are reverted; a tool that applies would revert ours in
+            # turn.
             appliers = managers(self.live or {}, "Apply") & others
             if not appliers:
                 return self.client.apply(self.path(), manifest, MANAGER, True, dry_run)
@@ -303,12 +303,12 @@ class KubeObject(Resource):
             raise Conflict(
                 "%s is applied by the field manager %s as well"
                 % (", ".join(fields), " and ".join('"%s"' % name for name in sorted(appliers))),
-                remedy='let one of the two declare it, or set "force_conflicts" to take it over',
+                remedy='declare it in one of the two, or set "force_conflicts" to take it over',
             ) from error
 
 
 def validate(changes: Sequence[Change]) -> None:
-    """Refuse planned objects that do not fit the served schema, before any of them is sent. Raises InvalidInput."""
+    """Validate planned objects by the served schema before any of them is sent. Raises InvalidInput."""
     for change in changes:
         if change.action in (CREATE, UPDATE) and change.error is None and isinstance(change.resource, KubeObject):
             try:
@@ -330,15 +330,15 @@ def server_dry_run(changes: Sequence[Change]) -> None:
 
 
 class Action(Resource):
-    """Something that is done to an object that exists, each time it is asked for: a sync, a restart."""
+    """An action on an existing object, done each time: a sync, a restart."""
 
     def server_dry_run(self, change: Change) -> None:
         """Run the server-side dry-run. Raises SecretopsError."""
         raise NotImplementedError
 
     def expectation(self) -> Expectation:
-        """Return what proves that it was done; called after `write`."""
+        """Return the condition that proves the action; called after `write`."""
         raise NotImplementedError
 
     def conclude(self) -> None:
-        """Record the outcome in `info`, once it is proven. Raises SecretopsError."""
+        """Record the proven outcome in `info`. Raises SecretopsError."""

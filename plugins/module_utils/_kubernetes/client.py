@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The connection to a Kubernetes API server: requests, and what the server serves.
+"""The client of a Kubernetes API server: requests and discovery.
 
-The connections are those of `_http.transport`. Objects stay plain JSON: the
-dynamic client's discovery of the whole API costs more than everything that a module does.
+The connections are those of `_http.transport`. Objects are plain JSON: the dynamic client's discovery of the whole API
+costs more than all other work of a module.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if KUBERNETES_ERROR is None:
     import urllib3
 
 PAGE = 500
-#: objects of a kind in a namespace whose events are asked for one by one, and seconds that a list of them holds
+#: up to this many objects events are read one by one; and seconds that a list of events is cached
 MANY_EVENTS = 5
 EVENTS_LAST = 5
 JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
-#: asks for an object without its contents: what a Secret holds never reaches this process
+#: requests an object's metadata only, so a Secret's data never reaches this process
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-#: the same of a list
+#: the same for a list
 LIST_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -232,7 +232,7 @@ class Client:
     # -- what is served -----------------------------------------------------------------------------------------------
 
     def greet(self) -> None:
-        """Make sure that an API server answers, before anything is called missing. ``GET /version``.
+        """Make sure that an API server answers, before a 404 counts as missing. ``GET /version``.
 
         Raises Unreachable, NotKubernetes.
         """
@@ -242,10 +242,14 @@ class Client:
             return
         except (Missing, NotServed) as error:
             raise NotKubernetes(
-                "what answers is not a Kubernetes API server, or not at this path", self.host, "correct the address"
+                "the server that answers is not a Kubernetes API server, or not at this path",
+                self.host,
+                "correct the address",
             ) from error
         if "gitVersion" not in known:
-            raise NotKubernetes("what answers is not a Kubernetes API server", self.host, "correct the address")
+            raise NotKubernetes(
+                "the server that answers is not a Kubernetes API server", self.host, "correct the address"
+            )
 
     def versions(self, group: str) -> list[str]:
         """Return the versions of a group that the API server serves, [] for none. ``GET /apis/<group>``."""
@@ -263,7 +267,7 @@ class Client:
         return self._plurals[key]
 
     def kind_of(self, api_version: str, name: str) -> Kind | None:
-        """Return the kind that objects name by ``apiVersion`` and ``kind``, None when it is not served."""
+        """Return the kind for ``apiVersion`` and ``kind`` of an object, None when it is not served."""
         group, _slash, version = api_version.rpartition("/")
         answer = self.get("/apis/%s/%s" % (group, version) if group else "/api/%s" % version) or {}
         for entry in answer.get("resources") or []:
@@ -272,7 +276,7 @@ class Client:
         return None
 
     def schema(self, kind: Kind, version: str) -> Object | None:
-        """Return the schema of a kind as it is served, None where it cannot be read.
+        """Return the served schema of a kind, None where it cannot be read.
 
         ``GET /openapi/v3/apis/<group>/<version>``, which everybody may read who is logged in; servers before 1.24 have
         it in the CRD alone. Source: Kubernetes documentation, The Kubernetes API, OpenAPI V3.
@@ -289,7 +293,7 @@ class Client:
         try:
             answer = self.get("/openapi/v3/apis/%s/%s" % (quote(kind.group, safe=""), version)) or {}
         except KubernetesError:
-            # servers before 1.24 answer 404 with a list of their paths; the CRD is asked next, and has its own errors
+            # servers before 1.24 answer 404 with a list of their paths; the CRD is read next
             return None
         wanted = {"group": kind.group, "kind": kind.name, "version": version}
         for found in ((answer.get("components") or {}).get("schemas") or {}).values():
@@ -305,9 +309,9 @@ class Client:
         return None
 
     def version_of(self, kind: Kind, wished: str | None = None) -> str:
-        """Return the version to use for a kind: the wished one, else the first of its versions that is served.
+        """Return the version to use for a kind: the requested one, else the first of its versions that is served.
 
-        Raises NotServed when the definition is not installed or the wished version is not served.
+        Raises NotServed when the CRD is not installed or the requested version is not served.
         """
         if not kind.group:
             return kind.versions[0]
@@ -315,7 +319,7 @@ class Client:
         if not served:
             self.greet()
             raise NotServed(
-                'the API group "%s" is not known to this cluster' % kind.group,
+                'the cluster does not serve the API group "%s"' % kind.group,
                 self.host,
                 "install %s with its CRDs first" % (kind.provider or "its operator"),
             )
@@ -340,9 +344,9 @@ class Client:
         )
 
     def last_warning(self, namespace: str, kind: str, name: str, uid: str = "") -> str:
-        """Return the text of the newest Warning event about an object, "" without one (or without the right to see).
+        """Return the text of the newest Warning event about an object, "" without one or without permission.
 
-        With ``uid`` events of an earlier object of the same name do not count. Once many are asked for, one list
+        With ``uid`` events of an earlier object of the same name do not count. For many objects one list
         answers for all objects of a kind in a namespace.
         """
         known = self._warnings.setdefault((namespace, kind), [0, 0.0, {}])
@@ -357,7 +361,7 @@ class Client:
         return texts[-1] if texts else ""
 
     def _events(self, namespace: str, selector: str) -> dict[str, list[tuple[str, str]]]:
-        """Return UID and text of Warning events, the newest last, by the names of the objects that they are about."""
+        """Return UID and text of Warning events, the newest last, by object name."""
         try:
             events = self.list_objects(EVENT.path("v1", namespace), {"fieldSelector": selector + ",type=Warning"})
         except Forbidden:
@@ -372,7 +376,7 @@ class Client:
 
 
 class Stream:
-    """The events of a watch as they come: type and object."""
+    """The events of a watch: type and object."""
 
     def __init__(self, answer: Following) -> None:
         self._answer = answer
@@ -390,7 +394,7 @@ class Stream:
                 if len(rest) > rules.LIMIT:
                     return
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, AttributeError):
-            # cut off, or closed from here: whoever watches goes on with a new one
+            # cut off, or closed from here: the watcher starts a new watch
             return
         finally:
             self._answer.release()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What an API server that refuses, or does not answer, is told as."""
+"""Errors of the Kubernetes client."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ WORDS = failure.Words(
 
 
 class KubernetesError(ServerError):
-    """An answer of the API server that is no success. ``reason``: the server's word for it; ``body``: its Status."""
+    """An error answer of the API server. ``reason``: that of its Status; ``body``: the Status."""
 
     reason = ""
     body: Mapping[str, Any] = {}
 
 
 class Unreachable(KubernetesError, NoAnswer):
-    """No API server answered, or one that is not trusted."""
+    """No API server answered, or it is not trusted."""
 
 
 class NotKubernetes(KubernetesError):
-    """What answered is no API server, or something in between that is none."""
+    """The answer does not come from an API server, but perhaps from a proxy in between."""
 
     code = "not_kubernetes"
     ends_task = True
 
 
 class Forbidden(KubernetesError):
-    """401, 403: the credentials may not do this, or are none."""
+    """401, 403: the credentials are invalid or not allowed to do this."""
 
     code = "permission_denied"
 
 
 class Unauthorized(Forbidden):
-    """401: the credentials are none, or no longer."""
+    """401: the credentials are missing, invalid or expired."""
 
     code = "unauthorized"
     ends_task = True
@@ -59,13 +59,13 @@ class Conflict(KubernetesError):
 
 
 class Refused(KubernetesError):
-    """400, 422 and their like: the server refuses what was sent."""
+    """400, 422 and similar: the server refuses the request."""
 
     code = "refused"
 
 
 class Missing(KubernetesError):
-    """404: the object, or the namespace that it would be in."""
+    """404: the object or its namespace does not exist."""
 
     code = "missing"
 

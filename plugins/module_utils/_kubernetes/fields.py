@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The fields of objects as plain data: paths, spellings, comparison."""
+"""Fields of objects as plain data: paths, spelling, comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._engine.errors import InvalidInput
 from .kind import Object
 from .schema import Schema, child, filled_in
 
-#: options whose name is not that of the manifest's field in other spelling
+#: options whose name differs from the manifest's field by more than the spelling
 OPTION_NAMES: Mapping[str, Sequence[str]] = {
     "secretStoreRef": ("store",),
     "secretStoreRefs": ("store_refs",),
@@ -27,7 +27,7 @@ Path = tuple[str, ...]
 
 
 def without_none(value: Any) -> Any:
-    """Return data without None, the value of options that were not given. Empty values were declared and stay."""
+    """Return data without None, the value of options that were not given. Empty values are declared and stay."""
     if isinstance(value, Mapping):
         return {str(key): without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
@@ -36,7 +36,7 @@ def without_none(value: Any) -> Any:
 
 
 def compact(value: Any) -> Any:
-    """Return data without None and without empty mappings and lists, for what is shown or compared by its contents."""
+    """Return data without None and without empty mappings and lists, for output and comparison."""
     if isinstance(value, Mapping):
         inner = {str(key): compact(item) for key, item in value.items()}
         return {key: item for key, item in inner.items() if item is not None and item != {} and item != []}
@@ -46,9 +46,9 @@ def compact(value: Any) -> Any:
 
 
 def words(where: str, value: Any) -> Any:
-    """Return a mapping of the user's own words with numbers and booleans as text. Raises InvalidInput.
+    """Return a mapping of free texts with numbers and booleans as text. Raises InvalidInput.
 
-    A number with a fraction is refused: YAML has made 1.1 of ``1.10`` already.
+    A number with a fraction is refused: YAML reads ``1.10`` as 1.1.
     """
     if not isinstance(value, Mapping):
         return value
@@ -56,7 +56,7 @@ def words(where: str, value: Any) -> Any:
     for key, item in value.items():
         if isinstance(item, (float, Mapping, list, tuple)):
             raise InvalidInput(
-                '%s: the value of "%s" is %s, and text is wanted'
+                '%s: the value of "%s" is %s, not text'
                 % (
                     where,
                     key,
@@ -69,7 +69,7 @@ def words(where: str, value: Any) -> Any:
 
 
 def leaves(value: Any, path: Path = (), whole: Collection[str] = ()) -> dict[Path, Any]:
-    """Return the fields of nested mappings by path; a list is one field, as it is to server-side apply.
+    """Return the fields of nested mappings by path; a list is one field, as in server-side apply.
 
     ``whole``: dotted paths of mappings that are one field too.
     """
@@ -91,7 +91,7 @@ def look_up(value: Any, path: Path) -> Any:
 
 
 def nested(paths: Sequence[Path]) -> Object:
-    """Return nested mappings with None at each path: a merge patch that removes what is there."""
+    """Return nested mappings with None at each path: a merge patch that removes the fields."""
     patch: Object = {}
     for path in paths:
         inner = patch
@@ -139,10 +139,10 @@ def matches(
     normaliser: normalise.Normaliser | None = None,
     inside_list: bool = False,
 ) -> bool:
-    """Tell whether a current value is the desired one.
+    """Tell whether a current value matches the desired one.
 
-    Inside lists a mapping may hold more than is desired only where ``schema`` says that the server fills it in:
-    everything else there was declared by somebody and is drift.
+    In lists a mapping may hold more than the desired fields only where ``schema`` has a default for them; any other
+    field there was declared by somebody and is drift.
     """
     if isinstance(desired, Mapping):
         if not isinstance(current, Mapping):

@@ -39,7 +39,7 @@ SOURCES = {
 
 
 def holds(revision: str, wanted: str) -> bool:
-    """Tell whether a revision of Flux is the wanted commit; any is when none is wanted."""
+    """Tell whether a revision of Flux is the wanted commit; without a wanted one any revision is."""
     return bool(revision) and (not wanted or revision.rpartition(":")[2] == wanted or revision.endswith("/" + wanted))
 
 
@@ -79,12 +79,12 @@ class Reconciled(Action):
         if current is None:
             raise InvalidInput("does not exist", remedy="create it, or correct its name and namespace")
         if (current.get("spec") or {}).get("suspend"):
-            raise InvalidInput("is suspended: Flux does nothing for it", remedy="resume it")
+            raise InvalidInput("is suspended, so Flux does not reconcile it", remedy="resume it")
         self.current = current
         return self.look_at(current)
 
     def look_at(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is compared: the commit that was applied last, and whether that went well."""
+        """Return the compared state: the commit that was applied last, and whether that succeeded."""
         applied = str((current.get("status") or {}).get("lastAppliedRevision") or "")
         self.info["revision"] = applied
         entry = condition(current)
@@ -92,18 +92,18 @@ class Reconciled(Action):
         return {"revision": self.wanted if holds(applied, self.wanted) else applied, "ready": ready}
 
     def request(self, kind: Kind, version: str, current: Mapping[str, Any], path: str, dry_run: bool = False) -> None:
-        """Ask Flux to look at an object now."""
+        """Request a reconcile of an object."""
         metadata = {"annotations": {REQUESTED: self.stamp}}
         metadata = keeping_managers(self.client, kind, version, current, metadata)
         self.client.merge(path, {"metadata": metadata}, MANAGER, dry_run)
 
     def request_own(self, dry_run: bool = False) -> None:
-        """Ask Flux to look at the Kustomization now."""
+        """Request a reconcile of the Kustomization."""
         path = KUSTOMIZATION.path(self.version, self.namespace, self.object_name)
         self.request(KUSTOMIZATION, self.version, self.current, path, dry_run)
 
     def source(self) -> Expectation:
-        """Return what to wait for at the source. Raises SecretopsError."""
+        """Return the condition of the source to wait for. Raises SecretopsError."""
         reference = (self.current.get("spec") or {}).get("sourceRef") or {}
         kind = SOURCES.get(str(reference.get("kind")))
         if kind is None:
@@ -116,12 +116,12 @@ class Reconciled(Action):
         return Expectation(kind, self.client.version_of(kind), namespace, name, look)
 
     def handled(self, what: str, current: Object | None, revision: str) -> str:
-        """Return "" when an object was looked at since it was asked for and has the commit, else what it lacks."""
+        """Return "" when an object was reconciled since the request and has the commit, else what is lacking."""
         if current is None:
             raise SecretopsError("%s does not exist" % what, remedy="create it")
         status = current.get("status") or {}
         if status.get("lastHandledReconcileAt") != self.stamp:
-            return "%s was not looked at (does Flux run?)" % what
+            return "Flux has not reconciled %s (does it run?)" % what
         if condition(current).get("status") == "False":
             return "%s is not ready: %s" % (what, ready_message(current))
         held = (

@@ -15,7 +15,7 @@ Object = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    """A kind of object as data. ``versions`` in order of preference; ``provider`` says who installs its definition."""
+    """A kind of object as data. ``versions`` in order of preference; ``provider`` installs its CRD."""
 
     name: str
     plural: str
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     def path(self, version: str, namespace: str | None = None, name: str | None = None) -> str:
         """Return the REST path of an object or, without a name, of a collection. Raises InvalidInput.
 
-        An empty name would make a collection of an object, and "." or ".." another path. Source: Kubernetes API
+        An empty name would address the collection, and "." or ".." another path. Source: Kubernetes API
         concepts, resource URIs; RFC 3986, 5.2.4.
         """
         for what, part in (("name", name), ("namespace", namespace)):
@@ -44,7 +44,7 @@ class Kind(NamedTuple):
         return "/" + "/".join(quote(part, safe="") for part in parts)
 
     def api_version(self, version: str) -> str:
-        """Return what stands in an object's ``apiVersion``."""
+        """Return an object's ``apiVersion``."""
         return "%s/%s" % (self.group, version) if self.group else version
 
 

@@ -23,7 +23,7 @@ from .options import connect
 from .transport import KUBERNETES_ERROR
 from .waiting import Expectation, wait_for
 
-#: the operator's, on a store that it needs to remove what PushSecrets pushed
+#: the operator's finalizer on a store that it needs to remove the values of PushSecrets
 STORE_FINALIZER = "secretstore.externalsecrets.io/finalizer"
 CONNECTION_SPEC: dict[str, Any] = {
     "kubeconfig": {"type": "path"},
@@ -81,7 +81,7 @@ class KubernetesModule(Module):
                 client.close()
 
     def act(self, resources: Iterable[Resource]) -> Report:
-        """Converge resources and return the report; in check mode the server rehearses what would change."""
+        """Converge resources and return the report; in check mode with a server-side dry-run of the changes."""
         changes = plan(resources, "always", self.params["workers"])
         validate(changes)
         if not self.check_mode:
@@ -96,7 +96,7 @@ class KubernetesModule(Module):
         resources: Sequence[KubeObject],
         expect: Callable[[Any, bool], Expectation] | None = None,
     ) -> None:
-        """Converge objects, wait until they are as expected where that is wanted, and exit."""
+        """Converge objects, wait for their expected state where that is wanted, and exit."""
         report = self.act(resources)
         if expect is not None and self.params["wait"] and not self.check_mode:
             waiting = {}
@@ -121,10 +121,10 @@ class KubernetesModule(Module):
         self.finish(report, requests={"total": client.requests, "writes": client.writes})
 
     def unmanaged(self, cluster: Cluster, kind: Kind, declared: Sequence[KubeObject]) -> list[dict[str, Any]]:
-        """Return entries for the objects that this collection applied and that are declared no longer.
+        """Return entries for the objects that this collection applied and that are no longer declared.
 
-        Looks into the namespaces of the declared objects and ``purge_namespaces``. Objects that others made are never
-        among them: the field manager tells.
+        Searches the namespaces of the declared objects and ``purge_namespaces``. Objects that others created are never
+        among them; the field manager distinguishes them.
         """
         known = {(one.namespace, one.object_name) for one in declared if one.api is kind}
         spaces: set[str | None] = {one.namespace for one in declared if one.api is kind and one.namespace}
@@ -133,7 +133,7 @@ class KubernetesModule(Module):
             return []
         if not spaces:
             raise InvalidInput(
-                "it is not known which namespaces to purge",
+                "the namespaces to purge are not known",
                 'option "purge"',
                 'declare an object, or name them in "purge_namespaces"',
             )
@@ -163,7 +163,7 @@ def still_there(current: Object | None) -> str:
 
 
 class ActionModule(KubernetesModule):
-    """A module that does something to objects that exist: one by the options of ``item`` or many by a list option."""
+    """A module for actions on existing objects: one by the options of ``item`` or many by a list option."""
 
     def __init__(
         self, argument_spec: Mapping[str, Any], plural: str, item: Mapping[str, Any], required: Sequence[str]
@@ -186,7 +186,7 @@ class ActionModule(KubernetesModule):
         self.needed = list(required)
 
     def items(self) -> list[dict[str, Any]]:
-        """Return the objects that are named, each with every option of an item."""
+        """Return the named objects, each with every option of an item."""
         if self.params[self.many] is not None:
             return [dict(entry) for entry in self.params[self.many]]
         missing = [name for name in self.needed if self.one[name] is None]
@@ -203,7 +203,7 @@ class ActionModule(KubernetesModule):
         wait: bool,
         reasons: Callable[[Sequence[Any]], Sequence[str]] | None = None,
     ) -> None:
-        """Do all actions, wait for the proof of each, and exit.
+        """Carry out all actions, wait for the proof of each, and exit.
 
         ``reasons`` returns why, for the objects whose proof did not come, "" where it does not know.
         """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Read who wrote an object, and its conditions."""
+"""Field managers and conditions of objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._engine.secrets import KNOWN
 from .client import Client
 from .kind import Kind, Object
 
-#: the field manager of everything that is declared. Changing it would leave fields behind in every cluster.
+#: the field manager of all declared objects. Changing it would leave fields behind in every cluster.
 MANAGER = "secretops.vault_eso"
 
 
@@ -35,10 +35,10 @@ def applied_by_us(current: Mapping[str, Any]) -> bool:
 def migrated(
     client: Client, api: Kind, version: str, current: Mapping[str, Any]
 ) -> tuple[list[Object] | None, list[str]]:
-    """Return an object's managedFields with versions that are served, and the versions that are served no longer.
+    """Return an object's managedFields with served versions, and the versions that are no longer served.
 
-    None and nothing when all are served. With others in it a server answers an apply with 500, and drops all of
-    managedFields, so who applied what, when the object is changed in any other way.
+    None and an empty list when all are served. With others in it a server answers an apply with 500, and any other
+    change of the object drops all of managedFields, so the field managers are lost.
     """
     entries = (current.get("metadata") or {}).get("managedFields") or []
     found = {str(entry.get("apiVersion")) for entry in entries}
@@ -60,7 +60,7 @@ def keeping_managers(
 
 
 def condition(current: Mapping[str, Any], name: str = "Ready") -> Mapping[str, Any]:
-    """Return a condition of an object's status, {} without it; its message is without what may be a value."""
+    """Return a condition of an object's status, {} without it; possible values in its message are masked."""
     for entry in (current.get("status") or {}).get("conditions") or []:
         if entry.get("type") == name:
             if not entry.get("message"):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""From options, environment and kubeconfig to a client."""
+"""Creates a client from options, environment and kubeconfig."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if KUBERNETES_ERROR is None:
 def connect(params: Mapping[str, Any]) -> Client:
     """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
 
-    Raises InvalidInput when these name nothing usable.
+    Raises InvalidInput when none of these is usable.
     """
     timeout, retries = params.get("timeout"), params.get("retries")
     # the official client writes the key and the certificates of a kubeconfig to files

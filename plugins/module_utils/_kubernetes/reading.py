@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Reads objects one by one or, where many are wanted, by lists."""
+"""Reads objects one by one or, for many of them, by lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .errors import Forbidden
 from .kind import Kind, Object
 
 Key = tuple["str | None", str]
-#: kind, version, namespace of an object that is wanted
+#: kind, version and namespace of a wanted object
 Wanted = tuple[Kind, str, "str | None"]
 
 
@@ -24,9 +24,9 @@ def key_of(item: Mapping[str, Any]) -> Key:
 
 
 def collections(wanted: Iterable[Wanted], many: int) -> list[tuple[Kind, str, list[str | None]]]:
-    """Return what to list where many objects are wanted: kind, version and namespaces, [None] for the whole cluster.
+    """Return the collections to list for many objects: kind, version and namespaces, [None] for the whole cluster.
 
-    A namespace with more than ``many`` of a kind is worth a list; many namespaces are worth one of the cluster.
+    A namespace with more than ``many`` objects of a kind gets a list; many namespaces get one list of the cluster.
     """
     count: dict[tuple[Kind, str], dict[str | None, int]] = {}
     for kind, version, namespace in wanted:
@@ -44,7 +44,7 @@ def collections(wanted: Iterable[Wanted], many: int) -> list[tuple[Kind, str, li
 
 
 class Reader:
-    """Reads objects: each by its own request, or, where many of one collection are asked for, by one list.
+    """Reads objects: each by its own request, or many of one collection by one list.
 
     With ``query`` the lists hold only some of a collection, and what they lack is asked for one by one. ``keep`` says
     what is kept of an object.
@@ -64,7 +64,7 @@ class Reader:
         self._lists: dict[str, dict[Key, Any]] = {}
 
     def prefetch(self, wanted: Iterable[Wanted]) -> None:
-        """List the collections of which many objects are wanted, where that is allowed."""
+        """List the collections with many wanted objects, where RBAC allows it."""
         wanted = list(wanted)
         for kind, version, spaces in collections(wanted, self.MANY):
             try:
@@ -73,11 +73,11 @@ class Reader:
                 if spaces != [None] or not kind.namespaced:
                     # single objects may be allowed all the same
                     continue
-                # what may not be listed in the cluster may be in its namespaces
+                # a list of the cluster may be denied, and those of namespaces allowed
                 self.prefetch_each(kind, version, {space for api, _v, space in wanted if api is kind})
 
     def prefetch_each(self, kind: Kind, version: str, spaces: Iterable[str | None]) -> None:
-        """List a kind in each of some namespaces, where that is allowed."""
+        """List a kind in each of some namespaces, where RBAC allows it."""
         for space in spaces:
             try:
                 self._list(kind, version, [space])
@@ -91,7 +91,7 @@ class Reader:
             self._lists[path] = {key_of(item): self.keep(item) for item in found}
 
     def get(self, kind: Kind, version: str, namespace: str | None, name: str) -> Any:
-        """Return what is kept of an object, or None."""
+        """Return an object as ``keep`` reduces it, or None."""
         for path in (kind.path(version), kind.path(version, namespace)):
             if path in self._lists:
                 key = (namespace, name)

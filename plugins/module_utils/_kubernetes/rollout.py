@@ -28,14 +28,14 @@ KINDS = {
 
 
 def unfinished(kind: str, current: Mapping[str, Any], generation: int) -> str:
-    """Return "" when all Pods of a workload are of its newest template and available, else what is lacking.
+    """Return "" when all Pods of a workload have its newest template and are available, else what is lacking.
 
     ``generation``: that of the restart. Raises SecretopsError when the rollout has failed for good. Source: the rules
     of ``kubectl rollout status``.
     """
     spec, status = current.get("spec") or {}, current.get("status") or {}
     if int(status.get("observedGeneration") or 0) < generation:
-        return "the restart is not seen by the controller yet"
+        return "the controller has not seen the restart yet"
     if kind == "DaemonSet":
         wanted = int(status.get("desiredNumberScheduled") or 0)
         updated, available = status.get("updatedNumberScheduled") or 0, status.get("numberAvailable") or 0
@@ -96,7 +96,7 @@ class Rollout(Action):
         return {"restartedAt": annotations.get(ANNOTATION)}
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
-        # a restart is wanted now, whatever the last one's second
+        # always a difference, even within the second of the last restart
         return ["restartedAt"]
 
     def write(self, change: Change) -> None:
@@ -122,7 +122,7 @@ class Rollout(Action):
     def expectation(self) -> Expectation:
         def look(current: Object | None) -> str:
             if current is None:
-                raise SecretopsError("was deleted while it was waited for", remedy="create it again")
+                raise SecretopsError("was deleted during the wait", remedy="create it again")
             lacking = unfinished(self.item["kind"], current, self.generation)
             return "the rollout is not finished (%s)" % lacking if lacking else ""
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What an API server would say to a manifest, from the schema of its kind: unknown fields, wrong values, defaults.
+"""Validation of manifests by the schema of their kind: unknown fields, wrong values, defaults.
 
 A schema is that of a served CRD, or, where there is no server, the collection's own copy. Pure: no I/O.
 Source: Kubernetes documentation, CustomResourceDefinitions, structural schemas, defaulting and validation rules.
@@ -40,11 +40,11 @@ _WORDS = {
 }
 
 
-#: where no schema can be read: an API server before 1.24, for who may not read CRDs
+#: fallback where no schema can be read: an API server before 1.24, without permission to read CRDs
 UNREADABLE: dict[str, Any] = {_OPEN: True}
 UNREADABLE.update({"items": UNREADABLE, "additionalProperties": UNREADABLE})
-#: what CRDs of some release of the operator fill in inside lists. It means the same as nothing to all of them, and
-#: stays in an object when the CRDs are upgraded to a release that fills in nothing there
+#: defaults that CRDs of some releases of the operator fill in inside lists. All releases treat them like a missing
+#: field, and they stay in an object when the CRDs are upgraded to a release without the default
 _USUAL_DEFAULTS: Mapping[str, Sequence[Any]] = {
     "apiVersion": ("generators.external-secrets.io/v1alpha1",),
     "conflictPolicy": ("Error",),
@@ -62,7 +62,7 @@ _USUAL_DEFAULTS: Mapping[str, Sequence[Any]] = {
 }
 
 
-#: texts of a format that API servers check, with what to call it. Source: k8s.io/kube-openapi, strfmt
+#: formats that API servers check, with their names. Source: k8s.io/kube-openapi, strfmt
 _FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "byte": (
         re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})"),
@@ -77,7 +77,7 @@ _BITS: Mapping[str, int] = {"int32": 31, "int64": 63}
 
 
 class Problem(NamedTuple):
-    """Where a manifest is wrong, what is wrong there, and what to do."""
+    """A mistake in a manifest: where, what, and the remedy."""
 
     path: Path
     what: str
@@ -101,7 +101,7 @@ Rules = Mapping[str, Callable[[Any], bool]]
 
 
 def _either(one: str, other: str) -> Rules:
-    """Return the rule that wants exactly one of two, as people write it."""
+    """Return the rule for exactly one of two, as people write it."""
     text = "(has(self.%s) && !has(self.%s)) || (!has(self.%s) && has(self.%s))" % (one, other, one, other)
     return {text: lambda self: _count(self, one, other) == 1}
 
@@ -152,14 +152,14 @@ RULES: Rules = {
 
 
 def filled_in(schema: Schema | None, desired: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
-    """Tell whether a server filled in all the extra fields that it has beside the desired ones, now or before."""
+    """Tell whether all fields beyond the desired ones are defaults of the server, now or in an earlier release."""
     extra = {name: item for name, item in extra.items() if item not in _USUAL_DEFAULTS.get(name, ())}
     defaults = defaulted(schema, desired) if extra else {}
     return all(name in defaults and item == defaults[name] for name, item in extra.items())
 
 
 def defaulted(schema: Schema | None, value: Any) -> Any:
-    """Return a value with the defaults that the server fills in."""
+    """Return a value with the server's defaults."""
     if not schema:
         return value
     if isinstance(value, Mapping):
@@ -191,14 +191,14 @@ def at(schema: Schema | None, path: Path) -> Schema | None:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the known name that is most like another, "" when none is."""
+    """Return the known name that is most similar to another, "" when none is."""
     plain = {re.sub(r"[_-]", "", one).lower(): one for one in known}
     found = difflib.get_close_matches(re.sub(r"[_-]", "", name).lower(), list(plain), n=1, cutoff=0.6)
     return plain[found[0]] if found else ""
 
 
 def problems(schema: Schema | None, value: Any, path: Path = ()) -> Iterator[Problem]:
-    """Yield what the server would refuse, and what it would drop without a word."""
+    """Yield the values that the server would refuse, and the fields that it would drop silently."""
     if not schema or value is None:
         return
     kind = str(schema.get("type"))
@@ -235,7 +235,7 @@ def _is(value: Any, kind: str) -> bool:
 
 
 def _described(value: Any) -> str:
-    """Return what kind of value it is; never the value, which may be anything."""
+    """Return the type of a value for messages; never the value, which may be a secret."""
     for kind in ("boolean", "integer", "number", "string", "array", "object"):
         if _is(value, kind):
             return _WORDS[kind]
@@ -264,7 +264,7 @@ def _of_mapping(schema: Schema, value: Mapping[str, Any], path: Path) -> Iterato
                 if known
                 else "remove it",
             )
-    # the server drops null before it counts
+    # the server drops null before it validates
     yield from _size(schema, sum(item is not None for item in value.values()), path, "Properties", "entries")
 
 
@@ -326,7 +326,7 @@ def _size(schema: Schema, size: int, path: Path, name: str, what: str) -> Iterat
 
 
 def _found(pattern: str, text: str) -> bool:
-    """Tell whether a pattern of Go's is found in a text; True where Python cannot read the pattern."""
+    """Tell whether a Go pattern matches a text; True where Python cannot read the pattern."""
     try:
         return re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), text) is not None
     except re.error:
@@ -335,9 +335,9 @@ def _found(pattern: str, text: str) -> bool:
 
 # -- regular expressions of Go ----------------------------------------------------------------------------------------
 
-#: what Python knows and Go does not: look-around, atomic groups, comments, conditions, references back, \Z
+#: syntax of Python that Go lacks: look-around, atomic groups, comments, conditions, back-references, \Z
 _NOT_IN_GO = re.compile(r"\(\?(?:[imsU]*[aLux]|[=!>#(]|<[=!]|P[=>])|\\[1-9ZuUN]|[*+?}]\+")
-#: what Go knows and Python does not, in a form that Python can read
+#: syntax of Go that Python lacks, in a form that Python can read
 _GO_ONLY: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"\\Q.*?(?:\\E|$)", re.S), "q"),
     (re.compile(r"\\[pP](?:\{\^?\w+\}|\w)"), "p"),
@@ -353,7 +353,7 @@ _GO_ONLY: Sequence[tuple[re.Pattern[str], str]] = (
 
 def not_a_pattern(text: str) -> str:
     """Return why Go would not compile a regular expression, "" when it would. Source: RE2, syntax."""
-    # an escaped backslash is no beginning of an escape
+    # an escaped backslash does not begin an escape
     shown = text.replace("\\\\", "\N{REPLACEMENT CHARACTER}")
     outside = re.sub(r"\[\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]", "c", shown)
     found = _NOT_IN_GO.search(outside)

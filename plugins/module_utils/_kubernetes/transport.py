@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""From the official client's configuration to the connections of `_http.transport`.
+"""Creates the connections of `_http.transport` from the official client's configuration.
 
-What these cannot do (a proxy that is not spoken to in plain HTTP) goes through the pool of the official client.
+Proxies that these do not support (with an address other than plain HTTP) use the pool of the official client.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ except ImportError:
 
 
 def _context(configuration: Any) -> ssl.SSLContext:
-    """Return the TLS settings that the official client would use. Raises OSError, ValueError."""
+    """Return the TLS context that the official client would use. Raises OSError, ValueError."""
     verify = bool(configuration.verify_ssl)
     context: ssl.SSLContext = urllib3.util.ssl_.create_urllib3_context(
         cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
@@ -48,7 +48,7 @@ def _context(configuration: Any) -> ssl.SSLContext:
         else:
             context.load_default_certs()
     if configuration.cert_file:
-        # an empty password, so that nobody is asked for one at the terminal
+        # an empty password prevents a prompt at the terminal
         context.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
     return context
 
@@ -59,7 +59,7 @@ def _bypassed(host: str, no_proxy: str | None) -> bool:
 
 
 class Transport:
-    """The connections to one API server. Raises InvalidInput when the configuration has no usable certificates."""
+    """The connections to one API server. Raises InvalidInput when the certificates are not usable."""
 
     def __init__(self, configuration: Any) -> None:
         address = rules.origin(str(configuration.host))
@@ -94,7 +94,7 @@ class Transport:
         return self._pool is not None
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         if self._server is not None:
             self._server.close()
         else:
@@ -130,7 +130,7 @@ class Transport:
         )
 
     def follow(self, target: str, headers: Mapping[str, str], seconds: float) -> Following:
-        """Send a GET whose answer comes bit by bit for some seconds. Raises OSError, HTTPException."""
+        """Send a GET with a streamed answer, for some seconds. Raises OSError, HTTPException."""
         if self._server is None:
             found = self._far("GET", target, None, headers, seconds)
             return Following(found.status, found.headers, found.stream(PIECE), found, found)
@@ -139,7 +139,7 @@ class Transport:
 
 
 class Following:
-    """An answer that is still coming. Iterate over its pieces; `close` ends it from any thread."""
+    """A streamed answer. Iterate over its chunks; `close` ends it from any thread."""
 
     def __init__(self, status: int, headers: Any, pieces: Iterator[bytes], connection: Any, response: Any) -> None:
         self.status = status
@@ -152,17 +152,17 @@ class Following:
         return self._pieces
 
     def whole(self) -> Answer:
-        """Return it as an answer, for one that is an error: its first piece tells."""
+        """Return an error answer as a whole: its first chunk holds the message."""
         return Answer(self.status, self.headers, next(self._pieces, b""))
 
     def release(self) -> None:
-        """Give the connection up, when it has been read."""
+        """Release the connection after the last chunk."""
         with suppress(OSError, ValueError):
             self._response.close()
             self._connection.close()
 
     def close(self) -> None:
-        """End it; the thread that reads it comes to its end."""
+        """End it; the thread that reads it sees the end."""
         with suppress(OSError, ValueError, RuntimeError, AttributeError):
-            # older versions of urllib3 cannot: the server ends it then
+            # older versions of urllib3 cannot; the server ends it then
             self._response.shutdown()

@@ -18,18 +18,18 @@ from .errors import Forbidden
 from .kind import Kind, Object
 from .reading import Key, Reader, collections, key_of
 
-#: looks at an object and returns "" when it is as wished, else what it still lacks
+#: judges an object: returns "" when it is as desired, else what is lacking
 Look = Callable[["Object | None"], str]
-#: seconds between two looks at all that is waited for, at first and at most
+#: seconds between two rounds, at first and at most
 FIRST, LAST = 0.1, 2.0
-#: characters that make two texts the same at the least, and after which the rest may be cut off
+#: minimum length of a common beginning for two texts to count as the same
 SAME, CUT = 12, 200
-#: seconds that one request of a watch lasts at most
+#: maximum duration of one watch request, in seconds
 WATCH = 300
 
 
 class Expectation:
-    """One object that is waited for; ``look`` judges it, ``explain`` adds the cause when time is up."""
+    """One object to wait for; ``look`` judges it, ``explain`` adds the cause after a timeout."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Expectation:
         return self.namespace, self.name
 
     def judge(self, current: Object | None) -> None:
-        """Look at the object and record what it lacks."""
+        """Judge the object and record what is lacking."""
         self.last = current
         try:
             self.lacking = self.look(current)
@@ -65,14 +65,14 @@ class Expectation:
 
     @property
     def open(self) -> bool:
-        """Whether it is to be waited for any longer."""
+        """Whether the wait goes on."""
         return bool(self.lacking) and self.error is None
 
 
 class Watch:
-    """A collection as it is now: listed once, then kept up to date by a watch in a thread of its own.
+    """The current state of a collection: listed once, then kept up to date by a watch in its own thread.
 
-    Raises Forbidden when it may not be listed; whether it may be watched is seen later (``error``).
+    Raises Forbidden when listing is denied; a denied watch is recorded in ``error``.
     """
 
     def __init__(self, client: Client, path: str, deadline: float, news: threading.Event) -> None:
@@ -152,7 +152,7 @@ class Watch:
 
 
 def with_cause(lacking: str, cause: str) -> str:
-    """Return what is lacking with its cause, without what both say: a status often quotes the event or begins it."""
+    """Return what is lacking with its cause, without repetition: a status often quotes the event or its beginning."""
     told, cause = " ".join(lacking.split()), " ".join(cause.split())
     if not cause or cause in told:
         return lacking
@@ -169,10 +169,10 @@ def with_cause(lacking: str, cause: str) -> str:
 
 
 def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float) -> list[Expectation]:
-    """Wait until all expectations are met; return those that are not after ``timeout`` seconds, with ``error`` set.
+    """Wait until all expectations are met; return the unmet ones after ``timeout`` seconds, with ``error`` set.
 
-    Many objects of a collection cost one list and one watch, few of them a request each a round. Rounds start 0.1 s
-    apart and slow down to 2 s. ``look`` may raise SecretopsError to give an object up at once.
+    Many objects of a collection cost one list and one watch; few objects cost a request each per round. Rounds start
+    0.1 s apart and slow down to 2 s. ``look`` may raise SecretopsError to give an object up at once.
     """
     deadline = time.monotonic() + timeout
     news = threading.Event()
@@ -193,7 +193,7 @@ def wait_for(client: Client, expectations: Sequence[Expectation], timeout: float
 def _watches(
     client: Client, expectations: Sequence[Expectation], deadline: float, news: threading.Event
 ) -> dict[str, Watch]:
-    """Return a watch for each collection of which many objects are waited for, by path."""
+    """Return a watch for each collection with many awaited objects, by path."""
     found: dict[str, Watch] = {}
     for kind, version, spaces in collections(((one.kind, one.version, one.namespace) for one in expectations), 5):
         for space in spaces:
@@ -219,7 +219,7 @@ def _wait(
             if watch.error is not None:
                 if not isinstance(watch.error, Forbidden):
                     raise watch.error
-                # it may be listed, not watched
+                # listing is allowed, watching is not
                 del watches[path]
         reader = Reader(client)
         pending = [one for one in expectations if one.open]

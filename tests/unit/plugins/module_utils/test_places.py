@@ -37,8 +37,8 @@ SPEC: dict[str, Any] = {
         ),
         ({"name": "web", "rules": [{}]}, 'policies[1] ("web").rules[0]: missing: path'),
         ({"name": "web", "state": "gone"}, 'policies[1] ("web"): value of state must be one of: present, absent'),
-        ({"name": "web", "token": "s3cr3t-token"}, 'policies[1] ("web"): "token" is of the wrong kind'),
-        (7, "policies[1]: a mapping of options is wanted, not a number"),
+        ({"name": "web", "token": "s3cr3t-token"}, 'policies[1] ("web"): "token" has the wrong type'),
+        (7, "policies[1]: expected a mapping of options, not a number"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(entry: Any, said: str) -> None:

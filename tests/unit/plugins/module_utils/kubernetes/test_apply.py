@@ -144,7 +144,7 @@ def deployment(**status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("current", "lacking"),
     [
-        (deployment(observedGeneration=2), "not seen by the controller"),
+        (deployment(observedGeneration=2), "has not seen the restart"),
         (deployment(updatedReplicas=1, replicas=2), "1 old Pods are still there"),
         (deployment(updatedReplicas=1, replicas=1), "1 of 2 Pods are new"),
         (deployment(updatedReplicas=2, replicas=2, availableReplicas=1), "1 of 2 Pods are available"),
