@@ -215,7 +215,8 @@ def strike(_number: int, _frame: Any) -> None:
 def alarm() -> Iterator[None]:
     """The timeout of a task, soon."""
     before = signal.signal(signal.SIGALRM, strike)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    # long enough for a fork on a busy machine
+    signal.setitimer(signal.ITIMER_REAL, 3)
     try:
         yield
     finally:
