@@ -33,9 +33,16 @@ class ActionModule(ActionBase):
         """Fail with a sentence for each unknown variable, or say which roles were checked."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validated, given = self.validate_argument_spec(
-            {"roles": {"type": "list", "elements": "str"}, "values": {"type": "bool"}}
+            {
+                "roles": {"type": "list", "elements": "str"},
+                "values": {"type": "bool"},
+                "entry_point": {"type": "str"},
+            }
         )
         role = self._task._role
+        entry_point = given["entry_point"]
+        if entry_point and (given["roles"] or not role):
+            raise AnsibleActionFail('"entry_point" is that of the role in which the task stands; leave "roles" out')
         checked = given["roles"] or ([Path(role.get_role_path()).name] if role else [])
         if not checked:
             raise AnsibleActionFail('outside of a role, name the roles by "roles"')
@@ -54,24 +61,34 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("%s %s Nothing was changed." % (" ".join(problems), remedy))
         if given["values"] if given["values"] is not None else role and not given["roles"]:
             wrong = self._problems(role_values.SHARED, variables)
-            wrong += [said for name in checked for said in self._misshapen(ROLES / name, variables)]
+            wrong += [said for name in checked for said in self._misshapen(ROLES / name, variables, entry_point)]
             if wrong:
                 raise AnsibleActionFail("%s. Nothing was changed." % "; ".join(wrong))
         return {**result, "changed": False, "roles": checked}
 
-    def _misshapen(self, role: Path, variables: dict[str, Any]) -> list[str]:
+    def _misshapen(self, role: Path, variables: dict[str, Any], entry_point: str | None) -> list[str]:
         """Return a sentence for each variable of a role whose value has not the shape that the role describes."""
-        return self._problems(role_values.options(role), variables)
+        if entry_point is None:
+            return self._problems(role_values.options(role), variables)
+        try:
+            spec = role_values.entry_point(role, entry_point)
+        except KeyError as error:
+            raise AnsibleActionFail("the role %s has no entry point %s" % (role.name, error)) from None
+        required = [name for name, option in spec.items() if option.get("required") and name not in variables]
+        return ["%s is missing" % name for name in required] + self._problems(spec, variables, strict=True)
 
-    def _problems(self, spec: Mapping[str, Any], variables: dict[str, Any]) -> list[str]:
+    def _problems(self, spec: Mapping[str, Any], variables: dict[str, Any], strict: bool = False) -> list[str]:
+        """Judge the values; ``strict`` ends with Ansible's error where one cannot be evaluated."""
         values, wrong = {}, []
         for name in sorted(spec.keys() & variables.keys()):
             try:
                 values[name] = self._templar.template(variables[name])
             except AnsibleError as error:
-                # undefined, or a file that is not there yet: whoever uses it says so
+                # otherwise undefined, or a file that is not there yet: whoever uses it says so
                 if role_values.mixed(error):
                     wrong.append(self._mixed(name, variables))
+                elif strict:
+                    raise
         return wrong + role_values.problems(spec, values)
 
     def _mixed(self, name: str, variables: dict[str, Any]) -> str:

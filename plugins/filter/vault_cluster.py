@@ -1,11 +1,12 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters through which the role vault_cluster refuses what cannot come true, or would be regretted. Pure."""
+"""Filters of the role vault_cluster: where its nodes are, and what it refuses. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
@@ -20,6 +21,16 @@ def vault_cluster_problems(asked: Mapping[str, Any]) -> list[str]:
     """Return why a cluster cannot be brought up as declared, one sentence each; C(vault_cluster_custody) is a part of it."""
     found = _checked("vault_cluster_problems", asked)
     return [*_places(found), *_custody(found)]
+
+
+def vault_cluster_addresses(hostvars: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return the API addresses of servers: those that the inventory declares, else port 8200 of each host."""
+    servers = {str(name): hostvars[name] for name in names}
+    declared = [server["vault_server_api_addr"] for server in servers.values() if "vault_server_api_addr" in server]
+    if declared:
+        return [str(address) for address in declared]
+    hosts = [str(server.get("ansible_host", name)) for name, server in servers.items()]
+    return ["https://%s:8200" % re.sub("^(.*:.*)$", r"[\1]", host) for host in hosts]
 
 
 def _checked(name: str, asked: Any) -> Mapping[str, Any]:
@@ -82,4 +93,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"vault_cluster_custody": vault_cluster_custody, "vault_cluster_problems": vault_cluster_problems}
+        return {
+            "vault_cluster_addresses": vault_cluster_addresses,
+            "vault_cluster_custody": vault_cluster_custody,
+            "vault_cluster_problems": vault_cluster_problems,
+        }

@@ -29,6 +29,13 @@ options:
         action, whose messages hold no values.
       - A variable that is put together from others of different shapes, such as a list and a mapping, is named with what each of them is.
     type: bool
+  entry_point:
+    description:
+      - Inside of a role, the entry point whose options are checked, instead of those of all entry points. Required options that are missing are
+        named, and a value that cannot be evaluated is an error.
+      - So everything is checked that Ansible's own validation of a role checks, and a play that includes the role can leave that out by
+        C(rolespec_validate=false); evaluating each variable twice takes time.
+    type: str
 attributes:
   check_mode:
     description: Changes nothing.
@@ -59,7 +66,12 @@ from ansible.module_utils.basic import AnsibleModule
 def main() -> None:
     # Ansible runs the action of the same name (plugins/action); only it knows the variables.
     module = AnsibleModule(
-        {"roles": {"type": "list", "elements": "str"}, "values": {"type": "bool"}}, supports_check_mode=True
+        {
+            "roles": {"type": "list", "elements": "str"},
+            "values": {"type": "bool"},
+            "entry_point": {"type": "str"},
+        },
+        supports_check_mode=True,
     )
     module.fail_json(msg="known_variables is an action: run it as a task of a play")
 

@@ -36,11 +36,23 @@ _WORDS = {"str": "a text", "path": "a text", "int": "a number", "float": "a numb
 
 
 @functools.cache
+def _entry_points(role: Path) -> dict[str, Any]:
+    text = (role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml_load(text)["argument_specs"]
+    return found
+
+
+def entry_point(role: Path, name: str) -> dict[str, Any]:
+    """Return the options of one entry point of a role, by name; raises KeyError where there is no such entry point."""
+    found: dict[str, Any] = _entry_points(role)[name].get("options") or {}
+    return found
+
+
+@functools.cache
 def options(role: Path) -> dict[str, Any]:
     """Return the options of all entry points of a role, by name; those of several are alike."""
-    text = (role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
     found: dict[str, Any] = {}
-    for entry in (yaml_load(text) or {})["argument_specs"].values():
+    for entry in _entry_points(role).values():
         for name, option in (entry.get("options") or {}).items():
             # the description with suboptions says the most
             if "options" in option or name not in found:

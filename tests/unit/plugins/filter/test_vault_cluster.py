@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secretops.vault_eso.plugins.filter.vault_cluster import (
+    vault_cluster_addresses,
     vault_cluster_custody,
     vault_cluster_problems,
 )
@@ -73,3 +74,17 @@ def test_what_is_not_asked_for_is_not_missing() -> None:
     assert vault_cluster_problems({**GOOD, **off}) == []
     with pytest.raises(AnsibleFilterError, match="mapping"):
         vault_cluster_problems([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "hostvars, expected",
+    [
+        ({}, []),
+        ({"a": {"ansible_host": "192.0.2.1"}, "b": {}}, ["https://192.0.2.1:8200", "https://b:8200"]),
+        ({"a": {"ansible_host": "2001:db8::1"}}, ["https://[2001:db8::1]:8200"]),
+        # of those that declare it, as for a load balancer in front of one site
+        ({"a": {"ansible_host": "192.0.2.1"}, "b": {"vault_server_api_addr": "https://b.test"}}, ["https://b.test"]),
+    ],
+)
+def test_where_the_nodes_are(hostvars: dict[str, Any], expected: list[str]) -> None:
+    assert vault_cluster_addresses(hostvars, list(hostvars)) == expected

@@ -146,4 +146,4 @@ def test_every_playbook_ends_with_a_verdict(path: Path) -> None:
         assert imported[-2:] == ["configure.yml", "verify.yml"]
         return
     assert last["name"] == "Say how it ended"
-    assert last["tasks"][-1]["ansible.builtin.include_tasks"] == "tasks/verdict.yml"
+    assert last["tasks"][-1]["ansible.builtin.import_tasks"] == "tasks/verdict.yml"
