@@ -62,6 +62,11 @@ ARGS: dict[str, dict[str, Any]] = {
     },
     "eso_restore": {"path": "{tmp}/kept.yaml"},
     "eso_secretstore": {**IN_NAMESPACE, **STORE},
+    "eso_state": {
+        "objects": {"x": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": IN_NAMESPACE}]},
+        "dependents": True,
+        "api_server": True,
+    },
     "eso_sync": IN_NAMESPACE,
     "eso_verify": {"namespaces": ["default"], "vault": VAULT},
     "flux_reconcile": IN_NAMESPACE,

@@ -53,6 +53,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "eso_pushsecret": {**IN_NAMESPACE, "state": "absent"},
     "eso_restore": {"path": "{tmp}/empty.yaml"},
     "eso_secretstore": {**IN_NAMESPACE, "state": "absent"},
+    "eso_state": {"operators": True},
     "eso_sync": IN_NAMESPACE,
     "eso_verify": {"namespaces": ["default"]},
     "flux_reconcile": IN_NAMESPACE,
