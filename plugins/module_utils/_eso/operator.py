@@ -234,11 +234,7 @@ def _lacks(deployment: Mapping[str, Any], version: str) -> str:
     chart = str((metadata.get("labels") or {}).get("helm.sh/chart") or "")
     if chart != "external-secrets-" + version:
         return "%s is of %s" % (metadata["name"], chart or "an unknown chart")
-    available = int(status.get("availableReplicas") or 0)
-    if (
-        int(status.get("observedGeneration") or 0) < int(metadata.get("generation") or 0)
-        or int(status.get("updatedReplicas") or 0) < replicas
-        or available < replicas
-    ):
-        return "%s has %d of %d pods" % (metadata["name"], available, replicas)
-    return ""
+    seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
+    # available ones may be of the older template
+    running = min(int(status.get(name) or 0) for name in ("updatedReplicas", "availableReplicas")) if seen else 0
+    return "" if seen and running >= replicas else "%s has %d of %d pods" % (metadata["name"], running, replicas)

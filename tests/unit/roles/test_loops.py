@@ -29,9 +29,8 @@ REVIEWED = {
     r"(validation_vault_servers|validation_checks) \|": "hosts and names of checks",
     r"snapshot_restore_checks \|": "names of checks",
     r"vault_server_peers\b": "names, addresses and paths of other nodes",
-    r"__eso_(dependent_kinds|flux_kinds|versioned_crds)\b|eso_release_name\b": "kinds and names of our own",
     r"\[eso_release_name\]": "names",
-    r"__eso_crds_all\.resources .* map\(attribute='metadata\.name'\)": "names",
+    r"__eso_found\.crd_names\b": "names",
     r"__eso_gitops_handed_over\.left_over\b": "kinds and names of objects",
     r"__vault_rolling_todo\b": "names of nodes and why they are to restart",
     # paths: what is none is refused as the value of a variable
@@ -42,7 +41,7 @@ REVIEWED = {
     r"__vault_server_host\.missing_commands\b": "paths of commands",
     r"__eso_manifest_files\b": "paths and names of templates",
     # sources, definitions, access, NetworkPolicies
-    r"__eso_(source|prepared)_objects\b": "manifests of our own templates, whose credentials are references",
+    r"__eso_declare_objects\b": "manifests of our own templates, whose credentials are references",
 }
 #: items of these are mappings, or lists: without a label all of it is shown
 MAPPINGS = re.compile(r"\.results\b|_objects\b|_peers\b|_files\b|dict2items|_kinds\b|left_over|_todo\b|static_keys")
