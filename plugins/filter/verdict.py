@@ -41,7 +41,7 @@ COUNTED = (
     _counted("__(vault_config|tenant)_result", "object in Vault", "objects in Vault", *_CHANGED),
     _counted(r"__eso_resources_\w+_result", "object in Kubernetes", "objects in Kubernetes", *_CHANGED),
     _counted(
-        "__eso_(prepared|tidied|(source|crds|crds_removed|release|releases|files|files_removed)_result)",
+        "__eso_(compared|prepared|tidied|(crds|crds_removed|release|releases|files|files_removed)_result)",
         "part of the operator",
         "parts of the operator",
         *_CHANGED,

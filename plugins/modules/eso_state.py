@@ -185,6 +185,11 @@ differing:
   returned: when O(objects) is given
   type: dict
   sample: {namespaces: [0]}
+summary:
+  description: How many of O(objects) are as declared, as C(none).
+  returned: when O(objects) is given
+  type: dict
+  sample: {none: 12}
 present:
   description: The positions of those of O(absent) that exist, from 0.
   returned: when O(absent) is given

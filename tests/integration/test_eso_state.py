@@ -52,6 +52,7 @@ def test_only_what_an_apply_would_change_differs(
     for check in (False, True):
         result = run_module("eso_state", {**kube_args, "objects": lists}, check=check)
         assert result["differing"] == {"first": [2, 3, 4, 5], "second": [0, 1], "third": [0]}
+        assert result["summary"] == {"none": 3}
         assert result["changed"] is False
     assert kube_api.call("GET", path)["metadata"] == before
     # a merge patch changes only what is declared, whoever owns it

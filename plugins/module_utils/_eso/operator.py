@@ -53,6 +53,8 @@ def look(client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
         found["dependents"] = dependents(client)
     if asked["objects"]:
         found["differing"] = {name: manifests.differing(listed) for name, listed in _lists(asked["objects"]).items()}
+        compared = sum(len(listed) for listed in asked["objects"].values())
+        found["summary"] = {"none": compared - sum(len(listed) for listed in found["differing"].values())}
     if asked["absent"]:
         found["present"] = manifests.existing(asked["absent"])
     wait(client, asked, manifests)

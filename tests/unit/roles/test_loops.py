@@ -41,7 +41,7 @@ REVIEWED = {
     r"__vault_server_host\.missing_commands\b": "paths of commands",
     r"__eso_manifest_files\b": "paths and names of templates",
     # sources, definitions, access, NetworkPolicies
-    r"__eso_declare_objects\b": "manifests of our own templates, whose credentials are references",
+    r"__eso_differing_objects\b": "manifests of our own templates, whose credentials are references",
 }
 #: items of these are mappings, or lists: without a label all of it is shown
 MAPPINGS = re.compile(r"\.results\b|_objects\b|_peers\b|_files\b|dict2items|_kinds\b|left_over|_todo\b|static_keys")

@@ -52,6 +52,15 @@ def engine(*changed: bool) -> dict[str, Any]:
             "a: 1 object in Kubernetes would change.",
         ),
         (
+            {
+                "__eso_compared": {"changed": False, "summary": {"none": 12}, "differing": {"release": [0]}},
+                "__eso_release_result": {"changed": True, "method": "apply", "result": {"kind": "HelmRelease"}},
+                "__eso_tidied": {"skipped": True},
+            },
+            "a: 1 of 13 parts of the operator changed.",
+            "a: 1 of 13 parts of the operator would change.",
+        ),
+        (
             {"__eso_files_result": {"results": [{"changed": True}, {"changed": False}], "changed": True}},
             "a: 1 of 2 parts of the operator changed.",
             "a: 1 of 2 parts of the operator would change.",
