@@ -124,6 +124,9 @@ def drift_part_of(result: Mapping[str, Any], name: str, inside: str) -> list[dic
         compared = sum(not entry.get("error") for entry in result["results"])
     elif "method" in result or "result" in result:
         changes, errors, compared = _from_k8s(result)
+    elif isinstance(result.get("summary"), Mapping):
+        # a look that found these as they are declared
+        changes, compared = [], int(result["summary"].get("none") or 0)
     else:
         changes, compared = [], 0
     failed = bool(result.get("failed") or errors)

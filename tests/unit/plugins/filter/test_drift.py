@@ -82,6 +82,12 @@ def test_kubernetes_objects_of_a_namespace_that_is_missing_too_would_be_made():
     assert part["errors"] == []
 
 
+def test_what_a_look_found_as_declared_was_compared():
+    look = {"changed": False, "summary": {"none": 3}, "differing": {"declared": [1]}}
+    (part,) = drift.drift_part(look, "unchanged_namespaces")
+    assert (part["status"], part["compared"], part["changes"]) == ("clean", 3, [])
+
+
 def test_what_could_not_be_compared_outweighs_a_difference():
     (clean,) = drift.drift_part({"results": []}, "quotas")
     (differs,) = drift.drift_part(RESULT, "policies")
