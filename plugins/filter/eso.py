@@ -14,7 +14,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 _EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 #: the first that knows v1, the first that knows it alone, the first that can do without the right to request any token
-KNOWS_V1, V1_ONLY, DECLARED_TOKENS = (0, 16, 0), (0, 17, 0), (2, 5, 0)
+KNOWS_V1 = (0, 16, 0)
+V1_ONLY = (0, 17, 0)
+DECLARED_TOKENS = (2, 5, 0)
 SERVICE_MONITOR = "monitoring.coreos.com/v1/ServiceMonitor"
 #: the NetworkPolicies of the role, the one that forbids last
 POLICIES = ("vault", "webhook", "metrics", "dns-and-api-server", "default-deny")
@@ -59,15 +61,7 @@ def eso_cluster_problems(found: Mapping[str, Any], declared: Mapping[str, Any]) 
 
 def eso_kinds(declared: Mapping[str, Any]) -> list[str]:
     """Return the kinds that the cluster has to serve, as ``apiVersion/kind``."""
-    wanted = _Declared("eso_kinds", declared)
-    kinds = []
-    if wanted["method"] == "flux":
-        kinds = [HELM_RELEASE, OCI_REPOSITORY if wanted["source"] == "oci" else HELM_REPOSITORY]
-        if wanted["crds"] == "kustomization":
-            kinds += [KUSTOMIZATION, GIT_REPOSITORY]
-    if wanted.says("service_monitor") and wanted["state"] == "present":
-        kinds.append(SERVICE_MONITOR)
-    return kinds
+    return _kinds(_Declared("eso_kinds", declared))
 
 
 def eso_undeclared(declared: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -158,11 +152,22 @@ def _method(declared: _Declared) -> Iterator[str]:
 # -- the cluster ------------------------------------------------------------------------------------------------------
 
 
+def _kinds(declared: _Declared) -> list[str]:
+    kinds = []
+    if declared["method"] == "flux":
+        kinds = [HELM_RELEASE, OCI_REPOSITORY if declared["source"] == "oci" else HELM_REPOSITORY]
+        if declared["crds"] == "kustomization":
+            kinds += [KUSTOMIZATION, GIT_REPOSITORY]
+    if declared.says("service_monitor") and declared["state"] == "present":
+        kinds.append(SERVICE_MONITOR)
+    return kinds
+
+
 def _unserved(found: Mapping[str, Any], declared: _Declared) -> Iterator[str]:
     missing = list(found.get("missing_kinds") or [])
     flux = [name for name in missing if name in FLUX]
     if flux:
-        needed = [FLUX[name] for name in eso_kinds(declared._declared) if name in FLUX]
+        needed = [FLUX[name] for name in _kinds(declared) if name in FLUX]
         parts = [name.rpartition("/") for name in flux]
         yield (
             "This cluster does not serve %s in %s: install Flux %s or newer with its %s, or set eso_method to helm or manifests"
