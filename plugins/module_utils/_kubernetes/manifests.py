@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._engine.errors import InvalidInput
-from .client import APPLY_PATCH, JSON, METADATA_ONLY, Client
+from .client import APPLY_PATCH, JSON, MERGE_PATCH, METADATA_ONLY, Client
 from .errors import KubernetesError
 from .kind import SECRET, Kind, Object
 
@@ -83,13 +83,11 @@ class Manifests:
 
     def _rehearsed(self, path: str, manifest: Object, accept: str) -> Object:
         """Return the object as it would be. ``PATCH ...?dryRun=All``."""
-        if not self.manager:
-            query = {"dryRun": "All"}
-            kind = "application/merge-patch+json"
-        else:
-            query = {"dryRun": "All", "fieldManager": self.manager, "force": str(self.force).lower()}
-            kind = APPLY_PATCH
-        return self.client.request("PATCH", path, manifest, query, content_type=kind, accept=accept) or {}
+        query, content_type = {"dryRun": "All"}, MERGE_PATCH
+        if self.manager:
+            query.update(fieldManager=self.manager, force=str(self.force).lower())
+            content_type = APPLY_PATCH
+        return self.client.request("PATCH", path, manifest, query, content_type=content_type, accept=accept) or {}
 
     def _settled(self, found: Object) -> Object:
         """Return an object without what a dry run changes by itself."""
