@@ -169,7 +169,7 @@ def wait(client: Client, asked: Mapping[str, Any], manifests: Manifests) -> None
         path = kind.path(kind.versions[0], one["namespace"], one["name"])
         lacking = _until(lambda path=path: flux_lacks(client.get(path), seconds), deadline)  # type: ignore[misc]
         if lacking:
-            raise SecretopsError("is not ready: %s" % lacking, where)
+            raise SecretopsError("%s is not ready: %s" % (where, lacking))
     release = asked["wait_for_release"]
     if release:
         path = DEPLOYMENT.path("v1", release["namespace"])
