@@ -70,10 +70,12 @@ def unsupported() -> str:
             (_traceback, "_module_tracebacks_enabled_events"),
             (_loader, "_handle_exception"),
             (basic, "_ANSIBLE_PROFILE"),
+            (basic, "_PARSED_MODULE_ARGS"),
         )
         if not all(hasattr(module, name) for module, name in parts):
             return "an unknown ansible-core"
-    return "" if hasattr(basic, "_ANSIBLE_ARGS") else "an unknown ansible-core"
+    own = hasattr(basic, "_ANSIBLE_ARGS") and hasattr(basic, "_load_params")
+    return "" if own else "an unknown ansible-core"
 
 
 def payload(name: str, options: Mapping[str, Any]) -> bytes:
@@ -184,6 +186,7 @@ class Child:
                 os.chdir(self.folder)
             _forget_the_controller()
             basic._ANSIBLE_ARGS = self.options
+            basic._load_params = self._load
             if _loader is not None:
                 basic._ANSIBLE_PROFILE = PROFILE
             if self.tell is not None:
@@ -201,6 +204,16 @@ class Child:
                 with suppress(BaseException):
                     stream.flush()
             os._exit(code)
+
+    def _load(self) -> dict[str, Any]:
+        """Return the options as Ansible's own function does, which copies all of them (since ansible-core 2.19).
+
+        Its copy is for a setting alone. Its decoder asks whether texts are valid UTF-8, as the controller does.
+        """
+        found: dict[str, Any] = json.loads(self.options)["ANSIBLE_MODULE_ARGS"]
+        if _loader is not None:
+            basic._PARSED_MODULE_ARGS = {name: found[name] for name in found if name.startswith("_ansible_")}
+        return found
 
 
 def _separate(parent: int, ends: list[int]) -> None:

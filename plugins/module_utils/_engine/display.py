@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Callable
 
 from .hidden import HIDDEN, HIDDEN_NEW, HIDDEN_OLD, NO_LOG
@@ -66,6 +66,32 @@ def echo(
     returns them, with values that look like secrets (see `masked`) and secrets in path options masked.
     """
     return _echo(options, _names(spec), free)
+
+
+def hidden_texts(options: Mapping[str, Any], spec: Mapping[str, Any]) -> set[str]:
+    """Return the texts that `echo` hides because of ``no_log``; quick, as most options hold no secret."""
+    return set(_hidden_texts(options, _secret_names(spec)))
+
+
+def _secret_names(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options by name and alias that are secret (None), or have suboptions that are (the same of these)."""
+    known: dict[str, Any] = {}
+    for name, option in spec.items():
+        inner = None if option.get("no_log") else _secret_names(option.get("options") or {})
+        if inner is None or inner:
+            known.update(dict.fromkeys([*(option.get("aliases") or []), name], inner))
+    return known
+
+
+def _hidden_texts(options: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
+    for name in known.keys() & options.keys():
+        value, inner = options[name], known[name]
+        if inner is None:
+            yield from (text for text in leaves(value) if len(text) >= 4)
+            continue
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Mapping):
+                yield from _hidden_texts(part, inner)
 
 
 def _names(spec: Mapping[str, Any]) -> dict[str, tuple[Mapping[str, Any], Any]]:

@@ -16,7 +16,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 
 from . import places, process, wording
-from .display import MISPLACED, echo, names_only, visible
+from .display import MISPLACED, echo, hidden_texts, names_only, visible
+from .entries import accepted
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
 from .numbers import check_numbers
@@ -71,11 +72,29 @@ class _AnsibleModule(AnsibleModule):
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         # a module is short-lived: collecting garbage among thousands of declarations only costs time
         gc.set_threshold(100_000, 20, 20)
+        #: long lists that Ansible's validator does not see: each entry was found to be right
+        self._long: dict[str, list[dict[str, Any]]] = {}
         super().__init__(argument_spec=argument_spec, **kwargs)
+        self._put_back()
         self.accepted = True
         # Ansible does not mask values that it parsed from a text, such as JSON
-        self.no_log_values |= echo(self.params, argument_spec)[1]
+        self.no_log_values |= hidden_texts(self.params, argument_spec)
         self._known = True
+
+    def _load_params(self) -> None:
+        """Read the options, and take out the long lists that need no conversion: Ansible's validator is slow."""
+        super()._load_params()
+        for name, option in self.argument_spec.items():
+            entries = self.params.get(name)
+            found = accepted(entries, option) if isinstance(entries, list) and len(entries) > self.FEW else None
+            if found is not None:
+                self._long[name], secrets = found
+                self.no_log_values |= secrets
+                # given, as rules such as mutually_exclusive ask for
+                self.params[name] = []
+
+    def _put_back(self) -> None:
+        self.params.update(self._long)
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
         """Return the options without secrets; of a long list only its length, as it would outgrow the result."""
@@ -90,6 +109,7 @@ class _AnsibleModule(AnsibleModule):
 
     def _log_invocation(self) -> None:
         """Log the options to syslog as Ansible does, without options that may hold a misplaced secret."""
+        self._put_back()
         params, secrets = self.params, self.no_log_values
         self.params = self._brief(names_only)
         self._narrow(self.params)
@@ -100,12 +120,14 @@ class _AnsibleModule(AnsibleModule):
 
     def exit_json(self, **kwargs: Any) -> None:
         """Exit with a result."""
+        self._put_back()
         kwargs.setdefault("invocation", {"module_args": self._brief()})
         self._narrow(kwargs)
         super().exit_json(**kwargs)
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
         """Fail with a message; for invalid options it names the place of each."""
+        self._put_back()
         if not self.accepted:
             msg = places.brief(places.located(getattr(self, "params", {}), self.argument_spec)) or msg
         msg = visible(MISPLACED.sub("A value in the sub parameter field", msg))
@@ -189,7 +211,7 @@ class Module:
             left[self.plural] = [
                 {name: value for name, value in entry.items() if name != concealed} for entry in left[self.plural]
             ]
-        KNOWN.add(*echo(left, spec)[1], *(left[name] for name in left if spec.get(name, {}).get("no_log")))
+        KNOWN.add(*hidden_texts(left, spec), *(left[name] for name in left if spec.get(name, {}).get("no_log")))
         if not tree:
             KNOWN.add(*every, unless_public=True)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Callable
 
 from .errors import InvalidInput
@@ -23,6 +24,7 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 #: duration that every endpoint takes
 _USUAL = re.compile(r"-?(?=\d)(?:\d+|(?:\d+h)?(?:\d+m)?(?:\d+s)?)")
+_DIGITS = re.compile(r"\d+")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
 
@@ -38,21 +40,27 @@ def seconds(value: Any, signed: bool = False) -> int | float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         total = value
     else:
-        text = scalar(value).strip()
-        if not text:
-            return 0
-        bare = text[1:] if text.startswith("-") else text
-        if re.fullmatch(r"\d+", bare):
-            total = int(bare)
-        elif _WHOLE.fullmatch(bare):
-            total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(bare))
-            total = int(total) if total == int(total) else total
-        else:
-            raise InvalidInput('"%s" is not a duration' % text, remedy='write seconds, or a string like "1h30m"')
-        total = total if bare == text else -total
+        total = _seconds_of(scalar(value).strip())
     if total < 0 and not signed:
         raise InvalidInput('"%s" is negative' % value, remedy='write seconds, or a string like "1h30m"')
     return total
+
+
+@lru_cache(maxsize=1024)
+def _seconds_of(text: str) -> int | float:
+    """Return the seconds of a text. Cached, as thousands of objects have the same few durations."""
+    if not text:
+        return 0
+    bare = text[1:] if text.startswith("-") else text
+    total: int | float
+    if _DIGITS.fullmatch(bare):
+        total = int(bare)
+    elif _WHOLE.fullmatch(bare):
+        total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(bare))
+        total = int(total) if total == int(total) else total
+    else:
+        raise InvalidInput('"%s" is not a duration' % text, remedy='write seconds, or a string like "1h30m"')
+    return total if bare == text else -total
 
 
 def whole_seconds(value: Any) -> int | None:

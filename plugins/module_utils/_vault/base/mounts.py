@@ -191,7 +191,7 @@ class EngineMounts(Mounts):
     def require(self, mount: str, kind: str) -> dict[str, Any] | None:
         """Return the mount's entry, None when there is none. Raises InvalidInput when it is of another type."""
         entry = self.entry(mount)
-        if entry is not None and split_type(entry.get("type"))[0] != kind:
+        if entry is not None and entry.get("type") != kind and split_type(entry.get("type"))[0] != kind:
             raise InvalidInput(
                 'a secrets engine of type "%s" is mounted there, not "%s"' % (entry.get("type"), kind),
                 'mount "%s"' % mount,

@@ -163,6 +163,7 @@ FIELDS: Sequence[Field] = (
         sent=False,
     ),
 )
+NAMES = sent_names(FIELDS)
 #: how to compare what ``options`` may hold
 FURTHER: dict[str, normalise.Normaliser] = {
     "policy_identifiers": policy_identifiers,
@@ -222,7 +223,7 @@ class Role(InPkiMount):
         if item["state"] == "present":
             desired = {
                 **self.options,
-                **{name: item[name] for name in sent_names(FIELDS) if item.get(name) is not None},
+                **{name: item[name] for name in NAMES if item.get(name) is not None},
             }
         super().__init__(mounts, item, desired)
 

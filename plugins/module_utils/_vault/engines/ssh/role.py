@@ -148,6 +148,7 @@ FIELDS: Sequence[Field] = (
 )
 
 
+NAMES = sent_names(FIELDS)
 #: kept by the server as one text with commas
 LISTS = tuple(field.name for field in FIELDS if field.type == "list")
 MAPS = tuple(field.name for field in FIELDS if field.normaliser is normalise.string_map)
@@ -169,7 +170,7 @@ class Role(InsideMount):
     fields = normalisers(FIELDS)
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
-        desired = {name: item.get(name) for name in sent_names(FIELDS)} if item["state"] == "present" else None
+        desired = {name: item.get(name) for name in NAMES} if item["state"] == "present" else None
         super().__init__(mounts, item, desired)
 
     def check_own(self) -> None:
