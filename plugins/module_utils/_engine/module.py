@@ -94,7 +94,9 @@ class _AnsibleModule(AnsibleModule):
                 self.params[name] = []
 
     def _put_back(self) -> None:
-        self.params.update(self._long)
+        # Ansible can fail before there are options
+        if self._long:
+            self.params.update(self._long)
 
     def _brief(self, free: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
         """Return the options without secrets; of a long list only its length, as it would outgrow the result."""
