@@ -23,7 +23,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 .PHONY: help
 help: ## Show this list
 	@echo 'make TARGET, where TARGET is one of:'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'Variables: VAULT_ESO_LAB=$(VAULT_ESO_LAB) (name of the lab), PYTHON=/path/to/python3 (for .venv),'
 	@echo 'VAULT_BINARY and ESO_CONTROLLER (another server, another controller), KUBECONFIG or KUBEBUILDER_ASSETS (tests).'
 
@@ -95,6 +95,11 @@ molecule: preflight setup ## Molecule's scenarios on real hosts: the main job (d
 	  VAULT_ESO_LAB=molecule ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/playbooks/collections ANSIBLE_ROLES_PATH=$(CURDIR)/roles \
 	    molecule test -s $$scenario; \
 	done
+
+.PHONY: test-day2
+test-day2: preflight setup ## Day 2 on real hosts: faults, kills and repairs, one after the other (PYTEST_ARGS="-k rolling")
+	VAULT_ESO_LAB=day2 ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/playbooks/collections ANSIBLE_ROLES_PATH=$(CURDIR)/roles \
+	  PYTEST_ARGS="$(PYTEST_ARGS)" molecule test -s day2
 
 .PHONY: check
 check: lint ## For every save: lint, types, unit tests, and a test of each kind against real servers, in some two minutes
