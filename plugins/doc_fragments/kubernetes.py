@@ -10,10 +10,10 @@ import textwrap
 from ansible_collections.secretops.vault_eso.plugins.doc_fragments import vault
 
 
-def suboptions(*fragments: str) -> str:
-    """Return the options of fragments as suboptions of the option ``vault``, with references to each other as such."""
+def suboptions(option: str, *fragments: str) -> str:
+    """Return the options of fragments as suboptions of an option, with references to each other as such."""
     texts = [text.partition("options:\n")[2].partition("\nrequirements:")[0].strip("\n") for text in fragments]
-    return textwrap.indent("\n".join(texts).replace("O(", "O(vault."), " " * 4)
+    return textwrap.indent("\n".join(texts).replace("O(", "O(%s." % option), " " * 4)
 
 
 class ModuleDocFragment:
@@ -131,6 +131,26 @@ options:
     type: dict
     suboptions:
 """
-        + suboptions(vault.ModuleDocFragment.DOCUMENTATION, vault.ModuleDocFragment.LOGIN)
+        + suboptions("vault", vault.ModuleDocFragment.DOCUMENTATION, vault.ModuleDocFragment.LOGIN)
+        + "\n"
+    )
+
+    CLUSTERS: str = (
+        r"""
+options:
+  clusters:
+    description:
+      - The Kubernetes clusters, each with a name and the connection options of the modules for Kubernetes.
+      - They are reached from where the module runs.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name by which the other options name it.
+        type: str
+        required: true
+"""
+        + suboptions("clusters", DOCUMENTATION)
         + "\n"
     )

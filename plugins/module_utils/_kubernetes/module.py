@@ -209,22 +209,36 @@ class ActionModule(KubernetesModule):
         """
         report = self.act(actions)
         if wait and not self.check_mode:
-            done = {
-                change.resource.expectation(): change
-                for change in report.changes
-                if change.reached and change.error is None and isinstance(change.resource, Action)
-            }
-            late = wait_for(client, list(done), self.params["wait_timeout"])
-            known = reasons([one.last for one in late]) if reasons and late else [""] * len(late)
-            for expectation, reason in zip(late, known):
-                change, error = done.pop(expectation), expectation.error or SecretopsError("was not proven")
-                if reason:
-                    error = SecretopsError("%s. %s" % (error, reason))
-                change.error = error.at(change.resource.label)
-            with ThreadPoolExecutor(max_workers=max(self.params["workers"], 1)) as pool:
-                list(pool.map(conclude, done.values()))
+            prove(client, report.changes, self.params["wait_timeout"], self.params["workers"], reasons)
         sent = {"total": client.requests, "writes": client.writes, "watches": client.watches}
         self.finish(report, requests=sent)
+
+
+def prove(
+    client: Client,
+    changes: Sequence[Change],
+    timeout: float,
+    workers: int,
+    reasons: Callable[[Sequence[Any]], Sequence[str]] | None = None,
+) -> None:
+    """Wait for the proof of each action that was done; one that does not come in ``timeout`` seconds is its error.
+
+    ``reasons``: see `ActionModule.carry_out`.
+    """
+    done = {
+        change.resource.expectation(): change
+        for change in changes
+        if change.reached and change.error is None and isinstance(change.resource, Action)
+    }
+    late = wait_for(client, list(done), timeout)
+    known = reasons([one.last for one in late]) if reasons and late else [""] * len(late)
+    for expectation, reason in zip(late, known):
+        change, error = done.pop(expectation), expectation.error or SecretopsError("was not proven")
+        if reason:
+            error = SecretopsError("%s. %s" % (error, reason))
+        change.error = error.at(change.resource.label)
+    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+        list(pool.map(conclude, done.values()))
 
 
 def conclude(change: Change) -> None:

@@ -317,11 +317,12 @@ class Client:
             lambda: self.send(self.url, method, path, token, data, params, headers),
             self.retries if repeatable else 0,
             self._may_pass,
-            self._choose_again,
+            self.choose_again,
         )
         return self.understand(answer, method, path, missing_ok, data)
 
-    def _choose_again(self) -> None:
+    def choose_again(self) -> None:
+        """Choose among the addresses once more: another node may be the active one now. Raises Unreachable."""
         with self._lock:
             self._chosen = len(self.urls) == 1
         self.choose()
