@@ -1,0 +1,499 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vault_rotation with a real Vault, a real API server with an operator, and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hvac
+import pytest
+
+from support import eso_operator
+from support.kubernetes_api import KubeApi
+from support.modules import Result
+from support.openbao import VaultServer
+from support.packages import Unavailable
+from support.postgresql import PostgreSql
+from support.scene import Run, Scene
+
+PASSWORD = "first-password-of-root-4711"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSql]:
+    try:
+        server = PostgreSql(PASSWORD)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
+        yield
+
+
+@pytest.fixture
+def scene(
+    operator: None, kube_api: KubeApi, openbao: VaultServer, run_module: Run, namespace: str, unique: str
+) -> Iterator[Scene]:
+    made = Scene(kube_api, openbao, run_module, namespace, unique)
+    made.raise_up()
+    made.store(wait=True, wait_timeout=30)
+    yield made
+    made.tear_down()
+
+
+class Work:
+    """Applications of a scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.mount = f"{scene.name}-kv"
+        self.client: hvac.Client = scene.client
+
+    def application(self, name: str = "app", **more: Any) -> dict[str, Any]:
+        """Return an application whose password is rotated."""
+        return {
+            "name": name,
+            "mount": self.mount,
+            "path": name,
+            "generate": {"password": {"length": 24}},
+            "external_secrets": [{"namespace": self.scene.at, "name": name}],
+            **more,
+        }
+
+    def rotate(self, *applications: dict[str, Any], check: bool = False, diff: bool = False, **more: Any) -> Result:
+        """Run the module; nothing secret is printed."""
+        before = self.everything(applications)
+        options = {
+            "url": [self.scene.vault.url],
+            "ca_cert": self.scene.vault.ca_cert,
+            "token": self.scene.vault.token,
+            "applications": list(applications),
+            "clusters": [{"name": "one", "kubeconfig": self.scene.kube.kubeconfig}],
+            "sync_timeout": 30,
+            "rollout_wait": False,
+            "patience": 20,
+            **more,
+        }
+        result = self.scene.run_module("vault_rotation", options, check=check, diff=diff, timeout=300)
+        result.hides(*before, *self.everything(applications), self.scene.vault.token)
+        return result
+
+    def everything(self, applications: tuple[dict[str, Any], ...]) -> list[str]:
+        """Return all values of the applications' secrets that are longer than a word."""
+        found = []
+        for one in applications:
+            try:
+                found += [value for value in self.held(one["path"]).values() if len(value) > 10]
+            except hvac.exceptions.InvalidPath:
+                continue
+        return found
+
+    def held(self, path: str, version: int | None = None) -> dict[str, str]:
+        """Return what a secret holds."""
+        return dict(
+            self.client.secrets.kv.v2.read_secret_version(
+                path, version, mount_point=self.mount, raise_on_deleted_version=True
+            )["data"]["data"]
+        )
+
+    def version(self, path: str) -> int:
+        """Return the number of a secret's newest version."""
+        return int(self.about(path)["current_version"])
+
+    def about(self, path: str) -> dict[str, Any]:
+        """Return a secret's metadata."""
+        return dict(self.client.secrets.kv.v2.read_secret_metadata(path, mount_point=self.mount)["data"])
+
+    def custom(self, path: str) -> dict[str, str]:
+        """Return a secret's custom metadata."""
+        return dict(self.about(path)["custom_metadata"] or {})
+
+    def secret(self, name: str) -> dict[str, str]:
+        """Return what a Secret of Kubernetes holds."""
+        found = self.scene.kube.call("GET", f"/api/v1/namespaces/{self.scene.at}/secrets/{name}")
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+    def note(self, path: str, **custom: str) -> None:
+        """Write the custom metadata."""
+        self.client.secrets.kv.v2.update_metadata(path, mount_point=self.mount, custom_metadata=custom)
+
+    def deploy(self, name: str) -> None:
+        """Make a Deployment without Pods."""
+        labels = {"app": name}
+        pod = {"containers": [{"name": "app", "image": "example.com/app:1"}]}
+        template = {"metadata": {"labels": labels}, "spec": pod}
+        spec = {"selector": {"matchLabels": labels}, "template": template, "replicas": 0}
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+        self.scene.kube.call("POST", DEPLOYMENTS.format(self.scene.at), body)
+
+    def restarted(self, name: str) -> Any:
+        """Return when a Deployment was restarted, None when it never was."""
+        found = self.scene.kube.call("GET", DEPLOYMENTS.format(self.scene.at) + "/" + name)
+        return (found["spec"]["template"]["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/restartedAt")
+
+
+@pytest.fixture
+def work(scene: Scene) -> Work:
+    return Work(scene)
+
+
+def entry(result: Result, name: str = "app") -> dict[str, Any]:
+    """Return the result of one application."""
+    return next(one for one in result["results"] if one["name"] == name)
+
+
+def test_it_arrives_and_only_then_restarts(work: Work) -> None:
+    work.deploy("app")
+    work.note("app", team="shop")
+    one = work.application(timestamp_key="at", workloads=[{"namespace": work.scene.at, "name": "app"}])
+    before = work.held("app")
+    planned = work.rotate(one, check=True, diff=True)
+    assert not planned.failed, planned.msg
+    assert planned.changed and entry(planned)["outcome"] == "planned"
+    assert "would be rotated" in planned["plan"][0] and "syncs 1, restarts 1 in one" in planned["plan"][0]
+    assert work.held("app") == before and work.custom("app") == {"team": "shop"} and work.restarted("app") is None
+
+    done = work.rotate(one)
+    assert not done.failed, done.msg
+    assert entry(done)["outcome"] == "done" and entry(done)["info"]["proven"]
+    after = work.held("app")
+    assert after["user"] == before["user"] and after["password"] != before["password"] and len(after["password"]) == 24
+    assert set(after) == {"user", "password", "at"}
+    assert work.secret("app")["password"] == after["password"]
+    assert work.restarted("app")
+    assert work.version("app") == 2
+    custom = work.custom("app")
+    assert custom["team"] == "shop" and custom["rotation_run"] == done["run"] and "rotation_open" not in custom
+
+    young = work.rotate({**one, "max_age": "1d"})
+    assert not young.changed and entry(young)["outcome"] == "not_due" and work.version("app") == 2
+    assert work.rotate({**one, "max_age": "1d"}, now=True).changed
+    assert work.rotate({**one, "keep_versions": 2}).changed
+    versions = work.about("app")["versions"]
+    assert [number for number, one in versions.items() if one["destroyed"]] == ["1", "2"]
+
+
+def test_what_is_declared_wrongly_changes_nothing(work: Work) -> None:
+    """A mistyped path or key makes no new secret; each is refused by itself, and the right one goes on."""
+    at = work.scene.at
+    work.deploy("app")
+    missing = {"namespace": at, "name": "missing"}
+    none: list[dict[str, Any]] = []
+    wrong = {
+        "path": ({"path": "ap"}, "does not exist; correct the path"),
+        "key": (
+            {"path": "keyless", "generate": {"passwort": {}}, "external_secrets": none},
+            "has no key passwort, only",
+        ),
+        "mount": ({"mount": "nowhere"}, "nothing is mounted there"),
+        "other": ({"path": "cache", "generate": {"url": {}}, "external_secrets": [missing]}, "does not exist"),
+        "unread": (
+            {"path": "unread", "external_secrets": [{"namespace": at, "name": "app"}]},
+            "does not read the secret",
+        ),
+        "workload": ({"path": "unused", "external_secrets": none, "workloads": [missing]}, "does not exist"),
+    }
+    work.scene.put("unread", password="a-value-nobody-reads")
+    work.scene.put("keyless", password="a-value-of-another-key")
+    work.scene.put("unused", password="a-value-nobody-uses")
+    cases = [work.application(name, **{"path": name, **more}) for name, (more, _message) in wrong.items()]
+    right = work.application(workloads=[{"namespace": at, "name": "app"}])
+    done = work.rotate(*cases, right, failure_budget=0)
+    assert done.failed
+    for name, (_more, message) in wrong.items():
+        assert message in entry(done, name)["error"], name
+        assert not entry(done, name)["changed"]
+    assert entry(done)["outcome"] == "done" and work.version("app") == 2
+    assert [work.version(name) for name in ("cache", "keyless", "unread", "unused")] == [1, 1, 1, 1]
+    assert work.client.secrets.kv.v2.list_secrets("", mount_point=work.mount)["data"]["keys"] == [
+        *("app", "cache", "keyless", "unread", "unused")
+    ]
+
+    for options, message in (
+        ({"generate": {}}, "nothing of it is rotated"),
+        ({"database": {"key": "password"}}, "names a static role and a connection, or none"),
+        ({"max_age": "a month"}, "is not a duration"),
+        ({"external_secrets": [{"namespace": at, "name": "app", "cluster": "two"}]}, 'the cluster "two" is none'),
+    ):
+        refused = work.rotate(work.application(**options), right, check=True)
+        assert refused.failed and message in refused.msg and refused["error_code"] == "invalid_input"
+    assert "is no application of this run" in work.rotate(right, only=["ap"]).msg
+    assert "rotates the same secret" in work.rotate(right, {**right, "name": "twice"}).msg
+    assert work.version("app") == 2
+
+
+def test_a_cluster_that_is_down_holds_its_applications_until_it_is_left_out(work: Work) -> None:
+    down = {"name": "down", "host": "https://127.0.0.1:1", "api_key": "nobody", "retries": 0}
+    clusters = [{"name": "one", "kubeconfig": work.scene.kube.kubeconfig}, down]
+    places = [{"namespace": work.scene.at, "name": "app", "cluster": one["name"]} for one in clusters]
+    one = work.application(external_secrets=places)
+    held = work.rotate(one, clusters=clusters)
+    assert held.failed and entry(held)["outcome"] == "held" and not held.changed
+    assert "Kubernetes cluster down" in held.msg and "connection refused" in held.msg
+    assert work.version("app") == 1 and "rotation_open" not in work.custom("app")
+
+    done = work.rotate(one, clusters=clusters, left_out=["down"])
+    assert not done.failed, done.msg
+    assert entry(done)["info"]["left_out"] == ["down"] and work.custom("app")["rotation_left"] == "down"
+    assert work.secret("app")["password"] == work.held("app")["password"]
+    again = work.rotate({**one, "max_age": "1d"}, clusters=clusters, left_out=["down"])
+    assert not again.failed and not again.changed and entry(again)["outcome"] == "not_due"
+
+    # it is back: what it missed is brought to it, and nothing is rotated
+    back = [clusters[0], {**clusters[0], "name": "down"}]
+    brought = work.rotate({**one, "max_age": "1d"}, clusters=back)
+    assert not brought.failed and entry(brought)["outcome"] == "done", brought.msg
+    assert entry(brought)["info"]["clusters"] == ["down"]
+    assert work.version("app") == 2 and "rotation_left" not in work.custom("app")
+
+
+def test_what_does_not_arrive_is_put_back(work: Work) -> None:
+    """The bytes are compared: an operator that is content with another value, and a Secret that nobody can change."""
+    at, kube = work.scene.at, work.scene.kube
+    work.deploy("app")
+    one = work.application(workloads=[{"namespace": at, "name": "app"}])
+    before = work.held("app")
+    path = f"/api/v1/namespaces/{at}/secrets/app"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            kube.call("PATCH", path, {"immutable": True}, "application/merge-patch+json")
+            break
+        except Exception:  # noqa: BLE001 - not synced yet
+            time.sleep(0.2)
+    failed = work.rotate(one, sync_timeout=4)
+    assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
+    assert "the values of version 1 were put back as version 3" in failed.msg
+    assert work.held("app") == before and work.version("app") == 3
+    assert work.restarted("app") is None
+    assert "rotation_open" not in work.custom("app") and "rotated_at" not in work.custom("app")
+    kube.call("DELETE", path)
+    done = work.rotate(one)
+    assert not done.failed and work.version("app") == 4 and work.restarted("app"), done.msg
+
+
+def test_what_is_not_proven_restarts_nothing(work: Work) -> None:
+    work.deploy("app")
+    template = {"data": {"password": "{{ .password | upper }}"}}
+    work.scene.external(target={"template": template})
+    one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}])
+    failed = work.rotate(one)
+    assert failed.failed and entry(failed)["outcome"] == "not_proven" and failed["error_code"] == "not_proven"
+    assert work.version("app") == 2 and work.restarted("app") is None
+    assert work.rotate(one).failed and work.version("app") == 2, "it is not rotated once more"
+    done = work.rotate({**one, "unproven": "accept"})
+    assert not done.failed, done.msg
+    assert work.version("app") == 2 and work.restarted("app")
+    assert entry(done)["info"]["proven"] is False
+
+
+def test_a_rollout_that_does_not_get_ready_is_put_back(work: Work) -> None:
+    work.deploy("app")
+    one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}])
+    before = work.held("app")
+    failed = work.rotate(one, rollout_wait=True, rollout_timeout=2)
+    assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
+    assert "the rollout is not finished" in failed.msg and "were put back as version 3" in failed.msg
+    assert work.held("app") == before and work.secret("app")["password"] == before["password"]
+
+
+def test_a_folder_and_a_failure_budget(work: Work) -> None:
+    names = [f"shop-{number}" for number in range(6)]
+    for name in names:
+        work.scene.put(f"shops/{name}", password=f"a-secret-of-{name}", kept=name * 3)
+    work.scene.put("shops/inner/deep", password="a-deeper-secret")
+    folder = work.application("shops", path="shops/*", external_secrets=[])
+    done = work.rotate(folder, only=[*names[:3]])
+    assert not done.failed and len(done["results"]) == 3
+    assert [work.version(f"shops/{name}") for name in names] == [2, 2, 2, 1, 1, 1]
+    assert work.held("shops/shop-0")["kept"] == "shop-0" * 3
+    assert work.held("shops/inner/deep") == {"password": "a-deeper-secret"}
+    none = work.rotate(work.application("none", path="nowhere/*"))
+    assert none.failed and "there is no secret below" in none.msg
+
+    # what is put back is a failure: after more than one of them no batch is begun
+    work.client.secrets.kv.v2.configure(mount_point=work.mount)
+    wrong = [
+        {**work.application(name, path=f"shops/{name}", external_secrets=[]), "generate": {"kept": {"policy": "no"}}}
+        for name in names
+    ]
+    few = work.rotate(*wrong, batch=2, failure_budget=1)
+    assert few.failed and few["summary"] == {
+        "create": 0,
+        "update": 0,
+        "delete": 0,
+        "none": 0,
+        "failed": 2,
+        "not_reached": 4,
+    }
+    assert "4 not begun after so many failures" in few.msg
+
+
+class Database:
+    """A database engine with two static roles and a connection that may change the password of a third user."""
+
+    def __init__(self, work: Work, postgresql: PostgreSql, unique: str) -> None:
+        self.work, self.postgresql, self.mount = work, postgresql, f"{unique}-db"
+        self.users = [f"{unique}_{letter}" for letter in "abc"]
+        self.root = f"root_{unique}"
+        postgresql.query(f"CREATE ROLE {self.root} SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
+        for user in self.users:
+            postgresql.query(f"CREATE ROLE {user} LOGIN PASSWORD 'the-first-of-{user}'")
+        work.client.sys.enable_secrets_engine("database", path=self.mount)
+        self.connect()
+        for user in self.users[:2]:
+            work.client.write_data(
+                f"{self.mount}/static-roles/{user}",
+                data={"db_name": "main", "username": user, "rotation_period": "8760h"},
+            )
+
+    def connect(self, **change: Any) -> None:
+        self.work.client.write_data(
+            f"{self.mount}/config/main",
+            data={
+                "plugin_name": "postgresql-database-plugin",
+                "connection_url": self.postgresql.url,
+                "username": self.root,
+                "password": PASSWORD,
+                "allowed_roles": [*self.users, "rotation-*"],
+                **change,
+            },
+        )
+
+    def password(self, user: str) -> str:
+        """Return the password of a static role."""
+        return str(self.work.client.read(f"{self.mount}/static-creds/{user}")["data"]["password"])
+
+    def let_in(self, user: str, password: str) -> bool:
+        """Tell whether PostgreSQL itself lets somebody in."""
+        return self.postgresql.login(user, password)
+
+    def leftovers(self) -> list[str]:
+        """Return what a rotation left in the engine."""
+        found = []
+        for folder in ("roles", "config"):
+            listed = self.work.client.list(f"{self.mount}/{folder}") or {"data": {"keys": []}}
+            found += [name for name in listed["data"]["keys"] if name.startswith("rotation-")]
+        return found
+
+
+@pytest.fixture
+def database(work: Work, postgresql: PostgreSql, unique: str) -> Iterator[Database]:
+    made = Database(work, postgresql, unique)
+    yield made
+    work.client.sys.disable_secrets_engine(made.mount)
+
+
+def test_two_users_take_turns(work: Work, database: Database) -> None:
+    first, second, _third = database.users
+    work.scene.put("app", username=first, password=database.password(first), other="a-value-that-stays")
+    one = work.application(
+        generate={},
+        database={
+            "mount": database.mount,
+            "static_roles": [first, second],
+            "key": "password",
+            "username_key": "username",
+        },
+    )
+    old = work.held("app")
+    for user, other in ((second, first), (first, second)):
+        before = work.held("app")
+        done = work.rotate(one)
+        assert not done.failed, done.msg
+        after = work.held("app")
+        assert after["username"] == user and after["other"] == "a-value-that-stays"
+        assert database.let_in(user, after["password"])
+        assert database.let_in(other, before["password"]), "what an application still uses stays valid"
+        assert work.secret("app")["password"] == after["password"]
+    assert not database.let_in(first, old["password"])
+    assert database.leftovers() == []
+
+
+def test_a_single_static_role_is_not_rotated_twice(work: Work, database: Database) -> None:
+    user = database.users[0]
+    work.scene.put("app", password=database.password(user))
+    declared = {"mount": database.mount, "static_roles": [user], "key": "password"}
+    one = work.application(generate={}, database=declared)
+    # a run that was killed after it had rotated the role, before it wrote the secret
+    rotated = work.client.read(f"{database.mount}/static-creds/{user}")["data"]["last_vault_rotation"]
+    work.client.write_data(f"{database.mount}/rotate-role/{user}", data={})
+    kept = database.password(user)
+    work.note(
+        "app", rotation_open=json.dumps({"run": "x", "version": work.version("app"), "step": "begun", "role": rotated})
+    )
+    done = work.rotate(one)
+    assert not done.failed, done.msg
+    assert work.held("app")["password"] == kept == database.password(user)
+    again = work.rotate(one)
+    assert not again.failed and work.held("app")["password"] == database.password(user) != kept
+
+    # the secret gets what is valid when the rest fails, as the server's own password cannot be put back
+    number = work.version("app")
+    work.scene.kube.call("DELETE", f"/apis/external-secrets.io/v1/namespaces/{work.scene.at}/secretstores/vault")
+    held = work.rotate(one)
+    assert entry(held)["outcome"] == "held" and work.version("app") == number
+
+
+def test_the_user_of_a_connection(work: Work, database: Database) -> None:
+    """A new password is tried before it is written; what fails is put back in the database as well."""
+    user = database.users[2]
+    first = f"the-first-of-{user}"
+    work.scene.put("app", password=first, other="a-value-that-stays")
+    work.deploy("app")
+    declared = {"mount": database.mount, "connection": "main", "username": user, "key": "password"}
+    one = work.application(database=declared, workloads=[{"namespace": work.scene.at, "name": "app"}])
+    done = work.rotate(one)
+    assert not done.failed, done.msg
+    second = work.held("app")["password"]
+    assert database.let_in(user, second) and not database.let_in(user, first)
+    assert database.leftovers() == []
+
+    failed = work.rotate(one, rollout_wait=True, rollout_timeout=2)
+    assert entry(failed)["outcome"] == "put_back", failed.msg
+    assert work.held("app") == {"password": second, "other": "a-value-that-stays"}
+    assert database.let_in(user, second)
+
+    # the Pods do not get ready with the former values either, so the next run looks at that once more
+    number = work.version("app")
+    completed = work.rotate(one)
+    assert entry(completed)["outcome"] == "put_back" and "an earlier run ended while" in completed.msg
+    assert work.version("app") == number and "rotation_open" not in work.custom("app")
+
+    # the database refuses
+    database.postgresql.query(f"ALTER ROLE {database.root} NOSUPERUSER")
+    refused = work.rotate(one)
+    database.postgresql.query(f"ALTER ROLE {database.root} SUPERUSER")
+    assert refused.failed and "the database does not take the password" in refused.msg
+    assert work.version("app") == number and database.let_in(user, second)
+    assert "rotation_open" not in work.custom("app")
+    statement = "ALTER ROLE \"{username}\" WITH PASSWORD '{password}x'"
+    other = work.rotate({**one, "database": {**declared, "statement": statement}})
+    assert other.failed and "does not let it in with the password" in other.msg
+    assert work.version("app") == number
+    assert database.let_in(user, second + "x"), "what the statement of the user does is not known here"
+    database.postgresql.query(f"ALTER ROLE {user} PASSWORD '{second}'")
+
+    database.connect(allowed_roles=database.users)
+    foreseen = work.rotate(one, check=True)
+    assert foreseen.failed and 'add "rotation-*" to its allowed_roles' in foreseen.msg
+    assert database.leftovers() == []
