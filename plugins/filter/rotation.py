@@ -1,11 +1,10 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters by which the role rotation decides what is rotated on which host, and what has to follow there. Pure."""
+"""Filters by which the role rotation tells its module which applications a Vault rotates, and where. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
@@ -17,117 +16,97 @@ Application = Mapping[str, Any]
 PARTS = ("external_secrets", "workloads")
 
 
-def _first(names: Any) -> str:
-    return str(next(iter(names or []), ""))
-
-
 def _serves(cluster: str, hostvars: Mapping[str, Any], vaults: Sequence[str]) -> str:
     """Return the Vault that serves a Kubernetes cluster: the one that it names, else the first."""
     named = hostvars[cluster].get("vault_cluster") if cluster in hostvars else ""
-    return str(named or _first(vaults))
+    return str(named or next(iter(vaults or []), ""))
 
 
-def rotation_held(
+def _served(host: str, hostvars: Mapping[str, Any], vaults: Sequence[str], clusters: Sequence[str]) -> list[str]:
+    return [cluster for cluster in clusters if _serves(cluster, hostvars, vaults) == host]
+
+
+def rotation_applications(
     applications: Iterable[Application],
-    unready: Iterable[str],
     host: str,
     hostvars: Mapping[str, Any],
     vaults: Sequence[str] = (),
-) -> list[str]:
-    """Return the names of the applications that must not be rotated in a Vault, each once.
+    clusters: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """Return the applications that are rotated in the Vault ``host``, each entry in a cluster with the cluster's name.
 
-    ``unready`` are Kubernetes clusters that cannot take new values, ``host`` the Vault, ``vaults`` all of them. A value that
-    is new in Vault alone is an outage as soon as the application is restarted. An entry that names no cluster is every
-    cluster's, with the Vault that serves each.
+    An entry that names no cluster is in every one that this Vault serves. ``only``: names of applications, empty for
+    all; those of folders are chosen by the module, which lists them.
     """
-    found: list[str] = []
-    for application in applications:
-        places = [entry.get("cluster") or "" for part in PARTS for entry in application.get(part) or []]
-        for cluster in unready:
-            concerned = cluster in places or "" in places
-            here = application.get("vault_cluster") or _serves(cluster, hostvars, vaults) == host
-            if concerned and here and application["name"] not in found:
-                found.append(str(application["name"]))
+    served = _served(host, hostvars, vaults, clusters)
+    found = []
+    for one in applications:
+        if one.get("vault_cluster") not in (None, "", host):
+            continue
+        if only and one["name"] not in only and not _is_folder(one):
+            continue
+        entry = {name: value for name, value in one.items() if name != "vault_cluster" and value is not None}
+        for part in PARTS:
+            if one.get(part) and clusters:
+                entry[part] = [
+                    {**place, "cluster": cluster}
+                    for place in one[part]
+                    for cluster in ([place["cluster"]] if place.get("cluster") else served)
+                ]
+        found.append(entry)
     return found
 
 
-def rotation_mine(applications: Iterable[Application], host: str) -> list[Application]:
-    """Return the applications that are rotated in a Vault: those that name none come first, then those that name it."""
-    every = list(applications)
-    unnamed = [one for one in every if "vault_cluster" not in one]
-    return unnamed + [one for one in every if "vault_cluster" in one and one["vault_cluster"] in (None, "", host)]
+def _is_folder(application: Application) -> bool:
+    return str(application["path"]).endswith("/*")
 
 
-def rotation_done(applications: Iterable[Application], changed: Iterable[str]) -> list[str]:
-    """Return the names of the applications whose secret is among those that changed, written as ``mount/path``."""
-    secrets = set(changed)
-    return [str(one["name"]) for one in applications if _secret(one) in secrets]
-
-
-def _secret(application: Application) -> str:
-    return re.sub("/+", "/", "%s/%s" % (application.get("mount", "secret"), application["path"]))
-
-
-def rotation_brought(
-    applications: Iterable[Application], hostvars: Mapping[str, Any], vault: str = "", vaults: Sequence[str] = ()
-) -> list[Application]:
-    """Return the applications whose new values are to be brought to a Kubernetes cluster.
-
-    ``vault`` is the Vault that serves the cluster, the first of ``vaults`` where it is empty. Applications whose rotation
-    failed or was held back in this run are left out. A run that is limited to Kubernetes rotates nothing, and brings what
-    an earlier one has rotated.
-    """
-
-    def left(application: Application) -> bool:
-        name = str(application.get("vault_cluster") or vault or _first(vaults))
-        facts = hostvars[name] if name in hostvars else {}  # noqa: SIM401 - Ansible gives a value for any name
-        if "__rotation_left" in facts:
-            return application["name"] in facts["__rotation_left"]
-        return "converge_failure" in facts
-
-    return [one for one in applications if not left(one)]
-
-
-def rotation_secrets(applications: Iterable[Application], held: Sequence[str], stamp: str) -> list[dict[str, Any]]:
-    """Return the entries of vault_kv that give applications new values; ``stamp`` is the time, for those that keep it."""
+def rotation_clusters(
+    applications: Iterable[Application], hostvars: Mapping[str, Any], clusters: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the Kubernetes clusters that applications of `rotation_applications` name, with their connections."""
+    named = {place.get("cluster") for one in applications for part in PARTS for place in one.get(part) or []}
     return [
-        {
-            "mount": one.get("mount", "secret"),
-            "path": one["path"],
-            "mode": "merge",
-            "generate": {
-                key: {**(how or {}), "rotate": True} for key, how in sorted((one.get("generate") or {}).items())
-            },
-            "data": {one["timestamp_key"]: stamp} if one.get("timestamp_key") else {},
-        }
-        for one in applications
-        if one["name"] not in held
+        {**(hostvars[cluster].get("kubernetes_connection") or {}), "name": cluster}
+        for cluster in clusters
+        if cluster in named
     ]
 
 
-def rotation_objects(applications: Iterable[Application], part: str, host: str) -> list[dict[str, str]]:
-    """Return the C(external_secrets) or C(workloads) of applications that are in a cluster; one that names none is in all."""
-    if part not in PARTS:
-        raise AnsibleFilterError("rotation_objects: %s is none of %s" % (part, ", ".join(PARTS)))
-    kinds: dict[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {
-        "external_secrets": lambda entry: {},
-        "workloads": lambda entry: {"kind": entry.get("kind") or "Deployment"},
-    }
+def rotation_unknown(applications: Sequence[Application], only: Iterable[str]) -> list[str]:
+    """Return the names that no application has; none where secrets of a folder are found by listing it."""
+    if any(_is_folder(one) for one in applications):
+        return []
+    return [name for name in only if name not in {one["name"] for one in applications}]
+
+
+def rotation_chosen(applications: Sequence[Application], only: Sequence[str]) -> list[str]:
+    """Return the names that the module chooses by, as it lists folders; those that have an entry are chosen already."""
+    return list(only) if any(_is_folder(one) for one in applications) else []
+
+
+def rotation_left(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the applications of a run that hold no new values that are proven."""
+    return [str(one["name"]) for one in results if "error" in one]
+
+
+def rotation_told(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one text for each application that was rotated: its name, the version, and what is not proven."""
     return [
-        {**kinds[part](entry), "namespace": entry["namespace"], "name": entry["name"]}
-        for application in applications
-        for entry in application.get(part) or []
-        if (entry.get("cluster") or host) == host
+        "%s (version %s%s)" % (one["name"], one["info"]["version"], "" if one["info"].get("proven") else ", not proven")
+        for one in results
+        if one.get("outcome") == "done"
     ]
 
 
-def _of_applications(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that refuses what is not a list of applications."""
+def _of_list(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that refuses what is not a list."""
 
-    def filtered(applications: Any, *arguments: Any) -> Any:
-        if not isinstance(applications, Sequence) or isinstance(applications, str):
-            raise AnsibleFilterError("%s: takes a list of applications" % name)
-        return function(applications, *arguments)
+    def filtered(entries: Any, *arguments: Any, **options: Any) -> Any:
+        if not isinstance(entries, Sequence) or isinstance(entries, str):
+            raise AnsibleFilterError("%s: takes a list" % name)
+        return function(entries, *arguments, **options)
 
     return filtered
 
@@ -138,11 +117,11 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         functions = (
-            rotation_brought,
-            rotation_done,
-            rotation_held,
-            rotation_mine,
-            rotation_objects,
-            rotation_secrets,
+            rotation_applications,
+            rotation_chosen,
+            rotation_clusters,
+            rotation_left,
+            rotation_told,
+            rotation_unknown,
         )
-        return {function.__name__: _of_applications(function.__name__, function) for function in functions}
+        return {function.__name__: _of_list(function.__name__, function) for function in functions}

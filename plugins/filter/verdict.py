@@ -47,9 +47,7 @@ COUNTED = (
         *_CHANGED,
     ),
     _counted("__eso_gitops_tree", "file in Git", "files in Git", *_CHANGED),
-    _counted("__rotation_written", "secret", "secrets", "rotated", "would be rotated", "left as they are"),
-    _counted("__rotation_synced", "external secret", "external secrets", "synchronised", "would be synchronised"),
-    _counted("__rotation_restarted", "workload", "workloads", "restarted", "would be restarted"),
+    _counted("__rotation_written", "application", "applications", "rotated", "would be rotated", "not due"),
     _counted("__vault_cluster_unsealing", "node", "nodes", "unsealed", "would be unsealed", "unsealed already"),
     _counted("__eso_backup_restored", "object", "objects", "restored", "would be restored", "as saved"),
 )

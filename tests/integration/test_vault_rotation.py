@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import hvac

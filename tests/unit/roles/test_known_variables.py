@@ -26,7 +26,7 @@ ENTRIES = {
     "vault_session": ["open"],
     "vault_config": ["main"],
     "drift": ["servers", "vault", "kubernetes"],
-    "rotation": ["vault", "kubernetes"],
+    "rotation": ["vault"],
     "snapshot": ["save", "restore"],
     "validation": ["main"],
     "eso": ["main"],

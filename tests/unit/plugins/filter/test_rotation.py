@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is rotated where, what is held back, and what follows."""
+"""What is rotated by which Vault, and in which Kubernetes clusters."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secretops.vault_eso.plugins.filter import rotation
 
-VAULTS = ["north", "south"]
+VAULTS, CLUSTERS = ["north", "south"], ["first", "second"]
 HOSTVARS: dict[str, dict[str, Any]] = {
     "north": {},
     "south": {},
-    "first": {},
+    "first": {"kubernetes_connection": {"kubeconfig": "/first"}},
     "second": {"vault_cluster": "south"},
 }
 
@@ -26,92 +26,68 @@ def application(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "path": "applications/" + name, "generate": {"password": {"length": 32}}, **more}
 
 
-def names(found: list[Any]) -> list[str]:
-    """Return the names of applications."""
-    return [one["name"] for one in found]
+def chosen(host: str, *applications: dict[str, Any], only: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    return rotation.rotation_applications(applications, host, HOSTVARS, VAULTS, CLUSTERS, only)
 
 
 def test_an_application_is_rotated_where_it_says() -> None:
     every = [application("n", vault_cluster="north"), application("all"), application("empty", vault_cluster="")]
-    assert names(rotation.rotation_mine(every, "north")) == ["all", "n", "empty"]
-    assert names(rotation.rotation_mine(every, "south")) == ["all", "empty"]
+    assert [one["name"] for one in chosen("north", *every)] == ["n", "all", "empty"]
+    assert [one["name"] for one in chosen("south", *every)] == ["all", "empty"]
+    assert all("vault_cluster" not in one for one in chosen("north", *every))
 
 
 @pytest.mark.parametrize(
-    ("more", "unready", "host", "held"),
+    ("cluster", "host", "found"),
     [
-        ({}, ["first"], "north", False),
-        ({"workloads": [{"name": "x", "namespace": "x", "cluster": "first"}]}, ["first"], "north", True),
-        ({"workloads": [{"name": "x", "namespace": "x", "cluster": "first"}]}, ["second"], "north", False),
-        ({"external_secrets": [{"name": "x", "namespace": "x"}]}, ["first"], "north", True),
-        ({"external_secrets": [{"name": "x", "namespace": "x"}]}, ["first"], "south", False),
-        ({"external_secrets": [{"name": "x", "namespace": "x"}]}, ["second"], "south", True),
-        ({"external_secrets": [{"name": "x", "namespace": "x"}]}, ["second"], "north", False),
-        ({"external_secrets": [{"name": "x", "namespace": "x"}]}, ["unknown"], "north", True),
-        ({"external_secrets": [{"name": "x", "namespace": "x"}]}, [], "north", False),
-        ({"vault_cluster": "north", "workloads": [{"name": "x", "namespace": "x"}]}, ["second"], "north", True),
+        (None, "north", ["first"]),
+        ("", "south", ["second"]),
+        ("first", "north", ["first"]),
+        ("second", "north", ["second"]),
+        ("nowhere", "north", ["nowhere"]),
     ],
 )
-def test_an_application_is_held_back_where_its_cluster_cannot_take_new_values(
-    more: dict[str, Any], unready: list[str], host: str, held: bool
+def test_what_names_no_cluster_is_in_those_that_the_vault_serves(
+    cluster: str | None, host: str, found: list[str]
 ) -> None:
-    found = rotation.rotation_held([application("web", **more)], unready, host, HOSTVARS, VAULTS)
-    assert found == (["web"] if held else [])
+    place = {"name": "x", "namespace": "y", **({} if cluster is None else {"cluster": cluster})}
+    (one,) = chosen(host, application("web", external_secrets=[place], workloads=[{**place, "kind": "StatefulSet"}]))
+    assert [entry["cluster"] for entry in one["external_secrets"]] == found
+    assert one["workloads"] == [{"name": "x", "namespace": "y", "kind": "StatefulSet", "cluster": found[0]}]
 
 
-def test_an_application_is_named_once() -> None:
-    places = [{"name": "x", "namespace": "x"}]
-    web = application("web", external_secrets=places, workloads=places)
-    assert rotation.rotation_held([web], ["first", "unknown"], "north", HOSTVARS, VAULTS) == ["web"]
+def test_without_clusters_the_module_says_what_is_missing() -> None:
+    place = {"name": "x", "namespace": "y"}
+    (one,) = rotation.rotation_applications([application("web", external_secrets=[place])], "north", HOSTVARS, VAULTS)
+    assert one["external_secrets"] == [place]
 
 
-def test_what_was_written_is_told_by_its_path() -> None:
-    every = [application("a"), application("b", mount="apps/"), application("c")]
-    changed = ["secret/applications/a", "apps/applications/b"]
-    assert rotation.rotation_done(every, changed) == ["a", "b"]
+def test_the_connections_of_what_is_named() -> None:
+    place = {"name": "x", "namespace": "y", "cluster": "first"}
+    found = chosen("north", application("web", external_secrets=[place]))
+    assert rotation.rotation_clusters(found, HOSTVARS, CLUSTERS) == [{"name": "first", "kubeconfig": "/first"}]
+    assert rotation.rotation_clusters(chosen("north", application("web")), HOSTVARS, CLUSTERS) == []
 
 
-def test_what_failed_is_not_brought() -> None:
-    every = [application("a"), application("b"), application("s", vault_cluster="south")]
-    left = {**HOSTVARS, "north": {"__rotation_left": ["b"]}, "south": {"__rotation_left": []}}
-    assert names(rotation.rotation_brought(every, left, "north", VAULTS)) == ["a", "s"]
-    assert names(rotation.rotation_brought(every, left, "", VAULTS)) == ["a", "s"]
-    failed = {**HOSTVARS, "south": {"converge_failure": "no"}}
-    assert names(rotation.rotation_brought(every, failed, "north", VAULTS)) == ["a", "b"]
-    # a run that is limited to Kubernetes
-    assert names(rotation.rotation_brought(every, {}, "", [])) == ["a", "b", "s"]
+def test_what_is_chosen_by_name() -> None:
+    every = [application("a"), application("b")]
+    assert [one["name"] for one in chosen("north", *every, only=("b",))] == ["b"]
+    assert rotation.rotation_unknown(every, ["b", "c"]) == ["c"]
+    assert rotation.rotation_chosen(every, ["b"]) == []
+    folder = {**application("shops"), "path": "shops/*"}
+    assert [one["name"] for one in chosen("north", *every, folder, only=("b",))] == ["b", "shops"]
+    assert rotation.rotation_unknown([*every, folder], ["c"]) == []
+    assert rotation.rotation_chosen([folder], ["c"]) == ["c"]
 
 
-def test_what_is_written() -> None:
-    web = application("web", timestamp_key="rotated_at")
-    web["generate"] = {"password": {"length": 32}, "key": None}
-    (found,) = rotation.rotation_secrets([web, application("held")], ["held"], "now")
-    assert found == {
-        "mount": "secret",
-        "path": "applications/web",
-        "mode": "merge",
-        "generate": {"key": {"rotate": True}, "password": {"length": 32, "rotate": True}},
-        "data": {"rotated_at": "now"},
-    }
-    assert rotation.rotation_secrets([application("x", mount="m")], [], "now")[0]["data"] == {}
-
-
-def test_what_follows_in_a_cluster() -> None:
-    places = [
-        {"name": "all", "namespace": "n"},
-        {"name": "one", "namespace": "n", "cluster": "first"},
-        {"name": "other", "namespace": "n", "cluster": "second"},
+def test_what_is_told() -> None:
+    results = [
+        {"name": "a", "outcome": "done", "info": {"version": 3, "proven": True}},
+        {"name": "b", "outcome": "done", "info": {"version": 2, "proven": False}},
+        {"name": "c", "outcome": "not_due", "info": {}},
+        {"name": "d", "outcome": "held", "error": "no", "info": {}},
     ]
-    every = [application("web", external_secrets=places, workloads=[{**places[1], "kind": "StatefulSet"}, places[0]])]
-    assert rotation.rotation_objects(every, "external_secrets", "first") == [
-        {"namespace": "n", "name": "all"},
-        {"namespace": "n", "name": "one"},
-    ]
-    assert rotation.rotation_objects(every, "workloads", "first") == [
-        {"kind": "StatefulSet", "namespace": "n", "name": "one"},
-        {"kind": "Deployment", "namespace": "n", "name": "all"},
-    ]
-    with pytest.raises(AnsibleFilterError, match="is none of external_secrets, workloads"):
-        rotation.rotation_objects(every, "pods", "first")
-    with pytest.raises(AnsibleFilterError, match="takes a list of applications"):
-        rotation.FilterModule().filters()["rotation_mine"]("x", "first")
+    assert rotation.rotation_told(results) == ["a (version 3)", "b (version 2, not proven)"]
+    assert rotation.rotation_left(results) == ["d"]
+    with pytest.raises(AnsibleFilterError, match="takes a list"):
+        rotation.FilterModule().filters()["rotation_left"]("x")
