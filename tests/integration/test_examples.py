@@ -290,6 +290,7 @@ EXCUSES: Mapping[str, str] = {
     "vault_database_action": '"database": nothing is mounted there|does not exist',
     "vault_database_credentials": '"database": nothing is mounted there|does not exist',
     "vault_kv_read": "secret/applications/web-app",
+    "vault_rotation": '"secret/applications/[a-z]+": does not exist|no such file: "/etc/kubernetes/eu.yaml"',
     "Use the password": ".*",
     "Look at it": "undefined|has no attribute",
     "Let it live on": "undefined|has no attribute",

@@ -171,7 +171,9 @@ def _places(entries: Any, clusters: Sequence[str], option: str) -> tuple[Place, 
                 "name one of %s" % (", ".join(clusters) or "the hosts of kubernetes_clusters"),
             )
         if not named and not clusters:
-            raise InvalidInput("there is no Kubernetes cluster", 'option "%s"' % option, "name clusters, or leave it out")
+            raise InvalidInput(
+                "there is no Kubernetes cluster", 'option "%s"' % option, "name clusters, or leave it out"
+            )
         kind = str(entry.get("kind") or "Deployment") if option == "workloads" else ""
         for cluster in [named] if named else clusters:
             found[Place(cluster, str(entry["namespace"]), str(entry["name"]), kind)] = None

@@ -106,6 +106,10 @@ class Rotation:
             progress.tell("%d of %d applications looked at", next(done), len(self.cases))
 
         self._each(look, self.cases)
+        ended = next((case.error for case in self.cases if case.error is not None and case.error.ends_task), None)
+        if ended is not None:
+            # every other application would meet the same
+            raise ended
         KNOWN.public(
             text for one in declared for text in (one.name, one.mount, one.path, one.secret, *one.keys, *one.clusters)
         )
@@ -270,7 +274,7 @@ class Rotation:
             try:
                 act(case)
             except SecretopsError as error:
-                case.error = error.at(case.application.where)
+                case.error = error if error.ends_task else error.at(case.application.where)
 
         with ThreadPoolExecutor(max_workers=max(self.settings.workers, 1)) as pool:
             list(pool.map(guarded, cases))
