@@ -7,15 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vault_snapshot
-short_description: Save, verify and restore raft snapshots
+short_description: Save, copy, verify, fetch and restore raft snapshots
 version_added: 0.1.0
 description:
   - With O(state=present) a snapshot is taken from the leader, verified (gzip, members, checksums, size, index), and given its name only then.
-    A record stands beside it as C(NAME.snap.json), with cluster, index, term, version, seal, key share generation, checksum and time.
-    Each run takes one.
-  - With O(state=verified) the snapshot O(src) is verified, also against its record; the server is not asked.
+    A manifest stands beside it as C(NAME.snap.json), with product, version, cluster, index, term, seal, key share generation, checksum and time.
+    Each run takes one. Where the leader changes meanwhile, it is taken from the next one.
+  - Copies go to O(copies), encrypted where O(age_recipients) or O(gpg_public_keys) are given. Each is read back before it counts. Older ones are
+    removed only after that, and those in O(dest) only when every copy has succeeded.
+  - With O(state=ready) all that a snapshot needs is tried, each place by writing to it. Nothing is saved, and nothing is written to Vault.
+  - With O(state=verified) the snapshot O(src) is verified, also against its manifest; the server is not asked.
+  - With O(state=fetched) the newest copy of O(from_copy) is brought to O(dest), decrypted and verified; the server is not asked.
   - With O(state=restored) the snapshot O(src) is verified, the cluster is put back to it, and the module waits until the cluster answers again.
   - A token that may only C(read) the path C(sys/storage/raft/snapshot) can save.
+  - In S3, C(s3:PutObject) and C(s3:AbortMultipartUpload) are enough to save; C(s3:GetObject) to read back and fetch, C(s3:ListBucket) and
+    C(s3:DeleteObject) for O(copies[].keep).
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
@@ -24,15 +30,154 @@ options:
   state:
     description: What is to be done.
     type: str
-    choices: [present, verified, restored]
+    choices: [present, ready, verified, fetched, restored]
     default: present
   dest:
     description:
       - Directory on the controller for snapshots, each named by cluster, time and index; created with mode 0700 when it is missing.
       - Or the name of one file, which ends in C(.snap).
+      - Without it snapshots are kept at O(copies) alone.
     type: path
   src:
-    description: Snapshot to verify or restore. Of a directory the newest snapshot with a record is taken.
+    description: Snapshot to verify or restore. Of a directory the newest snapshot with a manifest is taken.
+    type: path
+  cluster:
+    description:
+      - Name of the cluster, in the names of files, in manifests and in metrics. By default the name that the server gives itself.
+      - With O(state=fetched), the cluster whose snapshot is wanted.
+    type: str
+  copies:
+    description: Places to which each snapshot is copied.
+    type: list
+    elements: dict
+    suboptions:
+      url:
+        description:
+          - C(/directory), which must exist, so that a file system that is not mounted is told.
+          - C(sftp://user@host:port/directory), by the program C(sftp); the account needs no shell.
+          - C(s3://bucket/prefix), by the Python library boto3, which is to be installed where the module runs.
+        type: str
+        required: true
+      keep:
+        description: How many copies of this cluster to keep there. Older ones are removed after a new one was verified. Without it none is.
+        type: int
+      ssh_key:
+        description: Private key for SSH, without a passphrase; by default those that SSH finds.
+        type: path
+      ssh_known_hosts:
+        description: File with the host's key, by default the user's own. A host that is not in it is refused.
+        type: path
+      s3_endpoint:
+        description: URL of an S3-compatible storage, by default that of Amazon.
+        type: str
+      s3_region:
+        description: Region of the bucket.
+        type: str
+      s3_access_key:
+        description: Access key. Without it boto3 looks for a credential, as in its environment variables, files and the host's role.
+        type: str
+      s3_secret_key:
+        description: The secret of O(copies[].s3_access_key).
+        type: str
+      s3_session_token:
+        description: Session token of a temporary credential.
+        type: str
+      s3_ca_cert:
+        description: File of the CA of the storage's certificate.
+        type: path
+      s3_encryption:
+        description: Server-side encryption of the objects.
+        type: str
+        choices: [AES256, "aws:kms"]
+      s3_kms_key_id:
+        description: Key for V(aws:kms).
+        type: str
+      s3_lock_mode:
+        description: Object lock, for which the bucket must be made. Until O(copies[].s3_lock_days) are over the storage keeps each copy, whoever removes it.
+        type: str
+        choices: [GOVERNANCE, COMPLIANCE]
+      s3_lock_days:
+        description: Days of the lock.
+        type: int
+      s3_storage_class:
+        description: Storage class of the objects.
+        type: str
+  from_copy:
+    description: Place that O(state=fetched) takes a snapshot from, described as in O(copies).
+    type: dict
+    suboptions:
+      url:
+        description:
+          - C(/directory), which must exist, so that a file system that is not mounted is told.
+          - C(sftp://user@host:port/directory), by the program C(sftp); the account needs no shell.
+          - C(s3://bucket/prefix), by the Python library boto3, which is to be installed where the module runs.
+        type: str
+        required: true
+      keep:
+        description: Of no effect here.
+        type: int
+      ssh_key:
+        description: Private key for SSH, without a passphrase; by default those that SSH finds.
+        type: path
+      ssh_known_hosts:
+        description: File with the host's key, by default the user's own. A host that is not in it is refused.
+        type: path
+      s3_endpoint:
+        description: URL of an S3-compatible storage, by default that of Amazon.
+        type: str
+      s3_region:
+        description: Region of the bucket.
+        type: str
+      s3_access_key:
+        description: Access key. Without it boto3 looks for a credential, as in its environment variables, files and the host's role.
+        type: str
+      s3_secret_key:
+        description: The secret of O(from_copy.s3_access_key).
+        type: str
+      s3_session_token:
+        description: Session token of a temporary credential.
+        type: str
+      s3_ca_cert:
+        description: File of the CA of the storage's certificate.
+        type: path
+      s3_encryption:
+        description: Server-side encryption of the objects.
+        type: str
+        choices: [AES256, "aws:kms"]
+      s3_kms_key_id:
+        description: Key for V(aws:kms).
+        type: str
+      s3_lock_mode:
+        description: Object lock, for which the bucket must be made. Until O(from_copy.s3_lock_days) are over the storage keeps each copy, whoever removes it.
+        type: str
+        choices: [GOVERNANCE, COMPLIANCE]
+      s3_lock_days:
+        description: Days of the lock.
+        type: int
+      s3_storage_class:
+        description: Storage class of the objects.
+        type: str
+  copy_name:
+    description: Name of the copy that O(state=fetched) takes, by default the newest.
+    type: str
+  age_recipients:
+    description: Public keys for which copies are encrypted by the program C(age), which is to be installed where the module runs.
+    type: list
+    elements: str
+  gpg_public_keys:
+    description: Files with public keys for which copies are encrypted by the program C(gpg), instead of age.
+    type: list
+    elements: path
+  age_identity:
+    description: File with the private key of age, for O(state=fetched).
+    type: path
+  gnupg_home:
+    description: Directory of GnuPG with the private key, for O(state=fetched). By default the user's own.
+    type: path
+  metrics_file:
+    description:
+      - File for the textfile collector of Prometheus' node_exporter, named C(*.prom). Written at success and at failure, with mode 0644.
+      - C(vault_snapshot_last_success_timestamp_seconds), C(vault_snapshot_last_run_success), C(vault_snapshot_size_bytes) and more, by cluster.
     type: path
   keep:
     description: How many snapshots of this cluster to keep in O(dest). Older ones are removed after a new one has been verified. Without it none is.
@@ -47,7 +192,7 @@ options:
     default: 17179869184
     version_added: 0.1.0
   transfer_timeout:
-    description: Seconds in which the whole snapshot is to be fetched or sent.
+    description: Seconds in which the whole snapshot is to be fetched or sent, and in which each copy is to be written.
     type: int
     default: 1800
     version_added: 0.1.0
@@ -59,7 +204,7 @@ options:
     description: Key store of the cluster, whose generation is recorded, no secret of it.
     type: path
   labels:
-    description: What else to record beside the snapshot, such as a canary's value. Nothing secret.
+    description: What else to record in the manifest, such as a canary's value. Nothing secret.
     type: dict
     default: {}
   force:
@@ -69,12 +214,12 @@ options:
     type: bool
     default: false
   wait_timeout:
-    description: Seconds to wait after a restore.
+    description: Seconds to wait after a restore, and for the next leader when the leader changes while a snapshot is saved.
     type: int
     default: 120
 attributes:
   check_mode:
-    description: Reads everything, writes nothing, and reports what would change. Snapshots that are to be restored are verified.
+    description: Reads everything, writes nothing, and reports what would change. Places are looked at only. Snapshots that are to be restored are verified.
     support: full
   diff_mode:
     description: Shows that a snapshot is saved or restored.
@@ -86,6 +231,30 @@ EXAMPLES = r"""
   secretops.vault_eso.vault_snapshot:
     dest: /srv/backup/vault
     keep: 14
+
+- name: Save a snapshot, and copy it to two other places
+  secretops.vault_eso.vault_snapshot:
+    dest: /srv/backup/vault
+    keep: 3
+    copies:
+      - url: sftp://vault-backup@backup.example.com/snapshots
+        keep: 30
+        ssh_key: /etc/vault-backup/id_ed25519
+      - url: s3://vault-snapshots/production
+        s3_encryption: aws:kms
+        s3_lock_mode: COMPLIANCE
+        s3_lock_days: 35
+    age_recipients:
+      - age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
+    metrics_file: /var/lib/prometheus/node-exporter/vault_snapshot.prom
+
+- name: Bring the newest copy back
+  secretops.vault_eso.vault_snapshot:
+    state: fetched
+    from_copy:
+      url: s3://vault-snapshots/production
+    age_identity: /root/age-identity.txt
+    dest: /srv/restore
 
 - name: Verify the newest
   secretops.vault_eso.vault_snapshot:
@@ -135,9 +304,26 @@ sha256:
   returned: success
   type: str
   sample: 34fd567a940a45dc4142e37f6f2c32ce2d18db1630a1f8921bcb7b9e4f764444
+copies:
+  description: The copies that were made, with the checksums of the files there; C(read_back) is false where the identity may only write.
+  returned: when a snapshot was saved
+  type: list
+  elements: dict
+  sample:
+    - url: s3://vault-snapshots/production
+      name: vault-20260801T030000Z-1234.snap.age
+      size: 17121
+      sha256: 34fd567a940a45dc4142e37f6f2c32ce2d18db1630a1f8921bcb7b9e4f764444
+      read_back: true
+      pruned: []
+age:
+  description: How many seconds ago the snapshot was saved.
+  returned: when a snapshot was fetched
+  type: int
+  sample: 3600
 labels:
   description: What was recorded with it.
-  returned: when there is a record
+  returned: when there is a manifest
   type: dict
   sample: {canary: "20260801T030000"}
 pruned:
@@ -158,13 +344,27 @@ token_valid:
   sample: true
 """
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot import places
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import snapshot
 
 SPEC = {
-    "state": {"type": "str", "choices": ["present", "verified", "restored"], "default": "present"},
+    "state": {
+        "type": "str",
+        "choices": ["present", "ready", "verified", "fetched", "restored"],
+        "default": "present",
+    },
     "dest": {"type": "path"},
     "src": {"type": "path"},
+    "cluster": {"type": "str"},
+    "copies": {"type": "list", "elements": "dict", "options": places.SPEC},
+    "from_copy": {"type": "dict", "options": places.SPEC},
+    "copy_name": {"type": "str"},
+    "age_recipients": {"type": "list", "elements": "str"},
+    "gpg_public_keys": {"type": "list", "elements": "path", "no_log": False},
+    "age_identity": {"type": "path"},
+    "gnupg_home": {"type": "path"},
+    "metrics_file": {"type": "path"},
     "keep": {"type": "int"},
     "min_size": {"type": "int", "default": 1024},
     "max_size": {"type": "int", "default": 16 << 30},
@@ -179,11 +379,11 @@ SPEC = {
 
 def main() -> None:
     module = VaultModule(SPEC)
-    if module.params["state"] == "verified":
+    if module.params["state"] in snapshot.OFFLINE:
         with module.failing_clearly():
-            module.reconcile([snapshot.Verified(module.params)])
+            module.reconcile([snapshot.offline(module.params)])
     with module.client() as client:
-        module.reconcile([snapshot.resource(client, module.params)])
+        module.reconcile([snapshot.resource(client, module.params, module.check_mode)])
 
 
 if __name__ == "__main__":

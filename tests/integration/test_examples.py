@@ -297,6 +297,8 @@ EXCUSES: Mapping[str, str] = {
     "End it": "undefined|has no attribute",
     "vault_init": "give the path of an exported public key",
     "Mount all engines, and remove an old one with its data": 'would delete the data of "ssh-client", "transit"',
+    "Save a snapshot, and copy it to two other places": "there is no file /etc/vault-backup/id_ed25519",
+    "Bring the newest copy back": "cannot be listed",
     "eso_restore": "there is no backup",
     "eso_sync": '"[a-z/-]+": does not exist; create it first',
     "Make sure that nothing but the password changed": "has no attribute 'changed_keys'",

@@ -846,6 +846,15 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
         wrap_ttl="5m",
         dest=str(folder / "ci" / "wrapped"),
     )
+    storage = {"url": "s3://none/x", "s3_endpoint": "http://127.0.0.1:1", "s3_access_key": "AKIAEXAMPLE"}
+    for name in ("copies", "from_copy"):
+        place = {
+            **storage,
+            "s3_secret_key": new(f"s3_secret_key of {name}", odd=False),
+            "s3_session_token": new(f"s3_session_token of {name}", odd=False),
+        }
+        given = {"copies": [place]} if name == "copies" else {"from_copy": place, "state": "fetched"}
+        case(name, "vault_snapshot", "check s3_endpoint", dest=str(folder / "snapshots"), **given)
     case("session", "vault_login", "", True, dest=str(folder / "session" / "token"), child=True)
     case("a token that is no more", "vault_token", action="revoke", target=new("token to revoke", odd=False))
     case("authority", "vault_pki_ca", "", True, mount="pki", common_name="x", ttl="1000h")

@@ -18,8 +18,8 @@ import tarfile
 import zlib
 from typing import Any
 
-from ..._engine import private_file
-from ..._engine.errors import InvalidInput
+from .._engine import private_file
+from .._engine.errors import InvalidInput
 
 MEMBERS = ("meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed")
 CHUNK = 1 << 20

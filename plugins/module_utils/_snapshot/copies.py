@@ -1,0 +1,222 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Copies of a snapshot at other places: each a file, encrypted where that is asked for, and then its manifest.
+
+The manifest is the record of the snapshot (JSON), with ``stored``: name, size, sha256 and encryption of the file there.
+It is written last: a copy without one is not whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._engine import private_file, progress
+from .._engine.errors import InvalidInput, SecretopsError
+from . import encryption
+from .archive import SUFFIX, inspect, sha256
+from .places.base import NotAllowed, Place
+
+MANIFEST = ".json"
+#: a name that `file_name` made, with what encryption and the manifest add to it
+_NAME = re.compile(r"(?P<base>.+-(?P<time>\d{8}T\d{6}Z)-\d+\.snap)(\.age|\.gpg)?(\.json)?")
+
+
+def file_name(cluster: str, record: Mapping[str, Any]) -> str:
+    """Return the name of a snapshot: cluster, time and index."""
+    prefix = re.sub(r"[^A-Za-z0-9._-]", "-", cluster or "vault").lstrip(".-") or "vault"
+    return "%s-%s-%d%s" % (prefix, re.sub(r"[-:]", "", record["time"]), record["index"], SUFFIX)
+
+
+def age_order(record: Mapping[str, Any]) -> tuple[str, int]:
+    """Return what sorts records by time, then by index."""
+    return str(record.get("time")), int(record.get("index") or 0)
+
+
+def records(place: Place, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the manifests of the whole copies at a place, the newest first. Raises PlaceError."""
+    found = set(place.names() if names is None else names)
+    wanted = [name for name in found if name.endswith(SUFFIX + MANIFEST) and _NAME.fullmatch(name)]
+    made = []
+    for name, text in place.texts(sorted(wanted)).items():
+        try:
+            record = json.loads(text)
+        except ValueError:
+            continue
+        stored = record.get("stored") if isinstance(record, dict) else None
+        if isinstance(stored, dict) and stored.get("name") in found and isinstance(record.get("index"), int):
+            made.append({**record, "manifest": name})
+    return sorted(made, key=age_order, reverse=True)
+
+
+def superfluous(names: Sequence[str], found: Sequence[Mapping[str, Any]], cluster_id: Any, keep: int) -> list[str]:
+    """Return the names of the files to remove so that the newest ``keep`` copies of a cluster stay. Pure.
+
+    Those of other clusters stay, and so do files that are no copies. What an interrupted run left without a manifest
+    goes when it is older than all that is kept.
+    """
+    mine = [one for one in found if one.get("cluster_id") == cluster_id]
+    old = [name for one in mine[keep:] for name in (one["manifest"], one["stored"]["name"])]
+    if len(mine) < keep or not mine:
+        return old
+    last = mine[:keep][-1]
+    whole = {name for one in found for name in (one["manifest"], one["stored"]["name"])}
+    prefix = str(last["stored"]["name"]).rpartition("-")[0].rpartition("-")[0]
+    for name in names:
+        parts = _NAME.fullmatch(name)
+        if parts is None or name in whole or not name.startswith(prefix + "-"):
+            continue
+        stamp = re.sub(r"[-:]", "", str(last.get("time")))
+        # another cluster's name may begin with this one's
+        if parts["base"].rpartition("-")[0].rpartition("-")[0] == prefix and parts["time"] < stamp:
+            old.append(name)
+    return old
+
+
+def prune(place: Place, cluster_id: Any, keep: int) -> list[str]:
+    """Remove copies beyond the newest ``keep`` of a cluster, and return the names of the files. Raises PlaceError."""
+    names = place.names()
+    old = superfluous(names, records(place, names), cluster_id, keep)
+    for name in old:
+        place.remove(name)
+    return old
+
+
+class Outgoing:
+    """A snapshot on its way to places: encrypted once for all of them. ``close`` removes the encrypted file."""
+
+    def __init__(self, path: str, name: str, record: Mapping[str, Any], how: encryption.Encryption) -> None:
+        self.record = record
+        self.name = name + how.suffix
+        self.manifest = name + MANIFEST
+        self.path, self.made = path, ""
+        if how.by:
+            progress.tell("encrypting the snapshot by %s", how.by)
+            handle, self.made = tempfile.mkstemp(prefix=".vault-eso-encrypted-", dir=os.path.dirname(path))
+            os.close(handle)
+            try:
+                # the programs want to make the file themselves
+                os.unlink(self.made)
+                how.encrypt(path, self.made)
+            except BaseException:
+                self.close()
+                raise
+            self.path = self.made
+        self.size, self.sha256 = os.path.getsize(self.path), sha256(self.path)
+        stored = {"name": self.name, "size": self.size, "sha256": self.sha256, "encrypted": how.by or None}
+        self.text = json.dumps({**record, "stored": stored}, indent=2, sort_keys=True) + "\n"
+
+    def close(self) -> None:
+        """Remove the encrypted file."""
+        if self.made and os.path.exists(self.made):
+            os.unlink(self.made)
+
+    def put(self, place: Place, keep: int | None) -> dict[str, Any]:
+        """Copy it to one place, then remove older ones there. Returns what was done. Raises PlaceError."""
+        progress.tell("copying the snapshot to %s", place.label)
+        read_back = place.put(self.path, self.name, self.sha256)
+        handle, trial = tempfile.mkstemp(prefix=".vault-eso-manifest-", dir=os.path.dirname(self.path))
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(self.text)
+            place.put(trial, self.manifest, sha256(trial))
+        finally:
+            os.unlink(trial)
+        pruned = prune(place, self.record.get("cluster_id"), keep) if keep is not None else []
+        return {
+            "url": place.label,
+            "name": self.name,
+            "size": self.size,
+            "sha256": self.sha256,
+            "read_back": read_back,
+            "pruned": pruned,
+        }
+
+
+def newest_index(place: Place, cluster_id: Any) -> tuple[int, str]:
+    """Return index and name of the newest copy of a cluster; (0, "") where none is found, or none may be read."""
+    try:
+        mine = [one for one in records(place) if one.get("cluster_id") == cluster_id]
+    except NotAllowed:
+        return 0, ""
+    return (int(mine[0]["index"]), str(mine[0]["stored"]["name"])) if mine else (0, "")
+
+
+def choose(place: Place, cluster: str | None, name: str | None) -> dict[str, Any]:
+    """Return the manifest of the newest copy, of one cluster or of one name. Raises InvalidInput, PlaceError."""
+    found = records(place)
+    if name:
+        base = re.sub(r"(\.age|\.gpg)?(\.json)?$", "", name)
+        found = [one for one in found if one["manifest"] == base + MANIFEST]
+        if not found:
+            raise InvalidInput('there is no whole copy "%s"' % name, place.where, "leave the name out, or correct it")
+    if cluster:
+        found = [
+            one for one in found if cluster in (one.get("cluster"), one.get("cluster_name"), one.get("cluster_id"))
+        ]
+    if not found:
+        of = ' of "%s"' % cluster if cluster else ""
+        raise InvalidInput("holds no snapshot%s" % of, place.where, "save one first, or correct the address")
+    clusters = sorted({str(one.get("cluster") or one.get("cluster_name")) for one in found})
+    if len({one.get("cluster_id") for one in found}) > 1 and not name:
+        raise InvalidInput(
+            "holds snapshots of several clusters (%s)" % ", ".join(clusters), place.where, 'name one as "cluster"'
+        )
+    return found[0]
+
+
+def fetch(
+    place: Place,
+    record: Mapping[str, Any],
+    folder: str,
+    identity: str | None,
+    gnupg_home: str | None,
+    seconds: float,
+) -> str:
+    """Bring a copy into a directory, decrypted and verified, and return its path. Raises SecretopsError.
+
+    It gets its name only when it is what was saved; its record stands beside it as beside one that was saved there.
+    """
+    stored = record["stored"]
+    path = os.path.join(folder, os.path.basename(str(record["manifest"])[: -len(MANIFEST)]))
+    plain = {name: value for name, value in record.items() if name not in ("stored", "manifest")}
+    if os.path.exists(path) and sha256(path) == record.get("sha256"):
+        return path
+    handle, trial = private_file.temporary(path, ".vault-eso-fetch-")
+    decrypted = ""
+    try:
+        place.fetch(str(stored["name"]), trial)
+        if sha256(trial) != stored.get("sha256"):
+            raise InvalidInput(
+                "%s is not what was saved: its checksum differs from its manifest's" % stored["name"],
+                place.where,
+                "fetch an older one by its name, and look at that storage",
+            )
+        if stored.get("encrypted"):
+            decrypted = trial + ".plain"
+            encryption.decrypt(str(stored["encrypted"]), trial, decrypted, identity, gnupg_home, seconds)
+        facts = inspect(decrypted or trial)
+        for name in ("sha256", "index", "term"):
+            if record.get(name) not in (None, facts[name]):
+                raise InvalidInput(
+                    "the %s of %s is another than its manifest says" % (name, stored["name"]),
+                    place.where,
+                    "fetch an older one by its name",
+                )
+        try:
+            private_file.write(path + MANIFEST, json.dumps(plain, indent=2, sort_keys=True))
+            private_file.rename(decrypted or trial, path)
+        except OSError as error:
+            raise SecretopsError("cannot be written (%s)" % error.strerror, path, "make room on the disk") from error
+    finally:
+        os.close(handle)
+        for one in (trial, decrypted):
+            if one and os.path.exists(one):
+                os.unlink(one)
+    return path

@@ -1,0 +1,71 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Copies of snapshots that are brought back from the place where they are kept. No server is asked."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..._engine import private_file
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import Change, Resource
+from ..._snapshot import copies
+from ..._snapshot.archive import sha256
+from ..._snapshot.places import place
+
+
+def age(time: Any) -> int | None:
+    """Return how many seconds ago a time of a record was, None for what is no time."""
+    try:
+        then = datetime.datetime.strptime(str(time), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return None
+    return int((datetime.datetime.now(datetime.timezone.utc) - then).total_seconds())
+
+
+class Fetched(Resource):
+    """The newest copy of a place, or the one that is named, in a local directory: decrypted and verified."""
+
+    kind = "snapshot"
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+        self.folder = os.path.abspath(params["dest"] or "")
+        super().__init__(self.folder, {"fetched": True})
+
+    def check(self) -> None:
+        if not self.params["dest"] or not self.params["from_copy"]:
+            raise InvalidInput(
+                '"fetched" needs a place and a directory',
+                remedy='name the place as "from_copy", the directory as "dest"',
+            )
+        self.source = place(self.params["from_copy"], float(self.params["transfer_timeout"]))
+
+    def read(self) -> Mapping[str, Any] | None:
+        self.chosen = copies.choose(self.source, self.params["cluster"], self.params["copy_name"])
+        path = os.path.join(self.folder, str(self.chosen["manifest"])[: -len(copies.MANIFEST)])
+        self.info.update(
+            {name: value for name, value in self.chosen.items() if name != "manifest"},
+            path=path,
+            age=age(self.chosen.get("time")),
+            place=self.source.label,
+        )
+        whole = os.path.exists(path) and sha256(path) == self.chosen.get("sha256")
+        return {"fetched": True} if whole else None
+
+    def write(self, change: Change) -> None:
+        params = self.params
+        private_file.prepare(os.path.join(self.folder, "x"), "dest")
+        copies.fetch(
+            self.source,
+            self.chosen,
+            self.folder,
+            params["age_identity"],
+            params["gnupg_home"],
+            float(params["transfer_timeout"]),
+        )

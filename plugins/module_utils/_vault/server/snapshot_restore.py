@@ -1,0 +1,119 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: what is here may change at any time. Other collections must not import it.
+"""Raft snapshots that are verified, or that a cluster is put back to. Source: /api-docs/system/storage/raft."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..._engine import progress, wording
+from ..._engine.errors import InvalidInput
+from ..._engine.reconcile import Change, Resource
+from ..._snapshot.archive import newest, verify
+from ..connection.client import Client
+from ..connection.errors import InvalidToken, NotVault, PermissionDenied, VaultError
+from .snapshot_transfer import leader, transfer
+from .status import PAUSE, seal_status
+
+
+class Verified(Resource):
+    """A snapshot that is looked at only."""
+
+    kind = "snapshot"
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+        super().__init__(os.path.abspath(params["src"] or ""), {})
+
+    def check(self) -> None:
+        if not self.params["src"]:
+            raise InvalidInput("no file is named", remedy='set "src"')
+
+    def read(self) -> Mapping[str, Any] | None:
+        self.info.update(verify(newest(self.name), self.params["min_size"]))
+        return {}
+
+
+class Restored(Verified):
+    """A snapshot that the cluster is put back to: at every run."""
+
+    def __init__(self, client: Client, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self.client = client
+        self.desired = {"restored": True}
+
+    def read(self) -> Mapping[str, Any] | None:
+        super().read()
+        status = seal_status(self.client, leader(self.client).url)
+        other = self.info.get("cluster_id")
+        if other and other != status.get("cluster_id") and not self.params["force"]:
+            raise InvalidInput(
+                "is of another cluster (%s)" % (self.info.get("cluster_name") or other),
+                remedy='set "force", and have that cluster\'s key shares at hand: it will unseal with those alone',
+            )
+        return None
+
+    def write(self, change: Change) -> None:
+        client = leader(self.client)
+        path = "sys/storage/raft/snapshot" + ("-force" if self.params["force"] else "")
+        try:
+            archive = progress.Upload(self.info["path"])
+            with archive as file, transfer(client, "POST", path, self.params, file) as pieces:
+                content = next(pieces, b"")
+        except VaultError as error:
+            if wording.other_key_shares(error.said):
+                raise InvalidInput(
+                    "was made with another set of key shares",
+                    remedy='set "force", and have the key shares of that time at hand: it will unseal with those alone',
+                ) from error
+            raise
+        if content.strip():
+            raise NotVault("what answers a restore is no Vault", client.url, 'correct "url", and look at the cluster')
+        change.touched = True
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait until the cluster has an active node again, or is sealed for good, and see whether the token lives."""
+        deadline = time.monotonic() + self.params["wait_timeout"]
+        steady = sealed_since = 0.0
+        while time.monotonic() < deadline:
+            progress.tell("restored; waiting for an active node")
+            states = {url: self.client.health(url) or {} for url in self.client.urls}
+            active = [url for url, state in states.items() if state.get("standby") is False and not state.get("sealed")]
+            if active:
+                sealed_since = 0.0
+                steady = steady or time.monotonic()
+                # the restored data is loaded behind the answer: the node must stay active for a moment
+                if time.monotonic() - steady >= 3 and self._loaded(active[0]):
+                    self.info["sealed"] = False
+                    return
+            else:
+                steady = 0.0
+                if states and all(state.get("sealed") for state in states.values()):
+                    sealed_since = sealed_since or time.monotonic()
+                    if time.monotonic() - sealed_since >= 10:
+                        break
+            time.sleep(PAUSE)
+        self.info["sealed"] = True
+        self.info["token_valid"] = False
+        self.warnings.append("restored, but no node is active: unseal them with the key shares of the snapshot")
+        self.client.token = None
+
+    def _loaded(self, url: str) -> bool:
+        try:
+            self.client.at(url, self.client.token).read("auth/token/lookup-self")
+            self.info["token_valid"] = True
+        except InvalidToken:
+            # it was made after the snapshot: there is nothing to revoke any more
+            self.info["token_valid"] = False
+            self.client.token = None
+        except PermissionDenied:
+            self.info["token_valid"] = True
+        except VaultError:
+            return False
+        return True

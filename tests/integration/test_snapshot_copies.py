@@ -1,0 +1,284 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots that leave the host: to a directory, by SSH, to S3; encrypted, fetched again, and what goes wrong then.
+
+What a place holds is looked at by other ways than the module's: files, boto3, age and gpg themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from support.modules import Result
+from support.openbao import VaultServer
+from support.packages import Unavailable, provide
+from support.storage import S3Server, SftpServer
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
+    try:
+        server = SftpServer(tmp_path_factory.mktemp("sshd"))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    server = S3Server(tmp_path_factory.mktemp("moto"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def save(vault_args: dict[str, Any], run_module: Run) -> Callable[..., Result]:
+    """A function that saves a snapshot of the shared server."""
+
+    def run(check: bool = False, must_succeed: bool = True, **options: Any) -> Result:
+        return run_module("vault_snapshot", {**vault_args, **options}, check=check, must_succeed=must_succeed)
+
+    return run
+
+
+def held(folder: Path) -> list[str]:
+    """The names of the files in a directory, hidden ones too."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_directory_and_a_host_by_ssh_get_whole_copies(
+    sftp: SftpServer, save: Callable[..., Result], run_module: Run, tmp_path: Path
+) -> None:
+    mounted, remote, local = tmp_path / "mounted", tmp_path / "remote", tmp_path / "local"
+    for folder in (mounted, remote):
+        folder.mkdir(mode=0o700)
+    (remote / "other.txt").write_text("not ours")
+    places = [{"url": str(mounted), "keep": 2}, {**sftp.options(remote), "keep": 2}]
+    options = {"dest": str(local), "keep": 2, "copies": places, "cluster": "prod", "labels": {"canary": "c"}}
+
+    assert save(check=True, **options).changed
+    assert (held(mounted), held(remote)) == ([], ["other.txt"]), "check mode writes nothing"
+    ready = save(state="ready", **options)
+    assert not ready.changed and (held(mounted), held(remote)) == ([], ["other.txt"])
+
+    results = [save(**options) for _number in range(3)]
+    last = results[-1]
+    name = Path(last["path"]).name
+    assert name.startswith("prod-") and [one["read_back"] for one in last["copies"]] == [True, True]
+    for folder in (mounted, remote):
+        assert (folder / name).read_bytes() == Path(last["path"]).read_bytes()
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
+        manifest = json.loads((folder / f"{name}.json").read_text())
+        assert manifest["sha256"] == manifest["stored"]["sha256"] == last["sha256"]
+        assert {"product", "version", "cluster_id", "cluster_name", "seal_type", "time", "index"} <= set(manifest)
+        assert (manifest["cluster"], manifest["labels"]) == ("prod", {"canary": "c"})
+        kept = [one for one in held(folder) if one != "other.txt"]
+        assert len(kept) == 4, "the newest two with their manifests, and nothing half done"
+    assert (remote / "other.txt").exists() and results[-1]["copies"][1]["pruned"]
+
+    back = tmp_path / "back"
+    got = run_module(
+        "vault_snapshot", {"state": "fetched", "from_copy": places[1], "dest": str(back)}, must_succeed=True
+    )
+    assert got.changed and Path(got["path"]).read_bytes() == Path(last["path"]).read_bytes()
+    assert 0 <= got["age"] < 600 and got["labels"] == {"canary": "c"}
+    again = {"state": "fetched", "from_copy": {"url": str(mounted)}, "dest": str(back), "cluster": "prod"}
+    assert not run_module("vault_snapshot", again, must_succeed=True).changed
+    none = run_module("vault_snapshot", {**again, "cluster": "staging"})
+    assert none.failed and 'holds no snapshot of "staging"' in none.msg
+
+
+def test_s3_gets_locked_and_encrypted_copies(
+    s3: S3Server, save: Callable[..., Result], run_module: Run, tmp_path: Path
+) -> None:
+    client = s3.client()
+    client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    options = {
+        **s3.options("locked", "prod"),
+        "keep": 1,
+        "s3_encryption": "AES256",
+        "s3_lock_mode": "COMPLIANCE",
+        "s3_lock_days": 3,
+    }
+    save(state="ready", copies=[options], cluster="prod")
+    assert "Contents" not in client.list_objects_v2(Bucket="locked"), "what was tried left nothing"
+    first = save(copies=[options], cluster="prod")
+    first.hides(s3.SECRET)
+    assert "path" not in first and first.changed
+    second = save(copies=[options], cluster="prod")
+    keys = [one["Key"] for one in client.list_objects_v2(Bucket="locked")["Contents"]]
+    assert keys == [f"prod/{second['copies'][0]['name']}", f"prod/{second['copies'][0]['name']}.json"]
+    found = client.get_object(Bucket="locked", Key=keys[0])
+    assert hashlib.sha256(found["Body"].read()).hexdigest() == second["sha256"]
+    assert (found["ObjectLockMode"], found["ServerSideEncryption"]) == ("COMPLIANCE", "AES256")
+    versions = client.list_object_versions(Bucket="locked", Prefix=f"prod/{first['copies'][0]['name']}")["Versions"]
+    assert len(versions) == 2, "the storage keeps what is locked"
+
+    fetch = {"state": "fetched", "from_copy": s3.options("locked", "prod"), "dest": str(tmp_path / "back")}
+    got = run_module("vault_snapshot", fetch, must_succeed=True)
+    assert (got["sha256"], got["index"]) == (second["sha256"], second["index"])
+    assert json.loads(Path(f"{got['path']}.json").read_text())["cluster"] == "prod"
+
+
+def test_copies_are_encrypted_before_they_leave(
+    save: Callable[..., Result], run_module: Run, gpg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    try:
+        provide("age-keygen", "age")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    identity = tmp_path / "identity"
+    made = subprocess.run(["age-keygen", "-o", str(identity)], capture_output=True, text=True, check=True)
+    recipient = made.stderr.split()[-1]
+    public = tmp_path / "public.asc"
+    public.write_bytes(gpg("--armor", "--export", "ada@example.com"))
+    keys = {"age": {"age_recipients": [recipient]}, "gpg": {"gpg_public_keys": [str(public)]}}
+    opens = {"age": {"age_identity": str(identity)}, "gpg": {"gnupg_home": str(tmp_path / "gpg")}}
+    for by, options in keys.items():
+        place = tmp_path / f"place-{by}"
+        place.mkdir(mode=0o700)
+        saved = save(copies=[{"url": str(place)}], **options)
+        (name,) = [one for one in held(place) if not one.endswith(".json")]
+        assert name.endswith(f".snap.{by}") and (place / name).read_bytes()[:2] != b"\x1f\x8b"
+        # by the programs themselves
+        command = ["age", "-d", "-i", str(identity), str(place / name)]
+        opened = subprocess.run(command, capture_output=True, check=True).stdout if by == "age" else None
+        opened = gpg("--decrypt", str(place / name)) if opened is None else opened
+        assert hashlib.sha256(opened).hexdigest() == saved["sha256"]
+        fetch = {"state": "fetched", "from_copy": {"url": str(place)}, "dest": str(tmp_path / f"back-{by}")}
+        got = run_module("vault_snapshot", {**fetch, **opens[by]}, must_succeed=True)
+        assert Path(got["path"]).read_bytes() == opened and Path(got["path"]).name.endswith(".snap")
+        if by == "age":
+            wrong = run_module("vault_snapshot", {**fetch, "dest": str(tmp_path / "no")})
+            assert wrong.failed and 'give the file of the private key as "age_identity"' in wrong.msg
+    both = save(must_succeed=False, copies=[{"url": str(tmp_path)}], **keys["age"], **keys["gpg"])
+    assert both.failed and "age and OpenPGP are both asked for" in both.msg
+    secret = identity.read_text().splitlines()[-1]
+    mixed = save(must_succeed=False, copies=[{"url": str(place)}], age_recipients=[secret])
+    assert mixed.failed and "holds what is no recipient of age" in mixed.msg
+    assert secret not in mixed.msg
+
+
+def test_a_place_that_cannot_be_used_is_told_before_the_server_is_asked(
+    sftp: SftpServer, s3: S3Server, openbao: VaultServer, run_module: Run, tmp_path: Path
+) -> None:
+    options = {
+        "url": [openbao.url],
+        "ca_cert": openbao.ca_cert,
+        "token": openbao.token,
+        "dest": str(tmp_path / "local"),
+    }
+    good = sftp.options(tmp_path)
+    cases = [
+        ({"url": str(tmp_path / "unmounted")}, "there is no such directory; mount it"),
+        ({**good, "url": good["url"] + "/none"}, "check the directory, its owner and its room there"),
+        ({**good, "url": "sftp://root@127.0.0.1:1/x"}, "check the host, its key"),
+        ({**good, "ssh_known_hosts": os.devnull + "x"}, 'correct "ssh_known_hosts"'),
+        ({**good, "url": good["url"].replace("root@", "root:word@")}, "a password stands in its address"),
+        ({**good, "url": "sftp://-oProxyCommand=x/x"}, "names no host"),
+        ({**good, "url": good["url"] + '/a"b'}, "a path that cannot be used"),
+        (s3.options("missing"), "status 404"),
+        ({**s3.options("missing"), "s3_endpoint": "http://127.0.0.1:1"}, "check s3_endpoint"),
+        ({**s3.options("missing"), "s3_lock_mode": "COMPLIANCE"}, "a lock needs a mode and days"),
+        ({**s3.options("x"), "url": "s3://key:word@x"}, "names no bucket"),
+        ({"url": "ftp://x/y"}, "is no address of a place"),
+        ({"url": str(tmp_path), "s3_region": "x"}, '"s3_region" is of no use there'),
+        ({"url": str(tmp_path), "keep": 0}, '"keep" is 0'),
+    ]
+    for place, word in cases:
+        for state in ("present", "ready"):
+            refused = run_module("vault_snapshot", {**options, "state": state, "copies": [place]})
+            assert refused.failed and word in refused.msg, (place, refused.msg)
+            refused.hides(s3.SECRET)
+            assert "word" not in refused.msg or "password" in refused.msg
+    assert [path for path in (tmp_path / "local").glob("*") if path] == [], "nothing was saved"
+
+
+def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(save: Callable[..., Result], tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts a file system")
+    full, other, local = tmp_path / "full", tmp_path / "other", tmp_path / "local"
+    for folder in (full, other):
+        folder.mkdir(mode=0o700)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(full)], check=False)
+    if mounted.returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    metrics = tmp_path / "vault.prom"
+    options = {
+        "dest": str(local),
+        "keep": 1,
+        "copies": [{"url": str(full), "keep": 1}, {"url": str(other), "keep": 1}],
+        "cluster": "prod",
+        "metrics_file": str(metrics),
+    }
+    try:
+        first = save(**options)
+        values = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
+        assert metrics.stat().st_mode & 0o777 == 0o644
+        assert values['vault_snapshot_last_run_success{cluster="prod"}'] == "1"
+        assert values['vault_snapshot_size_bytes{cluster="prod"}'] == str(first["size"])
+        success = values['vault_snapshot_last_success_timestamp_seconds{cluster="prod"}']
+
+        name = first["copies"][0]["name"]
+        room = os.statvfs(full)
+        (full / "filler").write_bytes(b"x" * (room.f_bavail * room.f_frsize))
+        # the free room is looked at first: nothing is asked of the server, and nothing is saved here
+        refused = save(must_succeed=False, **options)
+        assert refused.failed and "has room for 0 bytes" in refused.msg and not refused.changed
+        assert len(list(local.glob("*.snap"))) == 1
+
+        # room for what the last one had, and not for the next: found while it is written
+        record = next(local.glob("*.json"))
+        record.write_text(json.dumps({**json.loads(record.read_text()), "size": 1024}))
+        with (full / "filler").open("r+b") as file:
+            file.truncate(max(0, (full / "filler").stat().st_size - 8192))
+        partly = save(must_succeed=False, **options)
+        assert partly.failed and partly.changed and "No space left on device" in partly.msg
+        assert held(full) == sorted(["filler", name, f"{name}.json"]), "the old copy stays, nothing half done"
+        assert len([one for one in held(other) if one.endswith(".snap")]) == 1, "the other place has the new one"
+        assert name not in held(other)
+        assert len(list(local.glob("*.snap"))) == 2, "nothing is removed here when a copy failed"
+        values = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
+        assert values['vault_snapshot_last_run_success{cluster="prod"}'] == "0"
+        assert values['vault_snapshot_last_success_timestamp_seconds{cluster="prod"}'] == success
+        assert values[f'vault_snapshot_copy_success{{cluster="prod",place="{full}"}}'] == "0"
+        assert values[f'vault_snapshot_copy_success{{cluster="prod",place="{other}"}}'] == "1"
+
+        (full / "filler").unlink()
+        healed = save(**options)
+        assert len(list(local.glob("*.snap"))) == 1 and held(full)[0] == healed["copies"][0]["name"]
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+
+
+def test_a_damaged_copy_is_not_fetched(save: Callable[..., Result], run_module: Run, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir(mode=0o700)
+    saved = save(copies=[{"url": str(place)}])
+    file = place / saved["copies"][0]["name"]
+    content = file.read_bytes()
+    fetch = {"state": "fetched", "from_copy": {"url": str(place)}, "dest": str(tmp_path / "back")}
+    for damaged in (content[:-100], content[:200] + bytes([content[200] ^ 1]) + content[201:]):
+        file.write_bytes(damaged)
+        refused = run_module("vault_snapshot", fetch)
+        assert refused.failed and "its checksum differs from its manifest's" in refused.msg
+        assert held(tmp_path / "back") == []
+    file.unlink()
+    gone = run_module("vault_snapshot", fetch)
+    assert gone.failed and "holds no snapshot" in gone.msg
