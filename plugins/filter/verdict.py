@@ -102,7 +102,9 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
     """Yield what single tasks did on a host."""
     saved = _ran(host, "__snapshot_saved")
     if saved:
-        yield "a snapshot would be saved" if check else "saved %s" % saved.get("path")
+        copied = ["%s/%s" % (str(one.get("url")).rstrip("/"), one.get("name")) for one in saved.get("copies") or []]
+        kept = ([str(saved["path"])] if saved.get("path") else []) + copied
+        yield "a snapshot would be saved" if check else "saved %s" % ", ".join(kept)
     restored = _ran(host, "__snapshot_restored")
     if restored:
         yield "%s %s" % ("would be put back to" if check else "put back to", restored.get("path"))

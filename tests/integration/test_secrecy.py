@@ -33,6 +33,7 @@ from support.local import free_ports, write_private
 from support.modules import run_module
 from support.openbao import VaultServer
 from support.specs import argument_specs, examples, secret_options, walk
+from support.storage import S3Server
 from support.system import BIN, ROOT
 
 #: options of a login: every Vault module has them, at the top or in its option "vault"
@@ -269,6 +270,7 @@ class Servers:
     open: VaultServer
     sealed: VaultServer
     fresh: VaultServer
+    storage: S3Server
 
 
 def reached(server: VaultServer) -> dict[str, Any]:
@@ -846,15 +848,20 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
         wrap_ttl="5m",
         dest=str(folder / "ci" / "wrapped"),
     )
-    storage = {"url": "s3://none/x", "s3_endpoint": "http://127.0.0.1:1", "s3_access_key": "AKIAEXAMPLE"}
     for name in ("copies", "from_copy"):
         place = {
-            **storage,
+            "url": "s3://snapshots",
+            "s3_endpoint": servers.storage.url,
+            "s3_access_key": servers.storage.ACCESS,
             "s3_secret_key": new(f"s3_secret_key of {name}", odd=False),
             "s3_session_token": new(f"s3_session_token of {name}", odd=False),
         }
-        given = {"copies": [place]} if name == "copies" else {"from_copy": place, "state": "fetched"}
-        case(name, "vault_snapshot", "check s3_endpoint", dest=str(folder / "snapshots"), **given)
+        if name == "copies":
+            case("copied", "vault_snapshot", copies=[place])
+            case("copied nowhere", "vault_snapshot", "status 404", copies=[{**place, "url": "s3://missing"}])
+        else:
+            back = str(folder / "back")
+            case("fetched", "vault_snapshot", "", True, state="fetched", from_copy=place, dest=back)
     case("session", "vault_login", "", True, dest=str(folder / "session" / "token"), child=True)
     case("a token that is no more", "vault_token", action="revoke", target=new("token to revoke", odd=False))
     case("authority", "vault_pki_ca", "", True, mount="pki", common_name="x", ttl="1000h")
@@ -985,10 +992,12 @@ def read_kv(server: VaultServer, path: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     started: list[VaultServer] = []
+    storage = S3Server(tmp_path_factory.mktemp("storage"))
     try:
+        storage.client().create_bucket(Bucket="snapshots")
         for options in ({}, {}, {"initialise": False}):
             started.append(VaultServer(tmp_path_factory.mktemp("server"), **options))
-        found = Servers(*started)
+        found = Servers(*started, storage)
         found.sealed.restart()
         engines = [{"path": "secret", "type": "kv-v2"}, {"path": "database", "type": "database"}]
         engines += [{"path": f"ssh{number}", "type": "ssh"} for number in range(3)]
@@ -1006,6 +1015,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             run_module(module, {**reached(found.open), **declared}, must_succeed=True)
         yield found
     finally:
+        storage.stop()
         for server in started:
             server.discard()
 

@@ -16,12 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+import hvac
 import pytest
 
+from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
 from support.packages import Unavailable, provide
 from support.storage import S3Server, SftpServer
+from support.system import BIN, ROOT, Play
 
 Run = Callable[..., Result]
 
@@ -282,3 +285,68 @@ def test_a_damaged_copy_is_not_fetched(save: Callable[..., Result], run_module: 
     file.unlink()
     gone = run_module("vault_snapshot", fetch)
     assert gone.failed and "holds no snapshot" in gone.msg
+
+
+@pytest.fixture
+def play(new_server: Callable[..., VaultServer], tmp_path: Path) -> Callable[..., Play]:
+    """A function that runs ``playbooks/snapshot.yml`` for a server of its own; ``play.server`` is that."""
+    server = new_server()
+    server.client().sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
+    write_private(tmp_path / "token", server.token.encode())
+    declared = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "vault_connection": {"url": [server.url], "ca_cert": server.ca_cert},
+        "vault_session_login": {"auth_method": "token", "token_file": str(tmp_path / "token"), "child": True},
+    }
+
+    def run(*arguments: str, **variables: Any) -> Play:
+        hosts = {"vault_clusters": {"hosts": {"prod": {**declared, **variables}}}}
+        (tmp_path / "hosts.json").write_text(json.dumps(hosts))
+        foreign = ("VAULT_", "BAO_", "ANSIBLE_", "AWS_")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        done = subprocess.run(
+            [str(BIN / "ansible-playbook"), "-i", "hosts.json", str(ROOT / "playbooks" / "snapshot.yml"), *arguments],
+            cwd=tmp_path,
+            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        return Play(done.returncode, done.stdout + done.stderr)
+
+    run.server = server  # type: ignore[attr-defined]
+    return run
+
+
+def test_the_playbook_writes_nothing_to_vault_before_each_place_was_tried(
+    play: Any, s3: S3Server, tmp_path: Path
+) -> None:
+    client = play.server.client()
+    before = client.sys.list_policies()["data"]["policies"]
+    bucket = f"snapshots-{tmp_path.name[-1]}"
+    places = [{**s3.options(bucket), "keep": 3}]
+    metrics = tmp_path / "metrics"
+    metrics.mkdir(mode=0o755)
+    refused = play(snapshot_copies=places, snapshot_metrics_directory=str(metrics))
+    assert refused.rc != 0 and "status 404" in refused.output
+    assert client.sys.list_policies()["data"]["policies"] == before
+    with pytest.raises(hvac.exceptions.InvalidPath):
+        client.secrets.kv.v2.read_secret_version("snapshot-canary", raise_on_deleted_version=True)
+    measured = metrics / "vault_snapshot_prod.prom"
+    assert 'vault_snapshot_last_run_success{cluster="prod"} 0' in measured.read_text()
+
+    # kept there alone, nothing on the controller
+    s3.client().create_bucket(Bucket=bucket)
+    saved = play(snapshot_copies=places, snapshot_metrics_directory=str(metrics))
+    assert saved.rc == 0, saved.output[-3000:]
+    name, manifest = (one["Key"] for one in s3.client().list_objects_v2(Bucket=bucket)["Contents"])
+    record = json.loads(s3.client().get_object(Bucket=bucket, Key=manifest)["Body"].read())
+    canary = client.secrets.kv.v2.read_secret_version("snapshot-canary", raise_on_deleted_version=True)
+    assert record["labels"] == canary["data"]["data"] and record["cluster"] == "prod"
+    assert f"prod: saved s3://{bucket}/{name}" in " ".join(saved.output.split())
+    assert 'vault_snapshot_last_run_success{cluster="prod"} 1' in measured.read_text()
+    for output in (refused.output, saved.output):
+        assert s3.SECRET not in output and play.server.token not in output

@@ -76,6 +76,11 @@ def engine(*changed: bool) -> dict[str, Any]:
         ({"__vault_cluster_unsealing": engine(False)}, "a: 1 node unsealed already.", "a: 1 node unsealed already."),
         ({"__snapshot_saved": {"path": "/x.snap"}}, "a: saved /x.snap.", "a: a snapshot would be saved."),
         (
+            {"__snapshot_saved": {"path": "/x.snap", "copies": [{"url": "s3://b/", "name": "x.snap.age"}]}},
+            "a: saved /x.snap, s3://b/x.snap.age.",
+            "a: a snapshot would be saved.",
+        ),
+        (
             {"__eso_backup_saved": {"path": "/x.yaml", "changed": True, "count": {"Namespace": 2}}},
             "a: 2 objects saved to /x.yaml.",
             "a: 2 objects would be saved to /x.yaml.",
