@@ -25,18 +25,18 @@ options:
     type: str
   dest: &dest
     description:
-      - Path of the file for the secret ID; it gets mode 0600. A missing directory is made with mode 0700.
+      - Path of the file for the secret ID; it gets mode 0600. A missing directory is created with mode 0700.
       - With O(state=absent) the secret ID in it is destroyed and the file removed.
     type: path
   mount: &mount
-    description: Path of the auth method, without C(auth/) before it.
+    description: Path of the auth method, without C(auth/).
     type: str
     default: approle
   role_id_dest: &role_id_dest
     description: Path of a file for the role ID, written and removed with O(dest).
     type: path
   min_remaining: &min_remaining
-    description: Issue another secret ID when this one has no more than this duration left.
+    description: Issue a new secret ID when the current one is valid for no longer than this duration.
     type: str
     default: '0'
   metadata: &metadata
@@ -51,7 +51,7 @@ options:
     type: list
     elements: str
   ttl: &ttl
-    description: Life of the secret ID, a duration no longer than the role's C(secret_id_ttl).
+    description: TTL of the secret ID, a duration no longer than the role's C(secret_id_ttl).
     type: str
   num_uses: &num_uses
     description: How often the secret ID can be used, no more than the role's C(secret_id_num_uses); V(0) is without limit. What is left is not

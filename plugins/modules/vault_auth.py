@@ -21,37 +21,37 @@ extends_documentation_fragment:
   - secretops.vault_eso.reconcile.update_secrets
 options:
   path: &path
-    description: Path of the mount, without C(auth/) before it; by default the O(type).
+    description: Path of the mount, without C(auth/); by default the O(type).
     type: str
   type: &type
     description: Type of the method, such as V(kubernetes), V(approle), V(jwt), V(oidc), V(userpass), V(ldap), V(cert) or V(aws). Cannot be changed
       later.
     type: str
   description: &description
-    description: Text that people read.
+    description: Description for people.
     type: str
   local: &local
     description: Whether the mount is kept out of replication. Cannot be changed later.
     type: bool
   seal_wrap: &seal_wrap
-    description: Whether what the mount stores is wrapped by the seal too. Cannot be changed later.
+    description: Whether the data of the mount is wrapped by the seal as well. Cannot be changed later.
     type: bool
   default_lease_ttl: &default_lease_ttl
-    description: Default life of tokens, a duration; V(0) is the system's default.
+    description: Default TTL of tokens, a duration; V(0) is the system's default.
     type: str
   max_lease_ttl: &max_lease_ttl
-    description: Longest life of tokens, a duration; V(0) is the system's maximum.
+    description: Maximum TTL of tokens, a duration; V(0) is the system's maximum.
     type: str
   listing_visibility: &listing_visibility
     description: Whether the login page of the user interface shows the method.
     type: str
     choices: [hidden, unauth]
   token_type: &token_type
-    description: Type of the tokens that the method gives.
+    description: Type of the tokens that the method issues.
     type: str
     choices: [default-service, default-batch, service, batch]
   passthrough_request_headers: &passthrough_request_headers
-    description: Request headers that are handed to the method.
+    description: Request headers that are passed to the method.
     type: list
     elements: str
   allowed_response_headers: &allowed_response_headers
@@ -68,25 +68,25 @@ options:
     elements: str
   user_lockout_config: &user_lockout_config
     description:
-      - When a user who gives wrong credentials again and again is locked out, for methods of type C(approle), C(ldap), C(userpass).
-      - What is not declared is kept. The server takes C(0) for its own default.
+      - When a user is locked out after failed logins, for methods of type C(approle), C(ldap), C(userpass).
+      - Fields that are left out stay unchanged. C(0) means the server's default.
     type: dict
     suboptions:
       lockout_threshold:
-        description: After how many failed logins.
+        description: Number of failed logins.
         type: int
       lockout_duration:
-        description: For how long, a duration.
+        description: How long the user is locked out, a duration.
         type: str
       lockout_counter_reset:
-        description: After which time without a failed login the count begins anew, a duration.
+        description: Time without a failed login after which the counter is reset, a duration.
         type: str
       lockout_disable:
-        description: Whether nobody is locked out.
+        description: Whether the lockout is disabled.
         type: bool
   config: &config
     description:
-      - Configuration of the method, as its C(auth/PATH/config) takes it; for aws, as C(config/client) and C(config/identity) do.
+      - Configuration of the method, with the fields of C(auth/PATH/config); for aws, of C(config/client) and C(config/identity) do.
       - Durations, lists and certificates are compared by their meaning. Secrets are refused here, see O(secret_config).
       - A field that the server does not know is refused before anything is mounted. Where nobody can tell, as with a server that is newer than this
         collection, check mode warns, and a method that was made for it is removed again.
@@ -95,7 +95,7 @@ options:
     description:
       - Secret fields of the configuration, such as C(token_reviewer_jwt) (kubernetes), C(bindpass) (ldap), C(oidc_client_secret) (oidc) or
         C(secret_key) (aws).
-      - They are part of no output. Those that the server never returns follow O(update_secrets), and are sent along whenever another field changes.
+      - They are never printed. Those that the server never returns follow O(update_secrets), and are sent along whenever another field changes.
     type: dict
   methods:
     description: Many methods. Excludes O(path) and O(type).

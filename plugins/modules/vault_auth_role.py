@@ -25,20 +25,20 @@ extends_documentation_fragment:
 options:
   mount: &mount
     description:
-      - Path of the auth method, without C(auth/) before it; by default the O(type).
+      - Path of the auth method, without C(auth/); by default the O(type).
       - Next to O(roles), the mount of entries without one of their own.
     type: str
   type: &type
-    description: Type of the auth method; by default what is mounted at O(mount). Next to O(roles), that of entries without one of their own.
+    description: Type of the auth method; by default that of O(mount). Next to O(roles), that of entries without one of their own.
     type: str
     choices: [approle, aws, cert, jwt, kubernetes, ldap, oidc, token, userpass]
   name: &name
-    description: Name of the role, user, group or certificate, or id of the AWS account.
+    description: Name of the role, user, group or certificate, or ID of the AWS account.
     type: str
   subject: &subject
     description:
-      - For ldap, what O(name) names; without it a group.
-      - For aws, V(sts_account) declares by which role (C(sts_role), C(external_id) in O(options)) the account with this id is asked.
+      - For ldap, whether O(name) is that of a group or a user; a group by default.
+      - For aws, V(sts_account) declares with which role (C(sts_role), C(external_id) in O(options)) the account with this ID is accessed.
     type: str
     choices: [group, sts_account, user]
   token_policies: &token_policies
@@ -46,16 +46,16 @@ options:
     type: list
     elements: str
   token_ttl: &token_ttl
-    description: First life of the tokens, a duration; V(0) is the method's default.
+    description: Initial TTL of the tokens, a duration; V(0) is the method's default.
     type: str
   token_max_ttl: &token_max_ttl
-    description: Longest life of the tokens with renewals, a duration.
+    description: Maximum TTL of the tokens including renewals, a duration.
     type: str
   token_explicit_max_ttl: &token_explicit_max_ttl
-    description: Life that no renewal and no other setting extends, a duration.
+    description: TTL that neither a renewal nor another setting extends, a duration.
     type: str
   token_period: &token_period
-    description: Makes the tokens periodic - they live on as long as they are renewed within this duration.
+    description: Makes the tokens periodic - they stay valid as long as they are renewed within this duration.
     type: str
   token_num_uses: &token_num_uses
     description: How often a token can be used; V(0) is without limit.
@@ -65,7 +65,7 @@ options:
     type: list
     elements: str
   token_strictly_bind_ip: &token_strictly_bind_ip
-    description: Whether a token is bound to the address that it was given to (OpenBao).
+    description: Whether a token is bound to the address that it was issued to (OpenBao).
     type: bool
   token_no_default_policy: &token_no_default_policy
     description: Whether the tokens go without the policy V(default).
@@ -88,15 +88,15 @@ options:
   audience: &audience
     description:
       - For kubernetes, audience that a service account's token must have.
-      - A role without one is warned of, once for all roles of a task.
+      - A role without one gives a warning, once for all roles of a task.
     type: str
   alias_name_source: &alias_name_source
-    description: For kubernetes, what names the identity of who logs in.
+    description: For kubernetes, the source of the alias name.
     type: str
     choices: [serviceaccount_uid, serviceaccount_name]
   options: &options
     description:
-      - All other fields, as the API of the type takes them, such as C(secret_id_ttl) (approle), C(bound_claims) (jwt), C(certificate) (cert),
+      - All other fields by their names in the API, such as C(secret_id_ttl) (approle), C(bound_claims) (jwt), C(certificate) (cert),
         C(bound_iam_principal_arn) (aws) or C(allowed_policies) (token).
       - Secrets are refused here, see O(secret_options).
     type: dict

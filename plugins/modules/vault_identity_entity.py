@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.reconcile
 options:
   name: &name
-    description: Name of the entity. The server tells names apart without regard to case.
+    description: Name of the entity. The server ignores case.
     type: str
   policies: &policies
     description: Policies that every token of the entity has. A policy that does not exist is a warning.
@@ -35,7 +35,7 @@ options:
   aliases: &aliases
     description:
       - The entity's aliases, all of them. An alias that is not declared is removed.
-      - An alias that is of another entity, for instance of one that a login made, moves here, with a warning.
+      - An alias of another entity, such as one that a login created, moves here, with a warning.
     type: list
     elements: dict
     suboptions:

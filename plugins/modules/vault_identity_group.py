@@ -20,11 +20,11 @@ extends_documentation_fragment:
   - secretops.vault_eso.reconcile
 options:
   name: &name
-    description: Name of the group. The server tells names apart without regard to case.
+    description: Name of the group. The server ignores case.
     type: str
   type: &type
     description:
-      - An V(internal) group names its members, an V(external) one takes them from what a login says, such as an OIDC or LDAP group.
+      - An V(internal) group names its members, an V(external) one gets them from logins, such as an OIDC or LDAP group.
       - Cannot be changed later.
     type: str
     choices: [internal, external]
@@ -45,7 +45,7 @@ options:
     type: list
     elements: str
   alias: &alias
-    description: What an external group is called where its members log in.
+    description: "Alias of an external group: its name in the auth method of its members."
     type: dict
     suboptions:
       name:

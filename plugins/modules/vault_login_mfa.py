@@ -29,10 +29,10 @@ options:
     type: str
     choices: [duo, okta, pingid, totp]
   issuer: &issuer
-    description: For totp, what people's programs call the account's issuer.
+    description: For totp, issuer name that authenticator apps show.
     type: str
   period: &period
-    description: For totp, how long a code lives, a duration; the server's default is 30 seconds.
+    description: For totp, how long a code is valid, a duration; the server's default is 30 seconds.
     type: str
   algorithm: &algorithm
     description: For totp, the hash; the server's default is V(SHA1).
@@ -43,17 +43,17 @@ options:
     type: int
     choices: [6, 8]
   skew: &skew
-    description: For totp, how many periods before and after count too; the server's default is 1.
+    description: For totp, number of periods before and after in which a code is accepted; the server's default is 1.
     type: int
     choices: [0, 1]
   key_size: &key_size
     description: For totp, bytes of a key; the server's default is 20.
     type: int
   qr_size: &qr_size
-    description: For totp, pixels of the square code that is given to people, V(0) for none; the server's default is 200.
+    description: For totp, size of the QR code in pixels, V(0) for none; the server's default is 200.
     type: int
   max_validation_attempts: &max_validation_attempts
-    description: For totp, how many wrong codes may follow each other; the server's default is 5.
+    description: For totp, number of consecutive wrong codes that are allowed; the server's default is 5.
     type: int
   username_format: &username_format
     description:
@@ -65,7 +65,7 @@ options:
     description: For duo, host name of the API.
     type: str
   push_info: &push_info
-    description: For duo, what a push shows, as a URL's query.
+    description: For duo, information that a push shows, as a URL query.
     type: str
   use_passcode: &use_passcode
     description: For duo, whether a code is asked for rather than a push.

@@ -28,19 +28,19 @@ options:
     type: list
     elements: str
   auth_methods: &auth_methods
-    description: Paths of the auth methods whose logins are asked, all of them.
+    description: Paths of the auth methods whose logins need the second factor, all of them.
     type: list
     elements: str
   auth_method_types: &auth_method_types
-    description: Types of auth methods whose logins are asked, all of them. One of each type must be mounted.
+    description: Types of auth methods whose logins need the second factor, all of them. One of each type must be mounted.
     type: list
     elements: str
   identity_groups: &identity_groups
-    description: Names of the identity groups whose members are asked, all of them; an id for a group of a child namespace.
+    description: Names of the identity groups whose members need it, all of them; an ID for a group of a child namespace.
     type: list
     elements: str
   identity_entities: &identity_entities
-    description: Names of the identity entities that are asked, all of them; an id for an entity of a child namespace.
+    description: Names of the identity entities that need it, all of them; an ID for an entity of a child namespace.
     type: list
     elements: str
   enforcements:

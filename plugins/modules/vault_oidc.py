@@ -27,7 +27,7 @@ options:
     description: Name of the object, unique among those of its type.
     type: str
   algorithm: &algorithm
-    description: Algorithm of signatures by a V(key); V(RS256) without it.
+    description: Signature algorithm of a V(key); V(RS256) by default.
     type: str
     choices: [RS256, RS384, RS512, ES256, ES384, ES512, EdDSA]
   rotation_period: &rotation_period
@@ -38,8 +38,8 @@ options:
     type: str
   allowed_client_ids: &allowed_client_ids
     description:
-      - Ids of the clients and roles that may use a V(key), or of the clients that may use a V(provider); V(*) for all.
-      - For a V(provider) names of clients will do.
+      - IDs of the clients and roles that may use a V(key), or of the clients that may use a V(provider); V(*) for all.
+      - For a V(provider) names of clients are accepted as well.
     type: list
     elements: str
   key: &key
@@ -49,24 +49,24 @@ options:
     description: Claims of a V(role) or a V(scope), a template of JSON as text or as data.
     type: raw
   client_id: &client_id
-    description: Audience of the tokens of a V(role); made by the server without it.
+    description: Audience of the tokens of a V(role); by default the server generates one.
     type: str
   ttl: &ttl
     description: How long tokens of a V(role) are valid, a duration.
     type: str
   description: &description
-    description: Text for people, of a V(scope).
+    description: Description of a V(scope) for people.
     type: str
   entity_ids: &entity_ids
-    description: Names or ids of the entities of an V(assignment); V(*) for all.
+    description: Names or IDs of the entities of an V(assignment); V(*) for all.
     type: list
     elements: str
   group_ids: &group_ids
-    description: Names or ids of the groups of an V(assignment); V(*) for all.
+    description: Names or IDs of the groups of an V(assignment); V(*) for all.
     type: list
     elements: str
   redirect_uris: &redirect_uris
-    description: Addresses to which the server may send people back to a V(client).
+    description: Addresses of a V(client) that the server may redirect people to.
     type: list
     elements: str
   assignments: &assignments
@@ -74,7 +74,7 @@ options:
     type: list
     elements: str
   client_type: &client_type
-    description: Whether a V(client) can keep a secret; V(confidential) without it. It cannot be changed.
+    description: Whether a V(client) can keep a secret; V(confidential) by default. It cannot be changed.
     type: str
     choices: [confidential, public]
   id_token_ttl: &id_token_ttl
@@ -84,13 +84,13 @@ options:
     description: How long access tokens of a V(client) are valid, a duration.
     type: str
   authorization_code: &authorization_code
-    description: Whether a V(client) may use the flow of authorization codes (OpenBao).
+    description: Whether a V(client) may use the authorization code flow (OpenBao).
     type: bool
   client_credentials: &client_credentials
-    description: Whether a V(client) may use its own credentials (OpenBao).
+    description: Whether a V(client) may use the client credentials flow (OpenBao).
     type: bool
   issuer: &issuer
-    description: Address of the server in the issuer of a V(provider), without a path; the server's own without it.
+    description: Address of the server in the issuer of a V(provider), without a path; by default the server's own.
     type: str
   scopes_supported: &scopes_supported
     description: Names of the scopes of a V(provider).

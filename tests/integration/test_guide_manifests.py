@@ -337,7 +337,7 @@ def test_a_reviewer_whose_token_ends_is_refused(
     }
     refused = run_module("vault_auth", method)
     assert refused.failed
-    assert "its token_reviewer_jwt ends at 20" in refused.msg
+    assert "its token_reviewer_jwt expires at 20" in refused.msg
     assert 'leave it out and set "disable_local_ca_jwt", so that each token reviews itself' in refused.msg
     assert "of a Secret of the type kubernetes.io/service-account-token" in refused.msg
     refused.hides(token)

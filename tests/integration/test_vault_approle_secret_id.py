@@ -202,7 +202,7 @@ def test_nothing_is_issued_for_a_file_that_cannot_be_written(
         ({"token_bound_cidrs": [""]}, '"" is not an address block'),
         ({"mount": "approle?x"}, 'the mount holds "?"'),
         ({"num_uses": -1}, 'option "num_uses": -1 is negative'),
-        ({"role": "a/b"}, '"a/b" is not a name of a role'),
+        ({"role": "a/b"}, '"a/b" is not a role name'),
         ({"role": "nonesuch"}, "declare the role with vault_auth_role"),
         ({"ttl": "1000h"}, "the server refuses it"),
     ],

@@ -238,7 +238,7 @@ def test_a_type_that_the_server_does_not_have(auth: Callable[..., Result], path:
         ({"default_lease_ttl": "2h", "max_lease_ttl": "1h"}, "default_lease_ttl is longer than max_lease_ttl"),
         ({"type": "approle", "config": {"a": "b"}}, 'type "approle" has no configuration'),
         ({"type": ""}, "no type is given"),
-        ({"path": "token", "state": "absent"}, "the server's own method cannot be removed"),
+        ({"path": "token", "state": "absent"}, "the server's built-in method cannot be removed"),
     ],
 )
 def test_bad_input_changes_nothing(
@@ -254,7 +254,7 @@ def test_bad_input_changes_nothing(
 def test_unknown_field_of_the_configuration(auth: Callable[..., Result], path: str) -> None:
     result = auth(path=path, type="cert", config={"disable_binding": True, "nonsense": "x"})
     assert result.failed
-    assert 'knows no "nonsense" of type cert, and would drop it' in result.msg
+    assert 'does not know "nonsense" of type cert, and would drop it' in result.msg
     assert not result.changed
     again = auth(check=True, path=path, type="cert", config={"enable_identity_alias_metadatas": True})
     assert again.failed and 'did you mean "enable_identity_alias_metadata"?' in again.msg
@@ -276,7 +276,7 @@ def test_what_only_the_other_product_has_is_refused(
         pytest.skip("HashiCorp Vault has these")
     for check in (True, False):
         refused = auth(check=check, path=path, type=kind, config={field: 1})
-        assert refused.failed and f'knows no "{field}" of type {kind}' in refused.msg
+        assert refused.failed and f'does not know "{field}" of type {kind}' in refused.msg
     assert mount(openbao, path) is None
 
 

@@ -272,7 +272,7 @@ def test_mount_that_does_not_exist(role: Callable[..., Result], unique: str) -> 
         ({"subject": "user"}, 'subject "user" is for type ldap, not approle'),
         ({"name": "a?b"}, "holds characters that the server refuses"),
         ({"name": None}, "missing required arguments: name"),
-        ({"options": {"wholly_unheard_of": 1}}, 'knows no "wholly_unheard_of" of a role of type approle'),
+        ({"options": {"wholly_unheard_of": 1}}, 'does not know "wholly_unheard_of" of a role of type approle'),
     ],
 )
 def test_bad_input(

@@ -291,7 +291,7 @@ def test_purge_of_every_kind(tree: Run, top: str, tmp_path: Path, openbao: Vault
         ("pki_cas", {"tidy": {"enabled": True}}, '"tidy" is enabled, and nothing is to be cleared up'),
         ("login_mfa_methods", {"issuer": None}, 'a new method needs "issuer"'),
         ("login_mfa_enforcements", {"mfa_methods": []}, "no method is given"),
-        ("login_mfa_enforcements", {"auth_method_types": None}, "it says of no login"),
+        ("login_mfa_enforcements", {"auth_method_types": None}, "it applies to no login"),
     ],
 )
 def test_what_cannot_be_right_stops_the_whole_tree(

@@ -230,7 +230,7 @@ def test_static_role_rotates(
         for check, name in ((True, "app"), (False, "app"), (True, "new"), (False, "new")):
             scheduled = {**wanted, "name": name, "rotation_period": None, "rotation_schedule": "0 0 * * *"}
             refused = role(**scheduled, check=check)
-            assert refused.failed and not refused.changed and 'knows no "rotation_schedule"' in refused.msg
+            assert refused.failed and not refused.changed and 'does not know "rotation_schedule"' in refused.msg
     assert role(name="app", type="static", state="absent").changed
     assert client.list(f"{mount}/static-roles") is None
 

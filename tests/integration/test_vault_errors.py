@@ -139,7 +139,7 @@ def test_not_initialised(policy: Callable[..., Result], new_server: Callable[...
 
 def test_no_token(policy: Callable[..., Result], tmp_path: Path) -> None:
     result = policy(token=None, env={"HOME": str(tmp_path)})
-    assert 'no token is known; set "token", "token_file", VAULT_TOKEN or BAO_TOKEN' in result.msg
+    assert 'no token was given; set "token", "token_file", VAULT_TOKEN or BAO_TOKEN' in result.msg
     result = policy(token=None, token_file=str(tmp_path / "none"))
     assert f'option "token_file": cannot read {tmp_path}/none (No such file or directory)' in result.msg
 

@@ -338,7 +338,7 @@ def test_version_1(run_module: Run, vault_args: dict[str, Any], openbao: VaultSe
         ({"state": "absent", "delete": "destroy"}, '"delete: destroy"'),
     ]:
         refused = kv1(**options)
-        assert refused.failed and "KV version 1, which knows no " + said in refused.msg, refused.msg
+        assert refused.failed and "KV version 1, which does not know " + said in refused.msg, refused.msg
     assert kv1(state="absent").changed
     assert openbao.client().read(f"{unique}/app") is None
     assert not kv1(state="absent").changed
@@ -440,7 +440,7 @@ def test_metadata_are_written_where_the_server_wants_their_number(
     engine = {**vault_args, "path": mount, "type": "kv-v2", "config": config}
     declared = run_module("vault_secrets_engine", engine)
     if openbao.product == "vault":
-        assert 'knows no "metadata_cas_required"' in declared.msg
+        assert 'does not know "metadata_cas_required"' in declared.msg
         return
     assert declared.changed and client.read(f"{mount}/config")["data"]["metadata_cas_required"] is True
     assert not run_module("vault_secrets_engine", engine).changed

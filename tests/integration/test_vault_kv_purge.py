@@ -215,7 +215,7 @@ def test_how_it_deletes(kv: Run, openbao: VaultServer, left: Callable[[], list[s
     client = openbao.client()
     options: dict[str, Any] = {"secrets": [], "purge_below": "apps/shop/old", "purge_data": ["apps/shop/old/**"]}
     if version == 1:
-        assert "knows no" in kv(**options, purge_delete="destroy").msg
+        assert "does not know" in kv(**options, purge_delete="destroy").msg
         assert kv(**options, purge_delete="all")["summary"]["delete"] == 2
         return
     assert kv(**options)["summary"]["delete"] == 2

@@ -225,7 +225,7 @@ def test_bad_input(
     for change, message in (
         ({"bindpass": ADMIN}, '"bindpass" is a secret'),
         ({"token_ttl": "soon"}, "is not a duration"),
-        ({"tls_min_version": "tls9"}, '"tls9" is none that the server knows; use tls10'),
+        ({"tls_min_version": "tls9"}, 'the server does not know "tls9"; use tls10'),
     ):
         method = {**args, **declared, "path": unique, "config": {**declared["config"], **change}}
         if "bindpass" in change:

@@ -168,7 +168,7 @@ def test_logout_without_a_server(
     server.stop()
     result = login(state="absent", retries=0)
     assert not result.failed
-    assert "lives on until it expires" in str(result["warnings"])
+    assert "stays valid until it expires" in str(result["warnings"])
     result.hides(token)
     assert os.listdir(tmp_path / "session") == []
 
@@ -358,9 +358,9 @@ def test_batch_tokens_end_by_themselves(
     [
         (
             {"auth_method": "userpass", "username": "a", "password": PASSWORD, "child": True},
-            "a child token is made from a token",
+            "a child token is created from a token",
         ),
-        ({"token": "s.any", "ttl": "1h"}, 'option "ttl": a token that exists keeps its TTL; remove it, set "child"'),
+        ({"token": "s.any", "ttl": "1h"}, 'option "ttl": an existing token keeps its TTL; remove it, set "child"'),
         ({"token": "x", "child": True, "ttl": "soon"}, '"soon" is not a duration'),
         ({"token": "x", "child": True, "ttl": "0"}, "a token needs a TTL above 0"),
         ({"auth_method": "approle"}, 'auth_method "approle" needs "role_id"'),

@@ -121,7 +121,7 @@ def test_keys_that_the_server_never_returns(method: Run, openbao: VaultServer, u
     assert "hidden" in again["diff"][0]["after"]
 
     refused = method(**{**wanted, "api_hostname": "api-2.example.com"})
-    assert 'changing api_hostname needs "secret_key", which the server wants with every write' in refused.msg
+    assert 'changing api_hostname needs "secret_key", which the server requires in every write' in refused.msg
     moved = method(**{**wanted, "api_hostname": "api-2.example.com"}, **keys)
     assert moved["results"][0]["fields"] == ["api_hostname"]
     moved.hides(*keys.values())
@@ -168,7 +168,7 @@ def test_bad_methods(method: Run, openbao: VaultServer, unique: str) -> None:
     assert '"type" is missing' in method(name=name).msg
     assert 'a new method needs "issuer"' in method(name=name, type="totp").msg
     assert (
-        'a method of type totp has no "secret_key"'
+        'a method of type totp has no field "secret_key"'
         in method(name=name, type="totp", issuer="x", secret_key="key-of-duo").msg
     )
     assert '"soon" is not a duration' in method(name=name, type="totp", issuer="x", period="soon").msg
@@ -176,7 +176,7 @@ def test_bad_methods(method: Run, openbao: VaultServer, unique: str) -> None:
     assert name not in methods(openbao)
     assert method(name=name, type="totp", issuer="x").changed
     refused = method(name=name, type="okta", org_name="example", api_token="token-of-okta")
-    assert "a method of that name has the type totp, and okta is declared" in refused.msg
+    assert "a method of that name has the type totp, not okta" in refused.msg
     refused.hides("token-of-okta")
     assert methods(openbao)[name]["type"] == "totp", "the server itself would have turned it into okta"
     one_bad = method(
@@ -200,7 +200,7 @@ def test_purge_of_methods(method: Run, new_server: Callable[..., VaultServer], r
     unnamed = server.client().write_data("identity/mfa/method/totp", data={"issuer": "x"})["data"]["method_id"]
     declared = [{"name": "keep", "type": "totp", "issuer": "keep"}]
     refused = run(methods=declared, purge=True, protected=["spare"])
-    assert "with what people have enrolled" in refused.msg
+    assert "with the devices that people have enrolled" in refused.msg
     assert '"go"' in refused.msg
     assert len(methods(server)) == 4
     purged = run(methods=declared, purge=True, protected=["spare"], purge_data=["go", unnamed])
@@ -251,13 +251,13 @@ def test_a_login_that_asks(
     assert found["identity_group_ids"] == []
 
     in_use = method(name=name, state="absent")
-    assert f"a login enforcement asks for it: {name}; remove or change that first" in in_use.msg
+    assert f"a login enforcement uses it: {name}; remove or change that first" in in_use.msg
     rehearsal = method(check=True, name=name, state="absent")
-    assert "as long as a login enforcement asks for it" in str(rehearsal["warnings"])
+    assert "as long as a login enforcement uses it" in str(rehearsal["warnings"])
     login = {"auth_method": "userpass", "auth_mount": people, "username": "ada", "password": "lovelace"}
     options = {key: value for key, value in vault_args.items() if key != "token"}
     locked_out = run_module("vault_policy", {**options, **login, "name": name, "state": "absent"}, check=True)
-    assert "the server wants a second factor" in locked_out.msg
+    assert "the server requires a second factor" in locked_out.msg
     locked_out.hides("lovelace")
 
     assert enforcement(check=True, name=name, state="absent").changed
@@ -277,7 +277,7 @@ def test_bad_enforcements(method: Run, enforcement: Run, openbao: VaultServer, u
     assert "(yet)" in str(rehearsal["warnings"])
     method(name=name, type="totp", issuer="x")
     assert "no method is given" in enforcement(name=name, auth_methods=[people]).msg
-    assert "it says of no login" in enforcement(name=name, mfa_methods=[name]).msg
+    assert "it applies to no login" in enforcement(name=name, mfa_methods=[name]).msg
     for option, value, text in (
         ("auth_methods", "no/such", 'no auth method is mounted at "no/such"'),
         ("auth_method_types", "radish", "no auth method of type radish is mounted"),
@@ -287,7 +287,7 @@ def test_bad_enforcements(method: Run, enforcement: Run, openbao: VaultServer, u
         assert text in enforcement(**{**wanted, option: [value]}).msg
     assert stored(openbao, name) is None
     assert enforcement(**wanted).changed
-    assert "it says of no login" in enforcement(name=name, auth_methods=[]).msg
+    assert "it applies to no login" in enforcement(name=name, auth_methods=[]).msg
     enforcement(name=name, state="absent")
     method(name=name, state="absent")
 
@@ -306,7 +306,7 @@ def test_own_way_in_and_purge(
     wanted = {"name": name, "mfa_methods": [name], "auth_methods": [people]}
     warned = run_module("vault_login_mfa_enforcement", {**options, **login, **wanted})
     assert warned.changed, warned.msg
-    assert "asks for a second factor" in str(warned["warnings"])
+    assert "needs a second factor" in str(warned["warnings"])
 
     other = {"name": f"{name}-2", "mfa_methods": [name], "auth_methods": [people]}
     enforcement(**other)

@@ -213,7 +213,7 @@ def test_what_is_cleared_up(ca: Run, openbao: VaultServer, mount: str) -> None:
     assert ca(**{**wanted, "tidy": {"enabled": False}}).changed
     other = "revoked_safety_buffer" if "revoked_safety_buffer" not in found else ""
     if other:
-        assert f'this server knows no "tidy.{other}"' in ca(**{**wanted, "tidy": {other: "1h"}}).msg
+        assert f'this server does not know "tidy.{other}"' in ca(**{**wanted, "tidy": {other: "1h"}}).msg
     assert '"soon" is not a duration' in ca(**{**wanted, "tidy": {"interval_duration": "soon"}}).msg
 
 
@@ -370,7 +370,7 @@ def test_a_setting_that_the_product_has_not(ca: Run, openbao: VaultServer, mount
     if "allow_expired_cert_revocation" in openbao.client().read(f"{mount}-a/config/crl")["data"]:
         assert result.changed and not ca(**wanted).changed
     else:
-        assert result.failed and 'this server knows no "crl.allow_expired_cert_revocation"' in result.msg
+        assert result.failed and 'this server does not know "crl.allow_expired_cert_revocation"' in result.msg
 
 
 def test_authorities_do_not_sign_in_a_circle(ca: Run) -> None:
@@ -495,10 +495,10 @@ def test_many_roles_take_one_request_each(role: Run, openbao: VaultServer, mount
 def test_an_option_that_the_server_does_not_know_is_told(role: Run, mount: str) -> None:
     for check in (True, False):
         refused = role(check=check, mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
-        assert refused.failed and 'knows no "no_such_option" of a PKI role' in refused.msg
+        assert refused.failed and 'does not know "no_such_option" of a PKI role' in refused.msg
     assert role(mount=f"{mount}-a", name="odd").changed
     refused = role(mount=f"{mount}-a", name="odd", options={"no_such_option": 1})
-    assert refused.failed and 'knows no "no_such_option" of a PKI role' in refused.msg
+    assert refused.failed and 'does not know "no_such_option" of a PKI role' in refused.msg
 
 
 def test_one_generation_after_another(ca: Run, role: Run, openbao: VaultServer, mount: str) -> None:

@@ -230,7 +230,7 @@ def test_list_and_bad_input(certificate: Run, openbao: VaultServer, mount: str, 
         ({"ttl": "1h", "renew_before": "2h"}, "each run would issue another"),
         ({"key_dest": "/proc/x.key"}, "cannot write to /proc"),
         ({"mount": "nowhere-at-all"}, "nothing is mounted there"),
-        ({"role": "wéb"}, "is not a name of a role"),
+        ({"role": "wéb"}, "is not a role name"),
     ):
         refused = certificate(**item("x", **options))
         assert refused.failed and message in refused.msg, (message, refused.msg)

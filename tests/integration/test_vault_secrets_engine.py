@@ -262,7 +262,7 @@ def test_what_the_product_would_not_keep_is_refused_or_kept(
         for check in (True, False):
             refused = tuned(value, check)
             assert refused.failed and not refused.changed
-            assert f'{"OpenBao" if openbao.product == "openbao" else "Vault"} knows no "{name}"' in refused.msg
+            assert f'{"OpenBao" if openbao.product == "openbao" else "Vault"} does not know "{name}"' in refused.msg
         assert f"{unique}/" not in mounts(openbao)
         assert tuned(empty).changed, "nothing is what every product has"
         assert not tuned(empty).changed

@@ -191,7 +191,7 @@ def test_oidc(module: Run, converges: Run, openbao: VaultServer, area: str) -> N
         ({"type": "provider", "name": "p", "issuer": "https://a/b"}, "is not an address without a path"),
         ({"type": "provider", "name": "p", "issuer": ""}, "is not an address without a path"),
         ({"type": "role", "name": "r"}, '"key" is missing'),
-        ({"type": "key", "name": "default", "state": "absent"}, "the server's own cannot be deleted"),
+        ({"type": "key", "name": "default", "state": "absent"}, "the server's built-in object cannot be deleted"),
         ({"type": "scope", "name": "a/b", "template": "{}"}, "holds characters that the server refuses"),
         ({"name": "x"}, "missing required arguments: type"),
     ):

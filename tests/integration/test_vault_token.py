@@ -84,7 +84,7 @@ def test_a_denied_request_is_no_absence(token: Callable[..., Result], openbao: V
     [
         ("lookup", {"ttl": "1h"}, 'option "ttl": is for the action "create"'),
         ("create", {"increment": "1h"}, 'option "increment": is for the action "renew"'),
-        ("create", {"accessor": "x"}, 'option "accessor": is of a token that exists'),
+        ("create", {"accessor": "x"}, 'option "accessor": is for an existing token'),
         ("revoke", {}, 'give "target" or "accessor"'),
         ("create", {"ttl": "1.5s"}, "fraction of a second"),
         ("create", {"token_role": "a/b"}, "characters that the server refuses"),

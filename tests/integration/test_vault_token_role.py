@@ -63,7 +63,7 @@ def test_life(role: Run, openbao: VaultServer, unique: str) -> None:
 def test_what_the_server_would_drop(role: Run, openbao: VaultServer, unique: str) -> None:
     name = f"tr-{unique}"
     wrong = role(type="token", name=name, token_policies=["cicd"])
-    assert '"token_policies" is nothing that a role of type token has; use allowed_policies in "options"' in wrong.msg
+    assert 'a role of type token has no "token_policies"; use allowed_policies in "options"' in wrong.msg
     assert "use token_explicit_max_ttl or token_period" in role(type="token", name=name, token_ttl="1h").msg
     slip = role(type="token", name=name, options={"disallowed_policy": ["root"]})
     assert 'did you mean "disallowed_policies"?' in slip.msg

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Everything that is declared about a cluster, as one tree: kinds in the order in which they need each other, and the
-same again inside namespaces."""
+"""The declaration of a whole cluster as one tree: kinds in the order of their dependencies, also inside namespaces."""
 
 from __future__ import annotations
 
@@ -65,7 +64,7 @@ from .system.policy import Policies
 from .system.quota import Quotas
 from .system.ui_header import UiHeaders
 
-#: by the names that they have in a tree, in the order in which they need each other
+#: kinds by their names in a tree, in the order of their dependencies
 KINDS: Mapping[str, Kind] = {
     "audit_devices": AuditDevices(),
     "audited_headers": AuditedHeaders(),
@@ -96,19 +95,19 @@ KINDS: Mapping[str, Kind] = {
     "endpoints": Endpoints(),
     "pki_certificates": PkiCertificates(),
     "approle_secret_ids": ApproleSecretIds(),
-    # last, as it asks more of logins
+    # last, as it makes logins harder
     "login_mfa_enforcements": LoginMfaEnforcements(),
 }
-#: what names mounts inside namespaces: after all that is declared there
+#: kinds that name mounts inside namespaces: they come after all objects there
 LAST = frozenset(("quotas",))
-#: options that are or become part of an object's name
+#: options that are part of an object's name
 NAMES = ("name", "path", "mount", "role", "dest", "cert_dest")
-#: what a tree holds beside the kinds
+#: keys of a tree other than kinds
 PURGE, INSIDE = "purge", "inside"
 
 
 class _Whole(Resource):
-    """All objects of a kind, for an error that is not one object's."""
+    """All objects of a kind, for an error that does not belong to one object."""
 
     def __init__(self, title: str) -> None:
         super().__init__(title, {})
@@ -129,7 +128,7 @@ class Stage:
         self.namespace = namespace
         self.items = items
         self.context = context
-        #: where its objects stand, for their results
+        #: place of its objects, for their results
         self.place = {"part": title, **({"namespace": namespace} if namespace else {})}
 
     def resources(self, client: Client, purge: bool = True, planning: bool = False) -> list[Resource]:
@@ -145,8 +144,8 @@ class Stage:
 class Tree:
     """A tree of declarations.
 
-    ``configuration``: lists by the names of `KINDS`; under ``purge`` what may go, by kind; under ``inside`` trees by
-    namespaces. ``only``: the kinds to look at. Call `validate` before anything else; ``hidden``, every value that is
+    ``configuration``: lists by the names of `KINDS`; under ``purge`` the purge options by kind; under ``inside`` trees
+    by namespaces. ``only``: the kinds to process. Call `validate` before anything else; ``hidden``, every value that is
     never printed, is known before that.
     """
 
@@ -156,7 +155,7 @@ class Tree:
         self.stages: list[Stage] = []
         self._secrets = secrets.Secrets()
         self.problems: list[str] = []
-        #: where each namespace is declared, so that none is declared twice
+        #: place of each namespace's declaration, to find duplicates
         self._branches: dict[str, str] = {}
         #: namespaces that may not exist yet
         self._made: set[str] = set()
@@ -167,7 +166,7 @@ class Tree:
         self._tell_names()
 
     def _tell_names(self) -> None:
-        """Tell each stage what the others of its namespace declare."""
+        """Give each stage the declarations of the others in its namespace."""
         declared: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
         for stage in self.stages:
             present = [item for item in stage.items if item.get("state") != "absent"]
@@ -176,7 +175,7 @@ class Tree:
             stage.context.tree_items = declared[stage.namespace]
 
     def validate(self) -> None:
-        """Refuse what no module would take. Raises InvalidInput."""
+        """Validate all options as the modules would. Raises InvalidInput."""
         if self.problems:
             more = "; and %d more" % (len(self.problems) - 5) if len(self.problems) > 5 else ""
             said = "; ".join(self.problems[:5]) + more
@@ -184,7 +183,7 @@ class Tree:
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The values that are never printed, wherever they occur: not those that are too short, or part of a name."""
+        """The values to mask wherever they occur, without those that are too short or part of a name."""
         return self._secrets.values()
 
     def _grow(self, tree: Any, where: str, namespace: str) -> None:
@@ -193,7 +192,7 @@ class Tree:
             problems.append("%s is not a mapping of lists" % where)
             return
         if self._branches.setdefault(namespace, where) != where:
-            # each would converge for itself, and purge what the other declares
+            # each would be converged alone, and purge the objects of the other
             twice = (self._branches[namespace], where, "namespace %s" % namespace if namespace else "namespace")
             problems.append("%s and %s are one %s: put them together" % twice)
             return
@@ -247,7 +246,7 @@ class Tree:
         self._secrets.add(*kind.secrets(declared), unless_public=True)
         entry = bulk_spec(kind.item, kind.plural, kind.required)[kind.plural]
         found = ArgumentSpecValidator({title: dict(entry, required=True)}).validate({title: list(declared)})
-        # what is secret is known even when something else is wrong
+        # secrets are known even when something else is invalid
         self._secrets.add(*found._no_log_values, unless_public=True)
         if found.error_messages:
             placed = list(places.located({title: declared}, {title: entry}, where))
@@ -255,7 +254,7 @@ class Tree:
         if not isinstance(purge, (Mapping, bool, type(None))):
             self.problems.append('%s.purge.%s is not a mapping of options: write "{}" for none' % (where, title))
             purge = False
-        # an empty mapping, nothing at all and "true" are a purge without options
+        # an empty mapping, null and "true" are a purge without options
         options = {} if purge is False else {"purge": True, **(purge if isinstance(purge, Mapping) else {})}
         settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
         self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
@@ -280,7 +279,7 @@ class Tree:
         self.stages.append(Stage(title, kind, namespace, items, context))
 
     def _check_mounts(self, tree: Mapping[str, Any], kind: Kind, declared: Any, place: str) -> None:
-        """Note what is declared in a mount that is to be absent: it would go with it, and be missed at the next run."""
+        """Refuse objects in a mount that is to be absent: they would be deleted with it and fail at the next run."""
         gone = _gone(tree.get(kind.within[0]), "path", "type") if kind.within else set()
         if not gone or not isinstance(declared, (list, tuple)):
             return
@@ -300,10 +299,10 @@ class Tree:
             yield from stage.kind.libraries
 
     def check(self, client: Client) -> None:
-        """Refuse what cannot be right, in all stages, before the first of them changes anything. Raises InvalidInput.
+        """Validate all stages before the first of them changes anything. Raises InvalidInput.
 
-        What an earlier stage is to make is not missed, and what the server refuses to tell is left to the stages: a
-        namespace may not exist yet.
+        Objects of an earlier stage are not reported as missing. Refused requests are left to the stages: a namespace
+        may not exist yet.
         """
         client.expect(self._made)
         for stage in self.stages:
@@ -320,10 +319,10 @@ class Tree:
                 continue
 
     def converge(self, client: Client, update_secrets: str, workers: int) -> Report:
-        """Write stage by stage, delete in the opposite order, and return one report.
+        """Write stage by stage, delete in reverse order, and return one report.
 
-        An object that fails does not stop the others, but then nothing is deleted: what looks undeclared may only be
-        what could not be read, and what could not be written may still need what is to go.
+        A failed object does not stop the others, but then nothing is deleted: an object that could not be read may look
+        undeclared, and one that could not be written may still need an object that is to be deleted.
         """
         changes: list[Change] = []
         deletions: list[list[Change]] = []
@@ -354,7 +353,7 @@ class Tree:
 
 
 def _gone(declared: Any, *names: str) -> set[str]:
-    """Return the paths of what a list declares absent; each is the first of some options that is given."""
+    """Return the paths of the entries that are declared absent; each is the first of some options that is given."""
     return {
         normalise.path(next((item[name] for name in names if item.get(name)), ""))
         for item in (declared if isinstance(declared, (list, tuple)) else [])
@@ -363,7 +362,7 @@ def _gone(declared: Any, *names: str) -> set[str]:
 
 
 def _kept(declared: Any, name: str) -> set[str]:
-    """Return the paths of what a list declares present."""
+    """Return the paths of the entries that are declared present."""
     return {
         normalise.path(item.get(name))
         for item in (declared if isinstance(declared, (list, tuple)) else [])

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The objects that exist, by kind: their names and what may be told of them. Never a secret.
+"""The existing objects by kind: their names and public fields. Never a secret.
 
-Where the objects of a kind are is told by its `listings`.
+A kind's `listings` tell where its objects are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ALL = "all"
 
 
 def check(names: Sequence[str]) -> None:
-    """Refuse kinds that do not exist, and such as no server lists. Raises InvalidInput."""
+    """Refuse unknown kinds and kinds that no server lists. Raises InvalidInput."""
     able = ", ".join([*(name for name, kind in KINDS.items() if kind.listings), ALL])
     for name in names:
         if name == ALL:
@@ -52,14 +52,14 @@ class Found:
         self.listing = listing
         self.mount = mount
         self.name = name
-        #: by which the API knows it
+        #: its key in the API
         self.key = key
-        #: its fields, when the list says them
+        #: its fields, when the list has them
         self.told = told
 
 
 class Inventory:
-    """What is there; the mounts are read once."""
+    """Lists the existing objects; the mounts are read once."""
 
     def __init__(self, client: Client, workers: int = 8) -> None:
         self.client = client
@@ -67,9 +67,9 @@ class Inventory:
         self._mounts: dict[str, dict[str, Any]] = {}
 
     def gather(self, names: Sequence[str], fields: bool = True) -> dict[str, list[dict[str, Any]]]:
-        """Return the objects of kinds, each with ``name``; where they have them also the rest.
+        """Return the objects of kinds, each with ``name`` and further keys as far as it has them.
 
-        That is ``mount``, ``type``, ``subject`` and ``fields``. For ``all``, what this server does not have is left
+        These are ``mount``, ``type``, ``subject`` and ``fields``. For ``all``, kinds that this server lacks are left
         out. Raises SecretopsError.
         """
         result = {}
@@ -109,7 +109,7 @@ class Inventory:
         return sorted(result, key=lambda entry: [entry.get(name, "") for name in order])
 
     def _places(self, listing: Listing) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the mounts of a listing with what the server says of them; of one outside mounts, none."""
+        """Yield the mounts of a listing with their entries; a listing outside mounts yields an empty path."""
         if not listing.engine:
             yield "", {}
             return
@@ -117,13 +117,13 @@ class Inventory:
         if path not in self._mounts:
             self._mounts[path] = self.client.read(path) or {}
         for mount, entry in self._mounts[path].items():
-            # the token method of a namespace is of a type of its own
+            # the token method of a namespace has a type of its own
             kind = split_type(registry.type_of(entry))[0] if isinstance(entry, dict) else ""
             if kind == listing.engine:
                 yield mount.strip("/"), entry
 
     def _look(self, title: str, listing: Listing) -> Iterator[Found]:
-        """Yield what a listing finds."""
+        """Yield the objects of a listing."""
         for mount, entry in self._places(listing):
             if listing.walk is not None:
                 for name in listing.walk(self.client, mount, entry):
@@ -153,7 +153,7 @@ class Inventory:
             answer = self.client.request(method, path, missing_ok=True)
             return None if answer is None else data_of(answer)
         except VaultError as error:
-            # nothing of this kind was ever made, or the product does not have it
+            # no object of this kind was ever created, or the product does not have it
             absent = isinstance(error, Missing) and not error.container
             if absent or (listing.optional and isinstance(error, (BadRequest, NoApi))):
                 return None
@@ -165,7 +165,7 @@ class Inventory:
             return one.told if listing.fields else None
         client, key = self.client, one.key
         if listing.path == "sys/namespaces":
-            # each namespace tells of its own children
+            # each namespace lists its own children
             parent, _slash, key = key.rpartition("/")
             client = client.within(join(client.namespace, parent)) if parent else client
         path, _mark, query = listing.item.partition("?")

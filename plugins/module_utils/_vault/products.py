@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What differs between HashiCorp Vault and OpenBao, as data, in this one place.
+"""The differences between HashiCorp Vault and OpenBao, as data, in one place.
 
 Modules use it directly; roles reach it through the filter C(secretops.vault_eso.vault_product). Nothing else in the
-collection may compare a product's name: it asks here what the product at hand can do.
+collection may compare a product's name: it asks here what the product supports.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def parse_version(text: str) -> Version:
 
 @dataclass(frozen=True)
 class Span:
-    """A range of versions: from C(since), up to but without C(until). An empty bound is open."""
+    """A range of versions from C(since) to before C(until). An empty bound is open."""
 
     since: str = ""
     until: str = ""
     remedy: str = ""
 
     def covers(self, version: str) -> bool:
-        """Tell whether the version lies in the range. An unknown (empty) version is taken to."""
+        """Tell whether the version is in the range. An unknown (empty) version is."""
         if not version:
             return True
         number = parse_version(version)
@@ -71,7 +71,7 @@ def _always(names: str) -> dict[str, Span]:
 
 @dataclass(frozen=True)
 class Product:
-    """The facts about one product. Paths are those of the vendor's own packages."""
+    """The facts about one product. Paths are those of the vendor's packages."""
 
     name: str
     title: str
@@ -105,11 +105,11 @@ class Product:
     storage_environment: dict[str, dict[str, str]]
     features: frozenset[str] = field(default_factory=frozenset)
     config_remedies: dict[str, str] = field(default_factory=dict)
-    #: what the other product lets be tuned of a secrets engine, and this one drops without a word
+    #: tuning of secrets engines that only the other product has; this one drops it silently
     unknown_tune: frozenset[str] = frozenset()
 
     def describe(self, version: str = "") -> dict[str, Any]:
-        """Return what the product in this version is and can do, in plain types for templates."""
+        """Return the facts about the product in this version, in plain types for templates."""
 
         def names(spans: dict[str, Span]) -> list[str]:
             return sorted(name for name, span in spans.items() if span.covers(version))
@@ -253,7 +253,7 @@ _OPENBAO = Product(
         """
     ),
     telemetry_keys=_COMMON_TELEMETRY,
-    # internal/command/server.go, case SighupCh: everything else is read at the start only.
+    # internal/command/server.go, case SighupCh: everything else is read only at the start.
     reloadable_keys=frozenset(
         {
             "audit",
@@ -360,7 +360,7 @@ _VAULT = Product(
     },
 )
 
-# Options of a stanza that never worked, or no longer do, with what to do instead.
+# Options of a stanza that never worked, or no longer work, with the alternative.
 REMOVED_LISTENER_KEYS = {
     "tls_prefer_server_cipher_suites": "the server ignores it since Go 1.18: leave it out",
 }
@@ -380,14 +380,14 @@ def product(name: str) -> Product:
 
 
 def product_of_plugin(version: Any) -> tuple[Product | None, str]:
-    """Return product and version that a built-in plugin's version tells, such as C(v2.7.2+builtin.bao)."""
+    """Return product and version from the version of a built-in plugin, such as C(v2.7.2+builtin.bao)."""
     number, _plus, build = str(version or "").partition("+")
     name = {"builtin.bao": OPENBAO, "builtin.vault": VAULT}.get(build)
     return (PRODUCTS[name], number.lstrip("v")) if name else (None, "")
 
 
 def detect(version_output: str) -> tuple[str, str]:
-    """Return product and version from what C(bao version) or C(vault version) prints.
+    """Return product and version from the output of C(bao version) or C(vault version).
 
     Raises ValueError when the text is neither product's.
     """

@@ -36,7 +36,7 @@ FIELDS = (
     Field(
         "dest",
         (
-            "Path of the file for the secret ID; it gets mode 0600. A missing directory is made with mode 0700.",
+            "Path of the file for the secret ID; it gets mode 0600. A missing directory is created with mode 0700.",
             "With O(state=absent) the secret ID in it is destroyed and the file removed.",
         ),
         type="path",
@@ -44,7 +44,7 @@ FIELDS = (
     ),
     Field(
         "mount",
-        "Path of the auth method, without C(auth/) before it.",
+        "Path of the auth method, without C(auth/).",
         default="approle",
         sent=False,
     ),
@@ -56,7 +56,7 @@ FIELDS = (
     ),
     Field(
         "min_remaining",
-        "Issue another secret ID when this one has no more than this duration left.",
+        "Issue a new secret ID when the current one is valid for no longer than this duration.",
         default="0",
         sent=False,
     ),
@@ -85,7 +85,7 @@ FIELDS = (
     ),
     Field(
         "ttl",
-        "Life of the secret ID, a duration no longer than the role's C(secret_id_ttl).",
+        "TTL of the secret ID, a duration no longer than the role's C(secret_id_ttl).",
         normaliser=normalise.duration,
     ),
     Field(
@@ -116,12 +116,12 @@ FIELDS = (
         sent=False,
     ),
 )
-#: secret IDs of a role that are issued at the same moment make a transactional storage refuse all but one (status 500)
+#: a transactional storage refuses all but one of the secret IDs of a role issued at the same moment (status 500)
 _ISSUING = threading.Lock()
 
 
 def instant(text: Any) -> datetime.datetime | None:
-    """Return a time of the API, such as ``2026-11-21T19:15:27.687282545Z``; None when there is none."""
+    """Return a time of the API, such as ``2026-11-21T19:15:27.687282545Z``; None without one."""
     match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", str(text or ""))
     if match is None or match.group(1).startswith("0001"):
         return None
@@ -129,7 +129,7 @@ def instant(text: Any) -> datetime.datetime | None:
 
 
 class SecretId(Resource):
-    """The secret ID in a file: issued when the file holds none that will do. Named by the file's path."""
+    """The secret ID in a file, issued when the file holds no valid one. Named by the file's path."""
 
     kind = "secret ID"
     rank = 30
@@ -158,7 +158,7 @@ class SecretId(Resource):
                 "others": 0 if item.get("destroy_others") else None,
             }
             if item.get("wrap_ttl"):
-                # what is wrapped cannot be looked at without being used up
+                # looking at a wrapped secret ID would consume it
                 for name in ("metadata", "cidr_list", "token_bound_cidrs", "ttl"):
                     desired[name] = None
         super().__init__(self.dest, desired)
@@ -178,7 +178,7 @@ class SecretId(Resource):
         )
         role = str(self.item["role"]).strip()
         if not role or re.search(r"[\s/?#%]", role):
-            raise InvalidInput('"%s" is not a name of a role' % role, remedy="correct it")
+            raise InvalidInput('"%s" is not a role name' % role, remedy="correct it")
         if self.role_id_dest == self.dest:
             raise InvalidInput('"dest" and "role_id_dest" are the same file', remedy="name two files")
         for name in ("ttl", "wrap_ttl"):
@@ -188,7 +188,7 @@ class SecretId(Resource):
         ttl, remaining = normalise.seconds(self.item.get("ttl")), normalise.seconds(self.item.get("min_remaining"))
         if ttl and remaining and remaining >= ttl:
             raise InvalidInput(
-                "min_remaining is not shorter than ttl, so each run would issue another",
+                "min_remaining is not shorter than ttl, so each run would issue a new one",
                 remedy="correct one of the two",
             )
         for name in ("cidr_list", "token_bound_cidrs"):
@@ -224,7 +224,7 @@ class SecretId(Resource):
             self._role_id = (self.client.read(self.base + "/role-id") or {}).get("role_id")
 
     def _look(self) -> dict[str, Any]:
-        """Return what the server knows of the secret ID in the file; ``valid`` is False when that is nothing."""
+        """Return the server's lookup of the secret ID in the file; ``valid`` is False when it is unknown."""
         data = self._lookup(str(self._secret))
         if not data:
             return {"valid": False}
@@ -250,17 +250,17 @@ class SecretId(Resource):
         except NoNamespace:
             raise
         except Missing:
-            # a method that is not there yet knows no secret ID
+            # the auth method does not exist yet
             return {}
         except BadRequest as error:
-            # the server's own words for a role that is not there yet
+            # the role does not exist yet
             if wording.approle_unknown(error.said):
                 return {}
             raise
         return dict(data.get("data") or {})
 
     def _look_wrapped(self) -> dict[str, Any]:
-        """Return whether the wrapping token in the file can still be unwrapped, long enough."""
+        """Return whether the wrapping token in the file can still be unwrapped and is valid for long enough."""
         try:
             data = self.client.write("sys/wrapping/lookup", {"token": self._secret}).get("data") or {}
         except BadRequest:
@@ -276,7 +276,7 @@ class SecretId(Resource):
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         if not current["valid"]:
-            # nothing more is known of it
+            # nothing else is known about it
             return sorted({"valid"} | ({"role_id"} & set(super().compare(current, desired))))
         return super().compare(current, desired)
 
@@ -309,7 +309,7 @@ class SecretId(Resource):
         if self.item.get("metadata"):
             body["metadata"] = json.dumps(normalise.string_map(self.item["metadata"]))
         if self.item.get("cidr_list"):
-            # the server wants a mask with a single address too
+            # the server requires a mask for a single address too
             body["cidr_list"] = masked(self.item["cidr_list"])
         if self.item.get("token_bound_cidrs"):
             body["token_bound_cidrs"] = masked(self.item["token_bound_cidrs"])
@@ -318,7 +318,7 @@ class SecretId(Resource):
         if self.item.get("num_uses") is not None:
             body["num_uses"] = self.item["num_uses"]
         headers = {"X-Vault-Wrap-TTL": "%s" % normalise.seconds(self.item["wrap_ttl"])} if self.wrapped else None
-        # never repeated: each attempt that reaches the server leaves a secret ID there
+        # never retried: each attempt that reaches the server leaves a secret ID there
         with _ISSUING:
             answer = (
                 self.client.request("POST", self.base + "/secret-id", body, idempotent=False, headers=headers) or {}
@@ -330,7 +330,7 @@ class SecretId(Resource):
             self._secret, self._accessor = str(data["secret_id"]), str(data["secret_id_accessor"])
             left = normalise.seconds(data.get("secret_id_ttl")) or 0
             if self.item.get("ttl") and left != normalise.seconds(self.item["ttl"]):
-                self.warnings.append("the server grants a ttl of %s seconds only: declare that one" % left)
+                self.warnings.append("the server grants a TTL of only %s seconds: declare that one" % left)
             if left:
                 end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=left)
                 self.info["expires"] = end.replace(microsecond=0).isoformat()
@@ -339,7 +339,7 @@ class SecretId(Resource):
         try:
             private_file.write(self.dest, self._secret)
         except BaseException:
-            # a signal too: nobody would know this one
+            # also on a signal: nobody would know this secret ID
             self._destroy(self._secret)
             raise
 
@@ -349,7 +349,7 @@ class SecretId(Resource):
                 self.client.write(self.base + "/secret-id-accessor/destroy", {"secret_id_accessor": accessor})
 
     def _destroy(self, secret: str) -> None:
-        """Destroy a secret ID, or the one that a wrapping token holds; one that is not known is no error."""
+        """Destroy a secret ID, or the one in a wrapping token; an unknown one is not an error."""
         try:
             if self._lookup(secret):
                 self.client.write(self.base + "/secret-id/destroy", {"secret_id": secret})
@@ -359,7 +359,7 @@ class SecretId(Resource):
             if secret:
                 self.client.write(self.base + "/secret-id/destroy", {"secret_id": secret})
         except BadRequest:
-            # neither a secret ID nor a wrapping token (any more): nothing is left to destroy
+            # neither a valid secret ID nor a wrapping token: nothing to destroy
             return
 
     def delete(self, change: Change) -> None:
@@ -379,7 +379,7 @@ class ApproleSecretIds(Kind):
     plural = "secret_ids"
     fields = FIELDS
     required = ("role", "dest")
-    unlisted = "they are files of the machine that keeps them, and the server knows accessors alone"
+    unlisted = "they are local files, and the server lists accessors only"
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return [SecretId(client, item) for item in items]

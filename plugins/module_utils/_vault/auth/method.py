@@ -4,7 +4,7 @@
 # Private to this collection: what is here may change at any time. Other collections must not import it.
 """Auth methods: the mount, its tuning and its configuration.
 
-What is particular to a type of method is in `methods`. Source: /api-docs/system/auth, and the ``config`` endpoint of
+The types of methods are in `methods`. Source: /api-docs/system/auth, and the ``config`` endpoint of
 each method.
 """
 
@@ -32,7 +32,7 @@ from .method_type import Config
 from .mounts import MethodMounts
 
 NO_CONFIG = Config()
-#: begins the name of a field of the configuration
+#: prefix of the fields of the configuration
 PREFIX = "config."
 
 
@@ -71,7 +71,7 @@ class AuthMethod(Resource):
         self.secret_fields = frozenset(PREFIX + key for key in secret_config)
         self.write_only_fields = frozenset(PREFIX + key for key in self.config.write_only)
         self.configured = bool(open_config or secret_config)
-        #: what is to be asked once the method is there
+        #: fields to check once the method exists
         self._doubts: list[str] = []
         super().__init__(path, desired)
 
@@ -93,10 +93,10 @@ class AuthMethod(Resource):
             raise InvalidInput("neither path nor type is given", remedy='give "type"')
         check_mount(self.name, 'write it like "kubernetes" or "team/approle"', blanks=True)
         if self.name.startswith("auth/"):
-            raise InvalidInput('the path begins with "auth/", which the server adds', remedy='leave "auth/" out')
+            raise InvalidInput('the path begins with "auth/", which the server adds itself', remedy='leave "auth/" out')
         if self.desired is None:
             if self.name.split("/")[0] in registry.OWN_PATHS:
-                raise InvalidInput("the server's own method cannot be removed", remedy="leave it")
+                raise InvalidInput("the server's built-in method cannot be removed", remedy="leave it")
             return
         if not self.type:
             raise InvalidInput("no type is given", remedy='give "type"')
@@ -118,7 +118,7 @@ class AuthMethod(Resource):
         lockout = [name for name in self.desired if name.startswith("lockout.")]
         if lockout and not self.method.locks_out:
             raise InvalidInput(
-                "a method of type %s locks nobody out" % self.type, remedy='remove "user_lockout_config"'
+                "a method of type %s has no user lockout" % self.type, remedy='remove "user_lockout_config"'
             )
         legal.check_all(self.desired, self.config.checks, PREFIX)
         if self.config.review is not None:
@@ -128,14 +128,15 @@ class AuthMethod(Resource):
         if self.desired is None:
             if self.mounts.get(self.name) is not None and self.mounts.own() == self.name:
                 raise InvalidInput(
-                    "the module's own token comes from it and would end with it", remedy="log in by another method"
+                    "the module's own token comes from it and would be revoked with it",
+                    remedy="log in by another method",
                 )
             return
         self._check_mount()
         self._check_known()
 
     def _check_known(self) -> None:
-        """Refuse configuration that the server would drop. Raises InvalidInput."""
+        """Refuse configuration that the server does not know and would drop. Raises InvalidInput."""
         for path, names in self._places().items():
             mount = "auth/%s" % self.name
             below = path[len(mount) + 1 :]
@@ -146,7 +147,7 @@ class AuthMethod(Resource):
                 self.warnings.append(doubt)
 
     def _check_mount(self) -> None:
-        """Compare what cannot be changed with what stands there, before anything changes."""
+        """Compare the fields that are fixed after creation with the mounted method, before anything changes."""
         mount = self.mounts.get(self.name)
         if mount is None:
             declared = self._declared()
@@ -183,14 +184,14 @@ class AuthMethod(Resource):
             config = self.client.read(path)
             if config is not None:
                 current.update({PREFIX + key: value for key, value in config.items()})
-                # a secret that the server does not return is write-only, once there is a configuration at all
+                # a secret that the server does not return is write-only, once a configuration exists
                 self.write_only_fields |= self.secret_fields & {PREFIX + key for key in names - set(config)}
         return current
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = set(super().compare(current, desired))
         for secret, told_by in self.config.told.items():
-            # a write-only field of which the server says whether it is set
+            # the server tells whether this write-only field is set
             if PREFIX + secret in desired and current.get(PREFIX + told_by) is False:
                 names.add(PREFIX + secret)
         if names & {PREFIX + name for name in self.config.accounts}:
@@ -201,7 +202,7 @@ class AuthMethod(Resource):
             if current.get(PREFIX + told_by) and PREFIX + secret not in desired:
                 raise InvalidInput(
                     'changing %s would lose the "%s" that is set' % (", ".join(changed), secret),
-                    remedy='declare it in "secret_config" (empty to give it up)',
+                    remedy='declare it in "secret_config" (empty to remove it)',
                 )
         return sorted(names)
 
@@ -213,7 +214,7 @@ class AuthMethod(Resource):
             body["description"] = tune.pop("description", "")
             body["config"] = tune
             try:
-                # not repeated: a second attempt would find the path in use
+                # not retried: a second attempt would find the path in use
                 self.client.write(self._mount, body, idempotent=False)
             except BadRequest as error:
                 if wording.plugin_unknown(error.said):
@@ -233,7 +234,7 @@ class AuthMethod(Resource):
         self._write_config(change)
 
     def _ask_the_new(self, change: Change) -> None:
-        """Ask a method that was made a moment ago for what it knows, and undo it where that is not what is declared."""
+        """Check the fields of a method that was just mounted, and unmount it when it lacks a declared one."""
         self.mounts.fields.forget("auth/%s" % self.name)
         self.warnings = [text for text in self.warnings if text not in self._doubts]
         try:
@@ -250,7 +251,7 @@ class AuthMethod(Resource):
         for name, (function, other) in LOCKOUT.items():
             field = "lockout." + name
             if field in change.fields and field in desired:
-                # the server wants texts of numbers and durations
+                # the server requires numbers and durations as text
                 value = desired[field]
                 body[other] = normalise.boolean(value) if function is normalise.boolean else normalise.scalar(value)
         if body:
@@ -265,7 +266,7 @@ class AuthMethod(Resource):
             names = {name[len(PREFIX) :] for name in change.fields if name.startswith(PREFIX)}
             body = {name: value for name, value in desired.items() if not current or name in names}
         else:
-            # what stands goes along, else it would be lost
+            # current fields are sent along, otherwise they would be lost
             left = self.config.answered_only
             if self.config.alternatives & set(desired):
                 left |= self.config.alternatives
@@ -290,7 +291,7 @@ class AuthMethod(Resource):
 
 
 def removable(mounts: MethodMounts) -> list[str]:
-    """Return the paths that a purge may remove: neither the server's own, nor that of the module's login."""
+    """Return the paths that a purge may remove: neither built-in ones, nor that of the module's login."""
     kept = {*registry.OWN_PATHS, mounts.own()}
     # namespaces of some products list methods of their own
     return [path for path, entry in mounts.all().items() if path not in kept and entry["type"] not in registry.BUILT_IN]

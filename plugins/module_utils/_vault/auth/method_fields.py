@@ -17,7 +17,7 @@ LOCK_OUT = ", ".join("C(%s)" % name for name, method in registry.METHODS.items()
 FIELDS = (
     Field(
         "path",
-        "Path of the mount, without C(auth/) before it; by default the O(type).",
+        "Path of the mount, without C(auth/); by default the O(type).",
         sent=False,
     ),
     Field(
@@ -30,7 +30,7 @@ FIELDS = (
     ),
     Field(
         "description",
-        "Text that people read.",
+        "Description for people.",
     ),
     Field(
         "local",
@@ -40,18 +40,18 @@ FIELDS = (
     ),
     Field(
         "seal_wrap",
-        "Whether what the mount stores is wrapped by the seal too. Cannot be changed later.",
+        "Whether the data of the mount is wrapped by the seal as well. Cannot be changed later.",
         type="bool",
         fixed=True,
     ),
     Field(
         "default_lease_ttl",
-        "Default life of tokens, a duration; V(0) is the system's default.",
+        "Default TTL of tokens, a duration; V(0) is the system's default.",
         normaliser=normalise.duration,
     ),
     Field(
         "max_lease_ttl",
-        "Longest life of tokens, a duration; V(0) is the system's maximum.",
+        "Maximum TTL of tokens, a duration; V(0) is the system's maximum.",
         normaliser=normalise.duration,
     ),
     Field(
@@ -63,13 +63,13 @@ FIELDS = (
     ),
     Field(
         "token_type",
-        "Type of the tokens that the method gives.",
+        "Type of the tokens that the method issues.",
         choices=("default-service", "default-batch", "service", "batch"),
         normaliser=default("default-service"),
     ),
     Field(
         "passthrough_request_headers",
-        "Request headers that are handed to the method.",
+        "Request headers that are passed to the method.",
         type="list",
         elements="str",
     ),
@@ -94,27 +94,27 @@ FIELDS = (
     Field(
         "user_lockout_config",
         (
-            "When a user who gives wrong credentials again and again is locked out, for methods of type %s." % LOCK_OUT,
-            "What is not declared is kept. The server takes C(0) for its own default.",
+            "When a user is locked out after failed logins, for methods of type %s." % LOCK_OUT,
+            "Fields that are left out stay unchanged. C(0) means the server's default.",
         ),
         type="dict",
         fields=(
             Field(
                 "lockout_threshold",
-                "After how many failed logins.",
+                "Number of failed logins.",
                 type="int",
             ),
             Field(
                 "lockout_duration",
-                "For how long, a duration.",
+                "How long the user is locked out, a duration.",
             ),
             Field(
                 "lockout_counter_reset",
-                "After which time without a failed login the count begins anew, a duration.",
+                "Time without a failed login after which the counter is reset, a duration.",
             ),
             Field(
                 "lockout_disable",
-                "Whether nobody is locked out.",
+                "Whether the lockout is disabled.",
                 type="bool",
             ),
         ),
@@ -124,7 +124,7 @@ FIELDS = (
         "config",
         (
             (
-                "Configuration of the method, as its C(auth/PATH/config) takes it; for aws, as C(config/client) and "
+                "Configuration of the method, with the fields of C(auth/PATH/config); for aws, of C(config/client) and "
                 "C(config/identity) do."
             ),
             (
@@ -148,7 +148,7 @@ FIELDS = (
                 "C(oidc_client_secret) (oidc) or C(secret_key) (aws)."
             ),
             (
-                "They are part of no output. Those that the server never returns follow O(update_secrets), and are "
+                "They are never printed. Those that the server never returns follow O(update_secrets), and are "
                 "sent along whenever another field changes."
             ),
         ),
@@ -164,9 +164,9 @@ TUNE = normalisers(field for field in FIELDS if not field.fixed)
 LOCKOUT: Mapping[str, tuple[normalise.Normaliser, str]] = {
     "lockout_threshold": (normalise.integer, "lockout_threshold"),
     "lockout_duration": (normalise.duration, "lockout_duration"),
-    # what the documentation calls otherwise, and the server drops
+    # names of the documentation that the server drops
     "lockout_counter_reset": (normalise.duration, "lockout_counter_reset_duration"),
     "lockout_disable": (normalise.boolean, "lockout_disable"),
 }
-#: fields that stand when the mount is made
+#: fields that are fixed when the mount is created
 FIXED = tuple(field.name for field in FIELDS if field.fixed)

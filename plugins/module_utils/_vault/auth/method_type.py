@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What an auth method is: its login, its configuration and the entries that it keeps. One file in `methods` for each.
+"""Description of an auth method: its login, its configuration and its entries. One file in `methods` for each.
 
 `registry` holds them all. `method` (the mount and its configuration) and `role` (the entries) know no method by name.
 """
@@ -31,19 +31,19 @@ Table = Mapping[str, Normaliser]
 class MethodField(Field):
     """A field of an auth method's configuration, or of one of its entries.
 
-    One without a ``normaliser`` is compared by `normalise.guess`. ``secret``: it belongs into ``secret_config`` or
+    One without a ``normaliser`` is compared by `normalise.guess`. ``secret``: it belongs in ``secret_config`` or
     ``secret_options``.
     """
 
-    #: said only of fields that are options of the module
+    #: only for fields that are options of the module
     description: str | Sequence[str] = ""
-    #: refuses what the server would refuse
+    #: refuses values that the server would refuse
     check: legal.Check | None = None
     #: the only product that has it; "" for all
     only: str = ""
-    #: of a secret: the answered field that tells whether it is set
+    #: for a secret: the field of the answer that tells whether it is set
     told_by: str = ""
-    #: of configurations in several places: the path below the mount
+    #: for configurations in several places: the path below the mount
     place: str = "config"
     #: it names an account or a server, and `credential` fields belong to it: they are sent when it changes
     account: bool = False
@@ -51,26 +51,26 @@ class MethodField(Field):
 
 
 def fields_of(names: str, normaliser: Normaliser | None = None, **rest: Any) -> tuple[MethodField, ...]:
-    """Return fields that are alike in all but their names, which are given with blanks between them."""
+    """Return fields that differ in their names only; the names are separated by blanks."""
     return tuple(MethodField(name, normaliser=normaliser, **rest) for name in names.split())
 
 
 def table_of(fields: Iterable[MethodField]) -> dict[str, Normaliser]:
-    """Return how to compare the fields."""
+    """Return the fields' normalisers."""
     return {field.name: field.normaliser for field in fields if field.normaliser is not None}
 
 
 def checks_of(fields: Iterable[MethodField]) -> dict[str, legal.Check]:
-    """Return what the fields may hold."""
+    """Return the fields' checks."""
     return {field.name: field.check for field in fields if field.check is not None}
 
 
 def known_to(product: str, fields: Iterable[MethodField]) -> frozenset[str]:
-    """Return the names of the fields that a product has."""
+    """Return the names of a product's fields."""
     return frozenset(field.name for field in fields if field.only in ("", product))
 
 
-#: what most entries, and the configuration of LDAP, say of the tokens. All are options of vault_auth_role
+#: token fields of most entries, and of the configuration of LDAP. All are options of vault_auth_role
 TOKEN: tuple[MethodField, ...] = (
     MethodField(
         "token_policies",
@@ -82,20 +82,20 @@ TOKEN: tuple[MethodField, ...] = (
     ),
     MethodField(
         "token_ttl",
-        "First life of the tokens, a duration; V(0) is the method's default.",
+        "Initial TTL of the tokens, a duration; V(0) is the method's default.",
         normaliser=normalise.duration,
     ),
     MethodField(
-        "token_max_ttl", "Longest life of the tokens with renewals, a duration.", normaliser=normalise.duration
+        "token_max_ttl", "Maximum TTL of the tokens including renewals, a duration.", normaliser=normalise.duration
     ),
     MethodField(
         "token_explicit_max_ttl",
-        "Life that no renewal and no other setting extends, a duration.",
+        "TTL that neither a renewal nor another setting extends, a duration.",
         normaliser=normalise.duration,
     ),
     MethodField(
         "token_period",
-        "Makes the tokens periodic - they live on as long as they are renewed within this duration.",
+        "Makes the tokens periodic - they stay valid as long as they are renewed within this duration.",
         normaliser=normalise.duration,
     ),
     MethodField(
@@ -115,7 +115,7 @@ TOKEN: tuple[MethodField, ...] = (
     ),
     MethodField(
         "token_strictly_bind_ip",
-        "Whether a token is bound to the address that it was given to (OpenBao).",
+        "Whether a token is bound to the address that it was issued to (OpenBao).",
         "bool",
         normaliser=normalise.boolean,
         only=OPENBAO,
@@ -135,10 +135,10 @@ TOKEN: tuple[MethodField, ...] = (
     ),
 )
 TOKEN_NAMES = tuple(field.name for field in TOKEN)
-#: of these, what every server takes, and what HashiCorp Vault drops without a word
+#: token fields of every server, and those that HashiCorp Vault drops silently
 CERTAIN = frozenset(field.name for field in TOKEN if not field.only)
 DOUBTFUL = frozenset(TOKEN_NAMES) - CERTAIN
-#: names that older versions had for them: servers answer them beside the new ones
+#: their names in older versions: servers return them in addition to the new ones
 FORMER = "policies ttl max_ttl period num_uses bound_cidrs"
 
 
@@ -147,33 +147,33 @@ class Config:
     """The configuration of a method. Fields that are not known are compared by `normalise.guess`."""
 
     fields: Sequence[MethodField] = ()
-    #: a write leaves alone what it does not say; else it replaces the whole
+    #: a write keeps fields that it leaves out; otherwise it replaces the whole
     partial: bool = False
-    #: answered by a read, and not taken by a write
+    #: returned by a read, but not accepted by a write
     answered_only: frozenset[str] = frozenset()
     #: a configuration holds exactly one of these
     alternatives: frozenset[str] = frozenset()
-    #: yields warnings of what is declared. Raises InvalidInput
+    #: yields warnings about the declaration. Raises InvalidInput
     review: Callable[[Values], Iterator[str]] | None = None
 
     @cached_property
     def table(self) -> Table:
-        """How the fields compare."""
+        """The fields' normalisers."""
         return table_of(self.fields)
 
     @cached_property
     def checks(self) -> Mapping[str, legal.Check]:
-        """What the fields may hold."""
+        """The fields' checks."""
         return checks_of(self.fields)
 
     @cached_property
     def write_only(self) -> frozenset[str]:
-        """Never returned by the server, without being a secret."""
+        """The write-only fields that are not secret."""
         return frozenset(field.name for field in self.fields if field.write_only)
 
     @cached_property
     def told(self) -> Mapping[str, str]:
-        """Secrets, each with the answered field that tells whether it is set."""
+        """Secrets, each with the field of the answer that tells whether it is set."""
         return {field.name: field.told_by for field in self.fields if field.told_by}
 
     @cached_property
@@ -183,13 +183,13 @@ class Config:
 
     @cached_property
     def credentials(self) -> frozenset[str]:
-        """The fields that go with a change of `accounts`."""
+        """The fields that are sent with a change of `accounts`."""
         return frozenset(field.name for field in self.fields if field.credential)
 
     def places(self, names: Iterable[str]) -> dict[str, set[str]]:
-        """Return the paths below the mount where some fields are, each with their names."""
+        """Return the paths below the mount that hold some fields, each with the fields' names."""
         own = {field.name: field.place for field in self.fields}
-        # the first place takes what is not known
+        # unknown fields belong to the first place
         first = next((field.place for field in self.fields), "config")
         found: dict[str, set[str]] = {}
         for name in sorted(names):
@@ -197,64 +197,64 @@ class Config:
         return {place: found[place] for place in sorted(found)}
 
     def known(self, product: str, place: str = "config") -> frozenset[str]:
-        """Return what a product takes at a place; none when that is not known."""
+        """Return the fields of a product at a place; empty when unknown."""
         return known_to(product, [field for field in self.fields if field.place == place])
 
 
 @dataclass(frozen=True)
 class Entries:
-    """The roles of a method, or what it calls users, groups or certificates."""
+    """The roles of a method, or its users, groups or certificates."""
 
     #: below the mount
     folder: str = "role"
     #: value of the option ``subject``; "" for those that need none
     subject: str = ""
-    #: what messages call them
+    #: their name in messages
     title: str = ""
     fields: Sequence[MethodField] = ()
     #: whether they have the fields of `TOKEN`
     tokens: bool = True
-    #: those of `TOKEN` that the server drops without a word
+    #: those of `TOKEN` that the server drops silently
     without: frozenset[str] = frozenset()
-    #: what to do with a field that they have not
+    #: remedy for a field that they do not have
     remedy: str = ""
     #: fields that name policies
     policies: tuple[str, ...] = ("token_policies",)
-    #: options by the names that the API has for them here
+    #: options by their names in the API
     renamed: Mapping[str, str] = attribute(default_factory=dict)
-    #: of fields that cannot be changed: the value that stands for none
+    #: fields that are fixed after creation, with the value that means none
     fixed: Mapping[str, str] = attribute(default_factory=dict)
-    #: fields that are read below the entry, by their paths there
+    #: fields with a path of their own below the entry
     own_paths: Mapping[str, str] = attribute(default_factory=dict)
     #: more names that a product takes, such as former ones
     also: str = FORMER
-    #: what every server takes beside `CERTAIN`: no need to ask
+    #: fields of every server in addition to `CERTAIN`: no need to ask
     certain: frozenset[str] = frozenset()
-    #: refuses what an entry may not be by itself. Raises InvalidInput, as the next two do
+    #: checks the declaration alone. Raises InvalidInput, as the next two do
     check: Callable[[Values], None] | None = None
-    #: the same for the declaration and what stands together
+    #: checks the declaration merged with the current entry
     whole: Callable[[Values], None] | None = None
-    #: the same for a new one
+    #: checks a new entry
     new: Callable[[Values], None] | None = None
-    #: returns a declaration in the form that the server keeps; the second argument is the name of the entry
+    #: returns a declaration in the server's form; the second argument is the name of the entry
     settle: Callable[[Values, str], Values] | None = None
-    #: yields warnings of the declaration and what stands together, each to be said once
+    #: yields warnings about the declaration merged with the current entry, each shown once
     advise: Callable[[Values], Iterator[str]] | None = None
 
     @cached_property
     def all_fields(self) -> tuple[MethodField, ...]:
-        """All fields; own ones before those of `TOKEN` with the same name."""
+        """All fields; own ones take precedence over those of `TOKEN`."""
         own = {field.name for field in self.fields}
         return (*self.fields, *(field for field in TOKEN if self.tokens and field.name not in own))
 
     @cached_property
     def table(self) -> Table:
-        """How the fields compare."""
+        """The fields' normalisers."""
         return table_of(self.all_fields)
 
     @cached_property
     def checks(self) -> Mapping[str, legal.Check]:
-        """What the fields may hold."""
+        """The fields' checks."""
         return checks_of(self.all_fields)
 
     @cached_property
@@ -268,7 +268,7 @@ class Entries:
         return frozenset((*self.table, *self.secrets, *self.own_paths))
 
     def known(self, product: str) -> frozenset[str]:
-        """Return what a product takes."""
+        """Return the fields of a product."""
         return known_to(product, self.all_fields) - self.without | frozenset(self.also.split())
 
 
@@ -277,27 +277,27 @@ class MethodType:
     """One type of auth method."""
 
     name: str
-    #: how the collection itself logs in by it; None: not at all
+    #: the collection's own login by it; None: not supported
     login: type[Login] | None = None
     #: the only product that has it built in; "" for all
     only: str = ""
     #: None: it has no ``config`` endpoint
     config: Config | None = None
-    #: the first ones are meant when no subject is given
+    #: the first ones are the default subject
     entries: Sequence[Entries] = (Entries(),)
-    #: other names that a server lists it by
+    #: other names in the server's list
     aliases: tuple[str, ...] = ()
-    #: whether users who give wrong credentials again and again are locked out
+    #: whether it has a user lockout
     locks_out: bool = False
     #: the server mounts it itself, and it cannot be removed
     built_in: bool = False
-    #: whether two names of entries that differ in case alone are two
+    #: whether names of entries are case-sensitive
     case_sensitive: bool = False
-    #: names of entries are those of a directory, in which there are blanks
+    #: names of entries come from a directory and may hold blanks
     directory_names: bool = False
 
     def of(self, subject: str) -> Entries | None:
-        """Return the entries of a subject, None when the method has no such."""
+        """Return the entries of a subject, None without it."""
         if not subject:
             return self.entries[0]
         return next((one for one in self.entries if one.subject == subject), None)
@@ -309,13 +309,13 @@ class MethodType:
 
     @cached_property
     def option_names(self) -> tuple[str, ...]:
-        """Fields of its entries that are options of the module, not only in ``options``: those with a description."""
+        """Fields of its entries with a description: they are options of the module, not only keys of ``options``."""
         return tuple(field.name for one in self.entries for field in one.fields if field.description)
 
     def known(self, product: str, place: str) -> frozenset[str]:
-        """Return the fields that a product takes below the mount, at ``config`` or in a folder of entries.
+        """Return the fields of a product below the mount, at ``config`` or in a folder of entries.
 
-        None when that is not known.
+        None when unknown.
         """
         if self.only not in ("", product):
             return frozenset()
@@ -330,7 +330,7 @@ class MethodType:
 
     @cached_property
     def known_places(self) -> tuple[str, ...]:
-        """The places that `known` tells of."""
+        """The places of which `known` has fields."""
         config = {field.place for field in self.config.fields} if self.config else set()
         return (*sorted(config), *(one.folder for one in self.entries))
 

@@ -20,7 +20,7 @@ class MethodMounts(Mounts):
     def __init__(self, client: Client) -> None:
         super().__init__(client)
         self._own: str | None = None
-        #: the entries of a task by their keys, as far as the types of their mounts are known
+        #: the entries of a task by their keys, for mounts of a known type
         self.entries: dict[str, object] = {}
 
     @staticmethod
@@ -28,9 +28,9 @@ class MethodMounts(Mounts):
         return list((client.read("sys/plugins/catalog") or {}).get("auth") or [])
 
     def check_type(self, name: str) -> None:
-        """Refuse a type that the server's plugin catalog does not hold. Raises InvalidInput.
+        """Refuse a type that is not in the server's plugin catalog. Raises InvalidInput.
 
-        A token that may not read the catalog learns it from the server's own refusal.
+        Without permission to read the catalog, the server's own refusal follows.
         """
         if self.types() and name not in self.types():
             raise self.unavailable(name)
@@ -44,7 +44,7 @@ class MethodMounts(Mounts):
         )
 
     def own(self) -> str:
-        """Return the path of the method that the module's own token comes from, such as ``approle``."""
+        """Return the path of the auth method of the module's own token, such as ``approle``."""
         with self._lock:
             if self._own is None:
                 try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Which policies exist, for what names some."""
+"""The existing policies, for objects that name policies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Policies:
     """The names of the policies, read once; None when the token may not list them."""
 
     def __init__(self, client: Client, planned_names: Iterable[str] = ()) -> None:
-        """``planned_names``: those that the same tree is about to make."""
+        """``planned_names``: policies that the same tree creates first."""
         self.client = client
         self.planned_names = {name.lower() for name in planned_names}
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class Policies:
         self._names: frozenset[str] | None = None
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Return those names that no policy has, as far as the token lets us know."""
+        """Return the names that no policy has, as far as the token may list policies."""
         with self._lock:
             if not self._known:
                 self._known = True

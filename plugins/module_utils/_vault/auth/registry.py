@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""All auth methods that the collection knows, by name, and the choice of a login."""
+"""All known auth methods by name, and the choice of a login."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .method_type import Config, MethodType
 
 METHODS: Mapping[str, MethodType] = {method.name: method for method in ALL}
 _CONFIGS = [method.config for method in METHODS.values() if method.config is not None]
-#: any other, such as that of an external plugin, which may be a build of a known one
+#: any other method, such as that of an external plugin, which may be a build of a known one
 OTHER = MethodType(
     "",
     config=Config(
@@ -26,17 +26,17 @@ OTHER = MethodType(
         alternatives=frozenset().union(*(config.alternatives for config in _CONFIGS)),
     ),
 )
-#: the names of secrets in them all
+#: the names of secret fields of all methods
 SECRETS: frozenset[str] = frozenset().union(*(method.secret_names for method in METHODS.values()))
 _ALIASES = {alias: method.name for method in METHODS.values() for alias in method.aliases}
-#: paths of what servers mount themselves, and the types by which they list it
+#: paths of built-in mounts, with their types in the server's list
 OWN_PATHS = frozenset(name for name, method in METHODS.items() if method.built_in)
 BUILT_IN = frozenset(name for method in METHODS.values() if method.built_in for name in (method.name, *method.aliases))
 LOGINS: Mapping[str, type[Login]] = {name: method.login for name, method in METHODS.items() if method.login is not None}
 
 
 def of(name: str) -> MethodType:
-    """Return the type of this name, or what holds for any other."""
+    """Return the type of this name, or the description of any other."""
     return METHODS.get(name, OTHER)
 
 
@@ -64,7 +64,7 @@ def option_fields() -> tuple[Field, ...]:
 
 
 def listings() -> Iterator[Listing]:
-    """Yield where the entries of each method are."""
+    """Yield the listings of each method's entries."""
     for name, method in METHODS.items():
         for one in method.entries:
             yield Listing("auth/{mount}/%s" % one.folder, engine=name, type=name, subject=one.subject)
@@ -74,7 +74,7 @@ def listings() -> Iterator[Listing]:
 
 
 def login_fields() -> tuple[Field, ...]:
-    """Return the options of all logins, each told with the methods that have it."""
+    """Return the options of all logins; their descriptions name the methods."""
     found: dict[str, Field] = {}
     users: dict[str, list[str]] = {}
     for name in sorted(LOGINS):
@@ -98,7 +98,7 @@ def secret_files() -> list[str]:
 
 
 def method_of(params: Mapping[str, Any]) -> type[Login]:
-    """Return the login of the chosen method, else the one that options and environment speak for."""
+    """Return the login of the chosen method, else the most likely one by options and environment."""
     if params.get("auth_method"):
         return LOGINS[str(params["auth_method"])]
     return max(LOGINS.values(), key=lambda login: login.likely(params))

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Roles of auth methods, and what other methods call users, groups and certificates.
+"""Roles of auth methods, or their users, groups and certificates.
 
-What is particular to a type of method is in `methods`. Source: /api-docs/auth/<type>; the token fields are the same for
+The types of methods are in `methods`. Source: /api-docs/auth/<type>; the token fields are the same for
 all of them.
 """
 
@@ -51,7 +51,7 @@ class AuthRole(Resource):
         secret = {str(name): value for name, value in (item.get("secret_options") or {}).items()}
         self.absent = False
         self._checked_as = ""
-        #: whether it is known to fit what stands
+        #: whether it was already checked against the mount and the current entry
         self._fits = False
         desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
@@ -65,7 +65,7 @@ class AuthRole(Resource):
     # -- what it is ---------------------------------------------------------------------------------------------------
 
     def know_type(self) -> None:
-        """Take the type from the mount, or compare it with the mount's. Raises InvalidInput, PermissionDenied."""
+        """Take the type from the mount, or check it against the mount's. Raises InvalidInput, PermissionDenied."""
         try:
             found = registry.type_of(self.mounts.get(self.mount))
         except PermissionDenied as error:
@@ -83,7 +83,7 @@ class AuthRole(Resource):
             self._compare_as_its_type()
 
     def _compare_as_its_type(self) -> None:
-        """Take over from the type how fields compare."""
+        """Set the normalisers of the type."""
         entries = self.entries
         self.fields = entries.table
         self.write_only_fields = entries.secrets & set(self.desired or {})
@@ -91,7 +91,7 @@ class AuthRole(Resource):
 
     @property
     def entries(self) -> Entries:
-        """What the type says of its entries; what most say, as long as the type is not known."""
+        """The type's description of its entries; a general one as long as the type is unknown."""
         method = registry.of(self.type)
         return method.of(self.subject) or method.entries[0]
 
@@ -102,22 +102,22 @@ class AuthRole(Resource):
 
     @property
     def folder(self) -> str:
-        """The path of all entries of its sort in the API."""
+        """The API path of all entries of its sort."""
         return "auth/%s/%s" % (self.mount, self.entries.folder)
 
     @property
     def key(self) -> str:
-        # a type that is not known yet may tell names that differ in case alone
+        # an unknown type may have case-sensitive names
         sensitive = not self.type or registry.of(self.type).case_sensitive
         return self.name if sensitive else self.name.lower()
 
     def _declared(self) -> dict[str, Any]:
-        """Return what is declared, by the names that the server has."""
+        """Return the declaration by the names of the API."""
         renamed = self.entries.renamed
         return {renamed.get(name, name): value for name, value in (self.desired or {}).items()}
 
     def wanted(self) -> Mapping[str, Any]:
-        """Return what is declared, in the form that the server keeps; only after it was checked."""
+        """Return the declaration in the server's form; only after `check`."""
         settle = self.entries.settle
         return settle(self._declared(), self.role) if settle else self._declared()
 
@@ -128,7 +128,9 @@ class AuthRole(Resource):
             raise InvalidInput("no mount is given", remedy='give "mount", or "type" when the mount has the same name')
         check_mount(self.mount, 'write it like "kubernetes"', "mount", blanks=True)
         if self.mount.startswith("auth/"):
-            raise InvalidInput('the mount begins with "auth/", which the server adds', remedy='leave "auth/" out')
+            raise InvalidInput(
+                'the mount begins with "auth/", which the server adds itself', remedy='leave "auth/" out'
+            )
         if {"", ".", ".."} & set(self.role.split("/")):
             raise InvalidInput(
                 "the name is empty or holds what a path cannot hold", remedy="use letters, digits, - _ . @"
@@ -155,7 +157,7 @@ class AuthRole(Resource):
             self._checked_as = self.type
 
     def _check_type(self) -> None:
-        """Refuse what an entry of the type is not or has not. Raises InvalidInput."""
+        """Refuse options that an entry of the type does not have. Raises InvalidInput."""
         if self.type not in registry.METHODS:
             raise InvalidInput(
                 'roles of type "%s" are not known' % self.type,
@@ -178,7 +180,7 @@ class AuthRole(Resource):
         declared = self._declared()
         for name in sorted(entries.without & set(declared)):
             raise InvalidInput(
-                '"%s" is nothing that a role of type %s has' % (name, self.type),
+                'a role of type %s has no "%s"' % (name, self.type),
                 remedy='use %s in "options"' % ", ".join(entries.policies)
                 if name == "token_policies"
                 else "remove it, or use token_explicit_max_ttl or token_period",
@@ -194,7 +196,7 @@ class AuthRole(Resource):
             entries.check(declared)
 
     def _check_own(self, wanted: Mapping[str, Any]) -> None:
-        """Refuse fields that an entry without those of `TOKEN` has not. Raises InvalidInput."""
+        """Refuse token fields for an entry that does not have them. Raises InvalidInput."""
         entries = self.entries
         extra = sorted(set(wanted) - set(entries.table))
         for other in registry.METHODS[self.type].entries:
@@ -218,14 +220,14 @@ class AuthRole(Resource):
             return
 
     def _fit(self) -> None:
-        """Hold the declaration against the mount and what stands in it. Raises InvalidInput, PermissionDenied."""
+        """Check the declaration against the mount and the current entry. Raises InvalidInput, PermissionDenied."""
         if self._fits:
             return
         self.know_type()
         if not self.type:
             return
         if self._checked_as != self.type:
-            # its check did not know
+            # unknown at its check
             self._check_type()
             self.settle_durations()
         if self.mounts.entries.setdefault(self.key, self) is not self:
@@ -267,7 +269,7 @@ class AuthRole(Resource):
             try:
                 resource.know_type()
             except SecretopsError:
-                # its read will say so
+                # its read will report it
                 break
             if resource.type in registry.METHODS:
                 places.append((resource.folder, resource.role, resource))
@@ -316,7 +318,7 @@ class AuthRole(Resource):
 
 
 def entry(item: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry of the list with the module's mount, and its type when that is the same mount."""
+    """Return an entry of the list with the module's mount, and the module's type when the mount is the same."""
     mount = item.get("mount") or common.get("mount")
     same = mount == common.get("mount")
     return {**item, "mount": mount, "type": item.get("type") or (common.get("type") if same else None)}
@@ -332,14 +334,14 @@ def existing(client: Client, mounts: MethodMounts, mount: str, kind: str = "", s
 def purge(
     client: Client, mounts: MethodMounts, policies: Policies, declared: Iterable[AuthRole], context: RunContext
 ) -> list[AuthRole]:
-    """Return what removes the roles that are not declared, in the mounts that the task names and of the declared roles.
+    """Return resources that delete undeclared roles in the mounts of the declared roles and of the task.
 
-    In a tree also in the methods that it declares, users and groups alike. Raises InvalidInput, PermissionDenied.
+    In a tree also in the methods that it declares, including users and groups. Raises InvalidInput, PermissionDenied.
     """
     declared = list(declared)
     for resource in declared:
         resource.know_type()
-    # most methods keep names in lower case, so two names that differ in case alone may be one
+    # most methods keep names in lower case, so two names that differ in case only may be the same
     protected = {normalise.path(name).lower() for name in context.protected}
     keep = {resource.path.lower() for resource in declared}
     places = {(resource.mount, resource.type, resource.subject) for resource in declared}
@@ -382,7 +384,7 @@ class AuthRoles(Kind):
         params = context.params
         common = {"mount": params.get("mount"), "type": params.get("type")}
         entries = [entry(item, common) for item in items]
-        # of a method that the same tree makes the type is known before it is there
+        # the tree tells the type of a method that it creates
         known = dict(context.mounts)
         for one in entries:
             one["type"] = one["type"] or known.get(normalise.path(one["mount"])) or None

@@ -29,7 +29,7 @@ TITLES = {
 
 
 def with_mount(items: Iterable[Mapping[str, Any]], mount: str | None, otherwise: str) -> list[dict[str, Any]]:
-    """Return items with their mount: their own, else the task's, else the usual one of the engine."""
+    """Return items with their mount: their own, else the task's, else the engine's default."""
     return [{**item, "mount": item.get("mount") or mount or otherwise} for item in items]
 
 
@@ -41,7 +41,7 @@ class InsideMount(Resource):
 
     #: the type of the secrets engine
     engine: ClassVar[str]
-    #: where the API has the objects, below the mount
+    #: API folder of the objects, below the mount
     folder: ClassVar[str]
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
@@ -49,9 +49,9 @@ class InsideMount(Resource):
         self.client: Client = mounts.client
         self.item = item
         self.mount = normalise.path(item["mount"])
-        #: the name inside the mount; "" where each mount has one
+        #: the name inside the mount; "" where each mount has one object
         self.own = str(item.get("name") or "").strip()
-        #: its folder does not list it, so that there is nothing to read
+        #: its folder does not list it, so it need not be read
         self.absent = False
         super().__init__("/".join(part for part in (self.mount, self.own) if part), desired)
         self.info.update({"mount": self.mount, "name": self.own} if self.own else {"mount": self.mount})
@@ -66,7 +66,7 @@ class InsideMount(Resource):
         self.check_own()
 
     def check_own(self) -> None:
-        """Refuse a name that the engine does not take. Raises InvalidInput."""
+        """Refuse a name that the engine does not accept. Raises InvalidInput."""
         if "name" in self.item:
             check_plain(self.own)
 
@@ -90,7 +90,7 @@ class InsideMount(Resource):
 
     @classmethod
     def names_in(cls, mounts: EngineMounts, mount: str) -> list[str]:
-        """Return the names of the objects that exist in a mount; none where nothing is mounted."""
+        """Return the names of the objects in a mount; empty where nothing is mounted."""
         return mounts.client.list("%s/%s" % (mount, cls.folder)) if cls.mounted(mounts, mount) else []
 
     @classmethod
@@ -99,7 +99,7 @@ class InsideMount(Resource):
         mark_absent(resources[0].client, places)
 
     def current(self) -> dict[str, Any] | None:
-        """Return what the server has at the object's path."""
+        """Return the data at the object's path."""
         return self.client.read(self.path) if self.find() and not self.absent else None
 
     def read(self) -> Mapping[str, Any] | None:

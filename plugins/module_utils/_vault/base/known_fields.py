@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What the endpoints inside mounts take, for mounts that are not there yet: nobody can ask those for their help.
+"""The fields of endpoints inside mounts, for mounts that do not exist yet and so cannot be asked.
 
-By type of the mount and folder below it, as ``<path>?help=1`` of the servers up to the versions in `UP_TO` tells it. A
-test holds this against the server that the tests run with. What auth methods take is in `auth.methods`.
+By type of the mount and folder below it, as ``<path>?help=1`` returns them up to the versions in `UP_TO`. A
+test compares this with the tests' server. The fields of auth methods are in `auth.methods`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _words(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-#: of both products
+#: fields of both products
 COMMON: Mapping[str, frozenset[str]] = {
     "database roles": _words(
         """
@@ -76,5 +76,5 @@ ONLY: Mapping[str, Mapping[str, frozenset[str]]] = {OPENBAO: _OPENBAO, VAULT: _V
 
 
 def known(product: str, form: str) -> frozenset[str]:
-    """Return what a product takes; none when that is not known. ``form``: such as ``pki roles``."""
+    """Return the fields of a product; empty when unknown. ``form``: such as ``pki roles``."""
     return COMMON.get(form, frozenset()) | ONLY[product].get(form, frozenset())

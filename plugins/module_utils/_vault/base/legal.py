@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What single fields may hold, where the server would refuse anything else only when it is written.
+"""Checks of single fields, for values that the server would refuse only at the write.
 
 A checker takes the field's name and its declared value, and raises InvalidInput.
 """
@@ -21,12 +21,12 @@ Check = Callable[[str, Any], None]
 
 
 def one_of(*words: str) -> Check:
-    """Return a checker for a text that is one of some words."""
+    """Return a checker for one of some words."""
 
     def check(name: str, value: Any) -> None:
         if normalise.scalar(value) not in words:
             raise InvalidInput(
-                '%s: "%s" is none that the server knows' % (name, value),
+                '%s: the server does not know "%s"' % (name, value),
                 remedy="use %s" % ", ".join(word for word in words if word),
             )
 
@@ -44,7 +44,7 @@ def each_of(*words: str) -> Check:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return the members of a list, empty ones among them, or of a comma string."""
+    """Return the members of a list, including empty ones, or of a comma string."""
     return list(value) if isinstance(value, (list, tuple)) else list(normalise.strings(value))
 
 
@@ -63,7 +63,7 @@ def between(least: int, most: int | None = None) -> Check:
 
 
 def matching(pattern: str, example: str) -> Check:
-    """Return a checker for a text of a certain form; an empty one is none at all."""
+    """Return a checker for a text that matches a pattern; an empty text passes."""
 
     def check(name: str, value: Any) -> None:
         text = normalise.scalar(value)
@@ -81,7 +81,7 @@ def blocks(name: str, value: Any) -> None:
 
 
 def pem(what: str) -> Check:
-    """Return a checker for a PEM text of a kind, or a list of such; an empty one is none at all."""
+    """Return a checker for a PEM text of a kind, or a list of such; an empty text passes."""
 
     def check(name: str, value: Any) -> None:
         for one in value if isinstance(value, (list, tuple)) else [value]:
@@ -101,7 +101,7 @@ def given(name: str, value: Any) -> None:
 
 
 def both(*checks: Check) -> Check:
-    """Return a checker that makes several."""
+    """Return a checker that combines several."""
 
     def check(name: str, value: Any) -> None:
         for one in checks:
@@ -111,7 +111,7 @@ def both(*checks: Check) -> Check:
 
 
 def check_all(values: Mapping[str, Any], checks: Mapping[str, Check], prefix: str = "") -> None:
-    """Make the checks of all fields that are declared. Raises InvalidInput."""
+    """Run the checks of all declared fields. Raises InvalidInput."""
     for name, check in checks.items():
         if values.get(prefix + name) is not None:
             check(name, values[prefix + name])

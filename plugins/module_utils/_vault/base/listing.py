@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What the server lists: where the objects of a kind stand, and which of many do not exist."""
+"""Lists of the server: where the objects of a kind are, and which declared ones do not exist."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, Callable
 from ..connection.client import Client
 from ..connection.errors import VaultError
 
-#: from so many objects of one folder on, a LIST is worth its request
+#: from this many objects of one folder on, a LIST saves requests
 MANY = 50
 
-#: how a server answers for a kind: a LIST of names, a LIST with ``key_info`` by ID, a GET of all objects by name, and
-#: a GET of the only one
+#: forms of a list: a LIST of names, a LIST with ``key_info`` by ID, a GET of all objects by name, a GET of the only
+#: object
 NAMES, INFO, MAP, ONE = "names", "info", "map", "one"
 
 
@@ -29,32 +29,32 @@ class Listing:
     shape: str = NAMES
     #: for ``{mount}``: type of the secrets engines, or of the auth methods when the path begins with ``auth/``
     engine: str = ""
-    #: of kinds with types: which one this is
+    #: for kinds with types: the type
     type: str = ""
-    #: of types with several: whose fields these are, such as a group's
+    #: for types with several subjects: the subject, such as a group
     subject: str = ""
     #: path of one object, by default its name (of INFO its ID) below ``path``; of INFO "": what the list says is all
     item: str = "{path}/{name}"
-    #: of INFO: the field of ``key_info`` that is the name
+    #: for INFO: the field of ``key_info`` that is the name
     name: str = "name"
-    #: of MAP: the field of the answer that holds the objects
+    #: for MAP: the field of the answer that holds the objects
     within: str = ""
-    #: of ONE: the field that says whether it exists at all
+    #: for ONE: the field that tells whether it exists
     switch: str = ""
-    #: whether their fields may be told: not of what holds secrets
+    #: whether their fields may be shown: not for objects that hold secrets
     fields: bool = True
-    #: the root namespace alone has it
+    #: it exists in the root namespace only
     at_root: bool = False
-    #: not every product has it, or it is an error until it is configured
+    #: it may be missing in a product, or an error until it is configured
     optional: bool = False
-    #: finds the names where one LIST does not: of the client, the mount and what the server says of the mount
+    #: returns the names where one LIST does not; takes the client, the mount and the server's entry of the mount
     walk: Callable[[Client, str, Mapping[str, Any]], Iterable[str]] | None = None
 
 
 def plugins(client: Client, ask: Callable[[Client], Iterable[str]]) -> frozenset[str]:
-    """Return the names of the plugins that the server has; none when it does not let the token see.
+    """Return the names of the server's plugins; empty when the token may not read them.
 
-    ``ask`` reads them through a client. A namespace that does not exist yet has what its parent has.
+    ``ask`` reads them through a client. A namespace that does not exist yet will have its parent's plugins.
     """
     while True:
         try:
@@ -69,8 +69,8 @@ def plugins(client: Client, ask: Callable[[Client], Iterable[str]]) -> frozenset
 def mark_absent(client: Client, places: Iterable[tuple[str, str, Any]]) -> None:
     """Set ``absent`` of every resource that its folder does not list.
 
-    ``places`` are folder, name and resource. Nothing is marked where the token may not list, or in a folder of few.
-    Of a name with slashes some APIs list the whole, and some the first part only, as a folder: then it is to be read.
+    ``places`` are folder, name and resource. Nothing is marked where the token may not list, or in a folder with few.
+    Some APIs list a name with slashes as a whole, others only its first part, as a folder; then it is read.
     """
     folders: dict[str, list[tuple[str, Any]]] = {}
     for folder, name, resource in places:
@@ -80,7 +80,7 @@ def mark_absent(client: Client, places: Iterable[tuple[str, str, Any]]) -> None:
         found = client.try_list(folder) if len(members) >= MANY else None
         if found is None:
             continue
-        # most engines keep names in lower case: to be sure, what differs in case alone is read
+        # most engines keep names in lower case, so a name that differs in case only is read
         names = {str(name).lower() for name in found.get("keys") or []}
         for name, resource in members:
             wanted = name.lower()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What is mounted in a namespace.
+"""The mounts of a namespace.
 
 Source: /api-docs/system/mounts, /api-docs/system/internal-ui-mounts.
 """
@@ -22,16 +22,16 @@ from ..products import PRODUCTS, Product, product_of_plugin
 from .listing import plugins
 from .schema import Fields
 
-#: mounts that every server has and nobody may remove or replace
+#: built-in mounts that nobody may remove or replace
 PROTECTED = frozenset(path.strip("/") for product in PRODUCTS.values() for path in product.protected_mounts)
 #: their types; inside a namespace these begin with ``ns_``
 PROTECTED_TYPES = frozenset(("system", "identity", "cubbyhole", "token"))
-#: engines that are always built in, and that the plugin catalog does not list
+#: built-in engines that the plugin catalog does not list
 UNLISTED = frozenset(("database", "kv"))
 
 
 def split_type(name: Any) -> tuple[str, str]:
-    """Return type and KV version ('' when it is left open) of a type as users write it: ``kv-v2`` is kv, 2."""
+    """Return type and KV version ('' when open) of a type as users write it: ``kv-v2`` is kv, 2."""
     match = re.fullmatch(r"kv-v([12])", normalise.scalar(name))
     return ("kv", match.group(1)) if match else ({"generic": "kv"}.get(name, normalise.scalar(name)), "")
 
@@ -73,12 +73,12 @@ class Mounts:
         return self.all().get(path)
 
     def forget(self) -> None:
-        """Read again at the next question."""
+        """Clear the cache."""
         with self._lock:
             self._entries = None
 
     def product(self) -> tuple[Product | None, str]:
-        """Return product and version as the server's own mounts tell them; None and '' when they do not."""
+        """Return product and version, from the server's built-in mounts; None and '' when they do not tell."""
         for entry in self.all().values():
             product, version = product_of_plugin(entry.get("running_plugin_version"))
             if product is not None:
@@ -86,12 +86,12 @@ class Mounts:
         return None, ""
 
     def server(self) -> str:
-        """Return product and version as messages name them: ``OpenBao 2.7.2``."""
+        """Return product and version for messages: ``OpenBao 2.7.2``."""
         product, version = self.product()
         return "%s %s" % (product.title, version) if product is not None else "the server"
 
     def types(self) -> frozenset[str]:
-        """Return the types in the plugin catalog; none when the token may not read it."""
+        """Return the types in the plugin catalog; empty when the token may not read it."""
         with self._lock:
             if self._types is None:
                 self._types = plugins(self.client, self._catalog)
@@ -123,7 +123,7 @@ class EngineMounts(Mounts):
         return client.list("sys/plugins/catalog/secret")
 
     def missing_plugin(self, name: str) -> bool:
-        """Tell whether the server says that it has no such engine; False when it does not let the token see."""
+        """Tell whether the server lacks an engine; False when the token may not read the catalog."""
         return bool(self.types()) and name not in self.types() and name not in UNLISTED
 
     def protected(self, path: str) -> bool:
@@ -132,10 +132,10 @@ class EngineMounts(Mounts):
         return path in PROTECTED or kind in PROTECTED_TYPES or kind.startswith("ns_")
 
     def entry(self, mount: str) -> dict[str, Any] | None:
-        """Return type and options of a mount, None when nothing is mounted there; asked once per mount.
+        """Return type and options of a mount, None when nothing is mounted there; cached per mount.
 
-        Uses ``sys/internal/ui/mounts/<path>``, which every token may read that may do anything inside the mount.
-        Raises InvalidInput when the path is only a part or a child of a mount, PermissionDenied when it is not to know.
+        Uses ``sys/internal/ui/mounts/<path>``, which every token may read that may do anything inside the mount. Raises
+        InvalidInput when the path is only a part or a child of a mount, PermissionDenied when the token may not see it.
         """
         with self._lock:
             if mount not in self._known:
@@ -148,7 +148,7 @@ class EngineMounts(Mounts):
         except InvalidToken:
             raise
         except PermissionDenied as denied:
-            # also the answer for a path without a mount: only who may list the mounts can tell the two apart
+            # a path without a mount gets the same answer: only a token that may list the mounts can tell the two apart
             try:
                 entry = self.get(mount)
             except PermissionDenied:
@@ -171,7 +171,7 @@ class EngineMounts(Mounts):
         return found
 
     def limit(self, mount: str) -> int:
-        """Return the longest TTL, in seconds, that a mount gives; 0 when it cannot be read. Asked once per mount."""
+        """Return the maximum TTL of a mount in seconds; 0 when it cannot be read. Cached per mount."""
         with self._lock:
             if mount not in self._limits:
                 self._limits[mount] = self._longest(mount)
@@ -189,7 +189,7 @@ class EngineMounts(Mounts):
         return int(found or 0)
 
     def require(self, mount: str, kind: str) -> dict[str, Any] | None:
-        """Return the mount's entry, None when there is none. Raises InvalidInput when it is of another type."""
+        """Return the mount's entry, None without one. Raises InvalidInput when it is of another type."""
         entry = self.entry(mount)
         if entry is not None and entry.get("type") != kind and split_type(entry.get("type"))[0] != kind:
             raise InvalidInput(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What names, addresses and metadata may be: a name is a part of the API's paths, and must not lead elsewhere."""
+"""Validation of names, addresses and metadata: a name is part of an API path and must not lead elsewhere."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from urllib.parse import quote
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 
-#: what the server takes of metadata: pairs, and bytes of a key and of a value
+#: limits of metadata: number of pairs, bytes of a key, bytes of a value
 PAIRS, LONGEST_KEY, LONGEST_VALUE = 64, 128, 512
 
 
 def in_url(path: str) -> str:
-    """Return a path as a part of a URL: with ``a?b`` as it is the server would be asked for ``a``."""
+    """Return a path quoted for a URL: an unquoted ``a?b`` would address ``a``."""
     return quote(path, safe="/-_.~@:+,=!$&'()*;")
 
 
 def check_name(name: str, remedy: str, what: str = "name", blanks: bool = False) -> None:
-    """Refuse what no name can be: an empty part, one that leads elsewhere, white space. Raises InvalidInput."""
+    """Refuse an invalid name: an empty part, "." or "..", white space. Raises InvalidInput."""
     parts = name.split("/")
     if "" in parts or re.search(r"[\r\n\t]" if blanks else r"\s", name):
         raise InvalidInput("the %s is empty or holds white space or an empty part" % what, remedy=remedy)
@@ -34,7 +34,7 @@ def check_name(name: str, remedy: str, what: str = "name", blanks: bool = False)
 
 
 def check_mount(path: str, remedy: str, what: str = "path", blanks: bool = False) -> None:
-    """Refuse also what the path of everything inside would have to be quoted for. Raises InvalidInput."""
+    """Refuse an invalid mount path: also characters that would have to be quoted in a URL. Raises InvalidInput."""
     check_name(path, remedy, what, blanks)
     found = re.search(r"[?#%]", path)
     if found:
@@ -42,12 +42,12 @@ def check_mount(path: str, remedy: str, what: str = "path", blanks: bool = False
 
 
 def plain(name: str) -> bool:
-    """Tell whether an engine takes a name for what is inside it: letters and digits are those of ASCII."""
+    """Tell whether an engine accepts a name for an object inside it: ASCII letters and digits, and a few marks."""
     return bool(re.fullmatch(r"\w(?:[\w.-]*\w)?", name, re.ASCII))
 
 
 def check_plain(name: str) -> None:
-    """Refuse a name that no engine takes for what is inside it. Raises InvalidInput."""
+    """Refuse a name that no engine accepts for an object inside it. Raises InvalidInput."""
     if not plain(name):
         raise InvalidInput(
             "the name is empty or holds characters that the server refuses", remedy="use letters, digits, - _ and ."
@@ -55,7 +55,7 @@ def check_plain(name: str) -> None:
 
 
 def check_addresses(option: str, values: Iterable[str]) -> None:
-    """Refuse what is no IP address. Raises InvalidInput."""
+    """Refuse values that are not an IP address. Raises InvalidInput."""
     for value in values:
         try:
             ipaddress.ip_address(value)
@@ -64,7 +64,7 @@ def check_addresses(option: str, values: Iterable[str]) -> None:
 
 
 def check_blocks(option: str, values: Iterable[str]) -> None:
-    """Refuse what is no block of IP addresses; a single address is one. Raises InvalidInput."""
+    """Refuse values that are not a block of IP addresses, or a single address. Raises InvalidInput."""
     for value in values:
         try:
             ipaddress.ip_interface(value)
@@ -75,7 +75,7 @@ def check_blocks(option: str, values: Iterable[str]) -> None:
 
 
 def masked(values: Any) -> list[str]:
-    """Return blocks of addresses, each with its mask, which some endpoints want of a single address as well."""
+    """Return address blocks with a mask each; some endpoints require it for a single address as well."""
     found = []
     for value in normalise.strings(values):
         interface = ipaddress.ip_interface(value)
@@ -88,7 +88,7 @@ def check_metadata(
 ) -> None:
     """Refuse metadata that the server refuses. Raises InvalidInput.
 
-    ``empty``: it takes empty values; ``plain_keys``: it takes keys of letters, digits and a few marks only.
+    ``empty``: empty values are allowed; ``plain_keys``: keys consist of letters, digits and a few marks only.
     """
     if len(metadata or {}) > PAIRS:
         raise InvalidInput('"%s" has %d keys' % (option, len(metadata or {})), remedy="use at most %d" % PAIRS)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How fields of Vault's API compare, beside what `normalise` knows. Pure: no I/O."""
+"""Normalisers for fields of the Vault API, in addition to `normalise`. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def on_by_default(value: Any) -> Any:
 
 
 def sent(value: Any, normaliser: normalise.Normaliser | None) -> Any:
-    """Return a value as the server takes it: it knows no ``yes``, which YAML and people do."""
+    """Return a value as the server accepts it: it does not know ``yes``."""
     return normaliser(value) if normaliser in (normalise.boolean, on_by_default) else value
 
 
 def networks(value: Any) -> list[str]:
-    """Return CIDR blocks in one form: the server gives ``10.0.0.1/32`` back as ``10.0.0.1``."""
+    """Return CIDR blocks in one form: the server returns ``10.0.0.1/32`` as ``10.0.0.1``."""
     found = set()
     for item in normalise.strings(value):
         try:
@@ -52,5 +52,5 @@ def default(text: str) -> Callable[[Any], Any]:
 
 
 def count(value: Any) -> Any:
-    """Return a number of which none at all means 0."""
+    """Return a number; missing means 0."""
     return 0 if value in (None, "") else normalise.integer(value)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a purge deletes: what exists, and is neither declared nor protected."""
+"""A purge deletes objects that exist and are neither declared nor protected."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def undeclared(
     loss: str = "",
     by: str = "name",
 ) -> list[Object]:
-    """Return what deletes each of the ``existing`` that is neither declared nor protected, by its name.
+    """Return resources that delete each of the ``existing`` names that is neither declared nor protected.
 
-    ``make``: returns a resource of an entry with state and, as the option ``by``, its name. ``fold``: returns a name as
-    the server compares it.
-    ``loss``: what a deletion loses that cannot be declared again, ``%s`` for the names: ``the data of %s``.
-    Raises InvalidInput when that is to be lost of something that is not named in ``purge_data``.
+    ``make``: returns a resource for an entry with state and, as the option ``by``, its name. ``fold``: returns a name
+    in the form that the server compares.
+    ``loss``: the data that a deletion loses for good, with ``%s`` for the names: ``the data of %s``.
+    Raises InvalidInput for such an object that is not named in ``purge_data``.
     """
     keep = {fold(name) for name in (*(one.name for one in declared), *context.protected)}
     extra = [make({by: name, "state": "absent"}) for name in sorted(set(existing)) if fold(name) not in keep]
@@ -50,7 +50,7 @@ def all_inside(
     make: Callable[[Mapping[str, Any]], Inside],
     loss: str = "",
 ) -> list[Inside]:
-    """Return the declared objects of one class inside mounts, and with a purge what deletes the others of it.
+    """Return the declared objects of one class inside mounts, and with a purge resources that delete the others.
 
     ``make`` and ``loss``: as of `inside_mounts`. Raises InvalidInput.
     """
@@ -66,12 +66,12 @@ def inside_mounts(
     make: Callable[[Mapping[str, Any]], Inside],
     loss: str = "",
 ) -> list[Inside]:
-    """Return what deletes the objects of one class that are neither declared nor protected.
+    """Return resources that delete the objects of one class that are neither declared nor protected.
 
-    Looked into are the mounts of what is declared, those of the tree, and those that the task names; without any, the
-    engine's usual one. A name with or without its mount protects, and names in ``purge_data``.
+    Searches the mounts of the declared objects, those of the tree, and those that the task names; without any, the
+    engine's default. ``protected`` and ``purge_data`` take names with or without their mount.
     ``make``: returns a resource of an entry with mount, name and state.
-    ``loss``: as of `undeclared`. Raises InvalidInput when that is to be lost of what is not named in ``purge_data``.
+    ``loss``: as of `undeclared`. Raises InvalidInput for such an object that is not named in ``purge_data``.
     """
     keep = {one.name for one in declared if isinstance(one, kind)} | set(context.protected)
     extra = [
@@ -86,13 +86,13 @@ def inside_mounts(
 
 
 def looked_into(context: RunContext, declared: Iterable[InsideMount], otherwise: str) -> list[str]:
-    """Return the mounts of the declared objects, of the tree, and those that the task names; without any the usual."""
+    """Return the mounts of the declared objects, of the tree and of the task; without any the engine's default."""
     found = {one.mount for one in declared} | {path for path, _type in context.mounts}
     return sorted(found.union(context.named_mounts()) or {otherwise})
 
 
 def refuse_unnamed(extra: Iterable[Object], named: set[str], loss: str, names: Callable[[Object], set[str]]) -> None:
-    """Refuse to lose what is not named again. Raises InvalidInput, which names all of it."""
+    """Refuse to lose data of objects that are not named in ``purge_data``. Raises InvalidInput with their names."""
     refused = [one for one in extra if not named & names(one)]
     if refused:
         raise InvalidInput(

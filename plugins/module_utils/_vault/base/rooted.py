@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a server keeps in its root namespace only. Source: OpenBao, /docs/concepts/namespaces (restricted API paths)."""
+"""Paths of the root namespace only. Source: OpenBao, /docs/concepts/namespaces (restricted API paths)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..connection.errors import NoNamespace, VaultError
 
 
 def ask(client: Client, method: str, path: str, what: str, remedy: str) -> dict[str, Any]:
-    """Return the answer of a path that the root namespace alone has. Raises VaultError.
+    """Return the answer of a path that only the root namespace has. Raises VaultError.
 
-    Raises InvalidInput in another namespace, also in one that does not exist yet: what is made anew is as restricted.
+    Raises InvalidInput in another namespace, even if it does not exist yet.
     """
     try:
         return client.request(method, path) or {}

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What an endpoint takes, as the server itself tells it.
+"""The fields of an endpoint, as the server itself documents them.
 
-A server drops fields that it does not know without an error: what another product or version has would be reported as
-changed at every run. Source: ``GET <path>?help=1``, which answers an OpenAPI document in both products.
+A server drops unknown fields without an error: a field of another product or version would be reported as changed at
+every run. Source: ``GET <path>?help=1``, which answers an OpenAPI document in both products.
 
-A mount that is not there yet answers nothing. Then another mount of the same type is asked, also one of a namespace
-above; and where there is none, `known_fields` tells what both products take.
+A mount that does not exist yet cannot be asked. Then another mount of the same type is, also in a parent namespace; and
+without one, `known_fields` has the fields of both products.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ..connection.errors import BadRequest
 from ..products import PRODUCTS, Product, parse_version, product_of_plugin
 from . import known_fields
 
-#: how like a known name is one that nobody means
+#: similarity from which a known name is suggested
 MISSPELT = 0.85
 
 
 def properties(answer: Mapping[str, object]) -> frozenset[str]:
-    """Return the names of the fields that a write takes; none when the document does not tell."""
+    """Return the names of the fields of a write; empty when the document does not tell."""
     document = answer.get("openapi")
     if not isinstance(document, Mapping):
         return frozenset()
@@ -43,24 +43,24 @@ def properties(answer: Mapping[str, object]) -> frozenset[str]:
         if name:
             schema = ((document.get("components") or {}).get("schemas") or {}).get(name) or {}
         found.update(schema.get("properties") or {})
-        # those in the path itself, such as a name
+        # parameters of the path, such as a name
         found.update(str(one.get("name")) for one in (path or {}).get("parameters") or [])
     return frozenset(found)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a mount keeps objects that all take the same fields."""
+    """A folder of a mount whose objects all have the same fields."""
 
     #: path of the mount in the API, such as ``auth/kubernetes`` or ``pki``
     mount: str
     #: type of the auth method or secrets engine
     type: str
-    #: below the mount: ``role``, or ``config`` for what has no name
+    #: below the mount: ``role``, or ``config`` for an object without a name
     folder: str
     #: of one object in the folder
     name: str = ""
-    #: what a product takes there, by its name; None: as `known_fields` says
+    #: returns the fields there by product name; None: those of `known_fields`
     takes: Callable[[str], frozenset[str]] | None = None
 
     @property
@@ -70,7 +70,7 @@ class Place:
 
     @property
     def table(self) -> str:
-        """Where the server lists mounts of this sort."""
+        """The API path that lists mounts of this sort."""
         return "sys/auth" if self.mount.startswith("auth/") else "sys/mounts"
 
     @property
@@ -80,7 +80,7 @@ class Place:
 
 
 class Fields:
-    """The fields of endpoints, each folder's asked for once, for all resources of a task."""
+    """The fields of endpoints, read once per folder for all resources of a task."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -89,7 +89,7 @@ class Fields:
         self._tables: dict[str, list[tuple[Client, Mapping[str, Mapping[str, object]]]]] = {}
 
     def of(self, path: str, folder: str = "", client: Client | None = None) -> frozenset[str]:
-        """Return what a write to a path takes, the same for all of a ``folder``; none when the server does not tell."""
+        """Return the fields of a write, the same for all paths of a ``folder``; empty when the server does not tell."""
         with self._lock:
             key = folder or path
             if key not in self._known:
@@ -103,16 +103,16 @@ class Fields:
             return self._known[key]
 
     def _ends(self, error: SecretopsError, client: Client | None) -> bool:
-        """Tell whether every other request would fail too: not because a namespace above does not know the token."""
+        """Tell whether every other request would fail too; a parent namespace that denies the token does not count."""
         return error.ends_task and client in (None, self.client)
 
     def forget(self, mount: str) -> None:
-        """Ask a mount again at the next question: it was made a moment ago."""
+        """Clear the cache of a mount that was just created."""
         with self._lock:
             self._known = {key: known for key, known in self._known.items() if not key.startswith(mount + "/")}
 
     def check(self, path: str, names: Iterable[str], what: str, folder: str = "") -> None:
-        """Refuse fields that the server would drop. Raises InvalidInput."""
+        """Refuse fields that the server does not know and would drop. Raises InvalidInput."""
         known: frozenset[str] = frozenset()
         for client in self._upwards():
             known = known or self.of(path, "%s:%s" % (client.namespace, folder or path), client)
@@ -121,7 +121,7 @@ class Fields:
             raise _refused(unknown, known, what, "the server")
 
     def _upwards(self) -> Iterator[Client]:
-        """Yield the client, and those of the namespaces above: one that is not there yet has what its parent has."""
+        """Yield the client and those of the parent namespaces: a new namespace inherits their plugins."""
         client = self.client
         yield client
         while client.namespace:
@@ -129,9 +129,9 @@ class Fields:
             yield client
 
     def check_inside(self, place: Place, names: Iterable[str], what: str) -> str:
-        """Refuse fields that a mount would drop, also one that is not there yet. Raises InvalidInput.
+        """Refuse fields that a mount would drop, even one that does not exist yet. Raises InvalidInput.
 
-        Returns what is to be warned of, where nobody can tell for sure: the server may know more than `known_fields`.
+        Returns a warning where this is not certain: the server may know more fields than `known_fields`.
         """
         wanted = set(names)
         if not wanted:
@@ -150,7 +150,7 @@ class Fields:
         misspelt = difflib.get_close_matches(unknown[0], sorted(known), 1, MISSPELT)
         if told or misspelt or (complete and parse_version(version)[:2] <= complete):
             raise refusal
-        return "%s may know no %s of %s: it can be asked once the mount is there; %s" % (
+        return "%s may not know %s of %s; this can be checked once the mount exists; %s" % (
             title,
             _quoted(unknown),
             what,
@@ -158,7 +158,7 @@ class Fields:
         )
 
     def _told(self, place: Place) -> frozenset[str]:
-        """Return what the mount itself tells of its fields, or else another one of its type; none without one."""
+        """Return the fields as the mount, or else another mount of its type, documents them; empty without one."""
         found = self.of("%s/%s" % (place.mount, place.below), "%s/%s" % (place.mount, place.folder))
         if found:
             return found
@@ -175,7 +175,7 @@ class Fields:
         return frozenset()
 
     def _mounts(self, table: str) -> Iterator[tuple[Client, Mapping[str, Mapping[str, object]]]]:
-        """Yield the mounts of the namespace, and of those above it, each with its client."""
+        """Yield the mounts of the namespace and of its parents, each with its client."""
         with self._lock:
             if table not in self._tables:
                 found: list[tuple[Client, Mapping[str, Mapping[str, object]]]] = []
@@ -192,7 +192,7 @@ class Fields:
             return iter(self._tables[table])
 
     def _made_by(self, place: Place) -> tuple[Product | None, str]:
-        """Return product and version, as the plugins of the mounts tell them."""
+        """Return product and version, from the plugins of the mounts."""
         for _client, mounts in self._mounts(place.table):
             for entry in mounts.values():
                 product, version = product_of_plugin(entry.get("running_plugin_version"))
@@ -202,7 +202,7 @@ class Fields:
 
     @staticmethod
     def _remembered(place: Place, product: Product | None) -> frozenset[str]:
-        """Return what is known of the product at hand, of all products where that is not told."""
+        """Return the known fields of the product, or of all products when it is unknown."""
         names = [product.name] if product is not None else sorted(PRODUCTS)
         takes = place.takes or (lambda name: known_fields.known(name, place.form))
         return frozenset().union(*map(takes, names))
@@ -215,13 +215,13 @@ def _quoted(names: Iterable[str]) -> str:
 def _refused(unknown: list[str], known: Iterable[str], what: str, who: str) -> InvalidInput:
     near = difflib.get_close_matches(unknown[0], sorted(known), 1, 0.75)
     return InvalidInput(
-        "%s knows no %s of %s, and would drop it" % (who, _quoted(unknown), what),
+        "%s does not know %s of %s, and would drop it" % (who, _quoted(unknown), what),
         remedy='did you mean "%s"?' % near[0] if near else "remove it, or correct the name",
     )
 
 
 def check_kept(client: Client, path: str, names: Iterable[str], kind: str) -> None:
-    """Refuse to call it a success when the server dropped a field that no table knows. Raises BadRequest."""
+    """Fail when the server dropped a field that no table knows. Raises BadRequest."""
     names = set(names)
     if not names:
         return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Fields that hold secrets by their names (`_engine.secret_names`), where such may not stand. Pure: no I/O."""
+"""Secrets, by their field names (`_engine.secret_names`), in options that must not hold any. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..._engine.secret_names import FIELDS
 
 
 def secret_values(value: Any, own: Collection[str] = (), secret: bool = False) -> Iterator[str]:
-    """Yield the texts that stand under a secret's name, however deep; ``own``: more such names."""
+    """Yield the texts under the name of a secret, at any depth; ``own``: more such names."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             name_is_secret = str(name).lower() in FIELDS or str(name).lower() in own
@@ -27,7 +27,7 @@ def secret_values(value: Any, own: Collection[str] = (), secret: bool = False) -
 
 
 def misplaced(options: Mapping[str, Any] | None, option: str, instead: str, own: Collection[str] = ()) -> None:
-    """Refuse secrets in an option that is shown. Raises InvalidInput, which names the key and never the value."""
+    """Refuse secrets in an option that is shown. Raises InvalidInput with the key, never the value."""
     for name, value in (options or {}).items():
         if name in FIELDS or name in own or list(secret_values(value, own)):
             raise InvalidInput(

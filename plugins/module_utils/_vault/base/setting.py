@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Objects that are one path and a table of fields, and the server's own settings among them."""
+"""Objects with one path and a table of fields, such as the server's own settings."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ AT_ROOT = 'leave "namespace" (in a tree "inside") out'
 
 
 class Setting(Resource):
-    """One object at one path. Subclasses give ``path`` and the table ``fields``; a write sends what stands as well."""
+    """One object at one path. Subclasses define ``path`` and ``fields``; a write includes the current fields."""
 
-    #: names that no state absent and no purge deletes
+    #: built-in names that neither state absent nor a purge deletes
     fixed: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, client: Client, item: Mapping[str, Any], name: str, schema: Fields | None = None) -> None:
@@ -40,7 +40,7 @@ class Setting(Resource):
     def check(self) -> None:
         if self.desired is None:
             if self.name in self.fixed:
-                raise InvalidInput("the server's own cannot be deleted", remedy="declare it as it is to be")
+                raise InvalidInput("the server's built-in object cannot be deleted", remedy="declare it as it is to be")
             return
         for name, value in self.desired.items():
             if self.fields[name] is normalise.duration:
@@ -66,9 +66,9 @@ class Setting(Resource):
 
 
 class AtRoot(Setting):
-    """A setting of the whole server, which the root namespace alone has."""
+    """A setting of the whole server, which only the root namespace has."""
 
-    #: what to ask whether the namespace has it
+    #: path that tells whether the namespace has it
     probe = ""
 
     def preflight(self) -> None:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""hvac over this collection's client: its API classes say what to send, and an adapter of ours sends it.
+"""hvac's API classes over this collection's client.
 
-For requests that need no token: logins, and the state of a server before anybody can log in. Everything else is sent
-by the client itself, which knows what may be repeated and what an answer means.
+For requests without a token: logins, and the state of a server before anybody can log in. The client itself sends
+everything else: it knows which requests are idempotent and what an answer means.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class ClientAdapter(Adapter):
     """hvac's extension point: requests of its API classes go through `Client.request`, without a token.
 
-    So they have the client's pool, deadline, redirects, errors and namespace. GET and LIST are repeated, as nothing
-    else can be by its method alone. Answers are the decoded JSON, as those of hvac's own adapter for its classes.
+    So they use the client's pool, deadline, redirects, errors and namespace. Only GET and LIST are retried. Answers are
+    decoded JSON, as those of hvac's own adapter.
     """
 
     #: the client that sends; set by `api`, because hvac makes the adapter
@@ -49,7 +49,7 @@ class ClientAdapter(Adapter):
         params: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Send a request and return its answer. Raises as `Client.request` does, whatever ``raise_exception`` says."""
-        # hvac sends what is not given as null
+        # hvac sends options that are not given as null
         body = None if json is None else {name: value for name, value in json.items() if value is not None}
         path = url.strip("/")
         answer = self.client.request(
@@ -66,7 +66,7 @@ class ClientAdapter(Adapter):
 
 def api(client: Client) -> Any:
     """Return hvac's client over ours, for requests without a token."""
-    # named, because hvac would read the environment for what is left out; the session is of no use to the adapter
+    # all arguments are named, because hvac reads the environment for missing ones; the adapter does not use the session
     found = hvac.Client(url=client.url, token="", verify=True, session=client.session, adapter=ClientAdapter)
     found.adapter.client = client
     return found

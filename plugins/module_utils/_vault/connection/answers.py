@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a Vault answers, told from what anything else does. Pure: no I/O."""
+"""Distinguishes answers of a Vault from those of anything else. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ..._http.transport import Answer
 from .errors import NotVault
 
-#: paths whose answers stand alone, with what one of them must hold. Source: Vault API, /sys
+#: paths whose answers have no ``data`` around them, with fields that identify them. Source: Vault API, /sys
 BARE: Mapping[str, frozenset[str]] = {
     "sys/health": frozenset(("initialized",)),
     "sys/init": frozenset(("initialized", "keys", "keys_base64")),
@@ -21,14 +21,14 @@ BARE: Mapping[str, frozenset[str]] = {
     "sys/seal-status": frozenset(("sealed",)),
     "sys/unseal": frozenset(("sealed",)),
 }
-#: paths that answer in a form of their own, for whoever reads them by vault_endpoint
+#: further paths with a form of their own, for vault_endpoint
 FREE = re.compile(r"sys/(metrics|internal/|pprof|rekey|generate-root|raw|replication/|in-flight-req)|.*/\.well-known/")
-#: what the help of a path holds (``?help=1``)
+#: fields of the help of a path (``?help=1``)
 HELP = frozenset(("help", "openapi"))
 
 
 def body_of(answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
-    """Return the body of an answer, {} when it is rightly empty. Raises NotVault for what no Vault answers."""
+    """Return the body of an answer, {} when it may be empty. Raises NotVault for any other server's answer."""
     status = answer.status_code
     try:
         body = answer.json() if answer.content else None
@@ -38,7 +38,7 @@ def body_of(answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
     if isinstance(body, dict):
         errors = body.get("errors")
         if isinstance(errors, list):
-            # a part of the success may have failed: then there are both
+            # a partial success has both
             known = all(isinstance(one, str) for one in errors) and (status >= 400 or "request_id" in body)
         elif errors is None:
             known = isinstance(body.get("request_id"), str) and isinstance(body.get("data"), (dict, type(None)))
@@ -52,7 +52,7 @@ def body_of(answer: Answer, method: str, path: str, url: str) -> dict[str, Any]:
     if known and (status in (200, 204) or status >= 400):
         return body or {}
     error = NotVault(
-        "what answers is not Vault (%s)" % answer.about(),
+        "the server that answers is not Vault (%s)" % answer.about(),
         url,
         'correct "url", or look at the proxy or load balancer in between',
     )

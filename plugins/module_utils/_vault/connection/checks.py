@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a client's settings must be, told before anything is sent."""
+"""Validation of a client's settings, before anything is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..._http import rules
 
 
 def check_urls(urls: Sequence[str]) -> list[str]:
-    """Return the addresses as the client takes them. Raises InvalidInput."""
+    """Return the addresses in the client's form. Raises InvalidInput."""
     if not urls:
         raise InvalidInput(
             "no address of a Vault server is known",
@@ -33,7 +33,7 @@ def _address(url: str) -> str:
     for name in ("v1", "ui"):
         if name in parts[3:]:
             raise InvalidInput(
-                'the URL goes on with "/%s"' % "/".join(parts[3:]),
+                'the URL has the path "/%s"' % "/".join(parts[3:]),
                 'option "url"',
                 "write %s: the API's own path is added" % "/".join(parts[: parts.index(name, 3)]),
             )

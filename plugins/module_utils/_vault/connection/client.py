@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The connection to Vault or OpenBao: one pool of kept-alive connections, retries, and errors that say what to do.
+"""The client of Vault or OpenBao: one pool of keep-alive connections, retries, and errors with a remedy.
 
-hvac's API classes are used for what needs no token; they send through this client as well (`adapter`).
+hvac's API classes are used for requests without a token; they send through this client as well (`adapter`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .transport import HVAC_ERROR, Session
 if HVAC_ERROR is None:
     import requests
 
-#: what no path of the API has, as it would lead to another: queries, fragments, control characters, empty and dot parts
+#: not allowed in an API path, as it would address another: queries, fragments, control characters, empty and dot parts
 ELSEWHERE = re.compile(r"[?#\x00-\x1f\x7f]|//|(?:^|/)\.{1,2}(?:/|$)")
 
 
@@ -74,7 +74,7 @@ class Client:
         self.namespace = checks.check_namespace(namespace)
         checks.check_files(ca_cert, client_cert, client_key)
         self.url = self.urls[0]
-        #: where token and body may go
+        #: origins that token and body may be sent to
         self.named = frozenset(found for found in map(rules.origin, self.urls) if found)
         self.token = token
         self.ca_cert = ca_cert
@@ -85,12 +85,12 @@ class Client:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._token_known: bool | None = None
-        #: namespaces that do not exist yet, and are about to be made
+        #: namespaces that do not exist yet and are about to be created
         self.pending: frozenset[str] = frozenset()
         self._mounts: dict[tuple[str | None, str], frozenset[str] | None] = {}
-        #: how many requests were sent; shared by the clients made of this one
+        #: number of requests; shared with clients derived from this one
         self.requests = {"total": 0}
-        #: what was said once for all objects of the task; shared in the same way
+        #: texts that were shown once for all objects of the task; shared in the same way
         self._said: set[str] = set()
         self._counting = threading.Lock()
         self.session = Session(tls_server_name, proxy)
@@ -112,27 +112,27 @@ class Client:
         self._token = token
 
     def expect(self, namespaces: Iterable[str]) -> None:
-        """Take namespaces, relative to the client's own, for such as may not exist yet: nothing exists in them then."""
+        """Declare that namespaces, relative to the client's own, may not exist yet: then nothing exists in them."""
         own = self.namespace or ""
         self.pending |= {"/".join(part for part in (own, one.strip("/")) if part) for one in namespaces}
 
     def once(self, text: str) -> bool:
-        """Tell whether this is the first time that the task asks for a text, in whatever namespace."""
+        """Tell whether the task shows a text for the first time, in any namespace."""
         with self._counting:
             first = text not in self._said
             self._said.add(text)
             return first
 
     def _hear(self, warnings: Any, sent: Any) -> None:
-        """Keep what the server warns of in a write's answer, for `heard`."""
+        """Keep the warnings in a write's answer, for `heard`."""
         if isinstance(warnings, list):
-            # that a name was taken from the path is no news
+            # the warning that a name was taken from the path is harmless
             news = [one for one in warnings if not wording.name_from_path(str(one))]
             said = [KNOWN.scrub_foreign(one, sent) for one in news]
             self._local.heard = [*getattr(self._local, "heard", ()), *said]
 
     def heard(self) -> list[str]:
-        """Return what the server warned of in this thread since the last call, in one line each."""
+        """Return the server's warnings in this thread since the last call, one line each."""
         said, self._local.heard = getattr(self._local, "heard", ()), []
         texts = ("".join(one if one.isprintable() else " " for one in text) for text in said)
         return [" ".join(text.split())[:500] for text in texts]
@@ -161,7 +161,7 @@ class Client:
 
     @property
     def api(self) -> Any:
-        """hvac's client over this one, for what needs no token: logins, and the state of a server."""
+        """hvac's client over this one, for requests without a token: logins, and the state of a server."""
         if self._api is None:
             self._api = adapter.api(self)
         return self._api
@@ -185,7 +185,7 @@ class Client:
         params: Any,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        """Send a request once, following redirects, and return the answer whatever it says.
+        """Send a request once, follow redirects, and return the answer with any status.
 
         Raises Unreachable, Redirected, InvalidInput.
         """
@@ -199,12 +199,10 @@ class Client:
             if answer.status_code not in rules.REDIRECTS or not self.follow_redirects:
                 break
             base, target = self.redirected(answer, base + target)
-            # the server has put them into the address
+            # the redirect's address holds them
             params = None
         else:
-            raise Redirected(
-                "it redirects without end", url, "correct the addresses that the nodes advertise (api_addr)"
-            )
+            raise Redirected("too many redirects", url, "correct the addresses that the nodes advertise (api_addr)")
         if answer.status_code == 400 and wording.speaks_tls(answer.text()):
             plain = Unreachable("the port speaks TLS", url, 'use "https://"')
             plain.code, plain.retryable = failure.TLS, False
@@ -220,7 +218,7 @@ class Client:
             raise unreachable(error, url, self.timeout, self.ca_cert) from error
 
     def redirected(self, answer: Answer, url: str) -> tuple[str, str]:
-        """Return where a redirect leads, as base address and path. Raises Redirected where it is not followed."""
+        """Return the target of a redirect as base address and path. Raises Redirected where it is not followed."""
         location = str(answer.headers.get("Location") or "")
         found = rules.redirect(answer.status_code, url, location, self.named)
         if found.refused or found.target is None:
@@ -236,7 +234,7 @@ class Client:
         return "%s://%s" % (parts.scheme, parts.netloc), parts.path + ("?" + parts.query if parts.query else "")
 
     def health(self, url: str | None = None, why: list[str] | None = None) -> dict[str, Any] | None:
-        """Return ``sys/health`` of one address, whatever its state, or None when no Vault answers; ``why`` gets why.
+        """Return ``sys/health`` of one address, or None when no Vault answers; ``why`` collects the reasons.
 
         Raises Unreachable when the server is not trusted.
         """
@@ -283,7 +281,7 @@ class Client:
                 raise Unreachable(
                     "none of the addresses answers (%s)" % "; ".join(dict.fromkeys(why)),
                     ", ".join(self.urls),
-                    "check that the servers run and the addresses are right",
+                    "check that the servers run and the addresses are correct",
                 )
             self._chosen = True
             return self.url
@@ -307,7 +305,7 @@ class Client:
         """
         if ELSEWHERE.search(path):
             raise InvalidInput(
-                "this path would lead to another", repr(path)[1:-1], "correct the name or the mount in it"
+                "this path would address another one", repr(path)[1:-1], "correct the name or the mount in it"
             )
         method = method.upper()
         repeatable = method in retry.IDEMPOTENT if idempotent is None else idempotent
@@ -330,7 +328,7 @@ class Client:
     @staticmethod
     def _may_pass(answer: Answer) -> bool:
         if answer.status_code == 503:
-            # who is sealed stays so
+            # a sealed server stays sealed
             return not wording.is_sealed(answer.text())
         conflict = answer.status_code == 500 and wording.write_conflict(answer.text())
         return conflict or answer.status_code in retry.VAULT
@@ -340,7 +338,7 @@ class Client:
     ) -> dict[str, Any] | None:
         """Return the body of an answer, or None for 404 with ``missing_ok``. Raises as `request` does.
 
-        ``sent`` is the body of the request: its secrets are not in messages, though a server may send them back.
+        ``sent`` is the body of the request: its secrets are masked in messages, as a server may quote them.
         """
         status = answer.status_code
         if status in rules.KEEP_METHOD and not self.follow_redirects:
@@ -377,7 +375,7 @@ class Client:
         if isinstance(error, NoNamespace):
             return self._expected()
         if isinstance(error, NoRoute):
-            # without its mount it cannot exist; that the mount is missing is for the list of mounts to say
+            # without its mount it cannot exist; the list of mounts tells whether the mount is missing
             key = (self.namespace, "sys/auth" if path.startswith("auth/") else "sys/mounts")
             known = self._mounts.get(key)
             if known is None or _mounted(known, path):
@@ -397,20 +395,20 @@ class Client:
         except NotVault:
             return None
         if answer.status_code != 200:
-            # who may not see the list has the router's own word
+            # without permission to list, the router's message decides
             return frozenset() if answer.status_code == 403 else None
         prefix = "auth/" if table == "sys/auth" else ""
         return frozenset(prefix + str(name) for name in data_of(body) if str(name).endswith("/"))
 
     def knows_token(self) -> bool:
-        """Tell, asking once, whether the server knows the token: 403 is the answer to a wrong one and to a weak one."""
+        """Tell, cached, whether the token is valid: 403 is the answer to an invalid token and to missing rights."""
         with self._lock:
             if self._token_known is None:
                 try:
                     look = self.send(self.url, "GET", "auth/token/lookup-self", self.token, None, None, None)
                     denied = look.status_code == 403
                     if denied and not wording.not_a_token(look.text()):
-                        # every token that is valid may see its mounts, whatever its policies are
+                        # every valid token may list its mounts, whatever its policies are
                         look = self.send(self.url, "GET", "sys/internal/ui/mounts", self.token, None, None, None)
                         denied = look.status_code == 403
                     self._token_known = not denied
@@ -419,7 +417,7 @@ class Client:
             return self._token_known
 
     def greet(self) -> None:
-        """Ask once, before anything is planned, whether a Vault is there that knows the token.
+        """Check once, before anything is planned, that a Vault answers and knows the token.
 
         Raises Unreachable, NotVault, Sealed, InvalidToken, NoNamespace.
         """
@@ -436,12 +434,14 @@ class Client:
                 return
             raise
         except Missing as error:
-            # a Vault has this path in any case: something is before it
+            # every Vault has this path, so something is in front of it
             raise NotVault(
                 "a Vault answers, but not at this path (%s)" % error.what, self.url, 'correct the path in "url"'
             ) from error
         if "id" not in data_of(found):
-            raise NotVault("what answers is not Vault (it knows nothing of the token)", self.url, 'correct "url"')
+            raise NotVault(
+                "the server that answers is not Vault (it does not know the path of tokens)", self.url, 'correct "url"'
+            )
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -458,9 +458,9 @@ class Client:
         return list((data_of(answer) if answer else {}).get("keys") or [])
 
     def try_list(self, path: str) -> dict[str, Any] | None:
-        """Return the whole ``data`` of a LIST, {} when there is nothing, None when it cannot be had by one request.
+        """Return the whole ``data`` of a LIST, {} when it is empty, None when listing is not possible.
 
-        For what a listing would save: who may not list, or has a server without that API, reads one by one.
+        For an optional speed-up: without permission to list, or without that API, objects are read one by one.
         """
         try:
             answer = self.send(self.choose(), "LIST", path, self.token, None, None, None)
@@ -474,7 +474,7 @@ class Client:
     def write(
         self, path: str, data: Mapping[str, Any] | None = None, *, method: str = "POST", idempotent: bool = True
     ) -> dict[str, Any]:
-        """Write and return the whole answer. ``idempotent=False`` for what must never be repeated blindly."""
+        """Write and return the whole answer. ``idempotent=False`` for a request that must never be retried."""
         return self.request(method, path, dict(data or {}), idempotent=idempotent) or {}
 
     def delete(self, path: str, params: Mapping[str, Any] | None = None) -> None:

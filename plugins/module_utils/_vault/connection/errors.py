@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a Vault that refuses, or does not answer, is told as."""
+"""Errors of the Vault client."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ WORDS = failure.Words(
 
 
 class VaultError(ServerError):
-    """An answer of the server that is no success."""
+    """An error answer of the server."""
 
 
 class Unreachable(VaultError, NoAnswer):
-    """No server answered, or one that is not trusted."""
+    """No server answered, or it is not trusted."""
 
 
 class NotVault(VaultError):
-    """What answered is no Vault, or something in between that is none."""
+    """The answer does not come from a Vault, but perhaps from a proxy in between."""
 
     code = "not_vault"
     ends_task = True
 
 
 class Redirected(NotVault):
-    """The server sends the client to where it does not go."""
+    """The server redirects to an address that the client does not follow."""
 
     code = "redirected"
 
 
 class PermissionDenied(VaultError):
-    """403: the token may not do this, or is none."""
+    """403: the token is not allowed to do this, or is invalid."""
 
     code = "permission_denied"
 
@@ -53,13 +53,13 @@ class InvalidToken(PermissionDenied):
 
 
 class BadRequest(VaultError):
-    """400, 405: the server refuses what was sent."""
+    """400, 405: the server refuses the request."""
 
     code = "refused"
 
 
 class Missing(VaultError):
-    """404: the object does not exist. ``container``: it is what the object would be in that does not exist."""
+    """404: the object does not exist. ``container``: its mount or namespace does not exist."""
 
     code = "missing"
     container = False
@@ -80,7 +80,7 @@ class NoRoute(Missing):
 
 
 class NoApi(Missing):
-    """404: the server, or the engine, does not know that path."""
+    """404: the server, or the engine, does not have that path."""
 
     code = "path_unknown"
     container = True

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What the logins of all auth methods have in common.
+"""The base of the logins of all auth methods.
 
-What is particular to each is in `auth.methods`, the choice of one in `auth.registry`. Source: the login endpoints of
+The logins are in `auth.methods`, the choice of one in `auth.registry`. Source: the login endpoints of
 the Vault API.
 """
 
@@ -45,16 +45,16 @@ def read_secret_file(path: str, option: str) -> str:
 
 
 class Login:
-    """The login of one auth method. ``leased`` says that the token is ours to revoke."""
+    """The login of one auth method. ``leased`` tells that the module has to revoke the token."""
 
     #: name of the method, and its default mount path
     method: ClassVar[str] = ""
     leased: ClassVar[bool] = True
     #: its options. ``{methods}`` in a description stands for the methods that share the option
     options: ClassVar[Sequence[Field]] = ()
-    #: those that name a file with a secret
+    #: options that name a file with a secret
     secret_files: ClassVar[Sequence[str]] = ()
-    #: options that come from ``BAO_x`` or ``VAULT_x`` when they are not given
+    #: options with a default from ``BAO_x`` or ``VAULT_x``
     environment: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, params: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ class Login:
 
     @classmethod
     def likely(cls, params: Mapping[str, Any]) -> int:
-        """Return how much speaks for this method when none is chosen: 0 for nothing, and the highest wins."""
+        """Return a score for this method when none is chosen: the highest wins, 0 means no hint."""
         return 0
 
     def need(self, *names: str) -> None:
@@ -90,7 +90,7 @@ class Login:
         """Refuse missing options before anything is sent. Raises InvalidInput."""
 
     def at(self) -> str:
-        """Return the mount. Raises InvalidInput for one that would lead to another method, or another user."""
+        """Return the mount. Raises InvalidInput for a path that would address another method or user."""
         mount = str(self.params.get("auth_mount") or self.method).strip("/")
         try:
             check_mount(mount, 'write it like "kubernetes" or "team/approle"', "mount", blanks=True)
@@ -107,7 +107,7 @@ class Login:
         try:
             answer = self.ask(client, self.at())
         except (PermissionDenied, BadRequest) as error:
-            # what a denied request lacks is no policy here: there is no token yet
+            # a denied login does not lack a policy: there is no token yet
             if isinstance(error, PermissionDenied) or not error.remedy:
                 error.remedy = 'check the credentials, the role and that "%s" is the method\'s mount' % (
                     self.params.get("auth_mount") or self.method
@@ -117,9 +117,9 @@ class Login:
         auth = (answer or {}).get("auth") or {}
         if not auth.get("client_token"):
             if not auth.get("mfa_requirement"):
-                raise NotVault("what answers the login gives no token", client.url, 'correct "url" and "auth_mount"')
+                raise NotVault("the answer to the login holds no token", client.url, 'correct "url" and "auth_mount"')
             where = "auth/%s/login" % self.at()
             raise PermissionDenied(
-                "the server wants a second factor", where, "log in without MFA, or by another method"
+                "the server requires a second factor", where, "log in without MFA, or by another method"
             )
         return str(auth["client_token"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The Vault modules' argument spec, and a module that holds a connection."""
+"""The Vault modules' argument spec, and their base class with a connection."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def logged_in(
     warn: Callable[[str], None],
     check_mode: bool = False,
 ) -> Iterator[Client]:
-    """Log a client in by the login options; at the end revoke a token that was made here, and close the client.
+    """Log a client in by the login options; at the end revoke the token of this login, and close the client.
 
     Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed.
     """
@@ -67,7 +67,7 @@ def logged_in(
             except NoNamespace as error:
                 if not check_mode:
                     raise
-                # an earlier task may be what makes it
+                # an earlier task may create it
                 warn("%s: nothing exists in it yet" % error.what)
                 client.expect([""])
         if not login.leased and params.get("token_file"):
@@ -75,7 +75,7 @@ def logged_in(
         yield client
     finally:
         if login.leased and client.token:
-            # a task that failed because nothing answers has waited long enough
+            # do not wait again for a server that did not answer the task
             client.retries = min(client.retries, 1)
             try:
                 client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
@@ -88,7 +88,7 @@ def logged_in(
 
 
 class VaultModule(Module):
-    """A module that talks to Vault. ``login=False``: without a token, for the server's life before there is one."""
+    """A module that talks to Vault. ``login=False``: without a token, for init, unseal and the state of a server."""
 
     def __init__(
         self,
@@ -112,12 +112,12 @@ class VaultModule(Module):
         self.require("hvac", HVAC_ERROR)
 
     def finish(self, report: Report, **extra: Any) -> None:
-        """Exit or fail with the report, and tell how many requests it took."""
+        """Exit or fail with the report and the number of requests."""
         super().finish(report, requests=dict(self.requests), **extra)
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """Give a logged-in client; revoke the token at the end when this module itself logged in.
+        """Yield a logged-in client; revoke the token at the end when this module itself logged in.
 
         Errors inside end the module with one sentence.
         """
@@ -135,7 +135,7 @@ class VaultModule(Module):
 
 
 def converge(kind: Kind) -> None:
-    """Be the module of one kind: converge the declared objects and exit with the report."""
+    """Run the module of one kind: converge the declared objects and exit with the report."""
     module = VaultModule(
         kind.options,
         kind.plural,

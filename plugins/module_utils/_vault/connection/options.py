@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""From options and environment to a client."""
+"""Creates a client from options and environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET_FILES = ("client_key", *secret_files())
 
 
 def settings(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the connection that options and environment (``BAO_*`` before ``VAULT_*``) describe."""
+    """Return the connection settings of options and environment (``BAO_*`` before ``VAULT_*``)."""
     validate = params.get("validate_certs")
     if validate is None:
         validate = (environment.vault("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
@@ -35,7 +35,7 @@ def settings(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def connect(params: Mapping[str, Any], token: str | None = None, warn: Callable[[str], None] | None = None) -> Client:
-    """Return a client from the connection options and the environment; ``warn`` is told what is to be doubted.
+    """Return a client from the connection options and the environment; ``warn`` gets warnings.
 
     Raises InvalidInput.
     """

@@ -4,7 +4,7 @@
 # Private to this collection: what is here may change at any time. Other collections must not import it.
 """Reading values: secrets of KV engines, any path, and lists.
 
-What does not exist is `Absent`; a denied request, an outage and a sealed server are errors of their own, never absence.
+A missing value is `Absent`; a denied request, an outage and a sealed server are other errors, never absence.
 Source: /api-docs/secret/kv/kv-v1 and kv-v2.
 """
 
@@ -23,7 +23,7 @@ from .errors import Missing
 
 
 class Absent(Missing):
-    """The secret, path or key that is asked for does not exist."""
+    """The requested secret, path or key does not exist."""
 
     status = 404
 
@@ -40,7 +40,7 @@ def checked(path: Any, option: str) -> str:
 
 
 def api_path(path: Any, option: str = "path") -> str:
-    """Return a path of the API as given, without ``/v1/`` before it. Raises InvalidInput."""
+    """Return an API path, without ``/v1/``. Raises InvalidInput."""
     text = checked(path, option)
     if text.startswith("v1/"):
         raise InvalidInput('begins with "v1/"', 'option "%s"' % option, "write the path without it")
@@ -48,7 +48,7 @@ def api_path(path: Any, option: str = "path") -> str:
 
 
 def field_of(secret: Mapping[str, Any], field: str, where: str) -> Any:
-    """Return one value of a secret. Raises Absent, which names the keys that there are."""
+    """Return one value of a secret. Raises Absent with the names of the existing keys."""
     if field not in secret:
         there = ", ".join(sorted(map(str, secret))) or "none"
         raise Absent('has no key "%s"' % field, where, "correct the name (its keys: %s)" % there)
@@ -56,7 +56,7 @@ def field_of(secret: Mapping[str, Any], field: str, where: str) -> Any:
 
 
 class Reader:
-    """Reads through one client; what kind of engine a mount is, is asked once."""
+    """Reads through one client; the type of each mount is read once."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -85,7 +85,7 @@ class Reader:
         found: dict[str, Any] = {"mount": mount, "path": path, "kv_version": kv, "metadata": {}}
         if kv == 1:
             if version:
-                raise InvalidInput("KV version 1 keeps no versions", where, 'leave out "version"')
+                raise InvalidInput("KV version 1 has no versions", where, 'leave out "version"')
             data = self.client.read("%s/%s" % (mount, in_url(path)))
             if data is None:
                 raise Absent("does not exist", where, "write it first, or correct mount and path")
@@ -105,7 +105,7 @@ class Reader:
         return {**found, "secret": answer["data"], "metadata": metadata}
 
     def read(self, path: str) -> dict[str, Any]:
-        """Return the whole answer of a path of the API: ``data`` and, where there is one, the lease. Raises Absent."""
+        """Return the whole answer of an API path: ``data`` and the lease, if any. Raises Absent."""
         path = api_path(path)
         answer = self.client.request("GET", in_url(path), missing_ok=True)
         if answer is None or (answer.get("data") or {}).get("data", "") is None:
@@ -113,7 +113,7 @@ class Reader:
         return answer
 
     def keys(self, path: str) -> list[str]:
-        """Return the sorted names below a path of the API. Raises Absent when there are none."""
+        """Return the sorted names below an API path. Raises Absent when there are none."""
         path = api_path(path)
         names = self.client.list(in_url(path))
         if not names:
@@ -132,7 +132,7 @@ class Reader:
 
 
 def result(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one secret as the result of a module. Raises SecretopsError, Absent unless that is to be ``empty``."""
+    """Return one secret as the result of a module. Raises SecretopsError, and Absent unless ``missing`` is empty."""
     field = params["field"]
     found: dict[str, Any] = {"found": False, "secret": {}, "metadata": {}}
     if field is not None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Errors for requests that a Vault refuses: what, where, and what to do about it."""
+"""Turns refused requests into errors: what, where, remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .client import Client
 
-#: paths that want the capability sudo as well. Source: /docs/concepts/policies#root-protected-api-endpoints
+#: paths that also need the capability sudo. Source: /docs/concepts/policies#root-protected-api-endpoints
 SUDO = (
     "sys/auth/",
     "sys/audit",
@@ -45,7 +45,7 @@ CAPABILITY = {"GET": "read", "LIST": "list", "POST": "update", "PUT": "update", 
 
 
 def refusal(client: Client, status: int, method: str, path: str, errors: list[str]) -> VaultError:
-    """Return the error for a status above 399; ``errors`` are the server's own words."""
+    """Return the error for a status above 399; ``errors`` are the server's messages."""
     text = "; ".join(" ".join(item.split()) for item in errors)[:500]
     error: VaultError
     if status == 403:

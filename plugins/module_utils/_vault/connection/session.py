@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""One login for a play: a token in a private file, renewed while it is used, revoked at the play's end.
+"""One login for a play: a token in a private file, renewed while it is used, revoked at the end of the play.
 
-Beside the token stands a record without secrets: the server that it belongs to, when it ends, and the run of Ansible
-that it was made for. By it the next run finds and revokes the token of one that was killed. So do tasks that log in by
-themselves: each keeps its token there while it works.
+Next to the token is a record without secrets: its server, its expiry, and the Ansible run that it was created for. With
+it the next run finds and revokes the token of a killed run. Tasks that log in by themselves keep their tokens there too
+while they work.
 Source: /api-docs/auth/token.
 """
 
@@ -30,13 +30,13 @@ from .login import Login
 from .options import connect, settings
 
 Warn = Callable[[str], None]
-#: follows the name of a token's file
+#: suffix of a token's file
 RECORD = ".session"
-#: seconds after which what an unknown run left, without a known end, is taken for left
+#: seconds after which a token of an unknown run without a known expiry counts as abandoned
 LONGEST = 24 * 3600
-#: seconds until a token that could not be revoked is tried again: each task that logs in looks
+#: seconds until the next attempt to revoke an abandoned token: each task that logs in checks
 PAUSE = 60
-#: for the server of a run that was killed, which may be gone as well
+#: timeout in seconds for the server of a killed run, which may be gone as well
 BRIEFLY: dict[str, Any] = {"timeout": 5, "retries": 0, "follow_redirects": False}
 
 
@@ -44,11 +44,11 @@ def check(params: Mapping[str, Any]) -> None:
     """Refuse contradictory options before anything is sent. Raises InvalidInput."""
     if params["state"] == "absent":
         if not params["dest"]:
-            raise InvalidInput("no file is named", 'option "dest"', "give what the login returned as dest")
+            raise InvalidInput("no file is given", 'option "dest"', "give what the login returned as dest")
         return
     if params["child"] and method_of(params).leased:
         raise InvalidInput(
-            "a child token is made from a token, not by a login",
+            "a child token is created from a token, not by a login",
             'option "child"',
             'remove it, or set "auth_method" to "token"',
         )
@@ -57,7 +57,7 @@ def check(params: Mapping[str, Any]) -> None:
             raise InvalidInput("is for a child token", 'option "%s"' % name, 'remove it, or set "child"')
     if params["ttl"] and not params["child"] and not method_of(params).leased:
         raise InvalidInput(
-            "a token that exists keeps its TTL", 'option "ttl"', 'remove it, set "child", or log in by another method'
+            "an existing token keeps its TTL", 'option "ttl"', 'remove it, set "child", or log in by another method'
         )
     ttl = normalise.seconds(params["ttl"])
     if ttl is not None and ttl <= 0:
@@ -65,11 +65,10 @@ def check(params: Mapping[str, Any]) -> None:
 
 
 def begin(client: Client, login: Login, params: Mapping[str, Any], warn: Warn) -> dict[str, Any]:
-    """Log in, write the token to ``dest``, and return what is not secret: ``ttl`` (s), ``policies``, ``display_name``.
+    """Log in, write the token to ``dest``, and return the public facts: ``ttl`` (s), ``policies``, ``display_name``.
 
-    Without ``dest`` a place of its own is made; see `place`. Tokens that runs which were killed left there, or in
-    ``dest``, are revoked. Raises InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed; nothing is left
-    behind then.
+    Without ``dest`` a file is chosen; see `place`. Tokens of killed runs there, or in ``dest``, are revoked. Raises
+    InvalidInput, PermissionDenied, BadRequest, Unreachable, Sealed; then nothing is left behind.
     """
     dest = params["dest"] or place(params.get("directory"), warn)
     try:
@@ -91,7 +90,7 @@ def _begin(client: Client, login: Login, dest: str, params: Mapping[str, Any], w
         client.token = _child(client, params)
     try:
         if ours:
-            # before anything else is asked: from here on the next run finds it
+            # before any other request: from here on the next run finds it
             store(dest, str(client.token), params, {})
         if params["ttl"] and login.leased:
             _shorten(client, int(normalise.seconds(params["ttl"]) or 0))
@@ -120,16 +119,16 @@ def _begin(client: Client, login: Login, dest: str, params: Mapping[str, Any], w
 
 
 def place(directory: str | None, warn: Warn) -> str:
-    """Return the path of a file that does not exist yet, in the user's directory of sessions, in memory if possible.
+    """Return the path of a new file in the user's directory of sessions, in memory if possible.
 
-    What runs that were killed left there is revoked and removed. Raises InvalidInput.
+    Tokens of killed runs there are revoked and removed. Raises InvalidInput.
     """
     usual = [os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"]  # noqa: S108
     candidates = [directory] if directory else usual
     base = next((one for one in candidates if one and os.path.isdir(one) and os.access(one, os.W_OK)), directory)
     folder = _folder(base or tempfile.gettempdir())
     private_file.prepare(os.path.join(folder, "x"), "directory", private=True)
-    # the run that was killed may have had another environment than this one
+    # the killed run may have had another environment
     for one in dict.fromkeys([folder, *(_folder(other) for other in [*usual, tempfile.gettempdir()] if other)]):
         if one == folder or _is_ours(one):
             sweep(one, warn)
@@ -137,12 +136,12 @@ def place(directory: str | None, warn: Warn) -> str:
 
 
 def _folder(base: str) -> str:
-    """Return the user's directory of sessions in a directory that many share."""
+    """Return the user's directory of sessions in a shared directory."""
     return os.path.join(base, "secretops.vault_eso-%d" % os.geteuid())
 
 
 def _is_ours(folder: str) -> bool:
-    """Tell whether a directory is the user's own and closed to everybody else."""
+    """Tell whether a directory belongs to the user and is closed to everybody else."""
     try:
         state = os.lstat(folder)
     except OSError:
@@ -151,17 +150,17 @@ def _is_ours(folder: str) -> bool:
 
 
 def keep_while(token: str, params: Mapping[str, Any]) -> str:
-    """Keep the token of a task's own login where the next run finds it, should this one be killed.
+    """Keep the token of a task's own login where the next run finds it if this one is killed.
 
     Returns the path of its file, which `discard` removes; empty where there is no private place.
     """
     dest = ""
     try:
-        # what cannot be revoked now is named by the next login of a play
+        # the next login of a play reports tokens that cannot be revoked now
         dest = place(None, lambda _text: None)
         store(dest, token, params, {})
     except (SecretopsError, OSError):
-        # what was not kept needs no place
+        # nothing was kept, so the file is not needed
         if dest:
             with suppress(SecretopsError):
                 discard(dest)
@@ -170,7 +169,7 @@ def keep_while(token: str, params: Mapping[str, Any]) -> str:
 
 
 def sweep(folder: str, warn: Warn) -> None:
-    """Revoke the tokens of ended runs in a directory of sessions, and remove them."""
+    """Revoke and remove the tokens of ended runs in a directory of sessions."""
     for name in sorted(os.listdir(folder)):
         dest = os.path.join(folder, name, "token")
         if not name.startswith("session-"):
@@ -178,7 +177,7 @@ def sweep(folder: str, warn: Warn) -> None:
         try:
             found = record(dest)
             if found is None:
-                # made a moment ago, or left before a token was in it
+                # just created, or abandoned before a token was in it
                 if time.time() - os.stat(os.path.dirname(dest)).st_mtime > LONGEST:
                     discard(dest)
                 continue
@@ -187,7 +186,7 @@ def sweep(folder: str, warn: Warn) -> None:
             old = time.time() - found["made"] > LONGEST
             if not over and (lives or (lives is None and not old) or time.time() - found.get("tried", 0) < PAUSE):
                 continue
-            # a run that was killed while it wrote the token has it in a temporary file only
+            # a run that was killed during the write left the token in a temporary file
             tokens = {text for text in [private_file.read(dest), *private_file.left(dest)] if text}
             wanted = [] if over or found["borrowed"] else sorted(tokens)
             revoked = [_revoke_left(token, found, warn) for token in wanted]
@@ -196,14 +195,14 @@ def sweep(folder: str, warn: Warn) -> None:
             else:
                 private_file.write(dest + RECORD, json.dumps({**found, "tried": int(time.time())}, sort_keys=True))
         except FileNotFoundError:
-            # another run was quicker
+            # another run was faster
             continue
         except (SecretopsError, OSError) as error:
             warn("a session that an interrupted run left in %s could not be ended: %s" % (folder, error))
 
 
 def discard(dest: str) -> None:
-    """Remove the file of a token, its record, and the directory that was made for them. Raises SecretopsError."""
+    """Remove the file of a token, its record, and their directory if it was created for them. Raises SecretopsError."""
     private_file.remove(dest)
     for path in (dest, dest + RECORD):
         private_file.remove_left(path)
@@ -217,7 +216,7 @@ def discard(dest: str) -> None:
 
 
 def record(dest: str) -> dict[str, Any] | None:
-    """Return the record beside a token's file, None when there is none. Raises SecretopsError."""
+    """Return the record of a token's file, None without one. Raises SecretopsError."""
     text = private_file.read(dest + RECORD)
     try:
         data = json.loads(text or "null")
@@ -238,7 +237,7 @@ def record(dest: str) -> dict[str, Any] | None:
 
 
 def store(dest: str, token: str, params: Mapping[str, Any], known: Mapping[str, Any], borrowed: bool = False) -> None:
-    """Write a token and its record. ``known`` is what the server says of it. Raises SecretopsError."""
+    """Write a token and its record. ``known`` is the server's lookup of it. Raises SecretopsError."""
     ttl = int(known.get("ttl") or 0)
     data = {
         "connection": settings(params),
@@ -249,13 +248,13 @@ def store(dest: str, token: str, params: Mapping[str, Any], known: Mapping[str, 
         "expires": int(time.time()) + ttl if ttl else 0,
         "renewable": bool(known.get("renewable")),
     }
-    # the record first: a token without one could not be given back
+    # the record first: a token without one could not be revoked later
     private_file.write(dest + RECORD, json.dumps(data, sort_keys=True))
     private_file.write(dest, token)
 
 
 def keep(client: Client, dest: str) -> None:
-    """Renew the token of a session when half of its TTL is over. ``POST auth/token/renew-self``."""
+    """Renew the token of a session after half of its TTL. ``POST auth/token/renew-self``."""
     dest = os.path.expanduser(dest)
     try:
         data = record(dest)
@@ -268,7 +267,7 @@ def keep(client: Client, dest: str) -> None:
         if ttl:
             private_file.write(dest + RECORD, json.dumps({**data, "expires": int(time.time()) + ttl}, sort_keys=True))
     except SecretopsError:
-        # the task itself will tell what is wrong with the token
+        # the task itself will report a problem of the token
         return
 
 
@@ -276,7 +275,7 @@ def keep(client: Client, dest: str) -> None:
 
 
 def _known(client: Client) -> dict[str, Any]:
-    """Return what the server says of the token; nothing when its policies do not let it ask."""
+    """Return the server's lookup of the token; empty when its policies do not allow that."""
     try:
         return client.read("auth/token/lookup-self") or {}
     except InvalidToken:
@@ -289,19 +288,19 @@ def _child(client: Client, params: Mapping[str, Any]) -> str:
     body = {name: params[name] for name in ("policies", "display_name") if params[name]}
     if params["ttl"]:
         body["ttl"] = "%ss" % normalise.seconds(params["ttl"])
-    # never repeated: a second attempt would leave a token that nobody knows
+    # never retried: a second attempt would leave a token that nobody knows
     answer = client.write("auth/token/create", body, idempotent=False)
     return str(answer["auth"]["client_token"])
 
 
 def _shorten(client: Client, ttl: int) -> None:
-    """Give the token of a login a TTL of its own, in seconds, where its kind and its policies allow that."""
+    """Set the TTL of a login's token, in seconds, where its type and policies allow that."""
     with suppress(PermissionDenied, BadRequest):
         client.write("auth/token/renew-self", {"increment": "%ds" % ttl})
 
 
 def _revoke(client: Client, warn: Warn) -> bool:
-    """Revoke the client's token and tell whether that was done; one that is no longer valid is none to revoke."""
+    """Revoke the client's token and tell whether that was done; an invalid token needs no revocation."""
     try:
         client.request("POST", "auth/token/revoke-self", {}, idempotent=True)
         return True
@@ -313,12 +312,12 @@ def _revoke(client: Client, warn: Warn) -> bool:
     except PermissionDenied as error:
         warn("the token could not be revoked: %s" % error)
     except VaultError as error:
-        warn("the token could not be revoked and lives on until it expires: %s" % error)
+        warn("the token could not be revoked and stays valid until it expires: %s" % error)
     return False
 
 
 def _is_batch(client: Client) -> bool:
-    """Tell whether the token is one that ends by itself."""
+    """Tell whether the token is a batch token, which cannot be revoked."""
     try:
         return _known(client).get("type") == "batch"
     except SecretopsError:
@@ -326,7 +325,7 @@ def _is_batch(client: Client) -> bool:
 
 
 def _revoke_left(token: str, found: Mapping[str, Any], warn: Warn) -> bool:
-    """Revoke what an ended run left, at the server that it belongs to; tells whether it lives no longer."""
+    """Revoke the token of an ended run at its own server; tells whether it is no longer valid."""
     said: list[str] = []
     try:
         client = connect({**found["connection"], **BRIEFLY})
@@ -346,8 +345,8 @@ def _revoke_left(token: str, found: Mapping[str, Any], warn: Warn) -> bool:
 def end(params: Mapping[str, Any], warn: Warn, check_mode: bool) -> dict[str, Any]:
     """Revoke the token in ``dest`` and remove the file; returns whether it was revoked.
 
-    The token goes to the server that it came from and to no other. Works with an expired token, and without a server:
-    the file goes in any case. Raises InvalidInput for a file that is none of a login, SecretopsError when it cannot be
+    The token is sent only to the server that it came from. Works with an expired token, and without a server: the file
+    is removed in any case. Raises InvalidInput for a file that is not from a login, SecretopsError when it cannot be
     removed.
     """
     dest = params["dest"]
@@ -369,6 +368,6 @@ def end(params: Mapping[str, Any], warn: Warn, check_mode: bool) -> dict[str, An
             revoked = _revoke(client, warn)
             client.close()
         except SecretopsError as error:
-            warn("the token could not be revoked and lives on until it expires: %s" % error)
+            warn("the token could not be revoked and stays valid until it expires: %s" % error)
     discard(dest)
     return {"dest": dest, "revoked": revoked}

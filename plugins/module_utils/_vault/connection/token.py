@@ -31,7 +31,7 @@ DURATIONS = ("ttl", "period", "explicit_max_ttl")
 
 
 def check(params: Mapping[str, Any]) -> None:
-    """Refuse options of another action, and what cannot be right. Raises InvalidInput."""
+    """Refuse options of another action and invalid values. Raises InvalidInput."""
     action = params["action"]
     only = dict.fromkeys((*NEW, *DURATIONS, "orphan", "token_role", "dest"), "create")
     for name, wanted in {**only, "increment": "renew"}.items():
@@ -39,30 +39,30 @@ def check(params: Mapping[str, Any]) -> None:
             raise InvalidInput('is for the action "%s"' % wanted, 'option "%s"' % name, "remove it")
     for name in ("target", "accessor"):
         if params[name] and action == "create":
-            raise InvalidInput("is of a token that exists", 'option "%s"' % name, "remove it")
+            raise InvalidInput("is for an existing token", 'option "%s"' % name, "remove it")
     if action == "revoke" and not (params["target"] or params["accessor"]):
         raise InvalidInput("no token is named", 'action "revoke"', 'give "target" or "accessor"')
     for name in (*DURATIONS, "increment"):
         normalise.whole_seconds(params[name])
     if params["orphan"] and params["token_role"]:
-        raise InvalidInput("a token role says itself whether its tokens are orphans", 'option "orphan"', "remove it")
+        raise InvalidInput("a token role decides itself whether its tokens are orphans", 'option "orphan"', "remove it")
     if params["token_role"]:
         check_plain(params["token_role"])
 
 
 def act(client: Client, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Do what ``action`` says, and return the result of a module. Raises SecretopsError."""
+    """Carry out ``action`` and return the result of a module. Raises SecretopsError."""
     if params["action"] == "create":
         return {"changed": True} if check_mode else _create(client, params)
     known = _look(client, params)
     if params["action"] == "lookup":
         if known is None:
-            raise InvalidInput("the token does not exist, or does not any more", remedy="create another one")
+            raise InvalidInput("the token does not exist or has expired", remedy="create another one")
         return {"changed": False, **_told(known), "info": {key: known[key] for key in known if key != "id"}}
     if known is None:
         if params["action"] == "revoke":
             return {"changed": False}
-        raise InvalidInput("the token does not exist, or does not any more", remedy="create another one")
+        raise InvalidInput("the token does not exist or has expired", remedy="create another one")
     if params["action"] == "renew" and not known.get("renewable"):
         raise InvalidInput("the token cannot be renewed", remedy="create another one")
     if check_mode:
@@ -77,7 +77,7 @@ def act(client: Client, params: Mapping[str, Any], check_mode: bool) -> dict[str
 
 
 def _place(params: Mapping[str, Any], verb: str) -> tuple[str, dict[str, Any]]:
-    """Return endpoint and body for the token that is named, else the one of the login."""
+    """Return endpoint and body for the named token, else for the login's."""
     if params["accessor"]:
         return verb + "-accessor", {"accessor": params["accessor"]}
     if params["target"]:
@@ -86,7 +86,7 @@ def _place(params: Mapping[str, Any], verb: str) -> tuple[str, dict[str, Any]]:
 
 
 def _look(client: Client, params: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the server knows of a token, None when it does not exist any more."""
+    """Return the server's lookup of a token, None when it no longer exists."""
     path, body = _place(params, "lookup")
     if path == "lookup-self":
         return client.read("auth/token/lookup-self")
@@ -99,7 +99,7 @@ def _look(client: Client, params: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _gone(client: Client, path: str, error: VaultError) -> bool:
-    """Tell whether the answer says that there is no such token: 403 or 400 of one who may ask, or 404."""
+    """Tell whether an answer means that the token does not exist: 404, or 403 or 400 with the right to look it up."""
     if error.status == 404:
         return True
     if error.status not in (400, 403):
@@ -135,7 +135,7 @@ def _create(client: Client, params: Mapping[str, Any]) -> dict[str, Any]:
     # never repeated: a second attempt would leave a token that nobody knows
     auth = client.write(path, body, idempotent=False).get("auth")
     if not isinstance(auth, dict) or not auth.get("client_token"):
-        raise SecretopsError("the server made no token", path, "see its log")
+        raise SecretopsError("the server created no token", path, "see its log")
     result = {"changed": True, **_told(auth)}
     if not params["dest"]:
         return {**result, "token": auth["client_token"]}

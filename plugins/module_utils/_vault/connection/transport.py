@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How requests to a Vault travel: the connections of `_http.transport`, with the CA and the proxy of requests.
+"""Transport of the Vault client: the connections of `_http.transport`, with the CA and the proxy of requests.
 
-For each request anew, requests reads the environment and ~/.netrc, looks for proxies, merges cookies and hooks, and
-urllib3 wraps what http.client gives: together several times the work of the request itself. For one server all of that
-is known after the first. What only requests can do (a proxy that is not spoken to in plain HTTP) goes the whole way.
+requests reads the environment and ~/.netrc for each request, looks for proxies, and merges cookies and hooks; urllib3
+wraps the objects of http.client. Together that costs several times the request itself, and for one server the result is
+always the same. Only proxies with an address other than plain HTTP go through requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..._http.failure import TooLarge
 from ..._http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
-    # its API classes are used by `adapter`
+    # `adapter` uses its API classes
     import hvac  # noqa: F401  # pylint: disable=unused-import
     import requests
     import urllib3
@@ -38,16 +38,16 @@ try:
 except ImportError:
     HVAC_ERROR = traceback.format_exc()
 
-#: connections that the session of requests keeps, where the short way is none
+#: connections that the session of requests keeps, where the fast path cannot be used
 POOL = 16
-#: what may stand in a request target as it is; a percent sign where it begins what is quoted already
+#: characters that are not quoted in a request target; a percent sign only where it begins an escape
 TARGET = "/%:@!$&'()*+,;=~"
-#: a percent sign that begins nothing
+#: a percent sign that does not begin an escape
 LONE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class _Adapter(requests.adapters.HTTPAdapter if HVAC_ERROR is None else object):  # type: ignore[misc]
-    """A pool that can check the certificate against another name than the address's."""
+    """A pool that can check the certificate against a name other than the address's."""
 
     def __init__(self, server_name: str | None = None) -> None:
         self.server_name = server_name
@@ -61,15 +61,15 @@ class _Adapter(requests.adapters.HTTPAdapter if HVAC_ERROR is None else object):
 
 
 def _body(data: Any) -> bytes:
-    """Return data as JSON. Raises InvalidInput for the numbers that JSON does not have."""
+    """Return data as JSON. Raises InvalidInput for numbers that JSON does not support."""
     try:
         return json.dumps(data, allow_nan=False).encode()
     except ValueError:
-        raise InvalidInput("a number is infinite or none", remedy="write it as text, in quotes") from None
+        raise InvalidInput("a number is infinite or NaN", remedy="write it as text, in quotes") from None
 
 
 class Session(requests.Session if HVAC_ERROR is None else object):  # type: ignore[misc]
-    """A session of requests, of which `call` and `transfer` are the short way; no redirect is ever followed here.
+    """A session of requests, with the fast paths `call` and `transfer`; never follows redirects.
 
     ``verify`` and ``cert`` are set before the first call. ``server_name``: the name in the server's certificate when it
     is another than the address's. ``proxy``: the URL of the proxy for every server, whatever the environment says of
@@ -79,13 +79,13 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
     def __init__(self, server_name: str | None = None, proxy: str | None = None) -> None:
         super().__init__()
         self.server_name = server_name
-        # given with each request, because the environment's go before the session's own
+        # passed with each request, because the environment takes precedence over the session
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._servers: dict[tuple[str, str], Server | None] = {}
-        #: the proxies that are not spoken to in plain HTTP, by server
+        #: proxies with an address other than plain HTTP, by server
         self._far: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
-        # a login for this host in ~/.netrc is not one for Vault
+        # an entry of this host in ~/.netrc is not a login for Vault
         self.auth = lambda request: request
         self.mount("https://", _Adapter(server_name))
         self.mount("http://", _Adapter())
@@ -97,7 +97,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         super().close()
 
     def _context(self, verify: Any, cert: Any) -> ssl.SSLContext:
-        """Return urllib3's TLS settings with the CA and the client certificate that requests would use."""
+        """Return urllib3's TLS context with the CA and the client certificate that requests would use."""
         context: ssl.SSLContext = urllib3.util.ssl_.create_urllib3_context(
             cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
         )
@@ -113,7 +113,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         return context
 
     def _server(self, scheme: str, host: str) -> Server | None:
-        """Return the connections to a server, or None where only requests will do. Raises InvalidInput, OSError."""
+        """Return the connections to a server, or None where requests is needed. Raises InvalidInput, OSError."""
         key = (scheme, host)
         if key not in self._servers:
             with self._lock:
@@ -135,7 +135,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
 
     @staticmethod
     def _target(path: str, query: str, params: Any) -> str:
-        """Return what stands in the request line."""
+        """Return the target of the request line."""
         target = quote(LONE.sub("%25", path), safe=TARGET)
         queries = [query] if query else []
         if params:
@@ -172,7 +172,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         limit: int = rules.LIMIT,
         params: Any = None,
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """Send bytes or a file, and give the answer and its body piece by piece. Raises as `call` does."""
+        """Send bytes or a file, and yield the answer and its body in chunks. Raises as `call` does."""
         deadline = time.monotonic() + timeout
         parts = urlsplit(url)
         server = self._server(parts.scheme, parts.netloc)
@@ -188,7 +188,7 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
                 stream=True,
                 allow_redirects=False,
                 proxies=dict(self._proxies),
-                # named here, because a bundle that the environment names would go before the session's
+                # passed here, because a CA bundle of the environment takes precedence over the session's
                 verify=self.verify,
                 cert=self.cert,
             ) as found:

@@ -139,7 +139,7 @@ class Engine(Resource):
         product, _version = self.mounts.product()
         for name, value in sorted(part(self.desired, "tune").items()):
             if product is not None and name in product.unknown_tune and self.fields["tune." + name](value):
-                raise InvalidInput('%s knows no "%s"' % (product.title, name), remedy='remove it from "tune"')
+                raise InvalidInput('%s does not know "%s"' % (product.title, name), remedy='remove it from "tune"')
 
     def read(self) -> Mapping[str, Any] | None:
         entry = self.mounts.all().get(self.name)
@@ -170,7 +170,9 @@ class Engine(Resource):
     def _check_config(desired: Mapping[str, Any], current: Mapping[str, Any]) -> None:
         """Refuse a setting that this server would drop without a word. Raises InvalidInput."""
         for name in sorted(name for name in desired if name.startswith("config.") and name not in current):
-            raise InvalidInput('this server knows no "%s"' % name[len("config.") :], remedy='remove it from "config"')
+            raise InvalidInput(
+                'this server does not know "%s"' % name[len("config.") :], remedy='remove it from "config"'
+            )
 
     def _check_place(self, desired: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> None:
         for path, other in entries.items():

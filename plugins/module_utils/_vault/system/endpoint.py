@@ -140,7 +140,7 @@ class Endpoint(Resource):
             raise InvalidInput('%s in both "data" and "secret_data"' % quoted(twice), remedy="keep one of the two")
         for key, how in self.ways.items():
             if how not in COMPARE:
-                raise InvalidInput('"compare" knows no "%s"' % how, remedy="use %s" % ", ".join(sorted(COMPARE)))
+                raise InvalidInput('"compare" does not know "%s"' % how, remedy="use %s" % ", ".join(sorted(COMPARE)))
             if key not in self.open:
                 raise InvalidInput('"compare" names "%s", which is not in "data"' % key, remedy="correct the name")
             if how == "duration":

@@ -81,7 +81,7 @@ def test_a_broken_answer_is_the_error_of_http_client(said: bytes) -> None:
 
 @pytest.mark.parametrize("number", (float("inf"), float("nan")))
 def test_a_number_that_json_does_not_have_is_refused(number: float) -> None:
-    with pytest.raises(InvalidInput, match="a number is infinite or none; write it as text"):
+    with pytest.raises(InvalidInput, match="a number is infinite or NaN; write it as text"):
         Session().call("POST", "http://127.0.0.1:1/v1/x", {}, 1, {"deep": [number]})
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What entities and groups have in common."""
+"""The base of entities and groups."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def segment(name: str) -> str:
 
 
 def check_alias(mount: str, name: str) -> None:
-    """Refuse an alias of nothing or without a name. Raises InvalidInput."""
+    """Refuse an alias without a mount or a name. Raises InvalidInput."""
     if not mount or not name:
         raise InvalidInput('an alias without "%s"' % ("name" if mount else "mount"), remedy="give one")
 
 
 class Identity(Resource):
-    """What entities and groups have in common."""
+    """The base of entities and groups."""
 
     what = ""
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What entities, groups and login MFA refer to.
+"""The objects that entities, groups and login MFA refer to.
 
-People name members and auth methods by name and path; the server wants ids and accessors. Each is looked up once.
+Declarations use names and paths, the server IDs and accessors. Each is looked up once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Names:
             return list(self._all().values())
 
     def name(self, key: str) -> str:
-        """Return the name for an id, the id itself when it is of nobody."""
+        """Return the name for an ID, the ID itself when it is unknown."""
         with self._lock:
             return self._all().get(key, key)
 
@@ -62,23 +62,23 @@ class Names:
             return next((key for key, known in self._all().items() if known.lower() == name.lower()), None)
 
     def ids(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the ids of those names that exist, by name in lower case."""
+        """Return the IDs of the existing names, by name in lower case."""
         wanted = {name.lower() for name in names}
         with self._lock:
             return {known.lower(): key for key, known in self._all().items() if known.lower() in wanted}
 
     def add(self, key: str, name: str) -> None:
-        """Remember what was just created."""
+        """Add an object that was just created."""
         with self._lock:
             if self._by_id is not None:
                 self._by_id[key] = name
 
 
 class Directory:
-    """What the declared entities and groups refer to; each kind is read at most once in a task.
+    """The objects that declared entities and groups refer to; each kind is read at most once per task.
 
-    In check mode what is missing may be about to be created by a task before, and is a warning only. What the same tree
-    makes before is not missed at all.
+    In check mode an earlier task may create a missing object, so it is only a warning. An object that the same tree
+    creates first does not count as missing.
     """
 
     def __init__(self, client: Client, context: RunContext) -> None:
@@ -88,7 +88,7 @@ class Directory:
         self.policies = Policies(client, context.planned_names("policies"))
         self.entities = Names(client, "entity")
         self.groups = Names(client, "group")
-        #: held while an alias moves from one entity to another, as what was read of the other is not true any more then
+        #: held while an alias moves between entities, as the other entity's cached state is outdated then
         self.moving = threading.Lock()
         self._claims: dict[tuple[str, str, str], str] = {}
 
@@ -97,14 +97,14 @@ class Directory:
         return (self.mounts.get(mount) or {}).get("accessor")
 
     def mount(self, alias: Mapping[str, Any]) -> str:
-        """Return the auth method's path for an alias as the server gives it; its accessor when it is gone."""
+        """Return the auth method's path for an alias of the server; its accessor when the method no longer exists."""
         accessor = str(alias.get("mount_accessor") or "")
         return next((path for path, entry in self.mounts.all().items() if entry.get("accessor") == accessor), accessor)
 
     def missing(self, resource: Resource, what: str, remedy: str, kind: str, name: str) -> None:
-        """Refuse a reference to what does not exist, or in check mode warn of it. Raises InvalidInput.
+        """Refuse a reference to a missing object; in check mode warn. Raises InvalidInput.
 
-        ``kind`` and ``name``: what is referred to, as a tree declares it.
+        ``kind`` and ``name``: the referenced object in a tree.
         """
         if not self.context.planning:
             raise InvalidInput(what, remedy=remedy)
@@ -124,7 +124,7 @@ class Directory:
             )
 
     def claim(self, resource: Resource, mount: str, name: str) -> None:
-        """Refuse an alias that another resource declares too: it would move at every run. Raises InvalidInput."""
+        """Refuse an alias that another resource declares too: it would move back and forth. Raises InvalidInput."""
         owner = self._claims.setdefault((resource.kind, mount, name.lower()), resource.name)
         if owner != resource.name:
             raise InvalidInput(
@@ -133,7 +133,7 @@ class Directory:
             )
 
     def owner(self, what: str, mount: str, name: str) -> Mapping[str, Any]:
-        """Return the entity or group that has an alias; nothing where there is none, or the token may not ask."""
+        """Return the entity or group that has an alias; empty without one, or when the token may not look it up."""
         accessor = self.accessor(mount)
         if accessor is None:
             return {}

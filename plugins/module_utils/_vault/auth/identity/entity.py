@@ -26,12 +26,12 @@ from ...connection.errors import PermissionDenied
 from .common import Identity, check_alias
 from .directory import Directory, mount_path
 
-#: what the server itself calls an entity that a login made
+#: the server's name for an entity that a login created
 AUTOMATIC = re.compile(r"entity_[0-9a-f]{8}(\..*)?")
 FIELDS = (
     Field(
         "name",
-        "Name of the entity. The server tells names apart without regard to case.",
+        "Name of the entity. The server ignores case.",
         sent=False,
     ),
     Field(
@@ -56,7 +56,7 @@ FIELDS = (
         "aliases",
         (
             "The entity's aliases, all of them. An alias that is not declared is removed.",
-            ("An alias that is of another entity, for instance of one that a login made, moves here, with a warning."),
+            ("An alias of another entity, such as one that a login created, moves here, with a warning."),
         ),
         type="list",
         elements="dict",
@@ -155,7 +155,7 @@ class Entity(Identity):
         return found
 
     def _warn_of_owner(self, mount: str, name: str) -> None:
-        """An alias that is of another entity, such as one that a login made, moves to this one: say so."""
+        """Warn that an alias of another entity, such as one that a login created, moves to this one."""
         owner = self.directory.owner("entity", mount, name)
         if owner.get("id") and owner.get("id") != self.info.get("id"):
             self.warnings.append(
@@ -198,12 +198,12 @@ class Entity(Identity):
             change.touched = True
 
     def _rename(self, change: Change, mount: str, body: Mapping[str, Any]) -> None:
-        """Give the entity its alias by another name: one alias in each auth method is all that it has.
+        """Rename the entity's alias: it has one alias in each auth method.
 
-        The server renames an alias, but to no name that another entity's alias has: that one moves here instead.
+        The server renames an alias, but not to the name of another entity's alias; that alias moves here instead.
         """
         owner = self.directory.owner("entity", mount, body["name"])
-        # what this entity has now: another one that was written meanwhile may have taken it
+        # read again: an entity that was written meanwhile may have taken the alias
         now = next(
             (
                 one
@@ -222,9 +222,9 @@ class Entity(Identity):
 
 
 def deletable(directory: Directory, automatic: bool) -> list[str]:
-    """Return the names of the entities that a purge may delete: never the one of the module's own token.
+    """Return the names of the entities that a purge may delete: never that of the module's own token.
 
-    ``automatic``: also those that a login made and nobody has named.
+    ``automatic``: also entities that a login created and nobody has renamed.
     """
     try:
         own = (directory.client.read("auth/token/lookup-self") or {}).get("entity_id")

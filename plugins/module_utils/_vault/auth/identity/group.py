@@ -26,14 +26,14 @@ from .directory import Directory, mount_path
 FIELDS = (
     Field(
         "name",
-        "Name of the group. The server tells names apart without regard to case.",
+        "Name of the group. The server ignores case.",
         sent=False,
     ),
     Field(
         "type",
         (
             (
-                "An V(internal) group names its members, an V(external) one takes them from what a login says, such "
+                "An V(internal) group names its members, an V(external) one gets them from logins, such "
                 "as an OIDC or LDAP group."
             ),
             "Cannot be changed later.",
@@ -71,7 +71,7 @@ FIELDS = (
     ),
     Field(
         "alias",
-        "What an external group is called where its members log in.",
+        "Alias of an external group: its name in the auth method of its members.",
         type="dict",
         fields=(
             Field(
@@ -102,7 +102,7 @@ class Group(Identity):
         self._alias_id: str | None = None
         #: the groups that the task declares, in lower case; set by `arrange`
         self.declared_names: frozenset[str] = frozenset()
-        #: and those that it declares absent
+        #: the groups that the task declares absent
         self.absent_names: frozenset[str] = frozenset()
 
     def declared(self, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class Group(Identity):
 
 
 def arrange(groups: Sequence[Group]) -> Sequence[Group]:
-    """Rank groups so that members are written before the groups that hold them. Raises InvalidInput for a circle."""
+    """Rank groups so that members are written before their groups. Raises InvalidInput for a cycle."""
     by_name = {group.name.lower(): group for group in groups}
     members = {
         name: [item for item in lower_set((group.desired or {}).get("member_groups")) if item in by_name]

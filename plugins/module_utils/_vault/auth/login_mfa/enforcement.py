@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Which logins ask for a second factor. Source: /api-docs/secret/identity/mfa/login-enforcement.
+"""Login MFA enforcements. Source: /api-docs/secret/identity/mfa/login-enforcement.
 
-People name methods, auth methods, groups and entities; the server wants their ids and accessors.
+Declarations name methods, auth methods, groups and entities; the server uses their IDs and accessors.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ FIELDS = (
     ),
     Field(
         "auth_methods",
-        "Paths of the auth methods whose logins are asked, all of them.",
+        "Paths of the auth methods whose logins need the second factor, all of them.",
         type="list",
         elements="str",
     ),
     Field(
         "auth_method_types",
-        "Types of auth methods whose logins are asked, all of them. One of each type must be mounted.",
+        "Types of auth methods whose logins need the second factor, all of them. One of each type must be mounted.",
         type="list",
         elements="str",
     ),
     Field(
         "identity_groups",
-        ("Names of the identity groups whose members are asked, all of them; an id for a group of a child namespace."),
+        ("Names of the identity groups whose members need it, all of them; an ID for a group of a child namespace."),
         type="list",
         elements="str",
         normaliser=lower_set,
     ),
     Field(
         "identity_entities",
-        "Names of the identity entities that are asked, all of them; an id for an entity of a child namespace.",
+        "Names of the identity entities that need it, all of them; an ID for an entity of a child namespace.",
         type="list",
         elements="str",
         normaliser=lower_set,
@@ -68,7 +68,7 @@ FIELDS = (
 
 
 class Enforcement(Resource):
-    """Which logins ask for which methods; any one condition is enough. What has a name is shown by it."""
+    """The methods that logins need; any one condition is enough. Objects are shown by name where they have one."""
 
     kind = "login MFA enforcement"
     rank = 30
@@ -170,7 +170,7 @@ class Enforcement(Resource):
         return current
 
     def _shown(self, field: str, value: str) -> str:
-        """Return the name for an id or accessor, in the words of the declaration where it gives the id itself."""
+        """Return the name for an ID or accessor, or the ID where the declaration uses the ID itself."""
         if value in ((self.desired or {}).get(field) or ()) or field == "auth_method_types":
             return value
         if field == "mfa_methods":
@@ -187,12 +187,12 @@ class Enforcement(Resource):
             raise InvalidInput("no method is given", remedy='name at least one in "mfa_methods"')
         if not any(after.get(name) for name in self.fields if name != "mfa_methods"):
             raise InvalidInput(
-                "it says of no login that it is to ask for the methods",
+                "it applies to no login",
                 remedy='give "auth_methods", "auth_method_types", "identity_groups" or "identity_entities"',
             )
 
     def _warn_of_own_login(self, after: Mapping[str, Any]) -> None:
-        """Automation has no second factor: say so when its own way in is about to ask for one."""
+        """Warn when the module's own login will need a second factor: automation has none."""
         try:
             own = self.directory.mounts.own()
             kind = str((self.directory.mounts.get(own) or {}).get("type") or "") if own else ""
@@ -200,7 +200,7 @@ class Enforcement(Resource):
             return
         if own and (own in (after.get("auth_methods") or ()) or kind in (after.get("auth_method_types") or ())):
             self.warnings.append(
-                'it covers "%s", by which this very login came: the next one there asks for a second factor' % own
+                'it covers "%s", the auth method of this login: the next login there needs a second factor' % own
             )
 
     def write(self, change: Change) -> None:
@@ -226,7 +226,7 @@ class Enforcement(Resource):
 
 
 class LoginMfaEnforcements(Kind):
-    """Which logins ask for a second factor."""
+    """Login MFA enforcements."""
 
     about = "Which logins ask for login MFA"
     tag = "auth"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The login MFA methods and enforcements that exist: one LIST tells all of each with their fields."""
+"""The existing login MFA methods and enforcements: one LIST returns all of each with their fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..identity.directory import Directory
 
 
 class Methods:
-    """All methods that the namespace sees, its parents' among them, read once (``LIST identity/mfa/method``)."""
+    """All methods visible in the namespace, including its parents', read once (``LIST identity/mfa/method``)."""
 
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
@@ -43,12 +43,12 @@ class Methods:
             return self._enforcements
 
     def own(self) -> dict[str, dict[str, Any]]:
-        """Return the methods of this very namespace by id."""
+        """Return the methods of this namespace by ID."""
         here = normalise.path(self.client.namespace)
         return {key: one for key, one in self.all().items() if normalise.path(one.get("namespace_path")) == here}
 
     def find(self, name: str, own: bool = False) -> dict[str, Any] | None:
-        """Return the method of a name or an id, the namespace's own before one of its parents'."""
+        """Return the method with a name or an ID; the namespace's own take precedence over its parents'."""
         for group in (self.own(),) if own else (self.own(), self.all()):
             if name in group:
                 return group[name]
@@ -58,9 +58,9 @@ class Methods:
         return None
 
     def name(self, key: str) -> str:
-        """Return the name for an id, the id itself where there is no name."""
+        """Return the name for an ID, the ID itself without a name."""
         return str(self.all().get(key, {}).get("name") or key)
 
     def users(self, key: str) -> list[str]:
-        """Return the names of the enforcements that ask for a method."""
+        """Return the names of the enforcements that use a method."""
         return sorted(name for name, one in self.enforcements().items() if key in (one.get("mfa_method_ids") or []))

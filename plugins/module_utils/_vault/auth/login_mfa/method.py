@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Methods of login MFA. Source: /api-docs/secret/identity/mfa and what both products do."""
+"""Methods of login MFA. Source: /api-docs/secret/identity/mfa and the behaviour of both products."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .known import Methods
 class MfaField(TypedField):
     """A field of some types of methods."""
 
-    #: without it these take no write at all, not even an update
+    #: the types that require it in every write, even an update
     needed: bool = False
     #: the types that never return it
     unreadable_of: Sequence[str] = ()
@@ -55,13 +55,13 @@ FIELDS = (
     ),
     MfaField(
         "issuer",
-        "For totp, what people's programs call the account's issuer.",
+        "For totp, issuer name that authenticator apps show.",
         of=("totp",),
         needed=True,
     ),
     MfaField(
         "period",
-        "For totp, how long a code lives, a duration; the server's default is 30 seconds.",
+        "For totp, how long a code is valid, a duration; the server's default is 30 seconds.",
         normaliser=normalise.duration,
         of=("totp",),
     ),
@@ -81,7 +81,7 @@ FIELDS = (
     ),
     MfaField(
         "skew",
-        "For totp, how many periods before and after count too; the server's default is 1.",
+        "For totp, number of periods before and after in which a code is accepted; the server's default is 1.",
         type="int",
         choices=(0, 1),
         of=("totp",),
@@ -94,13 +94,13 @@ FIELDS = (
     ),
     MfaField(
         "qr_size",
-        ("For totp, pixels of the square code that is given to people, V(0) for none; the server's default is 200."),
+        ("For totp, size of the QR code in pixels, V(0) for none; the server's default is 200."),
         type="int",
         of=("totp",),
     ),
     MfaField(
         "max_validation_attempts",
-        "For totp, how many wrong codes may follow each other; the server's default is 5.",
+        "For totp, number of consecutive wrong codes that are allowed; the server's default is 5.",
         type="int",
         of=("totp",),
     ),
@@ -131,7 +131,7 @@ FIELDS = (
     ),
     MfaField(
         "push_info",
-        "For duo, what a push shows, as a URL's query.",
+        "For duo, information that a push shows, as a URL query.",
         of=("duo",),
     ),
     MfaField(
@@ -203,14 +203,14 @@ TYPES = sorted({kind for field in FIELDS for kind in field.of})
 #: the fields of each type
 BY_TYPE = {kind: tuple(field.name for field in FIELDS if kind in field.of) for kind in TYPES}
 NEEDED = frozenset(field.name for field in FIELDS if field.needed)
-#: what a PingID settings file says, as far as the server tells it again
+#: settings of a PingID file that the server returns
 PINGID = ("idp_url", "org_alias", "admin_url", "authenticator_url", "use_signature")
-#: names that are others in the server's answers
+#: fields with another name in the server's answers
 ANSWERED = {"pushinfo": "push_info"}
 
 
 def settings(text: str) -> dict[str, Any]:
-    """Return what a PingID settings file in base64 says. Raises InvalidInput, which never holds a part of it."""
+    """Return the settings of a PingID file in base64. Raises InvalidInput, without any part of it."""
     try:
         lines = base64.b64decode("".join(text.split()), validate=True).decode("utf-8").splitlines()
     except (binascii.Error, ValueError):
@@ -225,10 +225,10 @@ def settings(text: str) -> dict[str, Any]:
 
 
 class Method(Resource):
-    """One method. The server resets what an update does not say, so an update says everything."""
+    """One method. The server resets fields that an update leaves out, so an update sends all of them."""
 
     kind = "login MFA method"
-    # with a method go the keys that people have enrolled
+    # deleting a method deletes the keys that people have enrolled
     holds_data = True
     rank = 10
     secret_fields = secret_names(FIELDS)
@@ -254,7 +254,7 @@ class Method(Resource):
             raise InvalidInput('"type" is missing', remedy="use one of %s" % ", ".join(BY_TYPE))
         for name in sorted({field.name for field in FIELDS if field.of} - set(BY_TYPE[self.type])):
             if self.item.get(name) is not None:
-                raise InvalidInput('a method of type %s has no "%s"' % (self.type, name), remedy="remove it")
+                raise InvalidInput('a method of type %s has no field "%s"' % (self.type, name), remedy="remove it")
         legal.check_all(self.desired, {field.name: field.check for field in FIELDS if field.check is not None})
         for name in ("key_size", "max_validation_attempts"):
             if name in self.desired and self.desired[name] < 1:
@@ -289,7 +289,7 @@ class Method(Resource):
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         wanted = dict(self.desired or {})
         if wanted.get("settings_file_base64"):
-            # so that a change of the file is seen, although the server keeps the file itself
+            # to see a change of the file, although the server never returns the file itself
             wanted.update(settings(wanted["settings_file_base64"]))
         if wanted.get("username_format"):
             accessor = self.methods.directory.accessor
@@ -306,9 +306,9 @@ class Method(Resource):
         if self.desired is None:
             self._warn_of_users(found["id"])
         elif found.get("type") != self.type:
-            # the server would turn it into the other type without a word
+            # the server would silently change the type
             raise InvalidInput(
-                "a method of that name has the type %s, and %s is declared" % (found.get("type"), self.type),
+                "a method of that name has the type %s, not %s" % (found.get("type"), self.type),
                 remedy='use another name, or remove that one first with "state: absent"',
             )
         current = {ANSWERED.get(name, name): value for name, value in found.items()}
@@ -319,7 +319,7 @@ class Method(Resource):
         users = self.methods.users(key)
         if users:
             self.warnings.append(
-                "the server keeps it as long as a login enforcement asks for it: %s"
+                "the server keeps it as long as a login enforcement uses it: %s"
                 % ", ".join('"%s"' % name for name in users)
             )
 
@@ -335,7 +335,7 @@ class Method(Resource):
         for name in BY_TYPE[self.type]:
             if name in NEEDED and not fields.get(name):
                 raise InvalidInput(
-                    '%s needs "%s", which the server wants with every write' % (what, name), remedy="give it"
+                    '%s needs "%s", which the server requires in every write' % (what, name), remedy="give it"
                 )
 
     def write(self, change: Change) -> None:
@@ -349,7 +349,7 @@ class Method(Resource):
         path = "identity/mfa/method/%s" % self.type
         if change.current is not None:
             path += "/%s" % self.info["method_id"]
-        # a second attempt at a creation would find the first one's method and change it
+        # a second attempt to create it would find and change the method of the first attempt
         answer = data_of(self.client.write(path, body))
         self.info.setdefault("method_id", answer.get("method_id"))
 
@@ -362,20 +362,20 @@ class Method(Resource):
                 raise
             users = self.methods.users(self.info["method_id"])
             raise InvalidInput(
-                "a login enforcement asks for it%s" % (": %s" % ", ".join(users) if users else ""),
+                "a login enforcement uses it%s" % (": %s" % ", ".join(users) if users else ""),
                 remedy="remove or change that first (module vault_login_mfa_enforcement)",
             ) from error
 
 
 def undeclared(methods: Methods, declared: Iterable[Method], context: RunContext) -> list[Method]:
-    """Return what deletes the methods that are not declared; a name or an id protects, and names in ``purge_data``.
+    """Return resources that delete undeclared methods; ``protected`` and ``purge_data`` take names and IDs.
 
-    Raises InvalidInput for one that is not named again.
+    Raises InvalidInput for one that is not in ``purge_data``.
     """
     keep = {*(one.name for one in declared), *context.protected}
     ids = {str(one.get("name") or key): key for key, one in methods.own().items()}
     extra = [Method(methods, {"name": name, "state": "absent"}) for name in sorted(ids) if not keep & {name, ids[name]}]
-    loss = "%s, with what people have enrolled in it"
+    loss = "%s, with the devices that people have enrolled"
     purge.refuse_unnamed(extra, set(context.purge_data), loss, lambda one: {one.name, ids[one.name]})
     return extra
 

@@ -36,7 +36,7 @@ class AppRoleLogin(Login):
         ),
         Field("secret_id_file", "Path of a file that holds the secret ID.", "path"),
     )
-    # AWX's own type of credential sets those that begin with ``VAULT_``
+    # AWX's built-in credential type sets the ``VAULT_`` variables
     environment = {"role_id": "APPROLE_ROLE_ID", "secret_id": "APPROLE_SECRET_ID"}
 
     @classmethod
@@ -57,19 +57,19 @@ def check_role(role: Values) -> None:
     bound = role.get("secret_id_bound_cidrs") or role.get("token_bound_cidrs")
     if not on_by_default(role.get("bind_secret_id")) and not bound:
         raise InvalidInput(
-            'without "bind_secret_id" everybody who knows the role\'s ID could log in',
+            'without "bind_secret_id" everybody who knows the role ID could log in',
             remedy='give "token_bound_cidrs" or "secret_id_bound_cidrs"',
         )
 
 
 def as_kept(role: Values, name: str) -> Values:
-    """Return a declaration with address blocks as the server keeps them."""
+    """Return a declaration with address blocks in the server's form."""
     blocks = role.get("secret_id_bound_cidrs")
     return {**role, "secret_id_bound_cidrs": masked(blocks)} if blocks else role
 
 
 def token_type(value: Any) -> str:
-    """Return a type of tokens: the server turns "default-service" into "service" here."""
+    """Return a token type: the server stores "default-service" as "service" here."""
     return (normalise.scalar(value) or "default").replace("default-", "")
 
 

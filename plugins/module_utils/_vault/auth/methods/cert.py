@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""TLS certificates: whoever has one of a trusted CA logs in with it. Source: /api-docs/auth/cert."""
+"""TLS certificates: clients log in with a certificate of a trusted CA. Source: /api-docs/auth/cert."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CertLogin(Login):
         self.need("client_cert", "client_key")
 
     def ask(self, client: Client, mount: str) -> Any:
-        # hvac wants the files of certificate and CA again, which are the connection's own
+        # hvac requires the files of certificate and CA again, although the connection has them
         body = {"name": self.params["auth_role"]} if self.params.get("auth_role") else {}
         return client.request("POST", "auth/%s/login" % mount, body, idempotent=False, authenticated=False) or {}
 
@@ -42,7 +42,7 @@ CONFIG = Config(
 
 
 def as_kept(certificate: Values, name: str) -> Values:
-    """Return a declaration with the name that the server gives where none is wanted."""
+    """Return a declaration with the server's default display name."""
     return {**certificate, "display_name": name.lower()} if certificate.get("display_name") == "" else certificate
 
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""JWT: whoever has a JSON web token of a known issuer logs in with it. Source: /api-docs/auth/jwt.
+"""JWT: clients log in with a JSON web token of a known issuer. Source: /api-docs/auth/jwt.
 
-The same plugin serves OIDC, see `oidc`.
+OIDC uses the same plugin, see `oidc`.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ CONFIG = Config(
         MethodField("default_role", normaliser=lower),
         MethodField("namespace_in_state", normaliser=normalise.boolean),
         MethodField("override_allowed_server_names", normaliser=normalise.string_set, only=OPENBAO),
-        # decoded strictly: "true" is no boolean there
+        # decoded strictly: "true" is not a boolean there
         MethodField("provider_config", normaliser=normalise.typed, check=_provider),
-        # says how to take this very write
+        # applies to this write only
         MethodField("skip_jwks_validation", normaliser=normalise.boolean, write_only=True, only=OPENBAO),
         MethodField("unsupported_critical_cert_extensions", only=VAULT),
     ),
@@ -90,12 +90,12 @@ def _each(value: Any) -> list[Any]:
 
 
 def claims(value: Any) -> dict[str, list[str]]:
-    """Return bound claims with each value as a set: the server takes one value or a list, and tells 42 from "42"."""
+    """Return bound claims with each value as a set: the server takes one value or a list; 42 and "42" differ."""
     return {str(name): sorted({normalise.typed(one) for one in _each(item)}) for name, item in (value or {}).items()}
 
 
 def check_claims(role: Values) -> None:
-    """Refuse what no claim ever equals. Raises InvalidInput. Source: OpenBao, builtin/credential/jwt/claims.go."""
+    """Refuse values that no claim can equal. Raises InvalidInput. Source: OpenBao, builtin/credential/jwt/claims.go."""
     bound = role.get("bound_claims")
     if bound is None:
         return
@@ -111,13 +111,13 @@ def check_claims(role: Values) -> None:
                 )
             if one is None or isinstance(one, (Mapping, list)) or (isinstance(one, float) and one != int(one)):
                 raise InvalidInput(
-                    'no claim ever equals what is given for "%s"' % name,
+                    'no claim can equal the value of "%s"' % name,
                     remedy="give a text, a whole number or a boolean",
                 )
 
 
 def check_role(role: Values) -> None:
-    """Refuse a role that the server would not take as a whole. Raises InvalidInput."""
+    """Refuse a role that the server would refuse. Raises InvalidInput."""
     if not role.get("user_claim"):
         raise InvalidInput("no user_claim is given", remedy="give the claim that names the user, such as sub")
     if (role.get("role_type") or "oidc") == "oidc":
@@ -128,7 +128,7 @@ def check_role(role: Values) -> None:
             )
     elif not any(role.get(name) for name in ("bound_audiences", "bound_subject", "bound_claims", "token_bound_cidrs")):
         raise InvalidInput(
-            "nothing bounds who may log in",
+            "nothing restricts who may log in",
             remedy="give bound_audiences, bound_subject, bound_claims or token_bound_cidrs",
         )
 
@@ -142,7 +142,7 @@ ROLES = Entries(
         MethodField("bound_claims_type", normaliser=default("string"), check=legal.one_of("string", "glob")),
         *fields_of("user_claim_json_pointer verbose_oidc_logging", normalise.boolean),
         MethodField("claim_mappings", normaliser=normalise.string_map),
-        # -1 stands for none at all, 0 for the server's own
+        # -1 means none, 0 the server's default
         *fields_of("clock_skew_leeway expiration_leeway not_before_leeway", normalise.signed_duration),
         MethodField("max_age", normaliser=normalise.duration),
         MethodField(

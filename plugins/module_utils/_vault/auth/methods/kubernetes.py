@@ -22,12 +22,13 @@ from ..method_type import FORMER, Config, Entries, MethodField, MethodType, Valu
 from .jwt import JWT_OPTIONS
 
 TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-#: seconds of life below which a reviewer's token is no reviewer's token
+#: a reviewer token must be valid for at least this many seconds
 SOON = 30 * 24 * 3600
 #: HashiCorp Vault 1.21 warns as well, and a later one is to refuse it
 NO_AUDIENCE = (
-    'it has no "audience", so that a token which a service account got for anybody else will do as well, and versions '
-    "to come refuse that; give the audience of the tokens that log in (said once for all roles of the task)"
+    'it has no "audience", so a token that a service account got for any other recipient is accepted as well, and '
+    "versions to come refuse that; set it to the audience of the tokens that log in (shown once for all roles of the "
+    "task)"
 )
 
 
@@ -50,11 +51,11 @@ class KubernetesLogin(Login):
 
 
 def review(config: Values) -> Iterator[str]:
-    """Refuse a reviewer's token that ends soon: nothing renews it, and every login fails from then on."""
+    """Refuse a reviewer token that expires soon: nothing renews it, and every login fails after that."""
     end = jwt.expiry(str(config.get("token_reviewer_jwt") or ""))
     if end is None:
         return
-    text = "its token_reviewer_jwt ends at %s, and no login works from then on" % time.strftime(
+    text = "its token_reviewer_jwt expires at %s, and every login fails after that" % time.strftime(
         "%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)
     )
     remedy = (
@@ -87,7 +88,7 @@ CONFIG = Config(
 
 
 def check_role(role: Values) -> None:
-    """Refuse a role that is bound to no service account. Raises InvalidInput."""
+    """Refuse a role without bound service accounts. Raises InvalidInput."""
     if not role.get("bound_service_account_names"):
         raise InvalidInput("bound_service_account_names is empty", remedy="name the service accounts that may log in")
     if not role.get("bound_service_account_namespaces") and not role.get("bound_service_account_namespace_selector"):
@@ -101,7 +102,7 @@ def check_role(role: Values) -> None:
 
 
 def advise(role: Values) -> Iterator[str]:
-    """Warn of a role that takes tokens for anybody."""
+    """Warn of a role that accepts tokens for any audience."""
     if not role.get("audience"):
         yield NO_AUDIENCE
 
@@ -131,13 +132,13 @@ FIELDS = (
         "audience",
         (
             "For kubernetes, audience that a service account's token must have.",
-            "A role without one is warned of, once for all roles of a task.",
+            "A role without one gives a warning, once for all roles of a task.",
         ),
         normaliser=normalise.scalar,
     ),
     MethodField(
         "alias_name_source",
-        "For kubernetes, what names the identity of who logs in.",
+        "For kubernetes, the source of the alias name.",
         choices=("serviceaccount_uid", "serviceaccount_name"),
         normaliser=default("serviceaccount_uid"),
     ),

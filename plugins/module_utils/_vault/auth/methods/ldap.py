@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""LDAP: people log in with the name and the password of a directory. Source: /api-docs/auth/ldap."""
+"""LDAP: people log in with name and password of a directory. Source: /api-docs/auth/ldap."""
 
 from __future__ import annotations
 

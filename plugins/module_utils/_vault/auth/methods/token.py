@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Tokens: one that exists, and roles that bound what tokens may be made. Source: /api-docs/auth/token."""
+"""Tokens: login with an existing token, and roles that limit new tokens. Source: /api-docs/auth/token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..method_type import Entries, MethodField, MethodType, Values, fields_of
 
 
 class TokenLogin(Login):
-    """A token that exists: ``token``, ``token_file``, environment, ``~/.vault-token``."""
+    """An existing token: ``token``, ``token_file``, environment, ``~/.vault-token``."""
 
     method = "token"
     secret_files = ("token_file",)
@@ -47,7 +47,7 @@ class TokenLogin(Login):
 
     @classmethod
     def likely(cls, params: Mapping[str, Any]) -> int:
-        # without any sign of another method it is this one
+        # the default without a hint of another method
         return 3 if params.get("token") or params.get("token_file") or environment.vault("TOKEN") else 1
 
     def token(self, client: Client) -> str:
@@ -63,14 +63,14 @@ class TokenLogin(Login):
             if os.path.isfile(path):
                 return read_secret_file(path, "token_file")
         raise InvalidInput(
-            "no token is known",
+            "no token was given",
             'auth_method "token"',
             'set "token", "token_file", VAULT_TOKEN or BAO_TOKEN, or choose another "auth_method"',
         )
 
 
 def check_role(role: Values) -> None:
-    """Refuse batch tokens that the server makes for orphans only. Raises InvalidInput."""
+    """Refuse batch tokens that are not orphans: the server requires that. Raises InvalidInput."""
     if normalise.scalar(role.get("token_type")) == "batch":
         for name, wanted in (("orphan", True), ("renewable", False)):
             if (on_by_default if name == "renewable" else normalise.boolean)(role.get(name)) is not wanted:
@@ -80,7 +80,7 @@ def check_role(role: Values) -> None:
                 )
 
 
-# what tokens may be made by `auth/token/create/<name>`: whoever asks says policies and lives within these bounds
+# limits of the tokens of `auth/token/create/<name>`: the caller chooses policies and TTLs within them
 ROLES = Entries(
     folder="roles",
     fields=(

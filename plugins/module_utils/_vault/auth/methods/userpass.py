@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Userpass: people log in with a name and a password that the server keeps. Source: /api-docs/auth/userpass."""
+"""Userpass: people log in with a name and a password stored on the server. Source: /api-docs/auth/userpass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...connection.client import Client
 from ...connection.login import Login
 from ..method_type import Entries, MethodField, MethodType, Values
 
-#: what bcrypt takes of a password
+#: bytes of a password that bcrypt uses
 LONGEST_PASSWORD = 72
 PASSWORDS = ("password", "password_hash")
 
@@ -35,7 +35,7 @@ class UserpassLogin(Login):
         self.need("username", "password")
 
     def user(self) -> str:
-        """Return the name of the user. Raises InvalidInput for one that would lead elsewhere."""
+        """Return the user name. Raises InvalidInput for one that would address another path."""
         name = str(self.params["username"])
         try:
             check_name(name, "correct it", "user name", blanks=True)
@@ -44,7 +44,7 @@ class UserpassLogin(Login):
         return name
 
     def ask(self, client: Client, mount: str) -> Any:
-        # hvac quotes names for LDAP, and not these
+        # hvac quotes names for LDAP, but not these
         name, password = quote(self.user(), safe=""), self.params["password"]
         return client.api.auth.userpass.login(name, password, use_token=False, mount_point=mount)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What all objects of OIDC have in common, and the ids that they refer to."""
+"""The base of all OIDC objects, and the IDs that they refer to."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ...connection.client import Client
 from ..identity.common import UUID
 from .fields import FIELDS
 
-#: the kinds of a tree that make what is referred to
+#: the kinds of a tree that create the referenced objects
 COMING = {"entity": "identity_entities", "group": "identity_groups"}
 
 
 class References:
-    """Ids by the names that declarations use: of clients, entities and groups. Each is read once."""
+    """IDs of clients, entities and groups by the names in declarations. Each is read once."""
 
     def __init__(self, client: Client, context: RunContext) -> None:
         self.client = client
-        #: says whether what is missing may come earlier in the same run
+        #: tells whether a missing object may be created earlier in the same run
         self.context = context
         self._lock = threading.Lock()
         self._clients: dict[str, str] | None = None
         self._known: dict[tuple[str, str], str] = {}
 
     def client_ids(self) -> dict[str, str]:
-        """Return the ids of all OIDC clients by their names."""
+        """Return the IDs of all OIDC clients by name."""
         with self._lock:
             if self._clients is None:
                 answer = self.client.request("LIST", "identity/oidc/client", missing_ok=True)
@@ -47,12 +47,12 @@ class References:
             return self._clients
 
     def forget_clients(self) -> None:
-        """Read the clients again at the next question."""
+        """Clear the cache of clients."""
         with self._lock:
             self._clients = None
 
     def identity(self, what: str, name: str) -> str:
-        """Return the id of an entity or a group; '' when there is none of this name."""
+        """Return the ID of an entity or a group; '' when it does not exist."""
         with self._lock:
             if (what, name) not in self._known:
                 found = self.client.read("identity/%s/name/%s" % (what, in_url(name))) or {}
@@ -61,7 +61,7 @@ class References:
 
 
 class Oidc(Setting):
-    """What all types have in common. Named ``<type>/<name>``."""
+    """The base of all types. Named ``<type>/<name>``."""
 
     type: ClassVar[str]
 
@@ -88,12 +88,12 @@ class Oidc(Setting):
         super().check()
 
     def write(self, change: Change) -> None:
-        # an update leaves alone what it does not say, and would fix what the server works out, such as the issuer
+        # an update keeps fields that it leaves out; sending current values would fix computed ones, such as the issuer
         names = set(change.desired) if change.current is None else set(change.fields)
         self.client.write(self.path, {name: change.desired[name] for name in names})
 
     def referred(self, option: str, what: str) -> list[str]:
-        """Return the ids for the names of entities or groups. Raises InvalidInput for a name that nothing has."""
+        """Return the IDs for the names of entities or groups. Raises InvalidInput for an unknown name."""
         found = []
         for value in normalise.strings((self.desired or {}).get(option)):
             known = value if UUID.fullmatch(value) else self.references.identity(what, value)

@@ -26,7 +26,7 @@ FIELDS = (
     ),
     TypedField(
         "algorithm",
-        "Algorithm of signatures by a V(key); V(RS256) without it.",
+        "Signature algorithm of a V(key); V(RS256) by default.",
         choices=("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"),
         normaliser=default("RS256"),
         of=("key",),
@@ -47,10 +47,10 @@ FIELDS = (
         "allowed_client_ids",
         (
             (
-                "Ids of the clients and roles that may use a V(key), or of the clients that may use a V(provider); "
+                "IDs of the clients and roles that may use a V(key), or of the clients that may use a V(provider); "
                 "V(*) for all."
             ),
-            "For a V(provider) names of clients will do.",
+            "For a V(provider) names of clients are accepted as well.",
         ),
         type="list",
         elements="str",
@@ -80,7 +80,7 @@ FIELDS = (
     ),
     TypedField(
         "client_id",
-        "Audience of the tokens of a V(role); made by the server without it.",
+        "Audience of the tokens of a V(role); by default the server generates one.",
         of=("role",),
     ),
     TypedField(
@@ -91,27 +91,27 @@ FIELDS = (
     ),
     TypedField(
         "description",
-        "Text for people, of a V(scope).",
+        "Description of a V(scope) for people.",
         normaliser=normalise.text,
         of=("scope",),
     ),
     TypedField(
         "entity_ids",
-        "Names or ids of the entities of an V(assignment); V(*) for all.",
+        "Names or IDs of the entities of an V(assignment); V(*) for all.",
         type="list",
         elements="str",
         of=("assignment",),
     ),
     TypedField(
         "group_ids",
-        "Names or ids of the groups of an V(assignment); V(*) for all.",
+        "Names or IDs of the groups of an V(assignment); V(*) for all.",
         type="list",
         elements="str",
         of=("assignment",),
     ),
     TypedField(
         "redirect_uris",
-        "Addresses to which the server may send people back to a V(client).",
+        "Addresses of a V(client) that the server may redirect people to.",
         type="list",
         elements="str",
         of=("client",),
@@ -125,7 +125,7 @@ FIELDS = (
     ),
     TypedField(
         "client_type",
-        "Whether a V(client) can keep a secret; V(confidential) without it. It cannot be changed.",
+        "Whether a V(client) can keep a secret; V(confidential) by default. It cannot be changed.",
         choices=("confidential", "public"),
         normaliser=default("confidential"),
         of=("client",),
@@ -144,19 +144,19 @@ FIELDS = (
     ),
     TypedField(
         "authorization_code",
-        "Whether a V(client) may use the flow of authorization codes (OpenBao).",
+        "Whether a V(client) may use the authorization code flow (OpenBao).",
         type="bool",
         of=("client",),
     ),
     TypedField(
         "client_credentials",
-        "Whether a V(client) may use its own credentials (OpenBao).",
+        "Whether a V(client) may use the client credentials flow (OpenBao).",
         type="bool",
         of=("client",),
     ),
     TypedField(
         "issuer",
-        "Address of the server in the issuer of a V(provider), without a path; the server's own without it.",
+        "Address of the server in the issuer of a V(provider), without a path; by default the server's own.",
         of=("provider",),
     ),
     TypedField(
@@ -170,5 +170,5 @@ FIELDS = (
 
 
 def of_type(kind: str) -> dict[str, Normaliser]:
-    """Return the fields of a type, each with how it is compared."""
+    """Return the fields of a type, each with its normaliser."""
     return normalisers(field for field in FIELDS if kind in field.of)

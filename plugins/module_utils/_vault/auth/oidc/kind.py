@@ -34,9 +34,9 @@ class Oidc(Kind):
     listings = tuple(Listing("identity/oidc/%s" % name, type=name) for name in TYPES)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
-        """Return the resources of declared objects; with a purge also of the others, to be deleted.
+        """Return the resources of declared objects; with a purge also resources that delete the others.
 
-        What the purge keeps is named ``<name>`` or ``<type>/<name>``.
+        ``protected`` takes ``<name>`` or ``<type>/<name>``.
         """
         references, schema = References(client, context), Fields(client)
         resources = [TYPES[item["type"]](references, item, schema) for item in items]

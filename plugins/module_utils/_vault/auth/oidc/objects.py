@@ -37,7 +37,7 @@ class Key(Oidc):
 
 
 class Role(Oidc):
-    """Who asks for an identity token by this role gets these claims."""
+    """A role for identity tokens: their key, claims and TTL."""
 
     kind = "OIDC role"
     type = "role"
@@ -69,7 +69,7 @@ class Scope(Oidc):
     def check(self) -> None:
         super().check()
         if self.own == "openid":
-            raise InvalidInput('"openid" is the server\'s own scope', remedy="use another name")
+            raise InvalidInput('"openid" is a built-in scope of the server', remedy="use another name")
 
 
 class Assignment(Oidc):
@@ -90,7 +90,7 @@ class Assignment(Oidc):
 
 
 class Application(Oidc):
-    """A client: an application that lets people log in by this server. Its secret is never read into a result."""
+    """A client: an application that uses this server for logins. Results never hold its secret."""
 
     kind = "OIDC client"
     type = "client"
@@ -129,7 +129,7 @@ class Provider(Oidc):
 
     def __init__(self, references: References, item: Mapping[str, Any], schema: Fields | None = None) -> None:
         issuer = item.get("issuer")
-        # the server takes no slash at its end
+        # the server does not accept a slash at the end
         super().__init__(references, {**item, "issuer": issuer.rstrip("/") if issuer else issuer}, schema)
 
     def check(self) -> None:
@@ -149,12 +149,12 @@ class Provider(Oidc):
         if current is None:
             return None
         self.info["issuer"] = current["issuer"]
-        # the server answers the path of the provider with it
+        # the server's answer includes the path of the provider
         parts = urlsplit(str(current["issuer"] or ""))
         return {**current, "issuer": "%s://%s" % (parts.scheme, parts.netloc)}
 
     def write(self, change: Change) -> None:
-        # clients of the same task have their ids now
+        # clients of the same task have their IDs now
         change.desired = self.resolve(change.current)
         super().write(change)
         self.info["issuer"] = (self.client.read(self.path) or {}).get("issuer")

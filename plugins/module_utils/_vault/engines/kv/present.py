@@ -217,7 +217,7 @@ class Present(Secret):
             self.metadata_version = int((self.get("metadata") or {}).get("current_metadata_version") or 0)
         if "metadata_cas_required" in fields and "metadata_cas_required" not in (self.get("metadata") or {}):
             raise BadRequest(
-                'the server knows no "metadata_cas_required"', self.url("metadata"), 'remove it from "metadata"'
+                'the server does not know "metadata_cas_required"', self.url("metadata"), 'remove it from "metadata"'
             )
 
     def _write_version(self, after: dict[str, Any]) -> None:

@@ -77,7 +77,8 @@ class Secret(InsideMount):
         """Refuse an option that KV version 1 has not. Raises InvalidInput."""
         if self.version == 1:
             raise InvalidInput(
-                'the engine is of KV version 1, which knows no "%s"' % option, remedy="remove it, or upgrade the engine"
+                'the engine is of KV version 1, which does not know "%s"' % option,
+                remedy="remove it, or upgrade the engine",
             )
 
     def get(self, action: str = "data") -> dict[str, Any] | None:

@@ -323,7 +323,7 @@ class Authority(CaIssuing):
             known = {name for name in self.groups if name.startswith(group)}
             for name in sorted(self.declared):
                 if name.startswith(group) and known and name not in known:
-                    raise InvalidInput('this server knows no "%s"' % name, remedy="remove it")
+                    raise InvalidInput('this server does not know "%s"' % name, remedy="remove it")
 
     def _warn(self, certificate: str) -> None:
         differences = certificate_differences(self.item, describe_certificate(certificate))

@@ -102,7 +102,7 @@ class Certificate(CertificateIssuing):
         if self.signed:
             self._load_request()
         if not plain(str(self.item["role"])):
-            raise InvalidInput('"%s" is not a name of a role' % self.item["role"], remedy="correct it")
+            raise InvalidInput('"%s" is not a role name' % self.item["role"], remedy="correct it")
         ttl, before = (normalise.seconds(self.item.get(name)) for name in ("ttl", "renew_before"))
         if before is not None and before < 0:
             raise InvalidInput("renew_before is negative", remedy="give a duration, such as 720h")
