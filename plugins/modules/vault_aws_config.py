@@ -25,7 +25,7 @@ options:
     description: Path of the secrets engine.
     type: str
   access_key: &access_key
-    description: Id of the access key by which the engine works. Without one it takes the credentials of its machine.
+    description: ID of the engine's access key. Without one it uses the credentials of its machine.
     type: str
   secret_key: &secret_key
     description: The secret of O(access_key). The server never returns it; it is sent along when O(access_key) changes, else by O(update_secrets).
@@ -46,7 +46,7 @@ options:
     description: How often a failed request to AWS is repeated; V(-1) is AWS's own default.
     type: int
   username_template: &username_template
-    description: Template of the names of IAM users. Tag it C(!unsafe), or Ansible takes the braces for its own.
+    description: Template of the names of IAM users. Tag it C(!unsafe), or Ansible evaluates the braces itself.
     type: str
   role_arn: &role_arn
     description: Role that is assumed by workload identity federation, instead of O(access_key) (HashiCorp Vault Enterprise).
@@ -58,10 +58,10 @@ options:
     description: TTL of these tokens, a duration.
     type: str
   lease: &lease
-    description: First TTL of the credentials of IAM users, a duration. The server wants it together with O(lease_max).
+    description: Initial TTL of the credentials of IAM users, a duration. The server requires O(lease_max) as well.
     type: str
   lease_max: &lease_max
-    description: Longest TTL of the credentials of IAM users, a duration.
+    description: Maximum TTL of the credentials of IAM users, a duration.
     type: str
   configs:
     description: Configurations of many mounts. Excludes O(mount).

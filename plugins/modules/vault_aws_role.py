@@ -30,7 +30,7 @@ options:
     description: Name of the role.
     type: str
   credential_type: &credential_type
-    description: What kind of credentials the role gives. Cannot be changed later. Needed unless the role is to be absent.
+    description: Type of the credentials. Cannot be changed later. Needed unless the role is to be absent.
     type: str
     choices: [assumed_role, federation_token, iam_user, session_token]
   policy_arns: &policy_arns
@@ -58,10 +58,10 @@ options:
     description: For V(assumed_role), the external id that the role asks for.
     type: str
   default_sts_ttl: &default_sts_ttl
-    description: TTL of sessions when none is asked for, a duration.
+    description: Default TTL of sessions, a duration.
     type: str
   max_sts_ttl: &max_sts_ttl
-    description: Longest TTL of sessions, a duration.
+    description: Maximum TTL of sessions, a duration.
     type: str
   user_path: &user_path
     description: For V(iam_user), path of the users; the server's default is V(/).

@@ -31,7 +31,7 @@ options:
     description: Name of the connection.
     type: str
   plugin_name: &plugin_name
-    description: Plugin that speaks to the database, such as V(postgresql-database-plugin) or V(mysql-database-plugin). Needed for a new connection.
+    description: Plugin for the database, such as V(postgresql-database-plugin) or V(mysql-database-plugin). Needed for a new connection.
     type: str
   plugin_version: &plugin_version
     description: Version of an external plugin.
@@ -39,20 +39,20 @@ options:
   connection_url: &connection_url
     description:
       - Address of the database, with C({username}) and C({password}) in the places of the credential.
-      - They are turned into the server's own C({{username}}) and C({{password}}), which Jinja would take for variables; under C(!unsafe) these can be
-        written as well.
+      - They become the server's own C({{username}}) and C({{password}}), which Jinja would take for variables; under C(!unsafe) these can be written
+        as well.
       - An address that holds a password is refused, because it would be shown. One that somebody gave the server by hand is shown without it.
     type: str
   root_username: &root_username
-    description: User as whom the server works in the database, C(username) in the API. O(username) is that of the module's own login.
+    description: The server's user in the database, C(username) in the API. O(username) is that of the module's own login.
     type: str
   root_password: &root_password
     description:
       - Password of O(root_username), C(password) in the API.
-      - It is written when the connection is made or O(root_username) changes, else by O(update_secrets).
+      - It is written when the connection is created or O(root_username) changes, otherwise by O(update_secrets).
     type: str
   allowed_roles: &allowed_roles
-    description: Names of the roles that may use the connection, with V(*) as wildcard. The order means nothing.
+    description: Names of the roles that may use the connection, with V(*) as wildcard. The order does not matter.
     type: list
     elements: str
   root_rotation_statements: &root_rotation_statements
@@ -62,34 +62,33 @@ options:
     description: Name of the password policy for the passwords that the server makes; empty for its default.
     type: str
   verify_connection: &verify_connection
-    description: Whether the server tries the connection when it is written, which is its default. It does not keep this, so it is not compared.
+    description: Whether the server tests the connection when it is written, which is its default. It does not store this, so it is not compared.
     type: bool
   max_open_connections: &max_open_connections
     description: How many connections to the database may be open at a time.
     type: int
   max_idle_connections: &max_idle_connections
-    description: How many of them may be idle; below zero for none.
+    description: How many of them may be idle; a negative number for none.
     type: int
   max_connection_lifetime: &max_connection_lifetime
-    description: How long a connection may be used, a duration; V(0s) is without limit.
+    description: How long a connection may be used, a duration; V(0s) for no limit.
     type: str
   username_template: &username_template
-    description: Template of the names of the users that dynamic roles make. Protect it from Jinja by C(!unsafe).
+    description: Template of the names of the users that dynamic roles create. Protect it from Jinja by C(!unsafe).
     type: str
   rotate_root: &rotate_root
     description:
-      - With V(once) the server gives its root credential a new password that nobody else knows, after the connection is made, and never again.
-      - The time of the rotation is noted in the connection's details as C(vault_eso_root_rotated), where every later run finds it. A run cut off
-        between the rotation and the note rotates once more.
-      - As long as that note stands, O(root_password) is not written, whatever O(update_secrets) says.
-      - After the password was set anew in the database by hand, run once with V(never), O(update_secrets=always) and the new password; that removes
-        the note.
+      - With V(once) the server gives its root credential a new password that nobody else knows, after the connection is created, and never again.
+      - The time of the rotation is stored in the connection's details as C(vault_eso_root_rotated), where every later run finds it. A run that is
+        interrupted in between rotates once more.
+      - As long as it is there, O(root_password) is not written, whatever O(update_secrets) is.
+      - After the password was reset in the database by hand, run once with V(never), O(update_secrets=always) and the new password; that removes it.
     type: str
     choices: [never, once]
     default: never
   options: &options
     description:
-      - All other details that the plugin takes, such as C(tls_ca), C(hosts) or C(disable_escaping).
+      - All other details of the plugin, such as C(tls_ca), C(hosts) or C(disable_escaping).
       - Secrets are refused here, see O(secret_options).
     type: dict
   secret_options: &secret_options

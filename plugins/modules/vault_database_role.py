@@ -37,7 +37,7 @@ options:
     description: Name of the connection, see P(secretops.vault_eso.vault_database_connection#module).
     type: str
   credential_type: &credential_type
-    description: What is handed out.
+    description: Type of the credentials.
     type: str
     choices: [password, rsa_private_key, client_certificate]
   credential_config: &credential_config
@@ -47,9 +47,8 @@ options:
     type: dict
   creation_statements: &creation_statements
     description:
-      - For a dynamic role, the statements that make a user, a list or one text, with C({name}), C({password}) and C({expiration}) in their places.
-      - These are turned into the server's own C({{name}}) and so on, which Jinja would take for variables; under C(!unsafe) these can be written as
-        well.
+      - For a dynamic role, the statements that create a user, a list or one text, with C({name}), C({password}) and C({expiration}) in their places.
+      - These become the server's own C({{name}}) and so on, which Jinja would take for variables; under C(!unsafe) these can be written as well.
     type: raw
   revocation_statements: &revocation_statements
     description: For a dynamic role, the statements that remove a user; by default the plugin's own.
@@ -58,13 +57,13 @@ options:
     description: For a dynamic role, the statements that run after a failed creation.
     type: raw
   renew_statements: &renew_statements
-    description: For a dynamic role, the statements that extend the time of a user.
+    description: For a dynamic role, the statements that extend the validity of a user.
     type: raw
   default_ttl: &default_ttl
     description: For a dynamic role, the TTL of a lease, a duration; V(0) is the engine's default.
     type: str
   max_ttl: &max_ttl
-    description: For a dynamic role, the longest TTL of a lease with renewals, a duration; V(0) is the engine's default.
+    description: For a dynamic role, the maximum TTL of a lease including renewals, a duration; V(0) is the engine's default.
     type: str
   db_username: &db_username
     description: For a static role, the user in the database, C(username) in the API. It cannot be changed.
@@ -83,7 +82,7 @@ options:
       own.
     type: raw
   options: &options
-    description: All other fields, as the API takes them.
+    description: All other fields by their names in the API.
     type: dict
   roles:
     description: Many roles. Excludes O(name).

@@ -31,7 +31,7 @@ options:
     description: Keys and values. Values may be any JSON value. They are compared as JSON, so the number 1 and the text "1" differ.
     type: dict
   mode: &mode
-    description: With V(merge) keys that are not declared stay as they are, with V(exact) they are removed.
+    description: With V(merge) undeclared keys stay unchanged, with V(exact) they are removed.
     type: str
     choices: [merge, exact]
     default: merge
@@ -41,7 +41,7 @@ options:
       - Each key has a mapping, which may be empty, with C(format) (V(text), V(hex), V(base64), V(base64url), V(uuid), V(policy); text by default),
         C(length) (characters of text, or bytes of the others; 32 by default), C(charset) (V(alnum), V(alpha), V(lower), V(upper), V(digits),
         V(symbols) or the characters themselves; alnum by default), C(policy) (name of a password policy) and C(rotate).
-      - With C(rotate=true) the key gets a new value at every run.
+      - With C(rotate=true) the key gets a new value in every run.
       - In check mode no password policy is asked for a value, and one that does not exist (yet) is a warning.
     type: dict
   remove: &remove
@@ -51,25 +51,25 @@ options:
   cas: &cas
     description:
       - Write only when this is the current version; V(0) means only when there is none.
-      - Without it the version that was read is used, and a merge is done again when somebody else wrote in between.
+      - Without it the version that was read is used, and a merge is retried when somebody else wrote in between.
     type: int
   metadata: &metadata
-    description: Settings of the secret as a whole (KV version 2). What is not given stays as it is. Needs access to the metadata path.
+    description: Settings of the whole secret (KV version 2). Fields that are left out stay unchanged. Needs access to the metadata path.
     type: dict
     suboptions:
       max_versions:
         description: How many versions are kept; V(0) for the engine's setting.
         type: int
       cas_required:
-        description: Refuse writes that do not name the version they are based on.
+        description: Refuse writes without the version that they are based on.
         type: bool
       metadata_cas_required:
         description:
-          - Refuse changes of the metadata that do not name the number they are based on (OpenBao).
-          - The module names it wherever the server has one.
+          - Refuse changes of the metadata without the version that they are based on (OpenBao).
+          - The module always sends it where the server has one.
         type: bool
       delete_version_after:
-        description: How long a version lives, a duration; V(0) for ever.
+        description: How long a version is kept, a duration; V(0) for ever.
         type: str
       custom_metadata:
         description: Text by name, for people and programs; replaces what was there.

@@ -24,28 +24,28 @@ options:
     description: Path at which the PKI engine is mounted.
     type: str
   enabled: &enabled
-    description: Whether ACME is served.
+    description: Whether ACME is enabled.
     type: bool
   default_directory_policy: &default_directory_policy
-    description: What the directory without a role does, V(forbid), V(sign-verbatim) or V(role:<name>).
+    description: Policy of the directory without a role, V(forbid), V(sign-verbatim) or V(role:<name>).
     type: str
   allowed_roles: &allowed_roles
-    description: Roles that ACME may use, V(*) for each. They must exist.
+    description: Roles that ACME may use, V(*) for all. They must exist.
     type: list
     elements: str
   allowed_issuers: &allowed_issuers
-    description: Issuers that ACME may use, V(*) for each. They must exist.
+    description: Issuers that ACME may use, V(*) for all. They must exist.
     type: list
     elements: str
   allow_role_ext_key_usage: &allow_role_ext_key_usage
-    description: Whether the extended usages of roles hold, and not that of servers alone.
+    description: Whether the extended key usages of roles apply, rather than only that of servers.
     type: bool
   eab_policy: &eab_policy
     description: Whether clients need an external account binding.
     type: str
     choices: [not-required, new-account-required, always-required]
   dns_resolver: &dns_resolver
-    description: Resolver for challenges, as V(host:port); empty for the system's own.
+    description: DNS resolver for challenges, as V(host:port); empty for the system's own.
     type: str
   configurations:
     description: Many configurations. Excludes O(mount).

@@ -26,33 +26,33 @@ options:
     description: Path at which the PKI engine is mounted. With O(state=absent) all its issuers and keys are deleted.
     type: str
   type: &type
-    description: Whether the authority signs itself or is signed by another one.
+    description: Type of the CA, self-signed (V(root)) or signed by another one (V(intermediate)).
     type: str
     choices: [root, intermediate]
     default: root
   common_name: &common_name
-    description: Name of the authority. Needed unless it is to be absent.
+    description: Common name of the CA. Needed unless it is to be absent.
     type: str
   issuer_name: &issuer_name
-    description: Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only one, unless O(new_issuer) is set.
+    description: Name of the issuer inside the mount. An issuer with another name is renamed when it is the only one, unless O(new_issuer) is set.
     type: str
   new_issuer: &new_issuer
     description:
-      - Make one more issuer, a new generation of the authority, when the mount has issuers and none of them is called O(issuer_name).
-      - It becomes the default issuer, unless O(default_issuer) names another one. The older ones stay, so that what they signed is still trusted and
-        revoked; their O(issuers) settings can take the right to issue from them.
-      - The new one has a new key, unless O(key_name) names one that exists.
+      - Create one more issuer, a new generation of the CA, when the mount has issuers and none of them has the name O(issuer_name).
+      - It becomes the default issuer, unless O(default_issuer) names another one. The older ones stay, so that their certificates are still trusted
+        and can be revoked; O(issuers) can take the right to issue away from them.
+      - The new one has a new key, unless O(key_name) names an existing one.
     type: bool
     default: false
   key_name: &key_name
     description: Name of the key inside the mount.
     type: str
   key_type: &key_type
-    description: Type of the key, V(rsa) without it.
+    description: Type of the key, V(rsa) by default.
     type: str
     choices: [rsa, ec, ed25519]
   key_bits: &key_bits
-    description: Size of the key; without it or V(0) 2048 for V(rsa), 256 for V(ec).
+    description: Size of the key; by default or with V(0) 2048 for V(rsa), 256 for V(ec).
     type: int
   signature_bits: &signature_bits
     description: Size of the hash of signatures with RSA keys, such as V(256) or V(384).
@@ -79,10 +79,10 @@ options:
     description: Whether O(common_name) is left out of the SANs.
     type: bool
   max_path_length: &max_path_length
-    description: How many authorities may stand below this one; V(-1) for no limit.
+    description: How many levels of CAs may be below this one; V(-1) for no limit.
     type: int
   permitted_dns_domains: &permitted_dns_domains
-    description: Domains for which certificates may be issued below this authority.
+    description: Domains for which certificates may be issued below this CA.
     type: list
     elements: str
   organization: &organization
@@ -117,20 +117,20 @@ options:
     description: Mount on the same server that signs this intermediate. Excludes O(certificate).
     type: str
   issuer_ref: &issuer_ref
-    description: Name or id of the issuer in O(issuer_mount) that signs; its default issuer without it.
+    description: Name or ID of the signing issuer in O(issuer_mount); by default its default issuer.
     type: str
   certificate: &certificate
-    description: Certificate that an external authority made from the returned C(csr), as PEM, with its chain after it.
+    description: Certificate that an external CA created from the returned C(csr), as PEM, followed by its chain.
     type: str
   default_issuer: &default_issuer
-    description: Name or id of the issuer that is to be the mount's default one.
+    description: Name or ID of the mount's default issuer.
     type: str
   urls: &urls
-    description: Where clients find this authority. C({mount}) is replaced by the mount's path. What is not given stays as it is.
+    description: Where clients find this CA. C({mount}) is replaced by the mount's path. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       issuing_certificates:
-        description: Addresses of the authority's certificate.
+        description: Addresses of the CA's certificate.
         type: list
         elements: str
       crl_distribution_points:
@@ -142,32 +142,32 @@ options:
         type: list
         elements: str
       enable_templating:
-        description: Whether the server replaces its own templates in the addresses, such as C(cluster_aia_path) and C(issuer_id) in double braces.
+        description: Whether the server fills in its own templates in the addresses, such as C(cluster_aia_path) and C(issuer_id) in double braces.
         type: bool
   crl: &crl
-    description: How the revocation list is made. What is not given stays as it is.
+    description: Settings of CRLs and OCSP. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       expiry:
-        description: How long a list is valid, a duration.
+        description: How long a CRL is valid, a duration.
         type: str
       disable:
-        description: Whether no list is made.
+        description: Whether CRLs are disabled.
         type: bool
       auto_rebuild:
-        description: Whether the list is made anew before it expires, rather than at each revocation.
+        description: Whether the CRL is rebuilt before it expires, rather than at each revocation.
         type: bool
       auto_rebuild_grace_period:
-        description: How long before its expiry the list is made anew, a duration.
+        description: How long before its expiry the CRL is rebuilt, a duration.
         type: str
       enable_delta:
-        description: Whether delta lists are made.
+        description: Whether delta CRLs are built.
         type: bool
       delta_rebuild_interval:
-        description: How often delta lists are made, a duration.
+        description: How often delta CRLs are built, a duration.
         type: str
       ocsp_disable:
-        description: Whether OCSP is off.
+        description: Whether OCSP is disabled.
         type: bool
       ocsp_expiry:
         description: How long an OCSP answer is valid, a duration.
@@ -176,89 +176,89 @@ options:
         description: Whether expired certificates can be revoked.
         type: bool
   cluster: &cluster
-    description: This cluster's own addresses, for templates and ACME. What is not given stays as it is.
+    description: This cluster's own addresses, for templates and ACME. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       path:
         description: Address of the mount on this cluster, such as V(https://vault.example.com:8200/v1/pki).
         type: str
       aia_path:
-        description: Address of the mount for unencrypted downloads of certificates and lists.
+        description: Address of the mount for unencrypted downloads of certificates and CRLs.
         type: str
   tidy: &tidy
-    description: What the server clears up by itself, and how often. What is not given stays as it is.
+    description: Automatic tidy of the mount. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       enabled:
-        description: Whether it clears up by itself. At least one of the C(tidy_) options must be set then.
+        description: Whether automatic tidy is enabled. At least one of the C(tidy_) options must be set then.
         type: bool
       interval_duration:
-        description: How often, a duration.
+        description: How often tidy runs, a duration.
         type: str
       tidy_cert_store:
         description: Whether expired certificates are removed.
         type: bool
       tidy_revoked_certs:
-        description: Whether revoked certificates are removed when they have expired.
+        description: Whether revoked certificates are removed after they have expired.
         type: bool
       tidy_invalid_certs:
-        description: Whether entries that are no certificates are removed (OpenBao).
+        description: Whether entries that are not certificates are removed (OpenBao).
         type: bool
       tidy_revoked_cert_issuer_associations:
-        description: Whether revoked certificates without issuer are joined with theirs.
+        description: Whether revoked certificates are associated with their issuers.
         type: bool
       tidy_expired_issuers:
         description: Whether expired issuers are removed.
         type: bool
       tidy_move_legacy_ca_bundle:
-        description: Whether the store of versions before 1.11 is moved away.
+        description: Whether the CA bundle of versions before 1.11 is moved to a backup.
         type: bool
       tidy_acme:
         description: Whether expired ACME accounts, orders and authorizations are removed.
         type: bool
       safety_buffer:
-        description: How long certificates stay after their expiry, a duration.
+        description: How long certificates are kept after their expiry, a duration.
         type: str
       revoked_safety_buffer:
-        description: How long revoked certificates stay after their expiry, a duration (OpenBao).
+        description: How long revoked certificates are kept after their expiry, a duration (OpenBao).
         type: str
       issuer_safety_buffer:
-        description: How long issuers stay after their expiry, a duration.
+        description: How long issuers are kept after their expiry, a duration.
         type: str
       acme_account_safety_buffer:
-        description: How long ACME accounts stay without orders, a duration.
+        description: How long ACME accounts without orders are kept, a duration.
         type: str
       pause_duration:
-        description: Pause between two certificates, a duration, so that others get their turn.
+        description: Pause between two certificates, a duration, to limit the load.
         type: str
       page_size:
-        description: How many certificates are listed at once (OpenBao).
+        description: Page size for listing certificates (OpenBao).
         type: int
       maintain_stored_certificate_counts:
-        description: Whether the numbers of certificates are kept.
+        description: Whether the server counts certificates.
         type: bool
       publish_stored_certificate_count_metrics:
-        description: Whether these numbers are among the metrics.
+        description: Whether these counts are published as metrics.
         type: bool
   issuer: &issuer
-    description: Settings of the authority's own issuer. What is not given stays as it is.
+    description: Settings of the CA's own issuer. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       leaf_not_after_behavior:
-        description: What becomes of a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
+        description: Behaviour for a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
         type: str
         choices: [err, truncate, permit, always_enforce_err]
       usage:
-        description: What the issuer may be used for, all of it; V(read-only) is always among it.
+        description: Usages of the issuer, all of them; V(read-only) is always included.
         type: list
         elements: str
         choices: [read-only, issuing-certificates, crl-signing, ocsp-signing]
       manual_chain:
-        description: Names or ids of the issuers that make up the chain, from this issuer up; an empty list lets the server build it.
+        description: Names or IDs of the issuers of the chain, from this issuer up; with an empty list the server builds it.
         type: list
         elements: str
       revocation_signature_algorithm:
-        description: Algorithm by which revocation lists are signed, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
+        description: Signature algorithm of CRLs, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
         type: str
       issuing_certificates:
         description: Addresses of the issuer's certificate instead of those in O(urls). C({mount}) is replaced.
@@ -273,35 +273,35 @@ options:
         type: list
         elements: str
       enable_aia_url_templating:
-        description: Whether the server replaces its own templates in these addresses.
+        description: Whether the server fills in its own templates in these addresses.
         type: bool
   issuers: &issuers
-    description: Settings of further issuers of the mount, such as those of before or of an imported chain. What is not given stays as it is.
+    description: Settings of further issuers of the mount, such as older or imported ones. Fields that are left out stay unchanged.
     type: list
     elements: dict
     suboptions:
       ref:
-        description: Name or id of the issuer.
+        description: Name or ID of the issuer.
         type: str
         required: true
       issuer_name:
-        description: Name that the issuer is to have.
+        description: Desired name of the issuer.
         type: str
       leaf_not_after_behavior:
-        description: What becomes of a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
+        description: Behaviour for a certificate that would outlive its issuer - refused (V(err)), shortened (V(truncate)) or issued (V(permit)).
         type: str
         choices: [err, truncate, permit, always_enforce_err]
       usage:
-        description: What the issuer may be used for, all of it; V(read-only) is always among it.
+        description: Usages of the issuer, all of them; V(read-only) is always included.
         type: list
         elements: str
         choices: [read-only, issuing-certificates, crl-signing, ocsp-signing]
       manual_chain:
-        description: Names or ids of the issuers that make up the chain, from this issuer up; an empty list lets the server build it.
+        description: Names or IDs of the issuers of the chain, from this issuer up; with an empty list the server builds it.
         type: list
         elements: str
       revocation_signature_algorithm:
-        description: Algorithm by which revocation lists are signed, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
+        description: Signature algorithm of CRLs, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).
         type: str
       issuing_certificates:
         description: Addresses of the issuer's certificate instead of those in O(urls). C({mount}) is replaced.
@@ -316,7 +316,7 @@ options:
         type: list
         elements: str
       enable_aia_url_templating:
-        description: Whether the server replaces its own templates in these addresses.
+        description: Whether the server fills in its own templates in these addresses.
         type: bool
   authorities:
     description: Many authorities. One that signs another is made before it, in whatever order they are given. Excludes O(mount).

@@ -33,7 +33,7 @@ options:
       - Next to O(certificates), the mount of entries without one of their own.
     type: str
   role: &role
-    description: Name of the PKI role that issues. Needed unless the certificate is to be absent.
+    description: Name of the PKI role. Needed unless the certificate is to be absent.
     type: str
   common_name: &common_name
     description:
@@ -42,28 +42,28 @@ options:
     type: str
   alt_names: &alt_names
     description:
-      - Names of hosts and mailboxes beside the common name. The order means nothing.
+      - SANs that are host names or mail addresses. The order does not matter.
       - Those of a request, and O(ip_sans) and O(uri_sans), are taken from it, unless the role has C(use_csr_sans=false). Others would be ignored, and
         are refused.
     type: list
     elements: str
   ip_sans: &ip_sans
-    description: IP addresses in the certificate.
+    description: IP addresses among the SANs.
     type: list
     elements: str
   uri_sans: &uri_sans
-    description: URIs in the certificate.
+    description: URIs among the SANs.
     type: list
     elements: str
   exclude_cn_from_sans: &exclude_cn_from_sans
-    description: Leave the common name out of the alternative names.
+    description: Leave the common name out of the SANs.
     type: bool
     default: false
   ttl: &ttl
-    description: TTL of the certificate, a duration; by default the role's. That of one that stands is not compared.
+    description: TTL of the certificate, a duration; by default the role's. Not compared with an existing certificate.
     type: str
   renew_before: &renew_before
-    description: Issue another one when this one has no more than this duration left; by default a third of its TTL.
+    description: Issue a new one when the current one expires within this duration; by default a third of its TTL.
     type: str
   issuer_ref: &issuer_ref
     description: Name or ID of the issuer in the mount; by default the role's.
@@ -83,19 +83,19 @@ options:
     type: path
   cert_dest: &cert_dest
     description:
-      - Path of the file for the certificate; it gets mode 0644. A missing directory is made with mode 0700.
+      - Path of the file for the certificate; it gets mode 0644. A missing directory is created with mode 0700.
       - With O(state=absent) the certificate in it is revoked, and all named files are removed.
     type: path
   key_dest: &key_dest
     description:
       - Path of the file for the private key; it gets mode 0600.
-      - Needed unless a request is signed or the certificate is to be absent.
+      - Needed unless a CSR is signed or the certificate is to be absent.
     type: path
   chain_dest: &chain_dest
-    description: Path of a file for the certificates of the authorities, the issuer's first.
+    description: Path of a file for the CA certificates, the issuer's first.
     type: path
   fullchain_dest: &fullchain_dest
-    description: Path of a file for the certificate followed by those of the authorities.
+    description: Path of a file for the certificate followed by the CA certificates.
     type: path
   certificates:
     description: Many certificates. Excludes O(cert_dest).

@@ -27,16 +27,16 @@ options:
     description: Name of the role.
     type: str
   issuer_ref: &issuer_ref
-    description: Name or id of the issuer that signs; the mount's default issuer without it.
+    description: Name or ID of the issuer that signs; by default the mount's default issuer.
     type: str
   ttl: &ttl
-    description: How long certificates are valid by default, a duration; V(0) for the mount's own default.
+    description: Default TTL of certificates, a duration; V(0) for the mount's default.
     type: str
   max_ttl: &max_ttl
-    description: How long certificates may be valid, a duration; V(0) for the mount's own limit.
+    description: Maximum TTL of certificates, a duration; V(0) for the mount's limit.
     type: str
   not_before_duration: &not_before_duration
-    description: How far back certificates are dated, a duration.
+    description: How far certificates are backdated, a duration.
     type: str
   allowed_domains: &allowed_domains
     description: Domains that the role may issue certificates for.
@@ -58,7 +58,7 @@ options:
     description: Whether wildcard certificates are allowed.
     type: bool
   allow_any_name: &allow_any_name
-    description: Whether any name at all is allowed.
+    description: Whether all names are allowed.
     type: bool
   allow_localhost: &allow_localhost
     description: Whether V(localhost) is allowed.
@@ -78,7 +78,7 @@ options:
     description: Whether names must be valid host names.
     type: bool
   require_cn: &require_cn
-    description: Whether a common name is needed.
+    description: Whether a common name is required.
     type: bool
   server_flag: &server_flag
     description: Whether certificates are for servers.
@@ -93,7 +93,7 @@ options:
     description: Whether certificates are for protecting email.
     type: bool
   key_type: &key_type
-    description: Type of the keys; V(any) takes what a signing request has.
+    description: Type of the keys; V(any) accepts that of a CSR.
     type: str
     choices: [rsa, ec, ed25519, any]
   key_bits: &key_bits
@@ -111,10 +111,10 @@ options:
     type: list
     elements: str
   use_csr_common_name: &use_csr_common_name
-    description: Whether the common name of a signing request is used.
+    description: Whether the common name of a CSR is used.
     type: bool
   use_csr_sans: &use_csr_sans
-    description: Whether the SANs of a signing request are used.
+    description: Whether the SANs of a CSR are used.
     type: bool
   organization: &organization
     description: Organizations (O) of the subject.
@@ -154,7 +154,7 @@ options:
         revoked when they or the play end, so a role for M(secretops.vault_eso.vault_pki_certificate) goes without.
     type: bool
   basic_constraints_valid_for_non_ca: &basic_constraints_valid_for_non_ca
-    description: Whether certificates say that they are no authority's.
+    description: "Whether certificates of end entities have basic constraints (CA: false)."
     type: bool
   options: &options
     description: Further options of a role by their names in the API, such as C(policy_identifiers). One that the server does not know is an error.

@@ -22,60 +22,60 @@ options:
   path: &path
     description:
       - Path at which the engine is mounted.
-      - Of the server's own mounts V(identity), V(sys) and V(cubbyhole) C(audit_non_hmac_request_keys) and C(audit_non_hmac_response_keys) of O(tune)
-        can be declared, and nothing else.
+      - For the built-in mounts V(identity), V(sys) and V(cubbyhole), C(audit_non_hmac_request_keys) and C(audit_non_hmac_response_keys) of O(tune)
+        can be declared, nothing else.
     type: str
   type: &type
     description: Type of the engine, such as V(kv), V(pki) or V(transit). V(kv-v1) and V(kv-v2) are V(kv) with a version. Needed unless it is to be
       absent.
     type: str
   description: &description
-    description: Text for people.
+    description: Description for people.
     type: str
   options: &options
-    description: Mount options, such as C(version) for V(kv). Without a version a new V(kv) engine is of version 1.
+    description: Mount options, such as C(version) for V(kv). Without a version a new V(kv) engine has version 1.
     type: dict
   local: &local
-    description: Keep the engine out of replication. Fixed once it is mounted.
+    description: Keep the engine out of replication. Fixed after creation.
     type: bool
   seal_wrap: &seal_wrap
-    description: Wrap critical values by the seal. Fixed once it is mounted.
+    description: Wrap critical values by the seal. Fixed after creation.
     type: bool
   external_entropy_access: &external_entropy_access
-    description: Let the engine use an external source of entropy. Fixed once it is mounted.
+    description: Let the engine use an external source of entropy. Fixed after creation.
     type: bool
   upgrade: &upgrade
     description: Permit the upgrade of a KV engine from version 1 to version 2, which cannot be undone and changes the API paths of its secrets.
     type: bool
     default: false
   tune: &tune
-    description: Settings that can be changed at any time. What is not given stays as it is.
+    description: Settings that can be changed at any time. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       default_lease_ttl:
-        description: How long leases last by default, a duration; V(0), V(system) or an empty text for the server's own default.
+        description: Default TTL of leases, a duration; V(0), V(system) or an empty text for the server's default.
         type: str
       max_lease_ttl:
-        description: How long leases may last, a duration; V(0), V(system) or an empty text for the server's own limit.
+        description: Maximum TTL of leases, a duration; V(0), V(system) or an empty text for the server's limit.
         type: str
       listing_visibility:
         description: Whether the mount is shown to clients without a token.
         type: str
         choices: [hidden, unauth]
       audit_non_hmac_request_keys:
-        description: Keys of requests that audit devices show in clear.
+        description: Keys of requests that audit devices write in the clear.
         type: list
         elements: str
       audit_non_hmac_response_keys:
-        description: Keys of answers that audit devices show in clear.
+        description: Keys of answers that audit devices write in the clear.
         type: list
         elements: str
       passthrough_request_headers:
-        description: Headers of requests that are handed to the engine.
+        description: Request headers that are passed to the engine.
         type: list
         elements: str
       allowed_response_headers:
-        description: Headers that the engine may set in answers.
+        description: Response headers that the engine may set.
         type: list
         elements: str
       allowed_managed_keys:
@@ -93,20 +93,20 @@ options:
         description: Version of the plugin, such as V(v1.2.3). The one that runs counts where none is pinned.
         type: str
   config: &config
-    description: Configuration of a KV engine of version 2. What is not given stays as it is.
+    description: Configuration of a KV engine of version 2. Fields that are left out stay unchanged.
     type: dict
     suboptions:
       max_versions:
         description: How many versions of a secret are kept; V(0) for the server's default of 10.
         type: int
       cas_required:
-        description: Refuse writes that do not name the version they are based on.
+        description: Refuse writes without the version that they are based on.
         type: bool
       metadata_cas_required:
-        description: Refuse changes of a secret's metadata that do not name the number they are based on (OpenBao).
+        description: Refuse changes of a secret's metadata without the version that they are based on (OpenBao).
         type: bool
       delete_version_after:
-        description: How long a version lives, a duration; V(0) for ever, V(-1s) for ever whatever a secret's own metadata say.
+        description: How long a version is kept, a duration; V(0) for ever, V(-1s) for ever even against a secret's metadata.
         type: str
   engines:
     description: Many engines. Excludes O(path).

@@ -22,17 +22,17 @@ options:
     description: Path at which the SSH engine is mounted.
     type: str
   key_type: &key_type
-    description: Type of the key that the server makes.
+    description: Type of the key that the server creates.
     type: str
     choices: [ec, rsa, ed25519, ssh-rsa, ssh-ed25519, ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521]
   key_bits: &key_bits
-    description: Size of the key that the server makes.
+    description: Size of the key that the server creates.
     type: int
   public_key: &public_key
-    description: The public half of an own key, next to O(private_key).
+    description: The public key of an existing key pair, with O(private_key).
     type: str
   private_key: &private_key
-    description: The private half of an own key. The server never returns it.
+    description: The private key of an existing key pair. The server never returns it.
     type: str
   authorities:
     description: Many of them. Excludes O(mount).

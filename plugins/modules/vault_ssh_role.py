@@ -32,20 +32,20 @@ options:
     type: str
     choices: [ca, otp]
   default_user: &default_user
-    description: The user that a credential is for when none is asked for; O(key_type=otp) needs it.
+    description: User of a credential when the request names none; O(key_type=otp) needs it.
     type: str
   default_user_template: &default_user_template
     description: Whether O(default_user) is an identity template.
     type: bool
   allowed_users: &allowed_users
-    description: Users that credentials are given for; V(*) for every user.
+    description: Users that credentials may be issued for; V(*) for every user.
     type: list
     elements: str
   allowed_users_template: &allowed_users_template
     description: Whether O(allowed_users) holds identity templates.
     type: bool
   allowed_domains: &allowed_domains
-    description: Domains that certificates of hosts are given for.
+    description: Domains that host certificates may be issued for.
     type: list
     elements: str
   allowed_domains_template: &allowed_domains_template
@@ -64,60 +64,60 @@ options:
     description: Whether keys of hosts are signed.
     type: bool
   allow_user_key_ids: &allow_user_key_ids
-    description: Whether who asks may choose the certificate's key id.
+    description: Whether clients may choose the certificate's key ID.
     type: bool
   allow_empty_principals: &allow_empty_principals
-    description: Whether certificates may be for nobody in particular (OpenBao).
+    description: Whether certificates without principals are allowed (OpenBao).
     type: bool
   allowed_critical_options: &allowed_critical_options
-    description: Critical options that may be asked for; an empty list allows all.
+    description: Critical options that clients may request; an empty list allows all.
     type: list
     elements: str
   default_critical_options: &default_critical_options
-    description: Critical options of certificates that ask for none.
+    description: Critical options of certificates when the request names none.
     type: dict
   allowed_extensions: &allowed_extensions
-    description: Extensions that may be asked for; V(*) for all.
+    description: Extensions that clients may request; V(*) for all.
     type: list
     elements: str
   default_extensions: &default_extensions
-    description: Extensions of certificates that ask for none, such as C(permit-pty) with an empty text.
+    description: Extensions of certificates when the request names none, such as C(permit-pty) with an empty text.
     type: dict
   default_extensions_template: &default_extensions_template
     description: Whether the values of O(default_extensions) are identity templates.
     type: bool
   allowed_user_key_lengths: &allowed_user_key_lengths
-    description: Types of keys that are signed, each with the length in bits that it is to have, or a list of lengths.
+    description: Key types that are signed, each with the required length in bits, or a list of lengths.
     type: dict
   algorithm_signer: &algorithm_signer
-    description: Algorithm of the signature, for a CA with an RSA key.
+    description: Signature algorithm, for a CA with an RSA key.
     type: str
     choices: [default, ssh-rsa, rsa-sha2-256, rsa-sha2-512]
   issuer_ref: &issuer_ref
-    description: Name or id of the issuer that signs (OpenBao).
+    description: Name or ID of the issuer that signs (OpenBao).
     type: str
   key_id_format: &key_id_format
-    description: Format of the certificate's key id. Tag it C(!unsafe), or Ansible takes the braces for its own.
+    description: Format of the certificate's key ID. Tag it C(!unsafe), or Ansible evaluates the braces itself.
     type: str
   ttl: &ttl
-    description: How long certificates are valid by default, a duration; V(0) for the mount's own default.
+    description: Default TTL of certificates, a duration; V(0) for the mount's default.
     type: str
   max_ttl: &max_ttl
-    description: How long certificates may be valid, a duration; V(0) for the mount's own limit.
+    description: Maximum TTL of certificates, a duration; V(0) for the mount's limit.
     type: str
   not_before_duration: &not_before_duration
-    description: How far back certificates are dated, a duration.
+    description: How far certificates are backdated, a duration.
     type: str
   cidr_list: &cidr_list
-    description: Networks of the hosts that one-time passwords are given for.
+    description: Networks of the hosts that one-time passwords may be issued for.
     type: list
     elements: str
   exclude_cidr_list: &exclude_cidr_list
-    description: Networks in O(cidr_list) that none are given for.
+    description: Networks in O(cidr_list) that are excluded.
     type: list
     elements: str
   port: &port
-    description: Port that who gets a one-time password is told.
+    description: SSH port, returned with a one-time password.
     type: int
   roles:
     description: Many roles. Excludes O(name).

@@ -32,7 +32,7 @@ options:
     choices: [aes256-gcm96, aes128-gcm96, chacha20-poly1305, xchacha20-poly1305, ed25519, ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-2048, rsa-3072,
       rsa-4096, hmac, mldsa-44, mldsa-65, mldsa-87]
   derived: &derived
-    description: Whether a key of its own is derived for each context. It cannot be changed.
+    description: Whether a key is derived for each context. It cannot be changed.
     type: bool
   convergent_encryption: &convergent_encryption
     description: Whether the same text gives the same ciphertext, with O(derived) only. It cannot be changed.
@@ -41,10 +41,10 @@ options:
     description: Size of a key of type V(hmac) in bytes, V(32) to V(512). It cannot be changed.
     type: int
   exportable: &exportable
-    description: Whether the key may be exported. It cannot be taken back.
+    description: Whether the key may be exported. It cannot be reverted.
     type: bool
   allow_plaintext_backup: &allow_plaintext_backup
-    description: Whether the key may be backed up in plain text. It cannot be taken back.
+    description: Whether the key may be backed up in plain text. It cannot be reverted.
     type: bool
   deletion_allowed: &deletion_allowed
     description:
@@ -52,13 +52,13 @@ options:
       - The server refuses to delete a key without it. With O(state=absent) it is set first where it is given as V(true).
     type: bool
   min_decryption_version: &min_decryption_version
-    description: The oldest version that decrypts and verifies; it has to exist.
+    description: Minimum version for decryption and verification; it must exist.
     type: int
   min_encryption_version: &min_encryption_version
-    description: The oldest version that encrypts and signs; V(0) for the newest only.
+    description: Minimum version for encryption and signing; V(0) for the newest only.
     type: int
   auto_rotate_period: &auto_rotate_period
-    description: After which time the server rotates the key, a duration of at least an hour; V(0) for never.
+    description: Period of automatic rotation, a duration of at least an hour; V(0) for never.
     type: str
   keys:
     description: Many keys. Excludes O(name).

@@ -26,11 +26,11 @@ from ..connection.errors import PermissionDenied, VaultError
 from .kv.waiting import patiently
 from .mount_fields import FIELDS, FIXED, NORMALISERS, TTLS, flatten, part, sent_tune, settings, ttl
 
-#: what the server takes to be tuned of its own mounts
+#: tuning that the server accepts for its built-in mounts
 OWN_TYPES = {"sys": "system"}
 TUNABLE = frozenset(("sys", "identity", "cubbyhole"))
 OWN = frozenset(("type", "tune.audit_non_hmac_request_keys", "tune.audit_non_hmac_response_keys"))
-#: what not every product, edition and version has; the others drop it without a word
+#: tuning that some products, editions and versions drop silently
 UNSURE = frozenset(
     "tune." + name
     for name in ("allowed_managed_keys", "delegated_auth_accessors", "identity_token_key", "plugin_version")
@@ -38,7 +38,7 @@ UNSURE = frozenset(
 
 
 def describe(kind: str, version: str = "") -> str:
-    """Return a type as messages name it."""
+    """Return a type's name for messages."""
     return "kv (version %s)" % version if kind == "kv" and version else kind
 
 
@@ -68,11 +68,11 @@ class Engine(Resource):
             self._check_declared(self.desired)
 
     def _check_own(self) -> None:
-        """Refuse what nobody can do with the server's own mounts. Raises InvalidInput."""
+        """Refuse changes that the server's built-in mounts do not allow. Raises InvalidInput."""
         if self.desired is None:
             raise InvalidInput("the server's own mount cannot be removed", remedy="use another path")
         usual = OWN_TYPES.get(self.name, self.name)
-        # inside a namespace types have other names
+        # inside a namespace these types have other names
         if self.declared["type"] not in ("", usual, "ns_" + usual):
             raise InvalidInput("the server's own mount is there", remedy="use another path")
         for name in sorted(set(self.desired) - OWN):
@@ -121,11 +121,11 @@ class Engine(Resource):
         try:
             self._check_mount()
         except VaultError:
-            # what the server does not let the token see is for `read` to say
+            # `read` reports missing permissions
             return
 
     def _check_mount(self) -> None:
-        """Compare with what stands there and with what the server has. Raises InvalidInput, VaultError."""
+        """Check the declaration against the current mount and the server's engines. Raises InvalidInput, VaultError."""
         entries = self.mounts.all()
         entry = entries.get(self.name)
         if entry is not None:
@@ -168,7 +168,7 @@ class Engine(Resource):
 
     @staticmethod
     def _check_config(desired: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-        """Refuse a setting that this server would drop without a word. Raises InvalidInput."""
+        """Refuse a setting that this server would drop silently. Raises InvalidInput."""
         for name in sorted(name for name in desired if name.startswith("config.") and name not in current):
             raise InvalidInput(
                 'this server does not know "%s"' % name[len("config.") :], remedy='remove it from "config"'
@@ -235,7 +235,7 @@ class Engine(Resource):
         if change.action == CREATE:
             body = {name: desired[name] for name in ("type", "description", *FIXED) if name in desired}
             body.update(options=part(desired, "options"), config=sent_tune(part(desired, "tune")))
-            # never repeated: the second answer to a mount that succeeded is "path is already in use"
+            # never retried: a second attempt after a success answers "path is already in use"
             self.client.write(path, body, idempotent=False)
             change.touched = True
             self.info["type"] = desired["type"]
@@ -256,11 +256,11 @@ class Engine(Resource):
             if "metadata_cas_required" in config:
                 self._check_config(desired, self._read_config())
         elif desired.get("options.version") == "2" and desired["type"] == "kv":
-            # those who come next shall not meet an engine that is still being prepared
+            # later tasks must not find an engine that is still being prepared
             self._wait_ready()
 
     def _check_kept(self, change: Change) -> None:
-        """Refuse to call it a success when the server dropped an option that its product may not have."""
+        """Fail when the server dropped an option that its product may not have."""
         wanted = {name: value for name, value in change.desired.items() if name in UNSURE & set(change.fields)}
         if not wanted:
             return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The settings of a secrets engine: its fields, and how they are named here and in the API."""
+"""The fields of a secrets engine, and their names here and in the API."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..base.normalisers import count
 
 
 def ttl(value: Any) -> int | float | None:
-    """Return a lease duration in seconds; ``system`` and nothing mean the server's own default, which is kept as 0."""
+    """Return a lease duration in seconds; ``system`` and empty mean the server's default, stored as 0."""
     return 0 if value is None or value == "system" else normalise.seconds(value, signed=True)
 
 
 def version_ttl(value: Any) -> int | float:
-    """Return how long a version is kept, in seconds: the server keeps every negative one, "never", as -1."""
+    """Return how long a version is kept, in seconds: the server stores every negative value ("never") as -1."""
     return max(normalise.seconds(value or 0, signed=True) or 0, -1)
 
 
@@ -33,12 +33,12 @@ def visibility(value: Any) -> str:
 TUNE = (
     Field(
         "default_lease_ttl",
-        "How long leases last by default, a duration; V(0), V(system) or an empty text for the server's own default.",
+        "Default TTL of leases, a duration; V(0), V(system) or an empty text for the server's default.",
         normaliser=ttl,
     ),
     Field(
         "max_lease_ttl",
-        "How long leases may last, a duration; V(0), V(system) or an empty text for the server's own limit.",
+        "Maximum TTL of leases, a duration; V(0), V(system) or an empty text for the server's limit.",
         normaliser=ttl,
     ),
     Field(
@@ -49,25 +49,25 @@ TUNE = (
     ),
     Field(
         "audit_non_hmac_request_keys",
-        "Keys of requests that audit devices show in clear.",
+        "Keys of requests that audit devices write in the clear.",
         type="list",
         elements="str",
     ),
     Field(
         "audit_non_hmac_response_keys",
-        "Keys of answers that audit devices show in clear.",
+        "Keys of answers that audit devices write in the clear.",
         type="list",
         elements="str",
     ),
     Field(
         "passthrough_request_headers",
-        "Headers of requests that are handed to the engine.",
+        "Request headers that are passed to the engine.",
         type="list",
         elements="str",
     ),
     Field(
         "allowed_response_headers",
-        "Headers that the engine may set in answers.",
+        "Response headers that the engine may set.",
         type="list",
         elements="str",
     ),
@@ -99,15 +99,15 @@ CONFIG = (
         type="int",
         normaliser=count,
     ),
-    Field("cas_required", "Refuse writes that do not name the version they are based on.", type="bool"),
+    Field("cas_required", "Refuse writes without the version that they are based on.", type="bool"),
     Field(
         "metadata_cas_required",
-        "Refuse changes of a secret's metadata that do not name the number they are based on (OpenBao).",
+        "Refuse changes of a secret's metadata without the version that they are based on (OpenBao).",
         type="bool",
     ),
     Field(
         "delete_version_after",
-        ("How long a version lives, a duration; V(0) for ever, V(-1s) for ever whatever a secret's own metadata say."),
+        ("How long a version is kept, a duration; V(0) for ever, V(-1s) for ever even against a secret's metadata."),
         normaliser=version_ttl,
     ),
 )
@@ -117,8 +117,8 @@ FIELDS = (
         (
             "Path at which the engine is mounted.",
             (
-                "Of the server's own mounts V(identity), V(sys) and V(cubbyhole) C(audit_non_hmac_request_keys) and "
-                "C(audit_non_hmac_response_keys) of O(tune) can be declared, and nothing else."
+                "For the built-in mounts V(identity), V(sys) and V(cubbyhole), C(audit_non_hmac_request_keys) and "
+                "C(audit_non_hmac_response_keys) of O(tune) can be declared, nothing else."
             ),
         ),
         sent=False,
@@ -130,28 +130,28 @@ FIELDS = (
             "Needed unless it is to be absent."
         ),
     ),
-    Field("description", "Text for people."),
+    Field("description", "Description for people."),
     Field(
         "options",
-        "Mount options, such as C(version) for V(kv). Without a version a new V(kv) engine is of version 1.",
+        "Mount options, such as C(version) for V(kv). Without a version a new V(kv) engine has version 1.",
         type="dict",
         sent=False,
     ),
     Field(
         "local",
-        "Keep the engine out of replication. Fixed once it is mounted.",
+        "Keep the engine out of replication. Fixed after creation.",
         type="bool",
         fixed=True,
     ),
     Field(
         "seal_wrap",
-        "Wrap critical values by the seal. Fixed once it is mounted.",
+        "Wrap critical values by the seal. Fixed after creation.",
         type="bool",
         fixed=True,
     ),
     Field(
         "external_entropy_access",
-        "Let the engine use an external source of entropy. Fixed once it is mounted.",
+        "Let the engine use an external source of entropy. Fixed after creation.",
         type="bool",
         fixed=True,
     ),
@@ -167,23 +167,23 @@ FIELDS = (
     ),
     Field(
         "tune",
-        "Settings that can be changed at any time. What is not given stays as it is.",
+        "Settings that can be changed at any time. Fields that are left out stay unchanged.",
         type="dict",
         fields=TUNE,
         sent=False,
     ),
     Field(
         "config",
-        "Configuration of a KV engine of version 2. What is not given stays as it is.",
+        "Configuration of a KV engine of version 2. Fields that are left out stay unchanged.",
         type="dict",
         fields=CONFIG,
         sent=False,
     ),
 )
-#: settings that the server takes when it mounts, and never again
+#: settings that are fixed after creation
 FIXED = tuple(sorted(fixed_names(FIELDS)))
 TTLS = ("default_lease_ttl", "max_lease_ttl")
-#: how each setting is compared, by its name in the form of `flatten`
+#: normaliser of each setting, by its name in the form of `flatten`
 NORMALISERS: dict[str, normalise.Normaliser] = {
     **normalisers(FIELDS),
     **{"tune." + name: function for name, function in normalisers(TUNE).items()},
@@ -205,7 +205,7 @@ def flatten(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return the settings of one group without its prefix, of these names only when they are given."""
+    """Return the settings of one group without its prefix; ``only``: limited to these names."""
     prefix = group + "."
     return {
         name[len(prefix) :]: value
@@ -215,7 +215,7 @@ def part(fields: Mapping[str, Any], group: str, only: Iterable[str] | None = Non
 
 
 def sent_tune(tune: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tuning as the server takes it: with an empty lease duration it would leave the old one."""
+    """Return tuning in the server's form: it ignores an empty lease duration."""
     return {
         name: "system" if name in TTLS and not ttl(value) else value
         for name, value in normalise.spans(tune, TTLS).items()
@@ -223,7 +223,7 @@ def sent_tune(tune: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of one mount as ``sys/mounts`` tells them, in the form of `flatten`."""
-    # where the built-in version is chosen at the mount the server notes no choice
+    """Return the settings of one mount from ``sys/mounts``, in the form of `flatten`."""
+    # the server does not store a version when the built-in one is chosen at the mount
     version = entry.get("plugin_version") or entry.get("running_plugin_version")
     return flatten({**entry, "tune": {**(entry.get("config") or {}), "plugin_version": version}, "config": None})

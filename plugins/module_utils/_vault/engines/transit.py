@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Keys of transit engines: what they are, what may be done with them, never their rotation.
+"""Keys of transit engines: type and settings, but never their rotation.
 
 Source: /api-docs/secret/transit.
 """
@@ -29,16 +29,16 @@ TYPES = (
     *("ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096", "hmac"),
     *("mldsa-44", "mldsa-65", "mldsa-87"),
 )
-#: types that keys can be derived from
+#: types that support derivation
 DERIVING = ("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305", "xchacha20-poly1305", "ed25519")
-#: what cannot be taken back
+#: settings that cannot be reverted
 ONE_WAY = ("exportable", "allow_plaintext_backup")
 VERSIONS = ("min_decryption_version", "min_encryption_version")
-#: what only ``config`` takes
+#: fields of ``config`` only
 LATER = ("deletion_allowed", *VERSIONS)
 #: what a purge of keys loses
 LOSS = "%s, and nobody could decrypt what was encrypted by them"
-#: the shortest period of rotation that the server takes, in seconds
+#: the server's minimum rotation period, in seconds
 LEAST_PERIOD = 3600
 
 
@@ -73,7 +73,7 @@ FIELDS: Sequence[Field] = (
     ),
     Field(
         "derived",
-        "Whether a key of its own is derived for each context. It cannot be changed.",
+        "Whether a key is derived for each context. It cannot be changed.",
         type="bool",
         fixed=True,
     ),
@@ -90,10 +90,10 @@ FIELDS: Sequence[Field] = (
         normaliser=size,
         fixed=True,
     ),
-    Field("exportable", "Whether the key may be exported. It cannot be taken back.", type="bool"),
+    Field("exportable", "Whether the key may be exported. It cannot be reverted.", type="bool"),
     Field(
         "allow_plaintext_backup",
-        "Whether the key may be backed up in plain text. It cannot be taken back.",
+        "Whether the key may be backed up in plain text. It cannot be reverted.",
         type="bool",
     ),
     Field(
@@ -109,20 +109,20 @@ FIELDS: Sequence[Field] = (
     ),
     Field(
         "min_decryption_version",
-        "The oldest version that decrypts and verifies; it has to exist.",
+        "Minimum version for decryption and verification; it must exist.",
         type="int",
         normaliser=least_version,
     ),
     Field(
-        "min_encryption_version", "The oldest version that encrypts and signs; V(0) for the newest only.", type="int"
+        "min_encryption_version", "Minimum version for encryption and signing; V(0) for the newest only.", type="int"
     ),
     Field(
         "auto_rotate_period",
-        "After which time the server rotates the key, a duration of at least an hour; V(0) for never.",
+        "Period of automatic rotation, a duration of at least an hour; V(0) for never.",
         normaliser=normalise.duration,
     ),
 )
-#: set when a key is made; the server takes another value later without a word and keeps the first
+#: fixed after creation; the server silently ignores another value later
 FIXED = fixed_names(FIELDS)
 
 
@@ -132,7 +132,7 @@ class Key(InsideMount):
     kind = "transit key"
     engine = "transit"
     folder = "keys"
-    # without it nobody reads what it encrypted
+    # without it nobody can decrypt its data
     holds_data = True
     fields = normalisers(FIELDS)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How an AWS mount reaches AWS, and how long its leases live.
+"""Root credentials and leases of AWS mounts.
 
 Source: /api-docs/secret/aws (config/root, config/lease).
 """
@@ -25,7 +25,7 @@ from .in_mount import InAwsMount
 ROOT = (
     Field(
         "access_key",
-        "Id of the access key by which the engine works. Without one it takes the credentials of its machine.",
+        "ID of the engine's access key. Without one it uses the credentials of its machine.",
     ),
     Field(
         "secret_key",
@@ -47,7 +47,7 @@ ROOT = (
     ),
     Field(
         "username_template",
-        "Template of the names of IAM users. Tag it C(!unsafe), or Ansible takes the braces for its own.",
+        "Template of the names of IAM users. Tag it C(!unsafe), or Ansible evaluates the braces itself.",
         normaliser=normalise.text,
     ),
     Field(
@@ -60,12 +60,12 @@ ROOT = (
 LEASE = (
     Field(
         "lease",
-        "First TTL of the credentials of IAM users, a duration. The server wants it together with O(lease_max).",
+        "Initial TTL of the credentials of IAM users, a duration. The server requires O(lease_max) as well.",
         normaliser=normalise.duration,
     ),
     Field(
         "lease_max",
-        "Longest TTL of the credentials of IAM users, a duration.",
+        "Maximum TTL of the credentials of IAM users, a duration.",
         normaliser=normalise.duration,
     ),
 )
@@ -74,7 +74,7 @@ ROOT_NAMES, LEASE_NAMES = sent_names(ROOT), sent_names(LEASE)
 
 
 class Config(InAwsMount):
-    """How one mount reaches AWS (``config/root``), and how long its leases live (``config/lease``)."""
+    """Root credentials (``config/root``) and leases (``config/lease``) of one mount."""
 
     kind = "AWS configuration"
     folder = "config"
@@ -128,14 +128,14 @@ class Config(InAwsMount):
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = set(super().compare(current, desired))
         if "secret_key" in desired and ("access_key" in names or not set(ROOT_NAMES) & set(current)):
-            # a secret goes with its key
+            # the secret is sent with its key
             names.add("secret_key")
         return sorted(names)
 
     def write(self, change: Change) -> None:
         self.need_mount()
         desired = change.desired
-        # the server keeps what it is not told
+        # the server keeps fields that are left out
         names = set(desired) if change.current is None else set(change.fields)
         root = {name: desired[name] for name in ROOT_NAMES if name in names}
         if root:
@@ -143,7 +143,7 @@ class Config(InAwsMount):
             change.touched = True
         if names & set(LEASE_NAMES):
             both = {**(change.current or {}), **desired}
-            # it wants both, and its durations with a unit
+            # the server requires both, with a unit
             body = {name: "%ss" % normalise.seconds(both[name]) for name in LEASE_NAMES}
             self.client.write("%s/lease" % self.path, body)
             change.touched = True
@@ -153,7 +153,7 @@ class Config(InAwsMount):
 
 
 class AwsConfigs(Kind):
-    """How AWS mounts reach AWS."""
+    """Root credentials and leases of AWS mounts."""
 
     about = "Root credentials and leases of AWS engines"
     tag = "aws"

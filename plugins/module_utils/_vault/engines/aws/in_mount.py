@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What objects inside an AWS mount share. Source: /api-docs/secret/aws."""
+"""The base of objects inside AWS mounts. Source: /api-docs/secret/aws."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class InAwsMount(InsideMount):
             try:
                 self.find()
             except VaultError:
-                # what the server does not let the token see is for `read` to say
+                # `read` reports missing permissions
                 return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Roles of AWS mounts: which AWS credentials a client is given. Source: /api-docs/secret/aws (roles)."""
+"""Roles of AWS mounts: the AWS credentials that clients get. Source: /api-docs/secret/aws (roles)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ...base.normalisers import default
 from ...connection.client import Client
 from .in_mount import InAwsMount
 
-#: which fields a type of credential has at least one of, and which it has not
+#: by credential type: fields of which one is required, and fields that it does not have
 TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "iam_user": (
         ("policy_arns", "policy_document", "iam_groups"),
@@ -59,7 +59,7 @@ FIELDS = (
     Field("name", "Name of the role.", sent=False),
     Field(
         "credential_type",
-        "What kind of credentials the role gives. Cannot be changed later. Needed unless the role is to be absent.",
+        "Type of the credentials. Cannot be changed later. Needed unless the role is to be absent.",
         choices=tuple(sorted(TYPES)),
     ),
     Field(
@@ -96,10 +96,10 @@ FIELDS = (
     Field("external_id", "For V(assumed_role), the external id that the role asks for."),
     Field(
         "default_sts_ttl",
-        "TTL of sessions when none is asked for, a duration.",
+        "Default TTL of sessions, a duration.",
         normaliser=normalise.duration,
     ),
-    Field("max_sts_ttl", "Longest TTL of sessions, a duration.", normaliser=normalise.duration),
+    Field("max_sts_ttl", "Maximum TTL of sessions, a duration.", normaliser=normalise.duration),
     Field(
         "user_path",
         "For V(iam_user), path of the users; the server's default is V(/).",
@@ -111,7 +111,7 @@ FIELDS = (
 
 
 class Role(InAwsMount):
-    """One role: which AWS credentials a client is given."""
+    """One role: the AWS credentials that clients get."""
 
     kind = "AWS role"
     folder = "roles"
@@ -175,7 +175,7 @@ class Role(InAwsMount):
     def write(self, change: Change) -> None:
         self.need_mount()
         desired = change.desired
-        # the server keeps what it is not told, but it always wants to know the type
+        # the server keeps fields that are left out, but always requires the type
         names = {"credential_type"} | (set(desired) if change.current is None else set(change.fields))
         body = {name: desired[name] for name in names}
         body.update({name: "%ss" % normalise.seconds(body[name]) for name in TIMES if name in body})

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
 
-"""What the database engine does when it is told to, and at each time. Source: /api-docs/secret/databases."""
+"""Actions of the database engine, done each time. Source: /api-docs/secret/databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...connection.errors import PermissionDenied
 
 
 def _existing(client: Client, mount: str, folder: str, what: str, name: str) -> dict[str, Any] | None:
-    """Return an object, None when the token may use it but not look at it. Raises InvalidInput when there is none."""
+    """Return an object, None when the token may use but not read it. Raises InvalidInput when it does not exist."""
     try:
         found = client.read("%s/%s/%s" % (mount, folder, name))
     except PermissionDenied:
@@ -54,7 +54,7 @@ def credentials(client: Client, params: Mapping[str, Any], check_mode: bool) -> 
     _existing(client, mount, "roles", "database role", name)
     if check_mode:
         return {"changed": True}
-    # never repeated: each attempt may leave a user in the database
+    # never retried: each attempt may leave a user in the database
     answer = client.request("GET", "%s/creds/%s" % (mount, name), idempotent=False) or {}
     lease = {key: answer[key] for key in ("lease_id", "lease_duration", "renewable") if key in answer}
     return {"changed": True, **lease, **(answer.get("data") or {})}
@@ -72,7 +72,7 @@ def act(client: Client, params: Mapping[str, Any], check_mode: bool) -> dict[str
     before = _existing(client, mount, "static-roles", "static role", name)
     if check_mode:
         return {"changed": True, "last_vault_rotation": (before or {}).get("last_vault_rotation")}
-    # each attempt makes another password
+    # each attempt sets a new password
     client.write("%s/rotate-role/%s" % (mount, name), idempotent=False)
     after = _existing(client, mount, "static-roles", "static role", name)
     return {"changed": True, "last_vault_rotation": (after or {}).get("last_vault_rotation")}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Whether a connection lets a role use it. Source: /api-docs/secret/databases (read connection)."""
+"""Checks that a connection allows a role. Source: /api-docs/secret/databases (read connection)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Connections:
         self._known: dict[str, dict[str, Any] | None] = {}
 
     def get(self, mount: str, name: str) -> dict[str, Any] | None:
-        """Return a connection, None when there is none. Raises PermissionDenied."""
+        """Return a connection, None when it does not exist. Raises PermissionDenied."""
         path = "%s/config/%s" % (mount, quote(name, safe=""))
         with self._lock:
             if path not in self._known:
@@ -35,7 +35,7 @@ class Connections:
             return self._known[path]
 
     def problem(self, mount: str, name: str, role: str) -> tuple[str, str]:
-        """Return why a role cannot work by a connection, and the remedy; two empty texts when nothing is known."""
+        """Return why a role cannot use a connection, and the remedy; two empty texts when no problem is known."""
         try:
             connection = self.get(mount, name)
         except PermissionDenied:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Connections of database mounts: how the engine reaches a database, and as whom.
+"""Connections of database mounts: the address of a database, and the engine's user there.
 
 Source: /api-docs/secret/databases, and the page of each database there.
 """
@@ -31,17 +31,17 @@ from .in_mount import RENAMED, InDatabaseMount, declared
 from .secrets import scrubbed, secrets_of, url_passwords
 from .statements import connection_address, statements, template
 
-#: our note in a connection's details that its root credential is the server's own now; plugins keep what they are given
+#: our mark in a connection's details that its root credential was rotated; plugins keep unknown details
 RECORD = "vault_eso_root_rotated"
-#: fields that a connection holds itself; everything else is a detail that its plugin takes
+#: fields of the connection itself; all others are details of its plugin
 OUTSIDE = ("plugin_name", "plugin_version", "allowed_roles", "root_rotation_statements", "password_policy")
-#: details that several plugins know, for a word about a slip of the pen
+#: details of several plugins, to suggest a correction of a misspelt one
 DETAILS = (
     *("max_open_connections", "max_idle_connections", "max_connection_lifetime", "username_template"),
     *("disable_escaping", "password_authentication", "tls_ca", "tls_certificate", "tls_server_name", "tls"),
     *("insecure_tls", "hosts", "host", "port", "connect_timeout", "protocol_version", "keyspace", "consistency"),
 )
-#: details that are documents of JSON as text
+#: details that hold JSON as text
 DOCUMENTS = ("pem_json", "service_account_json", "write_concern")
 FIELDS = (
     Field(
@@ -56,7 +56,7 @@ FIELDS = (
     Field(
         "plugin_name",
         (
-            "Plugin that speaks to the database, such as V(postgresql-database-plugin) or V(mysql-database-plugin). "
+            "Plugin for the database, such as V(postgresql-database-plugin) or V(mysql-database-plugin). "
             "Needed for a new connection."
         ),
     ),
@@ -66,7 +66,7 @@ FIELDS = (
         (
             "Address of the database, with C({username}) and C({password}) in the places of the credential.",
             (
-                "They are turned into the server's own C({{username}}) and C({{password}}), which Jinja would take "
+                "They become the server's own C({{username}}) and C({{password}}), which Jinja would take "
                 "for variables; under C(!unsafe) these can be written as well."
             ),
             (
@@ -78,23 +78,20 @@ FIELDS = (
     ),
     Field(
         "root_username",
-        (
-            "User as whom the server works in the database, C(username) in the API. O(username) is that of the "
-            "module's own login."
-        ),
+        ("The server's user in the database, C(username) in the API. O(username) is that of the module's own login."),
     ),
     Field(
         "root_password",
         (
             "Password of O(root_username), C(password) in the API.",
-            "It is written when the connection is made or O(root_username) changes, else by O(update_secrets).",
+            "It is written when the connection is created or O(root_username) changes, otherwise by O(update_secrets).",
         ),
         secret=True,
         write_only=True,
     ),
     Field(
         "allowed_roles",
-        "Names of the roles that may use the connection, with V(*) as wildcard. The order means nothing.",
+        "Names of the roles that may use the connection, with V(*) as wildcard. The order does not matter.",
         type="list",
         elements="str",
     ),
@@ -111,22 +108,22 @@ FIELDS = (
     Field(
         "verify_connection",
         (
-            "Whether the server tries the connection when it is written, which is its default. It does not keep this, "
+            "Whether the server tests the connection when it is written, which is its default. It does not store this, "
             "so it is not compared."
         ),
         type="bool",
         sent=False,
     ),
     Field("max_open_connections", "How many connections to the database may be open at a time.", type="int"),
-    Field("max_idle_connections", "How many of them may be idle; below zero for none.", type="int"),
+    Field("max_idle_connections", "How many of them may be idle; a negative number for none.", type="int"),
     Field(
         "max_connection_lifetime",
-        "How long a connection may be used, a duration; V(0s) is without limit.",
+        "How long a connection may be used, a duration; V(0s) for no limit.",
         normaliser=normalise.duration,
     ),
     Field(
         "username_template",
-        "Template of the names of the users that dynamic roles make. Protect it from Jinja by C(!unsafe).",
+        "Template of the names of the users that dynamic roles create. Protect it from Jinja by C(!unsafe).",
         normaliser=normalise.text,
     ),
     Field(
@@ -134,16 +131,16 @@ FIELDS = (
         (
             (
                 "With V(once) the server gives its root credential a new password that nobody else knows, after the "
-                "connection is made, and never again."
+                "connection is created, and never again."
             ),
             (
-                "The time of the rotation is noted in the connection's details as C(vault_eso_root_rotated), where "
-                "every later run finds it. A run cut off between the rotation and the note rotates once more."
+                "The time of the rotation is stored in the connection's details as C(vault_eso_root_rotated), where "
+                "every later run finds it. A run that is interrupted in between rotates once more."
             ),
-            "As long as that note stands, O(root_password) is not written, whatever O(update_secrets) says.",
+            "As long as it is there, O(root_password) is not written, whatever O(update_secrets) is.",
             (
-                "After the password was set anew in the database by hand, run once with V(never), "
-                "O(update_secrets=always) and the new password; that removes the note."
+                "After the password was reset in the database by hand, run once with V(never), "
+                "O(update_secrets=always) and the new password; that removes it."
             ),
         ),
         choices=("never", "once"),
@@ -153,7 +150,7 @@ FIELDS = (
     Field(
         "options",
         (
-            "All other details that the plugin takes, such as C(tls_ca), C(hosts) or C(disable_escaping).",
+            "All other details of the plugin, such as C(tls_ca), C(hosts) or C(disable_escaping).",
             "Secrets are refused here, see O(secret_options).",
         ),
         type="dict",
@@ -174,16 +171,16 @@ NAMES = sent_names(FIELDS)
 
 
 class Catalog:
-    """The database plugins that the server has, read once."""
+    """The server's database plugins, read once."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self._names: frozenset[str] | None = None
 
     def require(self, name: str) -> None:
-        """Refuse a plugin that the server does not have, as far as the token lets us know. Raises InvalidInput."""
+        """Refuse a plugin that the server does not have, as far as the token may list them. Raises InvalidInput."""
         if self._names is None:
-            # where they cannot be had, the server's own refusal will tell
+            # where they cannot be listed, the server's own refusal follows
             self._names = plugins(self.client, lambda client: client.list("sys/plugins/catalog/database"))
         if self._names and name not in self._names:
             raise InvalidInput(
@@ -193,10 +190,10 @@ class Catalog:
 
 
 class Connection(InDatabaseMount):
-    """How the engine reaches one database, and as whom."""
+    """One connection to a database."""
 
     kind = "database connection"
-    # a rotated root credential is known to nobody else
+    # nobody else knows a rotated root credential
     holds_data = True
     rank = 10
     folder = "config"
@@ -269,7 +266,7 @@ class Connection(InDatabaseMount):
         current["root_rotated"] = bool(rotated)
         if rotated:
             self.info["root_rotated"] = rotated
-        # secrets that the server keeps to itself
+        # secrets that the server does not return
         self.write_only_fields |= self.secret_fields - set(current)
         return current
 
@@ -278,7 +275,7 @@ class Connection(InDatabaseMount):
         if current is not None and current["root_rotated"] and "root_rotated" in desired:
             wanted = desired.get("root_username")
             if wanted is None or normalise.scalar(current.get("root_username")) == wanted:
-                # the declared password is of the past: it would lock the engine out
+                # the declared password is outdated: it would lock the engine out
                 desired.pop("root_password", None)
         return desired
 
@@ -296,12 +293,12 @@ class Connection(InDatabaseMount):
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         names = set(super().compare(current, desired))
         if "root_username" in names:
-            # a password goes with its user, and what was rotated was another's
+            # the password is sent with its user; a rotated one belongs to the old user
             names |= {"root_password", "root_rotated"} & set(desired)
         return sorted(names)
 
     def hidden(self) -> set[str]:
-        # also what was written by hand, and which no declaration names
+        # also secrets that were written by hand and are not declared
         return super().hidden() | {*SECRETS, "root_password"}
 
     def show(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -334,21 +331,21 @@ class Connection(InDatabaseMount):
 
     @staticmethod
     def _sent(body: Mapping[str, Any]) -> dict[str, Any]:
-        # plugins take a lifetime as text
+        # plugins expect a lifetime as text
         return {
             name: "%ss" % normalise.seconds(value) if name == "max_connection_lifetime" else value
             for name, value in body.items()
         }
 
     def _rotate(self, change: Change) -> None:
-        """Have the server give itself a password that nobody else knows, then note that it did.
+        """Let the server rotate its root credential, then mark it as rotated.
 
-        A run cut off between the two rotates once more, which harms nobody.
+        A run that is interrupted between the two rotates once more, which is harmless.
         """
         self.client.write("%s/rotate-root/%s" % (self.mount, self.own), idempotent=False)
         change.touched = True
         now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0).isoformat()
-        # the connection worked a moment ago
+        # the connection was just tested
         self.client.write(self.path, {RECORD: now, "verify_connection": False})
         kept = (self.client.read(self.path) or {}).get("connection_details") or {}
         if kept.get(RECORD) == now:

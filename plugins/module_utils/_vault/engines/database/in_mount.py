@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What objects inside a database mount share."""
+"""The base of objects inside database mounts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from ...._engine.errors import InvalidInput
 from ...base.inside_mount import InsideMount
 
-#: options of a connection with another name in the API: theirs are those of the module's own login
+#: options with another name in the API: there it is that of the module's own login
 RENAMED = {"root_username": "username", "root_password": "password"}
 
 
 def declared(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return the options of these names, with what stands in ``options``, which must not repeat one of them."""
+    """Return the named options merged with ``options``, which must not repeat one of them."""
     options = {str(name): value for name, value in (item.get("options") or {}).items()}
     return {**options, **{name: item[name] for name in names if item.get(name) is not None}}
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What dynamic and static roles of database mounts have in common, and the fields of both.
+"""The base of dynamic and static roles of database mounts, and the fields of both.
 
 Source: /api-docs/secret/databases (create role, create static role).
 """
@@ -26,7 +26,7 @@ from .allowed import Connections
 from .in_mount import InDatabaseMount, declared
 from .statements import statements
 
-#: how credentials of each type are made. Source: /api-docs/secret/databases (credential_config)
+#: settings of each credential type. Source: /api-docs/secret/databases (credential_config)
 CREDENTIALS = {
     "password": frozenset(("password_policy",)),
     "rsa_private_key": frozenset(("key_bits", "format")),
@@ -42,7 +42,7 @@ SHARED = (
     Field("db_name", "Name of the connection, see P(secretops.vault_eso.vault_database_connection#module)."),
     Field(
         "credential_type",
-        "What is handed out.",
+        "Type of the credentials.",
         choices=("password", "rsa_private_key", "client_certificate"),
         normaliser=default("password"),
     ),
@@ -63,11 +63,11 @@ DYNAMIC = (
         "creation_statements",
         (
             (
-                "For a dynamic role, the statements that make a user, a list or one text, with C({name}), "
+                "For a dynamic role, the statements that create a user, a list or one text, with C({name}), "
                 "C({password}) and C({expiration}) in their places."
             ),
             (
-                "These are turned into the server's own C({{name}}) and so on, which Jinja would take for variables; "
+                "These become the server's own C({{name}}) and so on, which Jinja would take for variables; "
                 "under C(!unsafe) these can be written as well."
             ),
         ),
@@ -77,11 +77,11 @@ DYNAMIC = (
         "For a dynamic role, the statements that remove a user; by default the plugin's own.",
     ),
     STATEMENTS("rollback_statements", "For a dynamic role, the statements that run after a failed creation."),
-    STATEMENTS("renew_statements", "For a dynamic role, the statements that extend the time of a user."),
+    STATEMENTS("renew_statements", "For a dynamic role, the statements that extend the validity of a user."),
     DURATION("default_ttl", "For a dynamic role, the TTL of a lease, a duration; V(0) is the engine's default."),
     DURATION(
         "max_ttl",
-        "For a dynamic role, the longest TTL of a lease with renewals, a duration; V(0) is the engine's default.",
+        "For a dynamic role, the maximum TTL of a lease including renewals, a duration; V(0) is the engine's default.",
     ),
 )
 STATIC = (
@@ -135,7 +135,7 @@ FIELDS = (
     *SHARED,
     *DYNAMIC,
     *STATIC,
-    Field("options", "All other fields, as the API takes them.", type="dict", sent=False),
+    Field("options", "All other fields by their names in the API.", type="dict", sent=False),
 )
 
 
@@ -144,7 +144,7 @@ UNSURE = frozenset(("rotation_schedule", "rotation_window"))
 
 
 class Role(InDatabaseMount):
-    """What the two types of roles have in common."""
+    """The base of the two types of roles."""
 
     rank = 20
     #: the fields of the type
@@ -189,7 +189,7 @@ class Role(InDatabaseMount):
             self.warnings.append(doubt)
 
     def problem(self) -> tuple[str, str]:
-        """Return why the role cannot work by its connection, and the remedy."""
+        """Return why the role cannot use its connection, and the remedy."""
         return self.connections.problem(self.mount, str((self.desired or {})["db_name"]), self.own)
 
     def read(self) -> Mapping[str, Any] | None:
@@ -215,14 +215,14 @@ class Role(InDatabaseMount):
         names = set(change.desired) if change.current is None else set(change.fields)
         self.client.write(self.path, self.body(change.desired, change.current or {}))
         change.touched = True
-        # the engine drops in silence what it does not know
+        # the engine drops unknown fields silently
         unsure = set(self.item.get("options") or {}) | UNSURE
         check_kept(self.client, self.path, unsure & names, self.kind)
         if "credential_config" in names:
             self._check_config(change.desired)
 
     def _check_config(self, desired: Mapping[str, Any]) -> None:
-        """Refuse to call it a success when the server dropped a part of how credentials are made. Raises BadRequest."""
+        """Fail when the server dropped a part of ``credential_config``. Raises BadRequest."""
         wanted = normalise.string_map(desired.get("credential_config"))
         kept = (self.client.read(self.path) or {}).get("credential_config") or {}
         dropped = sorted(name for name, value in wanted.items() if value and name not in kept)
@@ -234,7 +234,7 @@ class Role(InDatabaseMount):
             )
 
     def body(self, desired: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is sent: the declared, and what stands, as the server resets some fields that it is not sent."""
+        """Return the body of a write: the declared and the current fields, as the server resets some missing fields."""
         kept = {name: current[name] for name in self.names if current.get(name) is not None}
         old, new = (fields.get("credential_type") or "password" for fields in (kept, {**kept, **desired}))
         if old != new:

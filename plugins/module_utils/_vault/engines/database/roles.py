@@ -27,7 +27,7 @@ from .role import DYNAMIC, FIELDS, SHARED, STATIC, Role
 
 
 class DynamicRole(Role):
-    """A role that makes a database user for each who asks, and removes it when the lease ends."""
+    """A role that creates a database user per request, and removes it when the lease ends."""
 
     kind = "dynamic database role"
     folder = "roles"
@@ -64,7 +64,7 @@ class DynamicRole(Role):
 
 
 class StaticRole(Role):
-    """A role for one database user that exists, whose password the server rotates."""
+    """A role for one existing database user, whose password the server rotates."""
 
     kind = "static database role"
     folder = "static-roles"
@@ -90,7 +90,7 @@ class StaticRole(Role):
             raise InvalidInput(
                 '"rotation_period" and "rotation_schedule" contradict each other', remedy="give one of the two"
             )
-        # Source: the server's own least period and window
+        # Source: the server's minimum period and window
         if period and period < 5:
             raise InvalidInput('"rotation_period" is below 5 seconds', remedy="give 5s or more")
         if window and not schedule:
@@ -161,7 +161,7 @@ class DatabaseRoles(Kind):
     )
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        # the server wants the key of an authority among what is no secret
+        # the API takes a CA's private key among options that are not secret
         return apparent([item.get("credential_config") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
@@ -171,7 +171,7 @@ class DatabaseRoles(Kind):
             for item in with_mount(items, context.params.get("mount"), "database")
         ]
         extra: list[Role] = []
-        # a role of the other type may have the same name, and must go
+        # a role of the other type may have the same name, and is deleted
         for kind in TYPES.values() if context.purge else ():
             extra += purge.inside_mounts(context, mounts, declared, kind, partial(kind, mounts, known))
         return [*declared, *extra]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How statements and addresses of databases are written and compared. Pure: no I/O."""
+"""Forms of statements and addresses of databases for writing and comparing. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def template(value: Any) -> str:
 
 
 def connection_address(value: Any) -> str:
-    """Return an address for a comparison: of one that is no URL the server gives back a form with escapes."""
+    """Return an address for a comparison: the server returns one that is not a URL with escapes."""
     text = template(value)
     return text if "://" in text else template(unquote(text))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Secrets and versions of them that are to be gone, or to be there again. Source: /api-docs/secret/kv/kv-v2."""
+"""Secrets and versions to delete or to undelete. Source: /api-docs/secret/kv/kv-v2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .waiting import patiently
 
 
 def over(time: str | None) -> bool:
-    """Tell whether an RFC 3339 time as the server writes it lies in the past; none does not."""
+    """Tell whether an RFC 3339 time of the server is in the past; False for None."""
     match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", time or "")
     if not match:
         return False
@@ -28,7 +28,7 @@ def over(time: str | None) -> bool:
 
 
 class Gone(Secret):
-    """A secret or versions of it that are to be gone: deleted softly, destroyed, or with all that is known of them."""
+    """A secret or versions of it to delete: softly, destroyed, or with their metadata."""
 
     def check(self) -> None:
         super().check()
@@ -86,7 +86,7 @@ class Gone(Secret):
 
 
 class Undeleted(Secret):
-    """Softly deleted versions that are to be there again: the named ones, else the current one."""
+    """Softly deleted versions to undelete: the named ones, else the current one."""
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any]) -> None:
         super().__init__(mounts, item, {"deleted_versions": []})

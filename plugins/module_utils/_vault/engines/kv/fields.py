@@ -16,18 +16,18 @@ from ...base.normalisers import count
 
 METADATA = (
     Field("max_versions", "How many versions are kept; V(0) for the engine's setting.", type="int", normaliser=count),
-    Field("cas_required", "Refuse writes that do not name the version they are based on.", type="bool"),
+    Field("cas_required", "Refuse writes without the version that they are based on.", type="bool"),
     Field(
         "metadata_cas_required",
         (
-            "Refuse changes of the metadata that do not name the number they are based on (OpenBao).",
-            "The module names it wherever the server has one.",
+            "Refuse changes of the metadata without the version that they are based on (OpenBao).",
+            "The module always sends it where the server has one.",
         ),
         type="bool",
     ),
     Field(
         "delete_version_after",
-        "How long a version lives, a duration; V(0) for ever.",
+        "How long a version is kept, a duration; V(0) for ever.",
         normaliser=lambda value: normalise.seconds(value or 0),
     ),
     Field(
@@ -58,7 +58,7 @@ FIELDS = (
     ),
     Field(
         "mode",
-        "With V(merge) keys that are not declared stay as they are, with V(exact) they are removed.",
+        "With V(merge) undeclared keys stay unchanged, with V(exact) they are removed.",
         choices=("merge", "exact"),
         default="merge",
         sent=False,
@@ -76,7 +76,7 @@ FIELDS = (
                 "others; 32 by default), C(charset) (V(alnum), V(alpha), V(lower), V(upper), V(digits), V(symbols) or "
                 "the characters themselves; alnum by default), C(policy) (name of a password policy) and C(rotate)."
             ),
-            "With C(rotate=true) the key gets a new value at every run.",
+            "With C(rotate=true) the key gets a new value in every run.",
             ("In check mode no password policy is asked for a value, and one that does not exist (yet) is a warning."),
         ),
         type="dict",
@@ -88,7 +88,7 @@ FIELDS = (
         (
             "Write only when this is the current version; V(0) means only when there is none.",
             (
-                "Without it the version that was read is used, and a merge is done again when somebody else wrote in "
+                "Without it the version that was read is used, and a merge is retried when somebody else wrote in "
                 "between."
             ),
         ),
@@ -98,7 +98,7 @@ FIELDS = (
     Field(
         "metadata",
         (
-            "Settings of the secret as a whole (KV version 2). What is not given stays as it is. Needs access to the "
+            "Settings of the whole secret (KV version 2). Fields that are left out stay unchanged. Needs access to the "
             "metadata path."
         ),
         type="dict",
@@ -136,9 +136,9 @@ FIELDS = (
         sent=False,
     ),
 )
-#: how the metadata is compared
+#: normalisers of the metadata
 NORMALISERS = normalisers(METADATA)
-#: how the result and the diff name the metadata's fields
+#: prefix of the metadata's fields in the result and the diff
 PREFIX = "metadata."
 RESERVED = frozenset(PREFIX + name for name in NORMALISERS)
 

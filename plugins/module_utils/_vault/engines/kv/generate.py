@@ -30,7 +30,7 @@ CHARSETS = {
     "lower": string.ascii_lowercase + string.digits,
     "upper": string.ascii_uppercase + string.digits,
     "digits": string.digits,
-    # without quotes, backslash, dollar, percent, and others that shells, URLs or templates take for their own
+    # without quotes, backslash, dollar, percent, and other characters with a meaning in shells, URLs or templates
     "symbols": string.ascii_letters + string.digits + "!*+,-.:=_~",
 }
 FORMATS = ("text", "hex", "base64", "base64url", "uuid", "policy")
@@ -38,7 +38,7 @@ GENERATE = {"format": str, "length": int, "charset": str, "policy": str, "rotate
 
 
 def check_generate(key: str, spec: Any) -> dict[str, Any]:
-    """Return the full specification of a generated value. Raises InvalidInput for one that cannot be right.
+    """Return the complete specification of a generated value. Raises InvalidInput for an invalid one.
 
     ``length`` counts characters of text, and bytes before the encoding of hex and base64.
     """
@@ -85,7 +85,7 @@ def check_generate(key: str, spec: Any) -> dict[str, Any]:
 def generated(spec: Mapping[str, Any]) -> str:
     """Return a new random value for a specification as `check_generate` gives it.
 
-    For format ``policy``, which only the server can serve, it is one that stands for the real one in check mode.
+    For format ``policy``, which only the server can generate, it is a placeholder for check mode.
     """
     length = spec["length"]
     if spec["format"] == "uuid":
@@ -100,7 +100,7 @@ def generated(spec: Mapping[str, Any]) -> str:
 
 
 class Generator:
-    """Makes the values that are generated, for all the secrets of a task.
+    """Generates values for all secrets of a task.
 
     ``planning``: as in check mode no password policy is asked for a password. One that is missing is a warning then,
     as something before may be about to make it; not one of ``planned_names``, which the same tree makes.
@@ -133,7 +133,7 @@ class Generator:
         return str(answer["password"])
 
     def _exists(self, path: str) -> bool:
-        """Tell whether a password policy exists, or the token may generate by it but not look at it."""
+        """Tell whether a password policy exists; True when the token may not read it."""
         with self._lock:
             if path not in self._known:
                 try:

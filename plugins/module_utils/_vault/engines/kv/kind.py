@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Secrets of KV engines, versions 1 and 2: the list of declarations, and what becomes of each."""
+"""Secrets of KV engines, versions 1 and 2."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def secret(mounts: EngineMounts, item: Mapping[str, Any], generator: Generator) 
 
 
 def public_names(items: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return what a task about secrets shows of itself: mounts, paths and the names of keys."""
+    """Return the public texts of declared secrets: mounts, paths and the names of keys."""
     names: set[str] = set()
     for item in items:
         names.update(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Secrets with the declared keys: merged into what stands, generated where they are missing, written with CAS.
+"""Secrets with the declared keys: merged with the current ones, generated where missing, written with CAS.
 
 Source: /api-docs/secret/kv/kv-v2 (create/update secret).
 """
@@ -23,7 +23,7 @@ from .generate import Generator, check_generate
 from .secret import Secret
 from .values import changed_keys, numbers, rounded
 
-#: how often a merge is done again because somebody else wrote in between
+#: how often a merge is retried because somebody else wrote in between
 ATTEMPTS = 5
 
 
@@ -46,14 +46,14 @@ class Present(Secret):
         self.remove = list(item.get("remove") or [])
         self.exact = item.get("mode") == "exact" and bool(item.get("data") is not None or self.generate)
         self.metadata = {name: value for name, value in (item.get("metadata") or {}).items() if value is not None}
-        #: True when the task says something about keys, and not about metadata only
+        #: True when the task declares keys, not only metadata
         self.has_keys = item.get("data") is not None or bool(self.generate or self.remove)
-        #: True when the keys make a secret of nothing; removing keys does not
+        #: True when the declared keys create a missing secret; removing keys does not
         self.creates = item.get("data") is not None or bool(self.generate)
         #: the keys that were read last, None where there are none
         self.before: dict[str, Any] | None = None
         self.current_version = 0
-        #: number of the metadata, by which the server tells that nobody else has changed them; None: not needed
+        #: version of the metadata for check-and-set; None: not needed
         self.metadata_version: int | None = None
         self._new: dict[str, Any] = {}
         declared = {**self.data, **{PREFIX + name: value for name, value in self.metadata.items()}}
@@ -88,11 +88,11 @@ class Present(Secret):
         try:
             self._check_numbers()
         except VaultError:
-            # what the server does not let the token see is for `read` to say
+            # `read` reports missing permissions
             return
 
     def _check_numbers(self) -> None:
-        """Refuse numbers that KV version 2 would give back with other last digits. Raises InvalidInput."""
+        """Refuse numbers of which KV version 2 would change the last digits. Raises InvalidInput."""
         for key, value in self.data.items():
             if any(map(rounded, numbers(value))) and self.find() and self.version == 2:
                 raise InvalidInput(
@@ -120,7 +120,7 @@ class Present(Secret):
             for option in ("cas", "metadata"):
                 if self.item.get(option) is not None:
                     self.need_version_2(option)
-            # the engine may not have been there when it was checked
+            # the engine may not have existed at the check
             self._check_numbers()
             if self.has_keys:
                 self.before = self._current()
@@ -163,7 +163,7 @@ class Present(Secret):
         return bool(changed_keys(self.before or {}, after)) or (missing and self.creates)
 
     def _merged(self) -> dict[str, Any]:
-        """Return the keys that the secret is to hold; a generated value stays the same in one run."""
+        """Return the desired keys; a generated value stays the same within a run."""
         before = self.before or {}
         after = {} if self.exact else {key: value for key, value in before.items() if key not in self.remove}
         after.update(self.data)
@@ -188,7 +188,7 @@ class Present(Secret):
         self.need_mount()
         metadata = {name: self.metadata[name] for name in self.metadata if PREFIX + name in change.fields}
         if metadata:
-            # first, so that limits hold for the version to come, and a refusal leaves the secret as it is
+            # first, so that limits apply to the new version, and a refusal leaves the secret unchanged
             self._write_metadata(metadata)
         after = _keys(change.desired)
         if not self._writes(after):
@@ -201,7 +201,7 @@ class Present(Secret):
     def _write_metadata(self, fields: Mapping[str, Any]) -> None:
         body = dict(fields)
         if "custom_metadata" in body:
-            # the server would make "1" of true
+            # the server would store true as "1"
             body["custom_metadata"] = normalise.string_map(body["custom_metadata"])
         for attempt in range(1, ATTEMPTS + 1):
             if self.metadata_version is not None:
@@ -213,7 +213,7 @@ class Present(Secret):
                 if not wording.metadata_version_differs(error.said) or attempt == ATTEMPTS:
                     raise
             self.absent = False
-            # the engine wants the number, or somebody else wrote: the declared fields alone are written once more
+            # the engine requires the version, or somebody else wrote: write the declared fields once more
             self.metadata_version = int((self.get("metadata") or {}).get("current_metadata_version") or 0)
         if "metadata_cas_required" in fields and "metadata_cas_required" not in (self.get("metadata") or {}):
             raise BadRequest(
@@ -232,7 +232,7 @@ class Present(Secret):
                 if not wording.version_differs(error.said):
                     raise
             self.absent = False
-            # either somebody else wrote, or our own write was repeated because its answer got lost
+            # either somebody else wrote, or our own write was retried because its answer was lost
             self.before = self._current()
             wanted, after = after, self._merged()
             keys = changed_keys(self.before or {}, after)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What a purge deletes in KV mounts: secrets that are not declared."""
+"""The purge of KV mounts: deletes undeclared secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .waiting import patiently
 
 
 class Patterns:
-    """Paths inside a mount: ``*`` and ``?`` stand for something within one part, ``**`` for any number of parts."""
+    """Path patterns inside a mount: ``*`` and ``?`` match within one part, ``**`` matches any number of parts."""
 
     _SIGNS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -36,16 +36,16 @@ class Patterns:
         return "".join(cls._SIGNS.get(part) or re.escape(part) for part in re.split(r"(\*\*|\*|\?)", text))
 
     def match(self, path: str) -> bool:
-        """Tell whether a pattern is about exactly this path."""
+        """Tell whether a pattern matches this path."""
         return any(expression.fullmatch(path) for expression in self._expressions)
 
     def cover(self, path: str) -> bool:
-        """Tell whether a pattern is about this path or a folder that it lies in."""
+        """Tell whether a pattern matches this path or one of its folders."""
         parts = path.split("/")
         return any(self.match("/".join(parts[:count])) for count in range(1, len(parts) + 1))
 
     def check_bounded(self, option: str) -> None:
-        """Refuse a pattern that begins with a wildcard: it could be about the whole mount. Raises InvalidInput."""
+        """Refuse a pattern that begins with a wildcard: it could match the whole mount. Raises InvalidInput."""
         for text in self.texts:
             if not text or re.search(r"[*?]", text.split("/")[0]):
                 raise InvalidInput(
@@ -64,7 +64,7 @@ def names(client: Client, mount: str, entry: Mapping[str, Any]) -> list[str]:
 def tree(client: Client, mount: str, version: int, below: str, spared: Patterns, workers: int = 4) -> list[str]:
     """Return the sorted paths of all secrets of a mount, below a folder of it; one LIST for each folder.
 
-    Folders that are spared as a whole are not looked into. Raises PermissionDenied.
+    Folders that are spared as a whole are not listed. Raises PermissionDenied.
     """
     root = "%s/metadata" % mount if version == 2 else mount
 
@@ -83,7 +83,7 @@ def tree(client: Client, mount: str, version: int, below: str, spared: Patterns,
 
 
 class Unmounted(Resource):
-    """An engine that a purge is to look into, in check mode, and that is not there: it warns, and does nothing."""
+    """A missing engine that a purge is to search, in check mode: it warns and does nothing."""
 
     kind = "KV engine"
 
@@ -98,7 +98,7 @@ class Unmounted(Resource):
 def places(
     mounts: EngineMounts, declared: Iterable[Secret], named: Iterable[str], planned: Iterable[str], check_mode: bool
 ) -> tuple[list[str], list[Resource]]:
-    """Return the mounts that a purge looks into, and what warns of those that are missing.
+    """Return the mounts that a purge searches, and resources that warn of missing ones.
 
     They are the ``named`` ones, else those of the declared secrets. A named one must be there, unless it is
     ``planned``: declared in the same tree; in check mode a missing one is a warning.
@@ -132,7 +132,7 @@ def places(
 def undeclared(
     mounts: EngineMounts, declared: Sequence[Secret], looked_into: Sequence[str], options: Mapping[str, Any]
 ) -> list[Secret]:
-    """Return what deletes the secrets of some mounts that are not declared.
+    """Return resources that delete the undeclared secrets of some mounts.
 
     ``options``: ``purge_below``, ``protected``, ``purge_data``, ``purge_delete``, ``workers`` as the module has them,
     for each of the mounts. A mount that does not exist holds nothing.
@@ -141,7 +141,7 @@ def undeclared(
     named = Patterns(options.get("purge_data") or ())
     named.check_bounded("purge_data")
     extra = [one for mount in looked_into for one in _undeclared_in(mounts, declared, mount, options)]
-    # what was deleted softly is listed still, and holds nothing that another soft deletion could take
+    # softly deleted secrets are still listed, and hold nothing that another soft deletion could delete
     unnamed: dict[str, list[str]] = {}
     for one in extra:
         if not named.match(one.own) and one.read() is not None:
@@ -162,7 +162,7 @@ def undeclared(
 def _undeclared_in(
     mounts: EngineMounts, declared: Sequence[Secret], mount: str, options: Mapping[str, Any]
 ) -> list[Secret]:
-    """Return what deletes each secret of one mount that is neither declared nor protected, with data or without."""
+    """Return resources that delete the secrets of one mount that are neither declared nor protected."""
     below, how = normalise.path(options.get("purge_below")), options.get("purge_delete") or "soft"
     spared = Patterns(options.get("protected") or ())
     probe = Secret(mounts, {"mount": mount, "path": "-"}, None)

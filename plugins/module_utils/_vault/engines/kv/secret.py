@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What all declarations about a secret of a KV engine, version 1 or 2, share.
+"""The base of all declarations about a secret of a KV engine, version 1 or 2.
 
 Source: /api-docs/secret/kv/kv-v1 and kv-v2. Values are never printed; the names of keys are.
 """
@@ -23,7 +23,7 @@ from .waiting import patiently
 
 
 class Secret(InsideMount):
-    """What all declarations about a secret share: where it is."""
+    """The base of all declarations about a secret: its place."""
 
     kind = "secret"
     engine = "kv"
@@ -44,7 +44,7 @@ class Secret(InsideMount):
                     folder = resource.url("metadata").rpartition("/")[0]
                     places.append((folder, resource.own.rpartition("/")[2], resource))
             except SecretopsError:
-                # its read will say so
+                # its read will report it
                 break
         mark_absent(resources[0].client, places)
 
@@ -74,7 +74,7 @@ class Secret(InsideMount):
         return True
 
     def need_version_2(self, option: str) -> None:
-        """Refuse an option that KV version 1 has not. Raises InvalidInput."""
+        """Refuse an option that KV version 1 does not have. Raises InvalidInput."""
         if self.version == 1:
             raise InvalidInput(
                 'the engine is of KV version 1, which does not know "%s"' % option,
@@ -82,7 +82,7 @@ class Secret(InsideMount):
             )
 
     def get(self, action: str = "data") -> dict[str, Any] | None:
-        """Read the secret or, with ``action`` metadata, what is known about it."""
+        """Read the secret or, with ``action`` metadata, its metadata."""
         if self.absent:
             return None
         return patiently(lambda: self.client.read(self.url(action)))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""When two values of a secret are the same value, and which numbers a server keeps. Pure: no I/O."""
+"""Comparison of a secret's values, and limits of numbers. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: floating point holds all whole numbers up to this one
+#: floating point represents all whole numbers up to this one
 EXACT = 2**53
 
 
 def canonical(value: Any) -> str:
-    """Return JSON in which equal values are equal text; ``1.0`` is ``1``, as the server has it; ``"1"`` is not."""
+    """Return canonical JSON; ``1.0`` equals ``1``, as on the server; ``"1"`` does not."""
 
     def plain(item: Any) -> Any:
         if isinstance(item, float) and item.is_integer():
@@ -28,7 +28,7 @@ def canonical(value: Any) -> str:
 
 
 def numbers(value: Any) -> Iterable[int | float]:
-    """Yield all numbers of a value, however deep."""
+    """Yield all numbers of a value, at any depth."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
@@ -39,19 +39,19 @@ def numbers(value: Any) -> Iterable[int | float]:
 
 
 def rounded(number: int | float) -> bool:
-    """Tell whether KV version 2, which keeps numbers as floating point, may give a whole one back as another."""
+    """Tell whether KV version 2, which stores numbers as floating point, may change a whole number."""
     return isinstance(number, int) and abs(number) > EXACT
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same value to the server; most are text, which needs no canonical form."""
+    """Tell whether two values are the same for the server; most are text, which needs no canonical form."""
     if isinstance(one, str) and isinstance(other, str):
         return one == other
     return canonical(one) == canonical(other)
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the sorted names of the keys that are added, removed or of another value."""
+    """Return the sorted names of the keys that are added, removed or changed."""
     return sorted(
         key
         for key in {*before, *after}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Certificates of a PKI mount by ACME. Source: /api-docs/secret/pki#acme-certificate-issuance."""
+"""ACME of PKI mounts. Source: /api-docs/secret/pki#acme-certificate-issuance."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ...connection.client import Client
 from ...connection.errors import BadRequest, VaultError
 from .in_mount import InPkiMount
 
-#: headers of answers without which no ACME client gets anything
+#: response headers that every ACME client needs
 ANSWERS = ("Last-Modified", "Location", "Replay-Nonce", "Link")
 
 
 FIELDS: Sequence[Field] = (
     Field("mount", "Path at which the PKI engine is mounted.", sent=False),
-    Field("enabled", "Whether ACME is served.", type="bool"),
+    Field("enabled", "Whether ACME is enabled.", type="bool"),
     Field(
         "default_directory_policy",
-        "What the directory without a role does, V(forbid), V(sign-verbatim) or V(role:<name>).",
+        "Policy of the directory without a role, V(forbid), V(sign-verbatim) or V(role:<name>).",
     ),
-    Field("allowed_roles", "Roles that ACME may use, V(*) for each. They must exist.", type="list", elements="str"),
-    Field("allowed_issuers", "Issuers that ACME may use, V(*) for each. They must exist.", type="list", elements="str"),
+    Field("allowed_roles", "Roles that ACME may use, V(*) for all. They must exist.", type="list", elements="str"),
+    Field("allowed_issuers", "Issuers that ACME may use, V(*) for all. They must exist.", type="list", elements="str"),
     Field(
         "allow_role_ext_key_usage",
-        "Whether the extended usages of roles hold, and not that of servers alone.",
+        "Whether the extended key usages of roles apply, rather than only that of servers.",
         type="bool",
     ),
     Field(
@@ -45,7 +45,7 @@ FIELDS: Sequence[Field] = (
         "Whether clients need an external account binding.",
         choices=("not-required", "new-account-required", "always-required"),
     ),
-    Field("dns_resolver", "Resolver for challenges, as V(host:port); empty for the system's own."),
+    Field("dns_resolver", "DNS resolver for challenges, as V(host:port); empty for the system's own."),
 )
 
 
@@ -114,7 +114,7 @@ class Acme(InPkiMount):
 
 
 class PkiAcme(Kind):
-    """Certificates of PKI mounts by ACME."""
+    """ACME of PKI mounts."""
 
     about = "ACME of PKI mounts"
     tag = "pki"

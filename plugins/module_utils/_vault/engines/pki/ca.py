@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""Certificate authorities of PKI mounts. Private keys are made by the server and never leave it.
+"""Certificate authorities of PKI mounts. The server creates the private keys; they never leave it.
 
 Source: /api-docs/secret/pki.
 """
@@ -29,7 +29,7 @@ from .x509 import blocks
 
 
 class Authority(CaIssuing):
-    """The authority of a PKI mount: its key and certificate, made once, and the settings around them."""
+    """The CA of a PKI mount: its key and certificate, created once, and their settings."""
 
     kind = "PKI CA"
     holds_data = True
@@ -43,10 +43,10 @@ class Authority(CaIssuing):
         mount = normalise.path(item["mount"])
         self.intermediate = item.get("type") == "intermediate"
         self.signed = blocks(item.get("certificate"))
-        #: all issuers of the mount, as its list tells them; and its settings by group and name
+        #: all issuers of the mount, from its list; and its settings by group and name
         self.listed: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, Any] = {}
-        #: further issuers of the mount by how they are referred to
+        #: further issuers of the mount by their reference
         self.others: dict[str, dict[str, Any]] = {}
         self.fields = dict(self.fields)
         desired: dict[str, Any] | None = None
@@ -126,13 +126,13 @@ class Authority(CaIssuing):
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _choose_issuer(self, issuers: Mapping[str, Mapping[str, Any]]) -> str:
-        """Return the id of the issuer that the declaration is about, '' when there is none."""
-        # an intermediate's mount holds its issuers' certificates too, without keys; old servers do not list the keys
+        """Return the ID of the declared issuer, '' when it does not exist."""
+        # an intermediate's mount also holds the certificates of its issuers, without keys; old servers do not list keys
         own = {name: entry for name, entry in issuers.items() if entry.get("key_id", "unknown")}
         if not own and not self.intermediate:
             own = dict(issuers)
         if self.signed:
-            # only an issuer with this very certificate will do
+            # only an issuer with this certificate matches
             return next(
                 (name for name in issuers if blocks(self.read_issuer(name).get("certificate"))[:1] == self.signed[:1]),
                 "",
@@ -151,13 +151,13 @@ class Authority(CaIssuing):
         return next((name for name, entry in own.items() if entry.get("is_default")), next(iter(own), ""))
 
     def _choose_key(self, issuers: Mapping[str, Mapping[str, Any]]) -> str:
-        """Return the id of the key that waits for its certificate, '' when there is none."""
+        """Return the ID of the key that waits for its certificate, '' without one."""
         keys = self.listing("keys")
         wanted = self.declared.get("key_name")
         for name, entry in keys.items():
             if wanted and entry.get("key_name") == wanted:
                 return name
-        # of a mount with older issuers, the one key that has none yet; a certificate may be a renewed one
+        # in a mount with older issuers, the one key without an issuer; the certificate may be a renewed one
         held = {entry.get("key_id") for entry in issuers.values()}
         waiting = [name for name in keys if name not in held]
         if not waiting and (self.signed or not self.item.get("new_issuer")):
@@ -180,7 +180,7 @@ class Authority(CaIssuing):
         if self.desired is None:
             if self.listed:
                 return {"issuers": sorted(self.listed)}
-            # one that waits for its certificate
+            # a key that waits for its certificate
             waiting = sorted(self.listing("keys"))
             return {"key_ids": waiting} if waiting else None
         chosen = self._choose_issuer(self.listed)
@@ -209,16 +209,16 @@ class Authority(CaIssuing):
         return current
 
     def _called(self) -> dict[str, str]:
-        """Return how the issuers are called, by their ids: a chain names them so, in the declaration too."""
+        """Return the names of the issuers by ID: chains refer to them by name."""
         names = {key: str(entry.get("issuer_name") or key) for key, entry in self.listed.items()}
         own, called = str(self.issuer.get("issuer_id") or ""), self.declared.get("issuer_name")
         if own in names and called:
-            # by the time that a chain is written it has this name
+            # it will have this name when a chain is written
             names[own] = called
         return names
 
     def _settings_of(self, prefix: str, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of an issuer as the server tells it."""
+        """Return the settings of an issuer from the server's answer."""
         names = self._called()
         current = {"%s.%s" % (prefix, name): found.get(name) for name in (*ISSUER_SETTINGS, "issuer_name")}
         chain = prefix + ".manual_chain"
@@ -226,7 +226,7 @@ class Authority(CaIssuing):
         return current
 
     def _find_other(self, ref: str) -> dict[str, Any]:
-        """Return one of the further issuers, by its present name or the one that it is to have. Raises InvalidInput."""
+        """Return one of the further issuers by its current or its desired name. Raises InvalidInput."""
         for wanted in (ref, self.declared.get("issuers.%s.issuer_name" % ref)):
             for key, entry in self.listed.items():
                 if wanted and wanted in (key, entry.get("issuer_name")):
@@ -253,7 +253,7 @@ class Authority(CaIssuing):
         return desired if current is None else {**desired, **self._chains(desired)}
 
     def _chains(self, desired: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return the declared chains with issuers as they are called. Raises InvalidInput for one that is missing."""
+        """Return the declared chains with the issuers' names. Raises InvalidInput for a missing one."""
         names = self._called()
         found: dict[str, list[str]] = {}
         for prefix in (*(["issuer"] if self.issuer else []), *("issuers.%s" % ref for ref in self.others)):
@@ -266,7 +266,7 @@ class Authority(CaIssuing):
         return found
 
     def _check_signed(self) -> None:
-        """Refuse a certificate that is no issuer yet and cannot become one. Raises InvalidInput."""
+        """Refuse a certificate that is not an issuer yet and cannot become one. Raises InvalidInput."""
         names = {entry.get("issuer_name") for entry in self.listed.values()} - {None, ""}
         if self.declared.get("issuer_name") in names:
             raise InvalidInput(
@@ -287,7 +287,7 @@ class Authority(CaIssuing):
             )
 
     def _check_references(self) -> None:
-        """Refuse to name an issuer that there is not, before anything is made. Raises InvalidInput."""
+        """Refuse a reference to a missing issuer, before anything changes. Raises InvalidInput."""
         desired = self.declared
         called = (entry.get("issuer_name") for entry in self.listed.values())
         known = {desired.get("issuer_name"), *self.listed, *called}
@@ -305,7 +305,7 @@ class Authority(CaIssuing):
                 raise InvalidInput('there is no issuer "%s"' % name, remedy='correct "%s"' % option)
 
     def _check_limit(self) -> None:
-        """Refuse a TTL that the server would cut: a certificate stays as it was made. Raises InvalidInput."""
+        """Refuse a TTL that the server would cut: a certificate never changes. Raises InvalidInput."""
         signer = self.issuer_mount if self.intermediate else self.mount
         wanted, limit = (
             normalise.seconds(self.declared.get("ttl")) or 0,
@@ -318,7 +318,7 @@ class Authority(CaIssuing):
             )
 
     def _check_known(self) -> None:
-        """Refuse what the server would drop without a word. Raises InvalidInput."""
+        """Refuse fields that the server would drop silently. Raises InvalidInput."""
         for group in ("crl.", "tidy."):
             known = {name for name in self.groups if name.startswith(group)}
             for name in sorted(self.declared):
@@ -335,13 +335,13 @@ class Authority(CaIssuing):
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         stands = bool(self.issuer or self.signed or self.issuer_mount)
-        # a request that waits for its certificate has no issuer that could have settings
+        # a key that waits for its certificate has no issuer with settings yet
         names = [name for name in desired if name in self.fields and (stands or not name.startswith("issuer."))]
         if self.issuer or self.signed or (self.csr and self.issuer_mount):
             names += [name for name in ("issuer_name", "default_issuer") if desired.get(name)]
         differing = normalise.differing(current, {name: desired[name] for name in names}, self.fields)
         if not self.issuer and (self.signed or self.issuer_mount):
-            # a key without certificate: interrupted, or the external authority has signed at last
+            # a key without a certificate: interrupted, or the external CA has signed it now
             differing.append("certificate")
         return sorted(set(differing))
 
@@ -349,7 +349,7 @@ class Authority(CaIssuing):
 
     def write(self, change: Change) -> None:
         self.need_mount()
-        # settings first: they become part of the certificates that are made afterwards
+        # settings first: they become part of the certificates that are created afterwards
         for group in ("cluster", "urls", "crl", "tidy"):
             body = {
                 name.split(".", 1)[1]: change.desired[name] for name in change.fields if name.startswith(group + ".")
@@ -373,7 +373,7 @@ class Authority(CaIssuing):
             had_default = self.default_issuer()
             issuer = self.import_chain(chain)
             if further or not had_default:
-                # of an imported chain only this issuer can sign
+                # in an imported chain only this issuer can sign
                 self.make_default(issuer)
             self.issuer = self.read_issuer(issuer)
             self.info.pop("csr", None)
@@ -399,9 +399,9 @@ class Authority(CaIssuing):
 
 
 def authorities(mounts: EngineMounts, items: Iterable[Mapping[str, Any]]) -> list[Authority]:
-    """Return the resources of declared authorities, ranked so that an issuer stands before what it signs.
+    """Return the resources of declared CAs, ranked so that an issuer comes before the CAs that it signs.
 
-    Raises InvalidInput when authorities would sign each other in a circle.
+    Raises InvalidInput for a cycle.
     """
     resources = [Authority(mounts, item) for item in items]
     by_mount = {resource.mount: resource for resource in resources}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What the certificate of an authority says, compared with what is declared of it. Pure."""
+"""Comparison of a CA's certificate with its declaration. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ except ImportError:
 
 
 def instant(value: Any) -> str:
-    """Return a moment as the server takes it; YAML has dates and times of its own. Raises InvalidInput."""
+    """Return a time in the server's form; YAML has its own dates and times. Raises InvalidInput."""
     text = normalise.scalar(value).strip()
     try:
         found = datetime.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
@@ -39,7 +39,7 @@ def instant(value: Any) -> str:
 
 
 def describe_certificate(pem: str) -> dict[str, Any]:
-    """Return what a certificate says, by the names of the options it came from; {} when it cannot be parsed."""
+    """Return the attributes of a certificate by option name; {} when it cannot be parsed."""
     if not HAS_CRYPTOGRAPHY:
         return {}
     try:
@@ -68,7 +68,7 @@ def describe_certificate(pem: str) -> dict[str, Any]:
         facts["key_type"], facts["key_bits"] = "ec", key.curve.key_size
     else:
         facts["key_type"], facts["key_bits"] = "ed25519", 0
-    # the older names of the properties warn on new versions of the library, the newer are missing on old ones
+    # the old property names give warnings in new versions of the library, the new ones are missing in old versions
     begin, end = (
         getattr(certificate, name + "_utc", None) or getattr(certificate, name)
         for name in ("not_valid_before", "not_valid_after")
@@ -83,7 +83,7 @@ def describe_certificate(pem: str) -> dict[str, Any]:
 
 
 def same_key(certificate: str, csr: str) -> bool:
-    """Tell whether a certificate and a request are for the same key; True when nobody can tell. Raises InvalidInput."""
+    """Tell whether a certificate and a CSR have the same key; True without cryptography. Raises InvalidInput."""
     if not HAS_CRYPTOGRAPHY:
         return True
 
@@ -98,7 +98,7 @@ def same_key(certificate: str, csr: str) -> bool:
 
 
 def certificate_differences(item: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
-    """Return, for people, the declared attributes that an existing certificate does not have."""
+    """Return the declared attributes that an existing certificate lacks, as sentences for people."""
     found = []
     for name, value in item.items():
         if name not in facts or value is None:
@@ -107,7 +107,7 @@ def certificate_differences(item: Mapping[str, Any], facts: Mapping[str, Any]) -
         if name in SUBJECT:
             wrong = normalise.string_set(value) != actual
         elif name == "ttl":
-            # the server dates a certificate back by half a minute
+            # the server backdates a certificate by half a minute
             seconds = normalise.seconds(value) or 0
             wrong = bool(seconds) and abs(actual - seconds) > 300
         elif name == "key_bits":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The fields of the certificate authority of a PKI mount. Pure: no I/O."""
+"""The fields of the CA of a PKI mount. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -17,89 +17,95 @@ from ...base.normalisers import default, lower
 
 
 def issuer_usage(value: Any) -> list[str]:
-    """Return what an issuer may do; reading is always among it."""
+    """Return the usages of an issuer; reading is always included."""
     return sorted({*normalise.strings(value), "read-only"})
 
 
 URLS: Sequence[Field] = (
-    Field("issuing_certificates", "Addresses of the authority's certificate.", type="list", elements="str"),
+    Field("issuing_certificates", "Addresses of the CA's certificate.", type="list", elements="str"),
     Field("crl_distribution_points", "Addresses of the revocation list.", type="list", elements="str"),
     Field("ocsp_servers", "Addresses of OCSP servers.", type="list", elements="str"),
     Field(
         "enable_templating",
         (
-            "Whether the server replaces its own templates in the addresses, such as C(cluster_aia_path) and "
+            "Whether the server fills in its own templates in the addresses, such as C(cluster_aia_path) and "
             "C(issuer_id) in double braces."
         ),
         type="bool",
     ),
 )
 CRL: Sequence[Field] = (
-    Field("expiry", "How long a list is valid, a duration.", normaliser=normalise.seconds),
-    Field("disable", "Whether no list is made.", type="bool"),
-    Field(
-        "auto_rebuild", "Whether the list is made anew before it expires, rather than at each revocation.", type="bool"
-    ),
+    Field("expiry", "How long a CRL is valid, a duration.", normaliser=normalise.seconds),
+    Field("disable", "Whether CRLs are disabled.", type="bool"),
+    Field("auto_rebuild", "Whether the CRL is rebuilt before it expires, rather than at each revocation.", type="bool"),
     Field(
         "auto_rebuild_grace_period",
-        "How long before its expiry the list is made anew, a duration.",
+        "How long before its expiry the CRL is rebuilt, a duration.",
         normaliser=normalise.seconds,
     ),
-    Field("enable_delta", "Whether delta lists are made.", type="bool"),
-    Field("delta_rebuild_interval", "How often delta lists are made, a duration.", normaliser=normalise.seconds),
-    Field("ocsp_disable", "Whether OCSP is off.", type="bool"),
+    Field("enable_delta", "Whether delta CRLs are built.", type="bool"),
+    Field("delta_rebuild_interval", "How often delta CRLs are built, a duration.", normaliser=normalise.seconds),
+    Field("ocsp_disable", "Whether OCSP is disabled.", type="bool"),
     Field("ocsp_expiry", "How long an OCSP answer is valid, a duration.", normaliser=normalise.seconds),
     Field("allow_expired_cert_revocation", "Whether expired certificates can be revoked.", type="bool"),
 )
 CLUSTER: Sequence[Field] = (
     Field("path", "Address of the mount on this cluster, such as V(https://vault.example.com:8200/v1/pki)."),
-    Field("aia_path", "Address of the mount for unencrypted downloads of certificates and lists."),
+    Field("aia_path", "Address of the mount for unencrypted downloads of certificates and CRLs."),
 )
 TIDY: Sequence[Field] = (
     Field(
-        "enabled", "Whether it clears up by itself. At least one of the C(tidy_) options must be set then.", type="bool"
+        "enabled",
+        "Whether automatic tidy is enabled. At least one of the C(tidy_) options must be set then.",
+        type="bool",
     ),
-    Field("interval_duration", "How often, a duration.", normaliser=normalise.seconds),
+    Field("interval_duration", "How often tidy runs, a duration.", normaliser=normalise.seconds),
     Field("tidy_cert_store", "Whether expired certificates are removed.", type="bool"),
-    Field("tidy_revoked_certs", "Whether revoked certificates are removed when they have expired.", type="bool"),
-    Field("tidy_invalid_certs", "Whether entries that are no certificates are removed (OpenBao).", type="bool"),
+    Field("tidy_revoked_certs", "Whether revoked certificates are removed after they have expired.", type="bool"),
+    Field("tidy_invalid_certs", "Whether entries that are not certificates are removed (OpenBao).", type="bool"),
     Field(
         "tidy_revoked_cert_issuer_associations",
-        "Whether revoked certificates without issuer are joined with theirs.",
+        "Whether revoked certificates are associated with their issuers.",
         type="bool",
     ),
     Field("tidy_expired_issuers", "Whether expired issuers are removed.", type="bool"),
-    Field("tidy_move_legacy_ca_bundle", "Whether the store of versions before 1.11 is moved away.", type="bool"),
+    Field(
+        "tidy_move_legacy_ca_bundle", "Whether the CA bundle of versions before 1.11 is moved to a backup.", type="bool"
+    ),
     Field("tidy_acme", "Whether expired ACME accounts, orders and authorizations are removed.", type="bool"),
-    Field("safety_buffer", "How long certificates stay after their expiry, a duration.", normaliser=normalise.seconds),
+    Field(
+        "safety_buffer", "How long certificates are kept after their expiry, a duration.", normaliser=normalise.seconds
+    ),
     Field(
         "revoked_safety_buffer",
-        "How long revoked certificates stay after their expiry, a duration (OpenBao).",
+        "How long revoked certificates are kept after their expiry, a duration (OpenBao).",
         normaliser=normalise.seconds,
     ),
     Field(
-        "issuer_safety_buffer", "How long issuers stay after their expiry, a duration.", normaliser=normalise.seconds
+        "issuer_safety_buffer",
+        "How long issuers are kept after their expiry, a duration.",
+        normaliser=normalise.seconds,
     ),
     Field(
         "acme_account_safety_buffer",
-        "How long ACME accounts stay without orders, a duration.",
+        "How long ACME accounts without orders are kept, a duration.",
         normaliser=normalise.seconds,
     ),
     Field(
         "pause_duration",
-        "Pause between two certificates, a duration, so that others get their turn.",
+        "Pause between two certificates, a duration, to limit the load.",
         normaliser=normalise.seconds,
     ),
-    Field("page_size", "How many certificates are listed at once (OpenBao).", type="int"),
-    Field("maintain_stored_certificate_counts", "Whether the numbers of certificates are kept.", type="bool"),
-    Field("publish_stored_certificate_count_metrics", "Whether these numbers are among the metrics.", type="bool"),
+    Field("page_size", "Page size for listing certificates (OpenBao).", type="int"),
+    Field("maintain_stored_certificate_counts", "Whether the server counts certificates.", type="bool"),
+    Field("publish_stored_certificate_count_metrics", "Whether these counts are published as metrics.", type="bool"),
 )
 #: settings of one issuer
 ISSUER: Sequence[Field] = (
     Field(
         "leaf_not_after_behavior",
         (
-            "What becomes of a certificate that would outlive its issuer - refused (V(err)), shortened "
+            "Behaviour for a certificate that would outlive its issuer - refused (V(err)), shortened "
             "(V(truncate)) or issued (V(permit))."
         ),
         choices=("err", "truncate", "permit", "always_enforce_err"),
@@ -107,7 +113,7 @@ ISSUER: Sequence[Field] = (
     ),
     Field(
         "usage",
-        "What the issuer may be used for, all of it; V(read-only) is always among it.",
+        "Usages of the issuer, all of them; V(read-only) is always included.",
         type="list",
         elements="str",
         choices=("read-only", "issuing-certificates", "crl-signing", "ocsp-signing"),
@@ -115,17 +121,14 @@ ISSUER: Sequence[Field] = (
     ),
     Field(
         "manual_chain",
-        (
-            "Names or ids of the issuers that make up the chain, from this issuer up; an empty list lets the "
-            "server build it."
-        ),
+        ("Names or IDs of the issuers of the chain, from this issuer up; with an empty list the server builds it."),
         type="list",
         elements="str",
         normaliser=normalise.strings,
     ),
     Field(
         "revocation_signature_algorithm",
-        "Algorithm by which revocation lists are signed, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).",
+        "Signature algorithm of CRLs, such as V(SHA256WithRSA) or V(ECDSAWithSHA384).",
         normaliser=lower,
     ),
     Field(
@@ -147,13 +150,13 @@ ISSUER: Sequence[Field] = (
         elements="str",
     ),
     Field(
-        "enable_aia_url_templating", "Whether the server replaces its own templates in these addresses.", type="bool"
+        "enable_aia_url_templating", "Whether the server fills in its own templates in these addresses.", type="bool"
     ),
 )
 #: further issuers
 ISSUERS: Sequence[Field] = (
-    Field("ref", "Name or id of the issuer.", required=True),
-    Field("issuer_name", "Name that the issuer is to have."),
+    Field("ref", "Name or ID of the issuer.", required=True),
+    Field("issuer_name", "Desired name of the issuer."),
     *ISSUER,
 )
 FIELDS: Sequence[Field] = (
@@ -164,16 +167,16 @@ FIELDS: Sequence[Field] = (
     ),
     Field(
         "type",
-        "Whether the authority signs itself or is signed by another one.",
+        "Type of the CA, self-signed (V(root)) or signed by another one (V(intermediate)).",
         choices=("root", "intermediate"),
         default="root",
         sent=False,
     ),
-    Field("common_name", "Name of the authority. Needed unless it is to be absent.", fixed=True),
+    Field("common_name", "Common name of the CA. Needed unless it is to be absent.", fixed=True),
     Field(
         "issuer_name",
         (
-            "Name of the issuer inside the mount. An issuer that has another name is renamed when it is the only "
+            "Name of the issuer inside the mount. An issuer with another name is renamed when it is the only "
             "one, unless O(new_issuer) is set."
         ),
     ),
@@ -181,23 +184,25 @@ FIELDS: Sequence[Field] = (
         "new_issuer",
         (
             (
-                "Make one more issuer, a new generation of the authority, when the mount has issuers and none of them "
-                "is called O(issuer_name)."
+                "Create one more issuer, a new generation of the CA, when the mount has issuers and none of them "
+                "has the name O(issuer_name)."
             ),
             (
                 "It becomes the default issuer, unless O(default_issuer) names another one. The older ones stay, so "
-                "that what they signed is still trusted and revoked; their O(issuers) settings can take the right to "
-                "issue from them."
+                "that their certificates are still trusted and can be revoked; O(issuers) can take the right to "
+                "issue away from them."
             ),
-            "The new one has a new key, unless O(key_name) names one that exists.",
+            "The new one has a new key, unless O(key_name) names an existing one.",
         ),
         type="bool",
         default=False,
         sent=False,
     ),
     Field("key_name", "Name of the key inside the mount."),
-    Field("key_type", "Type of the key, V(rsa) without it.", choices=("rsa", "ec", "ed25519"), fixed=True),
-    Field("key_bits", "Size of the key; without it or V(0) 2048 for V(rsa), 256 for V(ec).", type="int", fixed=True),
+    Field("key_type", "Type of the key, V(rsa) by default.", choices=("rsa", "ec", "ed25519"), fixed=True),
+    Field(
+        "key_bits", "Size of the key; by default or with V(0) 2048 for V(rsa), 256 for V(ec).", type="int", fixed=True
+    ),
     Field(
         "signature_bits",
         "Size of the hash of signatures with RSA keys, such as V(256) or V(384).",
@@ -216,11 +221,11 @@ FIELDS: Sequence[Field] = (
     Field("uri_sans", "URIs among the SANs.", type="list", elements="str", fixed=True),
     Field("exclude_cn_from_sans", "Whether O(common_name) is left out of the SANs.", type="bool", fixed=True),
     Field(
-        "max_path_length", "How many authorities may stand below this one; V(-1) for no limit.", type="int", fixed=True
+        "max_path_length", "How many levels of CAs may be below this one; V(-1) for no limit.", type="int", fixed=True
     ),
     Field(
         "permitted_dns_domains",
-        "Domains for which certificates may be issued below this authority.",
+        "Domains for which certificates may be issued below this CA.",
         type="list",
         elements="str",
         fixed=True,
@@ -237,45 +242,49 @@ FIELDS: Sequence[Field] = (
     ),
     Field(
         "issuer_ref",
-        "Name or id of the issuer in O(issuer_mount) that signs; its default issuer without it.",
+        "Name or ID of the signing issuer in O(issuer_mount); by default its default issuer.",
         sent=False,
     ),
     Field(
         "certificate",
-        "Certificate that an external authority made from the returned C(csr), as PEM, with its chain after it.",
+        "Certificate that an external CA created from the returned C(csr), as PEM, followed by its chain.",
         sent=False,
     ),
-    Field("default_issuer", "Name or id of the issuer that is to be the mount's default one."),
+    Field("default_issuer", "Name or ID of the mount's default issuer."),
     Field(
         "urls",
         (
-            "Where clients find this authority. C({mount}) is replaced by the mount's path. What is not given stays "
-            "as it is."
+            "Where clients find this CA. C({mount}) is replaced by the mount's path. Fields that are left out stay "
+            "unchanged."
         ),
         type="dict",
         fields=URLS,
         sent=False,
     ),
     Field(
-        "crl", "How the revocation list is made. What is not given stays as it is.", type="dict", fields=CRL, sent=False
+        "crl",
+        "Settings of CRLs and OCSP. Fields that are left out stay unchanged.",
+        type="dict",
+        fields=CRL,
+        sent=False,
     ),
     Field(
         "cluster",
-        "This cluster's own addresses, for templates and ACME. What is not given stays as it is.",
+        "This cluster's own addresses, for templates and ACME. Fields that are left out stay unchanged.",
         type="dict",
         fields=CLUSTER,
         sent=False,
     ),
     Field(
         "tidy",
-        "What the server clears up by itself, and how often. What is not given stays as it is.",
+        "Automatic tidy of the mount. Fields that are left out stay unchanged.",
         type="dict",
         fields=TIDY,
         sent=False,
     ),
     Field(
         "issuer",
-        "Settings of the authority's own issuer. What is not given stays as it is.",
+        "Settings of the CA's own issuer. Fields that are left out stay unchanged.",
         type="dict",
         fields=ISSUER,
         sent=False,
@@ -283,8 +292,8 @@ FIELDS: Sequence[Field] = (
     Field(
         "issuers",
         (
-            "Settings of further issuers of the mount, such as those of before or of an imported chain. What is not "
-            "given stays as it is."
+            "Settings of further issuers of the mount, such as older or imported ones. Fields that are left "
+            "out stay unchanged."
         ),
         type="list",
         elements="dict",
@@ -292,20 +301,20 @@ FIELDS: Sequence[Field] = (
         sent=False,
     ),
 )
-#: the groups of settings that are of the mount, by the option that holds them
+#: the groups of settings of the mount, by option
 GROUPS: dict[str, dict[str, normalise.Normaliser]] = {
     "urls": normalisers(URLS),
     "crl": normalisers(CRL),
     "cluster": normalisers(CLUSTER),
     "tidy": normalisers(TIDY),
 }
-#: where a group stands below ``config``, when not under its own name
+#: path of a group below ``config``, where it differs from its name
 PLACES = {"tidy": "auto-tidy"}
-#: what goes into the certificate, and is fixed by that
+#: attributes of the certificate, which are fixed after creation
 CERTIFICATE = fixed_names(FIELDS)
-#: fields that are times
+#: fields that are durations
 TIMES = duration_names((*CRL, *TIDY, *FIELDS))
-#: what can be cleared up
+#: the switches of tidy
 TIDY_WHAT = tuple(field.name for field in TIDY if field.name.startswith("tidy_"))
 #: settings of one issuer
 ISSUER_SETTINGS = normalisers(ISSUER)
@@ -323,7 +332,7 @@ def with_mount(urls: Mapping[str, Any], mount: str) -> dict[str, Any]:
 
 
 def check_groups(declared: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Refuse what the server would refuse of the settings, ``after`` they are written. Raises InvalidInput."""
+    """Refuse settings that the server would refuse; ``after``: as they are after the write. Raises InvalidInput."""
     if declared.get("crl.enable_delta") and not after.get("crl.auto_rebuild"):
         raise InvalidInput('"enable_delta" is for lists that are rebuilt', remedy='set "auto_rebuild: true" as well')
     grace, expiry = (normalise.seconds(after.get("crl." + name)) for name in ("auto_rebuild_grace_period", "expiry"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""How a PKI mount gets the key and the certificate of its authority: made, signed, imported, named."""
+"""The key and the certificate of a CA: created, signed, imported, named."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .x509 import blocks
 
 
 class CaIssuing(InPkiMount):
-    """An authority as far as its key and certificate go: what is asked of the server for them."""
+    """The requests to the server for the key and the certificate of a CA."""
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
         self.issuer_mount = normalise.path(item.get("issuer_mount"))
-        #: the authority's own issuer, as the server tells it
+        #: the CA's own issuer, from the server
         self.issuer: dict[str, Any] = {}
         #: the key that waits for its certificate, and the request for that
         self.key_ref = ""
@@ -35,7 +35,7 @@ class CaIssuing(InPkiMount):
 
     @property
     def declared(self) -> Mapping[str, Any]:
-        """What is declared; nothing for an authority that is to be absent."""
+        """The declaration; empty for a CA that is to be absent."""
         return self.desired or {}
 
     def read_issuer(self, reference: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class CaIssuing(InPkiMount):
         return normalise.spans(body, TIMES)
 
     def request_existing(self) -> None:
-        """Ask for the CSR of the key that exists; the server makes it anew and stores nothing."""
+        """Request the CSR of the existing key; the server creates it again and stores nothing."""
         body = self._body(CERTIFICATE - {"key_type", "key_bits", "ttl", "not_after"})
         answer = data_of(
             self.client.write("%s/intermediate/generate/existing" % self.mount, {**body, "key_ref": self.key_ref})
@@ -104,7 +104,7 @@ class CaIssuing(InPkiMount):
         )
 
     def make_root(self) -> str:
-        """Make a certificate that signs itself, with a new key or one that has the declared name; return its id."""
+        """Create a self-signed certificate, with a new or the named key; return the issuer's ID."""
         name = self.declared.get("key_name")
         keys = self.listing("keys") if name and self.item.get("new_issuer") else {}
         key = next((one for one, entry in keys.items() if entry.get("key_name") == name), "")

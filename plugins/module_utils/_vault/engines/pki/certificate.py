@@ -51,16 +51,16 @@ except ImportError:
 #: files of public text; the key is the one that is private
 PUBLIC = ("cert_dest", "chain_dest", "fullchain_dest")
 FILES = (*PUBLIC, "key_dest")
-#: options that give a request
+#: options for a CSR
 REQUESTS = ("csr", "csr_file")
-#: what a role says of names in requests: of the common name, and of all others
+#: fields of a role about names in CSRs: the common name, and all others
 OWN = ("use_csr_common_name", "use_csr_sans")
 
 
 class Certificate(CertificateIssuing):
-    """One certificate in files, named by the certificate's file: issued with its key, or signed for a request.
+    """One certificate in files, named by the certificate's file: issued with its key, or signed for a CSR.
 
-    A new one is made when the present one will not do.
+    A new one is issued when the current one is not valid or not as declared.
     """
 
     kind = "certificate"
@@ -69,7 +69,7 @@ class Certificate(CertificateIssuing):
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], check_mode: bool = False) -> None:
         self.check_mode = check_mode
-        #: whether a request is signed; which one is known after `check`
+        #: whether a CSR is signed; `check` loads it
         self.signed = any(item.get(name) is not None for name in REQUESTS)
         self.files = {name: os.path.abspath(str(item[name])) for name in FILES if item.get(name)}
         self.pem = ""
@@ -113,7 +113,7 @@ class Certificate(CertificateIssuing):
         check_addresses("ip_sans", self.item.get("ip_sans") or ())
 
     def _load_request(self) -> None:
-        """Take the declared request; in check mode its file may not exist yet. Raises InvalidInput."""
+        """Load the declared CSR; in check mode its file may not exist yet. Raises InvalidInput."""
         if all(self.item.get(name) is not None for name in REQUESTS):
             raise InvalidInput('"csr" and "csr_file" exclude each other', remedy="give one of the two")
         if self.item.get("key_dest") or self.item.get("private_key_format") == "pkcs8":
@@ -177,9 +177,9 @@ class Certificate(CertificateIssuing):
         return {"common_name": common_name(certificate), **alternative_names(certificate)}
 
     def _expected(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the names that a request and its role give. Raises InvalidInput for declared ones that are ignored.
+        """Return the names from a CSR and its role. Raises InvalidInput for declared names that would be ignored.
 
-        Where the role cannot be read, each of its settings will do that gives the names that were ``found``.
+        Where the role cannot be read, any of its settings that gives the ``found`` names is accepted.
         """
         if self.request is None:
             return {}
@@ -210,7 +210,7 @@ class Certificate(CertificateIssuing):
         return expected
 
     def _wanted_key(self) -> bytes | None:
-        """Return the public key that the certificate is to have, None when there is none."""
+        """Return the public key that the certificate must have, None without one."""
         if self.signed:
             return self.request.key if self.request else None
         try:
@@ -239,7 +239,7 @@ class Certificate(CertificateIssuing):
             return False
 
     def _renew_before(self, certificate: Any) -> float:
-        """Return how many seconds before its end a certificate is to be renewed."""
+        """Return how many seconds before its expiry a certificate is renewed."""
         begin, end = (moment(certificate, name) for name in ("not_valid_before", "not_valid_after"))
         before = normalise.seconds(self.item.get("renew_before"))
         return (end - begin).total_seconds() / 3 if before is None else float(before)
@@ -257,7 +257,7 @@ class Certificate(CertificateIssuing):
 
     def compare(self, current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[str]:
         if current["state"] != "valid":
-            # the rest of it does not matter any more
+            # the other fields do not matter
             return ["state"]
         return super().compare(current, desired)
 
@@ -266,7 +266,7 @@ class Certificate(CertificateIssuing):
     def write(self, change: Change) -> None:
         self.need_mount()
         for name, path in self.files.items():
-            # a service's own directory belongs to the service
+            # the directory may belong to the service
             private_file.prepare(path, name, own=False)
         if change.current is not None and change.fields == ["key_mode"]:
             private_file.write(self.files["key_dest"], self.private_key)
@@ -282,7 +282,7 @@ class Certificate(CertificateIssuing):
         self._tell()
 
     def _check_made(self, answer: Mapping[str, Any], desired: Mapping[str, Any]) -> None:
-        """Refuse a certificate that the next run would replace. Raises InvalidInput."""
+        """Refuse an issued certificate that the next run would replace. Raises InvalidInput."""
         certificate = x509.load_pem_x509_certificate(str(answer["certificate"]).encode())
         names = self._describe(certificate)
         desired = {**desired, **self._expected(names)}
@@ -322,7 +322,7 @@ class Certificate(CertificateIssuing):
             "fullchain_dest": "\n".join([self.pem, *chain]),
             "cert_dest": self.pem,
         }
-        # the certificate last: a run cut off before is found by a key that does not match
+        # the certificate last: after an interruption the key does not match it, and the next run sees that
         for name, text in content.items():
             if name in self.files:
                 private_file.write(self.files[name], text)
@@ -355,7 +355,7 @@ def certificates(
 ) -> list[Certificate]:
     """Return the resources of declared certificates, in their own mount, else the module's, else ``pki``.
 
-    Raises InvalidInput when two would write one file in turn; only a chain may be that of both.
+    Raises InvalidInput when two would write the same file; only a chain may be shared.
     """
     resources = [
         Certificate(mounts, {**item, "mount": item.get("mount") or mount or "pki"}, check_mode) for item in items
@@ -385,7 +385,7 @@ class PkiCertificates(Kind):
     unlisted = "they are files of the machine that keeps them, and the server knows serial numbers alone"
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-        # a private key may be given for the request
+        # a private key may be given instead of the CSR
         return apparent([item.get("csr") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The fields of a certificate that is kept in files. Pure: no I/O."""
+"""The fields of a certificate in files. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIELDS: Sequence[Field] = (
         ),
         sent=False,
     ),
-    Field("role", "Name of the PKI role that issues. Needed unless the certificate is to be absent.", sent=False),
+    Field("role", "Name of the PKI role. Needed unless the certificate is to be absent.", sent=False),
     Field(
         "common_name",
         (
@@ -42,7 +42,7 @@ FIELDS: Sequence[Field] = (
     Field(
         "alt_names",
         (
-            "Names of hosts and mailboxes beside the common name. The order means nothing.",
+            "SANs that are host names or mail addresses. The order does not matter.",
             (
                 "Those of a request, and O(ip_sans) and O(uri_sans), are taken from it, unless the role has "
                 "C(use_csr_sans=false). Others would be ignored, and are refused."
@@ -52,23 +52,23 @@ FIELDS: Sequence[Field] = (
         elements="str",
         normaliser=lower_set,
     ),
-    Field("ip_sans", "IP addresses in the certificate.", type="list", elements="str", normaliser=addresses),
-    Field("uri_sans", "URIs in the certificate.", type="list", elements="str"),
+    Field("ip_sans", "IP addresses among the SANs.", type="list", elements="str", normaliser=addresses),
+    Field("uri_sans", "URIs among the SANs.", type="list", elements="str"),
     Field(
         "exclude_cn_from_sans",
-        "Leave the common name out of the alternative names.",
+        "Leave the common name out of the SANs.",
         type="bool",
         default=False,
         sent=False,
     ),
     Field(
         "ttl",
-        ("TTL of the certificate, a duration; by default the role's. That of one that stands is not compared."),
+        ("TTL of the certificate, a duration; by default the role's. Not compared with an existing certificate."),
         sent=False,
     ),
     Field(
         "renew_before",
-        "Issue another one when this one has no more than this duration left; by default a third of its TTL.",
+        "Issue a new one when the current one expires within this duration; by default a third of its TTL.",
         sent=False,
     ),
     Field("issuer_ref", "Name or ID of the issuer in the mount; by default the role's.", sent=False),
@@ -100,7 +100,7 @@ FIELDS: Sequence[Field] = (
     Field(
         "cert_dest",
         (
-            ("Path of the file for the certificate; it gets mode 0644. A missing directory is made with mode 0700."),
+            ("Path of the file for the certificate; it gets mode 0644. A missing directory is created with mode 0700."),
             "With O(state=absent) the certificate in it is revoked, and all named files are removed.",
         ),
         type="path",
@@ -110,20 +110,20 @@ FIELDS: Sequence[Field] = (
         "key_dest",
         (
             "Path of the file for the private key; it gets mode 0600.",
-            "Needed unless a request is signed or the certificate is to be absent.",
+            "Needed unless a CSR is signed or the certificate is to be absent.",
         ),
         type="path",
         sent=False,
     ),
     Field(
         "chain_dest",
-        "Path of a file for the certificates of the authorities, the issuer's first.",
+        "Path of a file for the CA certificates, the issuer's first.",
         type="path",
         sent=False,
     ),
     Field(
         "fullchain_dest",
-        "Path of a file for the certificate followed by those of the authorities.",
+        "Path of a file for the certificate followed by the CA certificates.",
         type="path",
         sent=False,
     ),

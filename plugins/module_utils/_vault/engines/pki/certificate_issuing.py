@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What is asked of a PKI mount for a certificate: its role and issuers, a new one, the end of an old one.
+"""The requests to a PKI mount for a certificate: read role and issuers, issue, revoke.
 
 Source: /api-docs/secret/pki (issue, sign, revoke, cert, issuer).
 """
@@ -23,11 +23,11 @@ from .x509 import NAMES, Request, serial
 
 
 class CertificateIssuing(InPkiMount):
-    """A certificate as far as the server goes."""
+    """The server's side of a certificate."""
 
     def __init__(self, mounts: EngineMounts, item: Mapping[str, Any], desired: Mapping[str, Any] | None) -> None:
         self.request: Request | None = None
-        #: the certificate that stands, or was made
+        #: the existing or the new certificate
         self.certificate: Any = None
         self._role: dict[str, Any] | None = None
         self._role_asked = False
@@ -37,14 +37,14 @@ class CertificateIssuing(InPkiMount):
         try:
             stored = self.client.read("%s/cert/%s" % (self.mount, serial(self.certificate))) or {}
         except VaultError as error:
-            # a server that does not store certificates of a role knows nothing of this one
+            # with no_store the server does not know this certificate
             if isinstance(error, PermissionDenied) or error.status in (400, 404):
                 return False
             raise
         return bool(stored.get("revocation_time"))
 
     def read_role(self) -> dict[str, Any] | None:
-        """Return the role, None when there is none, or the token may only issue."""
+        """Return the role, None when it does not exist or the token may only issue."""
         if self._role_asked:
             return self._role
         try:
@@ -66,7 +66,7 @@ class CertificateIssuing(InPkiMount):
             self.warnings.append(text)
 
     def issuers(self) -> Iterator[str]:
-        """Yield the certificates of the issuers that may have signed: the declared one, else the role's, else any."""
+        """Yield the certificates of the possible issuers: the declared one, else the role's, else all."""
         reference = self.item.get("issuer_ref")
         if not reference:
             role = self.read_role()
@@ -83,7 +83,7 @@ class CertificateIssuing(InPkiMount):
         body: dict[str, Any] = {"format": "pem"}
         if self.item.get("common_name"):
             body["common_name"] = self.item["common_name"]
-        # lists that the API takes as text only
+        # the API takes these lists as text only
         body.update({name: ",".join(self.item[name]) for name in NAMES if self.item.get(name)})
         if self.item.get("ttl"):
             body["ttl"] = "%ss" % normalise.seconds(self.item["ttl"])
@@ -96,7 +96,7 @@ class CertificateIssuing(InPkiMount):
         path = "%s/%s" % ("sign" if self.request else "issue", self.item["role"])
         if self.item.get("issuer_ref"):
             path = "issuer/%s/%s" % (quote(self.item["issuer_ref"], safe=""), path)
-        # never repeated: each attempt that reaches the server leaves a certificate there
+        # never retried: each attempt that reaches the server leaves a certificate there
         try:
             answer = self.client.write("%s/%s" % (self.mount, path), body, idempotent=False)
             if answer.get("lease_id"):
@@ -111,7 +111,7 @@ class CertificateIssuing(InPkiMount):
             raise
 
     def revoke(self, number: str, pem: str) -> None:
-        """Revoke a certificate; one that the server did not store is shown to it. Raises VaultError."""
+        """Revoke a certificate; one that the server did not store is sent along. Raises VaultError."""
         try:
             self.client.write("%s/revoke" % self.mount, {"serial_number": number})
         except VaultError as error:

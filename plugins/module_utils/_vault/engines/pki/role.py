@@ -30,11 +30,11 @@ from .in_mount import DEFAULT_BITS, InPkiMount, check_key
 
 
 def usages(value: Any) -> list[str]:
-    """Return key usages in one form: ``DigitalSignature``, ``KeyUsageDigitalSignature`` and other case are the same."""
+    """Return key usages in one form: ``DigitalSignature`` equals ``KeyUsageDigitalSignature``, in any case."""
     return sorted({re.sub(r"^(ext)?keyusage", "", name.lower()) for name in normalise.strings(value)})
 
 
-#: what a certificate may be for, as `usages` spells it. Source: Go's x509.KeyUsage and x509.ExtKeyUsage
+#: key usages as `usages` spells them. Source: Go's x509.KeyUsage and x509.ExtKeyUsage
 KEY_USAGE = (
     *("DigitalSignature", "ContentCommitment", "KeyEncipherment", "DataEncipherment", "KeyAgreement", "CertSign"),
     *("CRLSign", "EncipherOnly", "DecipherOnly"),
@@ -47,7 +47,7 @@ EXT_KEY_USAGE = (
 
 
 def check_usages(option: str, value: Any, known: Sequence[str]) -> None:
-    """Refuse a usage that the server would keep and never put into a certificate. Raises InvalidInput."""
+    """Refuse a usage that the server would store but ignore. Raises InvalidInput."""
     for name in normalise.strings(value):
         if not set(usages(name)) <= set(usages(list(known))):
             raise InvalidInput('%s: there is no "%s"' % (option, name), remedy="use %s" % ", ".join(known))
@@ -74,40 +74,40 @@ FIELDS: Sequence[Field] = (
     Field("name", "Name of the role.", sent=False),
     Field(
         "issuer_ref",
-        "Name or id of the issuer that signs; the mount's default issuer without it.",
+        "Name or ID of the issuer that signs; by default the mount's default issuer.",
         normaliser=default("default"),
     ),
     Field(
         "ttl",
-        "How long certificates are valid by default, a duration; V(0) for the mount's own default.",
+        "Default TTL of certificates, a duration; V(0) for the mount's default.",
         normaliser=normalise.duration,
     ),
     Field(
         "max_ttl",
-        "How long certificates may be valid, a duration; V(0) for the mount's own limit.",
+        "Maximum TTL of certificates, a duration; V(0) for the mount's limit.",
         normaliser=normalise.duration,
     ),
-    Field("not_before_duration", "How far back certificates are dated, a duration.", normaliser=normalise.duration),
+    Field("not_before_duration", "How far certificates are backdated, a duration.", normaliser=normalise.duration),
     Field("allowed_domains", "Domains that the role may issue certificates for.", type="list", elements="str"),
     Field("allowed_domains_template", "Whether O(allowed_domains) holds identity templates.", type="bool"),
     Field("allow_bare_domains", "Whether the domains themselves are allowed.", type="bool"),
     Field("allow_subdomains", "Whether names below the domains are allowed.", type="bool"),
     Field("allow_glob_domains", "Whether the domains may hold glob patterns.", type="bool"),
     Field("allow_wildcard_certificates", "Whether wildcard certificates are allowed.", type="bool"),
-    Field("allow_any_name", "Whether any name at all is allowed.", type="bool"),
+    Field("allow_any_name", "Whether all names are allowed.", type="bool"),
     Field("allow_localhost", "Whether V(localhost) is allowed.", type="bool"),
     Field("allow_ip_sans", "Whether IP addresses are allowed as SANs.", type="bool"),
     Field("allowed_uri_sans", "URIs that are allowed as SANs; globs are allowed.", type="list", elements="str"),
     Field("allowed_other_sans", "Other SANs that are allowed, as C(oid;UTF8:value).", type="list", elements="str"),
     Field("enforce_hostnames", "Whether names must be valid host names.", type="bool"),
-    Field("require_cn", "Whether a common name is needed.", type="bool"),
+    Field("require_cn", "Whether a common name is required.", type="bool"),
     Field("server_flag", "Whether certificates are for servers.", type="bool"),
     Field("client_flag", "Whether certificates are for clients.", type="bool"),
     Field("code_signing_flag", "Whether certificates are for signing code.", type="bool"),
     Field("email_protection_flag", "Whether certificates are for protecting email.", type="bool"),
     Field(
         "key_type",
-        "Type of the keys; V(any) takes what a signing request has.",
+        "Type of the keys; V(any) accepts that of a CSR.",
         choices=("rsa", "ec", "ed25519", "any"),
     ),
     Field("key_bits", "Size of the keys; V(0) for the default of the type.", type="int"),
@@ -115,7 +115,7 @@ FIELDS: Sequence[Field] = (
         "signature_bits",
         "Size of the hash of signatures with RSA keys; V(0) for the default.",
         type="int",
-        # 0 stands for a size; one product keeps that size, the other 0
+        # 0 means a default size; one product stores that size, the other 0
         normaliser=lambda value: normalise.integer(value) or 256,
     ),
     Field(
@@ -128,8 +128,8 @@ FIELDS: Sequence[Field] = (
     Field(
         "ext_key_usage", "Extended key usages, such as V(ServerAuth).", type="list", elements="str", normaliser=usages
     ),
-    Field("use_csr_common_name", "Whether the common name of a signing request is used.", type="bool"),
-    Field("use_csr_sans", "Whether the SANs of a signing request are used.", type="bool"),
+    Field("use_csr_common_name", "Whether the common name of a CSR is used.", type="bool"),
+    Field("use_csr_sans", "Whether the SANs of a CSR are used.", type="bool"),
     Field("organization", "Organizations (O) of the subject.", type="list", elements="str"),
     Field("ou", "Organizational units (OU) of the subject.", type="list", elements="str"),
     Field("country", "Countries (C) of the subject.", type="list", elements="str"),
@@ -152,7 +152,11 @@ FIELDS: Sequence[Field] = (
         ),
         type="bool",
     ),
-    Field("basic_constraints_valid_for_non_ca", "Whether certificates say that they are no authority's.", type="bool"),
+    Field(
+        "basic_constraints_valid_for_non_ca",
+        "Whether certificates of end entities have basic constraints (CA: false).",
+        type="bool",
+    ),
     Field(
         "options",
         (
@@ -164,7 +168,7 @@ FIELDS: Sequence[Field] = (
     ),
 )
 NAMES = sent_names(FIELDS)
-#: how to compare what ``options`` may hold
+#: normalisers of ``options``
 FURTHER: dict[str, normalise.Normaliser] = {
     "policy_identifiers": policy_identifiers,
     **dict.fromkeys(("allowed_ip_sans_cidr", "ext_key_usage_oids", "cn_validations"), normalise.string_set),
@@ -173,7 +177,7 @@ FURTHER: dict[str, normalise.Normaliser] = {
 
 
 def check_other_sans(value: Any) -> None:
-    """Refuse other SANs of a form that the server refuses. Raises InvalidInput."""
+    """Refuse other SANs in an invalid form. Raises InvalidInput."""
     for name in normalise.strings(value) or ([""] if value else []):
         if name != "*" and not re.fullmatch(r"[^;]+;[^:]+:.*", name):
             raise InvalidInput(
@@ -183,7 +187,7 @@ def check_other_sans(value: Any) -> None:
 
 
 def check_times(after: Mapping[str, Any], more: str = "") -> None:
-    """Refuse a TTL above the longest one. Raises InvalidInput."""
+    """Refuse a TTL above the maximum. Raises InvalidInput."""
     usual, longest = (normalise.duration(after.get(name)) for name in ("ttl", "max_ttl"))
     if usual and longest and usual > longest:
         raise InvalidInput("ttl is longer than max_ttl" + more, remedy="correct one of the two")
@@ -198,7 +202,7 @@ class Issuers:
         self._known: dict[str, frozenset[str]] = {}
 
     def names(self, client: Client, mount: str) -> frozenset[str]:
-        """Return how the issuers of a mount are referred to. Raises PermissionDenied."""
+        """Return the names and IDs of the issuers of a mount. Raises PermissionDenied."""
         with self._lock:
             if mount not in self._known:
                 answer = client.request("LIST", "%s/issuers" % mount, missing_ok=True)
@@ -267,7 +271,7 @@ class Role(InPkiMount):
             self._warn_issuer(desired)
             self._warn_limit(desired)
         if current is not None and desired.get("key_bits") == 0:
-            # the server keeps the size that 0 stands for
+            # the server stores the size that 0 means
             desired["key_bits"] = DEFAULT_BITS.get(desired.get("key_type") or current.get("key_type") or "rsa", 0)
         return desired
 
@@ -282,7 +286,7 @@ class Role(InPkiMount):
             )
 
     def _warn_issuer(self, desired: Mapping[str, Any]) -> None:
-        """Say that nobody will get a certificate by an issuer that is missing; it may come later."""
+        """Warn of a missing issuer: it may be created later."""
         wanted = desired.get("issuer_ref")
         if not wanted or wanted == "default":
             return
@@ -298,7 +302,7 @@ class Role(InPkiMount):
 
     def write(self, change: Change) -> None:
         self.need_mount()
-        # a write replaces the role, so what is not declared goes along as it is
+        # a write replaces the role, so undeclared current fields are sent along
         current = dict(change.current or {})
         if "key_type" in change.fields:
             # these belong to the old type

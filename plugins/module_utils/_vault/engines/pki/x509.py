@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""What certificates and certificate signing requests say. Pure but for `Request.load`, which reads a file."""
+"""Certificates and CSRs. Pure except for `Request.load`, which reads a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ try:
 except ImportError:
     CRYPTOGRAPHY_ERROR = traceback.format_exc()
 
-#: options that give alternative names
+#: options for SANs
 NAMES = ("alt_names", "ip_sans", "uri_sans")
 _REQUEST = re.compile(
     r"-----BEGIN ((?:NEW )?)CERTIFICATE REQUEST-----.*?-----END \1CERTIFICATE REQUEST-----", re.DOTALL
@@ -33,7 +33,7 @@ _REQUEST = re.compile(
 
 
 def address(value: Any) -> str:
-    """Return an IP address in one form; what is none stays what it is."""
+    """Return an IP address in one form; any other text is returned unchanged."""
     try:
         return str(ipaddress.ip_address(normalise.scalar(value).strip()))
     except ValueError:
@@ -41,19 +41,19 @@ def address(value: Any) -> str:
 
 
 def lower_set(value: Any) -> list[str]:
-    """Return names of hosts and mailboxes as a set in lower case."""
+    """Return host names and mail addresses as a sorted set in lower case."""
     return sorted({name.lower() for name in normalise.strings(value)})
 
 
 def hostname(name: str) -> bool:
-    """Tell whether a common name is one that the engine adds to the alternative names as a host."""
+    """Tell whether the engine adds a common name to the SANs as a host name."""
     labels = name[2:] if name.startswith("*.") else name
     return bool(re.fullmatch(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", labels))
 
 
 def moment(certificate: Any, name: str) -> datetime.datetime:
-    """Return ``not_valid_before`` or ``not_valid_after`` in UTC, of old and new versions of the library."""
-    # the older names warn on new versions, the newer are missing on old ones
+    """Return ``not_valid_before`` or ``not_valid_after`` in UTC, with old and new versions of the library."""
+    # the old names give warnings in new versions, the new ones are missing in old versions
     found = getattr(certificate, name + "_utc", None) or getattr(certificate, name)
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
 
@@ -64,19 +64,19 @@ def seconds_left(certificate: Any) -> float:
 
 
 def public_key(key: Any) -> bytes:
-    """Return a public key in the one form in which equality means equality."""
+    """Return a public key in a canonical form."""
     return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
 
 
 def serial(certificate: Any) -> str:
-    """Return a serial number as the API writes it: ``0a:1b:...``."""
+    """Return a serial number in the API's form: ``0a:1b:...``."""
     text = "%x" % certificate.serial_number
     text = text.zfill(len(text) + len(text) % 2)
     return ":".join(text[at : at + 2] for at in range(0, len(text), 2))
 
 
 def alternative_names(certificate: Any) -> dict[str, list[str]]:
-    """Return the alternative names by the options that they come from."""
+    """Return the SANs by option."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -95,7 +95,7 @@ def issued_by(certificate: Any, issuer: Any) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
     except AttributeError:
-        # cryptography below 40: the key identifiers must do
+        # cryptography below 40: compare the key identifiers
         try:
             theirs = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
             ours = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
@@ -103,19 +103,19 @@ def issued_by(certificate: Any, issuer: Any) -> bool:
             return True
         return bool(ours == theirs)
     except Exception:  # noqa: BLE001  # pylint: disable=broad-except
-        # InvalidSignature, or a kind of key that cannot have signed this
+        # InvalidSignature, or a key type that cannot have signed this
         return False
     return True
 
 
 def common_name(certificate: Any) -> str:
-    """Return the common name of a certificate or a request, empty when it has none."""
+    """Return the common name of a certificate or a CSR, empty without one."""
     found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return "".join(str(part.value) for part in found)
 
 
 def all_names(common: Any, names: Any, excluded: Any) -> list[str]:
-    """Return the alternative names that the engine makes of some names and the common name, unless it is excluded."""
+    """Return the SANs that the engine creates from names and the common name, unless that is excluded."""
     common = normalise.scalar(common)
     named = "@" in common or hostname(common)
     return lower_set([*names, *([common] if named and not excluded else [])])
@@ -130,7 +130,7 @@ def blocks(text: Any) -> list[str]:
 
 
 class Request:
-    """A certificate signing request, of which only the request itself goes to the server."""
+    """A CSR; only the CSR itself is sent to the server."""
 
     def __init__(self, text: str, where: str) -> None:
         """Take PEM text. Raises InvalidInput."""
@@ -154,7 +154,7 @@ class Request:
 
     @classmethod
     def load(cls, path: str) -> Request | None:
-        """Return the request of a file, None when there is none. Raises InvalidInput."""
+        """Return the CSR in a file, None when the file does not exist. Raises InvalidInput."""
         try:
             text = private_file.read(path)
         except SecretopsError as error:
@@ -162,7 +162,7 @@ class Request:
         return None if text is None else cls(text, path)
 
     def expected(self, item: Mapping[str, Any], own_name: bool, own_names: bool) -> dict[str, Any]:
-        """Return the names that the certificate gets.
+        """Return the names that the certificate will have.
 
         ``own_name`` and ``own_names``: whether the role takes the common name, and the alternative names, from the
         request (``use_csr_common_name``, ``use_csr_sans``) rather than from the options of ``item``.
@@ -173,7 +173,7 @@ class Request:
         return {**found, "alt_names": all_names(common, names["alt_names"], item.get("exclude_cn_from_sans"))}
 
     def ignored(self, item: Mapping[str, Any], own_name: bool, own_names: bool) -> list[str]:
-        """Return the options that declare other names than the certificate gets."""
+        """Return the options that declare names that the certificate will not have."""
         expected = self.expected(item, own_name, own_names)
         lost = ["common_name"] if item.get("common_name") not in (None, expected["common_name"]) else []
         for name in NAMES:

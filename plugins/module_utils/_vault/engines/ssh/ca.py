@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The keys by which SSH mounts sign. Source: /api-docs/secret/ssh."""
+"""The CA keys of SSH mounts. Source: /api-docs/secret/ssh."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ...base.mounts import EngineMounts
 from ...connection.client import Client
 from ...connection.errors import BadRequest
 
-#: what a key is called in a public key, by what it may be called when one is made
+#: type in a public key, by the type in a request for a new key
 KEYS = {
     "rsa": "ssh-rsa",
     "ed25519": "ssh-ed25519",
@@ -32,12 +32,12 @@ KEYS = {
 
 
 def public_key(value: Any) -> list[str]:
-    """Return type and body of a public key; its comment means nothing."""
+    """Return type and body of a public key, without its comment."""
     return normalise.scalar(value).split()[:2]
 
 
 def bits(key: Any) -> int:
-    """Return the bits of a public key, 0 where they say nothing. Source: RFC 4253, section 6.6."""
+    """Return the size of a public key in bits, 0 where it does not apply. Source: RFC 4253, section 6.6."""
     kind, body = (*public_key(key), "", "")[:2]
     if kind.startswith("ecdsa-sha2-nistp"):
         return int(kind[len("ecdsa-sha2-nistp") :])
@@ -57,15 +57,15 @@ def bits(key: Any) -> int:
 
 FIELDS: Sequence[Field] = (
     Field("mount", "Path at which the SSH engine is mounted.", sent=False),
-    Field("key_type", "Type of the key that the server makes.", choices=("ec", *KEYS)),
-    Field("key_bits", "Size of the key that the server makes.", type="int"),
-    Field("public_key", "The public half of an own key, next to O(private_key).", normaliser=public_key),
-    Field("private_key", "The private half of an own key. The server never returns it.", secret=True),
+    Field("key_type", "Type of the key that the server creates.", choices=("ec", *KEYS)),
+    Field("key_bits", "Size of the key that the server creates.", type="int"),
+    Field("public_key", "The public key of an existing key pair, with O(private_key).", normaliser=public_key),
+    Field("private_key", "The private key of an existing key pair. The server never returns it.", secret=True),
 )
 
 
 class Ca(InsideMount):
-    """The key by which a mount signs; named by its mount. It is made once, and never replaced: hosts trust it."""
+    """The CA key of a mount; named by the mount. It is created once and never replaced: hosts trust it."""
 
     kind = "SSH CA"
     engine = "ssh"
@@ -115,7 +115,7 @@ class Ca(InsideMount):
         if current is None:
             return desired
         self._check_same(self.info["public_key"], desired)
-        # it is there, and a server that is asked again may make another
+        # it exists; another request might create a new one
         return {}
 
     def _check_same(self, found: str, desired: Mapping[str, Any]) -> None:
@@ -140,7 +140,7 @@ class Ca(InsideMount):
         self.need_mount()
         desired = change.desired
         body = {**desired, "generate_signing_key": "private_key" not in desired}
-        # never repeated: a second one would replace the first
+        # never retried: a second one would replace the first
         self.client.write(self.path, body, idempotent=False)
         change.touched = True
         made = self.client.read(self.path) or {}
@@ -148,7 +148,7 @@ class Ca(InsideMount):
 
 
 class SshCas(Kind):
-    """The keys by which SSH mounts sign."""
+    """The CA keys of SSH mounts."""
 
     about = "The keys by which SSH engines sign"
     tag = "ssh"

@@ -27,7 +27,7 @@ from ...connection.client import Client
 
 
 def lengths(value: Any) -> dict[str, list[Any]]:
-    """Return the allowed lengths by type of key: one length, or several of which the order means nothing."""
+    """Return the allowed lengths by key type: one length, or several in any order."""
     return {
         str(name): sorted({normalise.scalar(one) for one in (item if isinstance(item, (list, tuple)) else [item])})
         for name, item in (value or {}).items()
@@ -35,12 +35,12 @@ def lengths(value: Any) -> dict[str, list[Any]]:
 
 
 def listed(value: Any) -> list[str]:
-    """Return a list that the server keeps as one text with commas: one with a comma in it is several."""
+    """Return a list that the server stores as a comma separated text: an entry with a comma counts as several."""
     return normalise.string_set(",".join(normalise.strings(value)))
 
 
 def port(value: Any) -> Any:
-    """Return a port; the server keeps its usual one where none is said."""
+    """Return a port; missing means the server's default."""
     return normalise.integer(value) or 22
 
 
@@ -59,11 +59,11 @@ FIELDS: Sequence[Field] = (
         "V(ca) to sign keys, V(otp) to hand out one-time passwords. A new role needs it.",
         choices=("ca", "otp"),
     ),
-    Field("default_user", "The user that a credential is for when none is asked for; O(key_type=otp) needs it."),
+    Field("default_user", "User of a credential when the request names none; O(key_type=otp) needs it."),
     Field("default_user_template", "Whether O(default_user) is an identity template.", type="bool"),
     Field(
         "allowed_users",
-        "Users that credentials are given for; V(*) for every user.",
+        "Users that credentials may be issued for; V(*) for every user.",
         type="list",
         elements="str",
         normaliser=listed,
@@ -71,7 +71,7 @@ FIELDS: Sequence[Field] = (
     Field("allowed_users_template", "Whether O(allowed_users) holds identity templates.", type="bool"),
     Field(
         "allowed_domains",
-        "Domains that certificates of hosts are given for.",
+        "Domains that host certificates may be issued for.",
         type="list",
         elements="str",
         normaliser=listed,
@@ -81,31 +81,31 @@ FIELDS: Sequence[Field] = (
     Field("allow_subdomains", "Whether names below the domains are allowed.", type="bool"),
     Field("allow_user_certificates", "Whether keys of users are signed.", type="bool"),
     Field("allow_host_certificates", "Whether keys of hosts are signed.", type="bool"),
-    Field("allow_user_key_ids", "Whether who asks may choose the certificate's key id.", type="bool"),
-    Field("allow_empty_principals", "Whether certificates may be for nobody in particular (OpenBao).", type="bool"),
+    Field("allow_user_key_ids", "Whether clients may choose the certificate's key ID.", type="bool"),
+    Field("allow_empty_principals", "Whether certificates without principals are allowed (OpenBao).", type="bool"),
     Field(
         "allowed_critical_options",
-        "Critical options that may be asked for; an empty list allows all.",
+        "Critical options that clients may request; an empty list allows all.",
         type="list",
         elements="str",
         normaliser=listed,
     ),
     Field(
         "default_critical_options",
-        "Critical options of certificates that ask for none.",
+        "Critical options of certificates when the request names none.",
         type="dict",
         normaliser=normalise.string_map,
     ),
     Field(
         "allowed_extensions",
-        "Extensions that may be asked for; V(*) for all.",
+        "Extensions that clients may request; V(*) for all.",
         type="list",
         elements="str",
         normaliser=listed,
     ),
     Field(
         "default_extensions",
-        "Extensions of certificates that ask for none, such as C(permit-pty) with an empty text.",
+        "Extensions of certificates when the request names none, such as C(permit-pty) with an empty text.",
         type="dict",
         normaliser=normalise.string_map,
     ),
@@ -116,52 +116,52 @@ FIELDS: Sequence[Field] = (
     ),
     Field(
         "allowed_user_key_lengths",
-        "Types of keys that are signed, each with the length in bits that it is to have, or a list of lengths.",
+        "Key types that are signed, each with the required length in bits, or a list of lengths.",
         type="dict",
         normaliser=lengths,
     ),
     Field(
         "algorithm_signer",
-        "Algorithm of the signature, for a CA with an RSA key.",
+        "Signature algorithm, for a CA with an RSA key.",
         choices=("default", "ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"),
         normaliser=default("default"),
     ),
-    Field("issuer_ref", "Name or id of the issuer that signs (OpenBao).", normaliser=default("default")),
+    Field("issuer_ref", "Name or ID of the issuer that signs (OpenBao).", normaliser=default("default")),
     Field(
         "key_id_format",
-        "Format of the certificate's key id. Tag it C(!unsafe), or Ansible takes the braces for its own.",
+        "Format of the certificate's key ID. Tag it C(!unsafe), or Ansible evaluates the braces itself.",
     ),
     Field(
         "ttl",
-        "How long certificates are valid by default, a duration; V(0) for the mount's own default.",
+        "Default TTL of certificates, a duration; V(0) for the mount's default.",
         normaliser=normalise.duration,
     ),
     Field(
         "max_ttl",
-        "How long certificates may be valid, a duration; V(0) for the mount's own limit.",
+        "Maximum TTL of certificates, a duration; V(0) for the mount's limit.",
         normaliser=normalise.duration,
     ),
-    Field("not_before_duration", "How far back certificates are dated, a duration.", normaliser=normalise.duration),
-    Field("cidr_list", "Networks of the hosts that one-time passwords are given for.", type="list", elements="str"),
-    Field("exclude_cidr_list", "Networks in O(cidr_list) that none are given for.", type="list", elements="str"),
-    Field("port", "Port that who gets a one-time password is told.", type="int", normaliser=port),
+    Field("not_before_duration", "How far certificates are backdated, a duration.", normaliser=normalise.duration),
+    Field("cidr_list", "Networks of the hosts that one-time passwords may be issued for.", type="list", elements="str"),
+    Field("exclude_cidr_list", "Networks in O(cidr_list) that are excluded.", type="list", elements="str"),
+    Field("port", "SSH port, returned with a one-time password.", type="int", normaliser=port),
 )
 
 
 NAMES = sent_names(FIELDS)
-#: kept by the server as one text with commas
+#: stored by the server as a comma separated text
 LISTS = tuple(field.name for field in FIELDS if field.type == "list")
 MAPS = tuple(field.name for field in FIELDS if field.normaliser is normalise.string_map)
 NETWORKS = ("cidr_list", "exclude_cidr_list")
 TIMES = duration_names(FIELDS)
-#: what both types have
+#: fields of both types
 SHARED = ("key_type", "default_user", "allowed_users")
-#: what roles for one-time passwords have
+#: fields of roles for one-time passwords
 OF_OTP = (*NETWORKS, "port")
 
 
 class Role(InsideMount):
-    """One role: whose keys are signed, or who gets one-time passwords. Named ``<mount>/<name>``."""
+    """One role, for signed keys or one-time passwords. Named ``<mount>/<name>``."""
 
     kind = "SSH role"
     engine = "ssh"
@@ -214,7 +214,7 @@ class Role(InsideMount):
         return desired
 
     def _check_whole(self, after: Mapping[str, Any]) -> None:
-        """Refuse what the server would refuse of a declaration and what stands of it. Raises InvalidInput."""
+        """Validate the declaration merged with the current role. Raises InvalidInput."""
         kind = after.get("key_type")
         if not kind:
             raise InvalidInput('"key_type" is missing', remedy="give ca to sign keys, or otp for one-time passwords")
@@ -237,7 +237,7 @@ class Role(InsideMount):
     def write(self, change: Change) -> None:
         self.need_mount()
         desired = change.desired
-        # a write replaces the role, so what is not declared goes along as it is, unless only the old type has it
+        # a write replaces the role, so undeclared current fields are sent along, unless only the old type has them
         current = change.current or {}
         names = SHARED if "key_type" in change.fields else tuple(current)
         kept = {name: current[name] for name in names if current.get(name) is not None}
@@ -247,14 +247,14 @@ class Role(InsideMount):
                 body[name] = ",".join(normalise.strings(body[name]))
         for name in MAPS:
             if name in body:
-                # YAML has nothing after "permit-pty:", which the server would drop
+                # "permit-pty:" in YAML is null, which the server would drop
                 body[name] = normalise.string_map(body[name])
         for name in TIMES:
             if name in body:
                 body[name] = "%ss" % normalise.seconds(body[name])
         self.client.write(self.path, body)
         change.touched = True
-        # a product without issuers drops this in silence
+        # a product without issuers drops this silently
         check_kept(self.client, self.path, {"issuer_ref", "allow_empty_principals"} & set(desired), self.kind)
 
 
