@@ -188,7 +188,7 @@ class SecretId(Resource):
         ttl, remaining = normalise.seconds(self.item.get("ttl")), normalise.seconds(self.item.get("min_remaining"))
         if ttl and remaining and remaining >= ttl:
             raise InvalidInput(
-                "min_remaining is not shorter than ttl, so each run would issue a new one",
+                "min_remaining is not shorter than ttl, so each run would issue another",
                 remedy="correct one of the two",
             )
         for name in ("cidr_list", "token_bound_cidrs"):

@@ -180,7 +180,7 @@ class AuthRole(Resource):
         declared = self._declared()
         for name in sorted(entries.without & set(declared)):
             raise InvalidInput(
-                'a role of type %s has no "%s"' % (name, self.type),
+                'a role of type %s has no "%s"' % (self.type, name),
                 remedy='use %s in "options"' % ", ".join(entries.policies)
                 if name == "token_policies"
                 else "remove it, or use token_explicit_max_ttl or token_period",
