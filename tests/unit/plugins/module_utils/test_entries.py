@@ -25,6 +25,8 @@ LISTS = {
     for name, option in spec.items()
     if option.get("type") == "list" and option.get("options")
 }
+#: lists that are left to Ansible, as options of their entries have suboptions and a default
+LEFT_TO_ANSIBLE = {("vault_rotation", "applications")}
 #: what users write, right and wrong
 VALUES: dict[Any, list[Any]] = {
     "str": ["text", "", "1h", 3600, 0, -1, True, 1.5, None, ["a"], {"a": "b"}, "~/x", "a,b"],
@@ -90,7 +92,10 @@ def test_accepted_entries_are_what_ansible_makes_of_them(module: str, name: str)
         assert found[1] == {str(text) for text in result._no_log_values}
         params = {name: found[0]}
         assert hidden_texts(params, {name: option}) == echo(params, {name: option})[1]
-    assert taken > 20, "hardly any entry is accepted"
+    if (module, name) in LEFT_TO_ANSIBLE:
+        assert not taken, "remove it from LEFT_TO_ANSIBLE"
+    else:
+        assert taken > 20, "hardly any entry is accepted"
 
 
 OPTION: dict[str, Any] = {
