@@ -96,7 +96,9 @@ class Oidc(Setting):
         """Return the IDs for the names of entities or groups. Raises InvalidInput for an unknown name."""
         found = []
         for value in normalise.strings((self.desired or {}).get(option)):
-            known = value if UUID.fullmatch(value) else self.references.identity(what, value)
+            # "*" stands for all
+            plain = value == "*" or UUID.fullmatch(value)
+            known = value if plain else self.references.identity(what, value)
             context = self.references.context
             if not known and not context.planning:
                 raise InvalidInput('there is no %s "%s"' % (what, value), remedy='correct "%s"' % option)
