@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -393,6 +394,78 @@ def test_drift_says_that_nobody_could_log_in(applied: Platform, tmp_path: Path) 
     assert hosts[VAULT]["status"] == "failed"
     assert hosts[KUBERNETES]["status"] == "clean"
     assert hosts[VAULT]["errors"] >= 1
+
+
+class Exported:
+    """An inventory of nothing but one cluster, whose variables are an export."""
+
+    def __init__(self, folder: Path, server: VaultServer) -> None:
+        self.server = server
+        self.inventory = Inventory(folder, VAULT, KUBERNETES, {})
+        shutil.rmtree(folder / "group_vars")
+        (folder / "hosts.yml").write_text(f"vault_clusters: {{hosts: {{{VAULT}: }}}}\n")
+        self.variables = folder / "host_vars" / VAULT
+        self.variables.mkdir()
+        write_private(folder / "token", server.token.encode())
+        (self.variables / "connection.yml").write_text(
+            f"""
+vault_connection: {{url: ["{server.url}"], ca_cert: "{server.ca_cert}"}}
+vault_session_login: {{auth_method: token, token_file: "{folder}/token", child: true}}
+drift_report_directory: {folder}/reports
+"""
+        )
+
+    def export(self) -> dict[str, str]:
+        """Export the cluster; return the texts of the files of declarations."""
+        folder = self.inventory.folder / "exports" / VAULT
+        run = self.inventory.play("export", "-vvvv", "--diff").succeeded()
+        assert "held against the server, nothing would change" in " ".join(run.output.split())
+        files = {path.name: path.read_text() for path in sorted(folder.glob("vault_*.yml"))}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+        self.said = run.output + "".join(path.read_text() for path in folder.iterdir())
+        return files
+
+    def declare(self, files: Mapping[str, str]) -> None:
+        """Take an export for the declaration of the cluster."""
+        for name, text in files.items():
+            (self.variables / name).write_text(text)
+
+
+def test_an_export_is_the_whole_declaration(
+    applied: Platform, postgresql: PostgreSql, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Exported, the platform is declared by that alone: nothing differs, and an empty server becomes the same."""
+    folder = tmp_path_factory.mktemp("exported")
+    first = Exported(folder / "first", applied.vault)
+    files = first.export()
+    hides(first.said, applied.secrets())
+    assert {"vault_config_policies.yml", "vault_config_auth_roles.yml", "vault_config_pki_cas.yml"} <= set(files)
+    keys = re.findall(r'^#   (.*): ""$', files["vault_secrets_to_fill.yml"], re.MULTILINE)
+    assert keys, files["vault_secrets_to_fill.yml"]
+
+    # a value that is not filled in yet is named, and nothing happens
+    first.declare(files)
+    missing = first.inventory.play("drift", "-e", "drift_fail=true")
+    assert missing.rc != 0 and "vault_secrets_to_fill" in missing.output
+    filled = json.dumps({"vault_secrets_to_fill": dict.fromkeys(keys, POSTGRESQL_PASSWORD)})
+    first.declare({"vault_secrets_to_fill.yml": filled})
+    clean = first.inventory.play("drift", "-e", "drift_fail=true").succeeded()
+    assert clean.changed == 0
+    report = json.loads((first.inventory.folder / "reports" / "drift.json").read_text())
+    assert report["status"] == "clean" and report["compared"] > 20
+
+    # the other server rotates the password too
+    postgresql.query(f"ALTER ROLE vault PASSWORD '{POSTGRESQL_PASSWORD}'")
+    server = VaultServer(tmp_path_factory.mktemp("vault"))
+    try:
+        second = Exported(folder / "second", server)
+        second.declare({**files, "vault_secrets_to_fill.yml": filled})
+        made = second.inventory.play("configure").succeeded()
+        assert made.changed > 0
+        assert second.export() == files
+        hides(second.said, [server.token, POSTGRESQL_PASSWORD])
+    finally:
+        server.discard()
 
 
 def test_what_the_server_lacks_is_refused_before_anything_changes(

@@ -69,6 +69,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_endpoint": {"path": "auth/token/roles/x", "data": {"orphan": True}, "write": "always"},
     "vault_identity_entity": {"name": "x"},
     "vault_identity_group": {"name": "x"},
+    "vault_export": {},
     "vault_info": {"gather_subset": ["all"]},
     "vault_info:kinds": {"kinds": ["all"]},
     "vault_init": {"key_store": "{tmp}/none/keys.json", "wait_timeout": 1},

@@ -10,7 +10,19 @@ import pytest
 from support.system import Lab
 
 #: whatever can be asked for by somebody who has run nothing yet
-PLAYBOOKS = ["drift", "restore", "rolling", "rotate", "snapshot", "unseal", "upgrade", "validate", "verify", "site"]
+PLAYBOOKS = [
+    "drift",
+    "export",
+    "restore",
+    "rolling",
+    "rotate",
+    "snapshot",
+    "unseal",
+    "upgrade",
+    "validate",
+    "verify",
+    "site",
+]
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from .._engine import yaml_dump
 from .._engine.errors import InvalidInput
 from .._kubernetes.kind import Object
 
@@ -20,12 +20,6 @@ try:
     YAML_ERROR = None
 except ImportError:
     YAML_ERROR = traceback.format_exc()
-
-
-#: text that some reader of YAML takes for a number or a truth value, though the writer does not
-_AMBIGUOUS = re.compile(
-    r"[-+]?(\.?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+)|[yYnN]|[-+.]?(inf|nan)"
-)
 
 
 def title(manifest: Mapping[str, Any]) -> str:
@@ -50,25 +44,7 @@ def reference(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_yaml(value: Any) -> str:
     """Return data as stable YAML: sorted keys, unfolded lines, multi-line texts as blocks."""
-
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-            super().increase_indent(flow, False)
-
-    def text(dumper: Any, data: Any) -> Any:
-        content = str(data)
-        style = "|" if "\n" in content else ('"' if _AMBIGUOUS.fullmatch(content) else None)
-        return dumper.represent_scalar("tag:yaml.org,2002:str", content, style=style)
-
-    Dumper.add_representer(str, text)
-    Dumper.add_multi_representer(str, text)
-    Dumper.add_multi_representer(dict, lambda dumper, data: dumper.represent_dict(dict(data)))
-    return str(
-        yaml.dump(value, Dumper=Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1_000_000)
-    )
+    return yaml_dump.dump(value)
 
 
 def from_yaml(text: str, where: str) -> list[Object]:

@@ -18,9 +18,8 @@ from .._engine.looks import masked
 from .auth import registry
 from .base import rooted
 from .base.kind import Kind
-from .base.listing import INFO, MAP, ONE, Listing
+from .base.listing import INFO, MAP, ONE, Found, Listing
 from .base.mounts import split_type
-from .base.naming import in_url
 from .base.setting import AT_ROOT
 from .configuration import KINDS
 from .connection.answers import data_of
@@ -43,19 +42,6 @@ def check(names: Sequence[str]) -> None:
             raise InvalidInput(
                 '"%s" cannot be listed: %s' % (name, KINDS[name].unlisted), 'option "kinds"', "use one of: %s" % able
             )
-
-
-class Found:
-    """One object that the server lists."""
-
-    def __init__(self, listing: Listing, mount: str, name: str, key: str, told: Mapping[str, Any] | None) -> None:
-        self.listing = listing
-        self.mount = mount
-        self.name = name
-        #: its key in the API
-        self.key = key
-        #: its fields, when the list has them
-        self.told = told
 
 
 class Inventory:
@@ -92,7 +78,7 @@ class Inventory:
         told: list[Mapping[str, Any] | None] = [None] * len(found)
         if fields:
             with ThreadPoolExecutor(max_workers=self.workers) as pool:
-                told = list(pool.map(self._read, found))
+                told = list(pool.map(self.read, found))
         result = []
         for one, data in zip(found, told):
             entry: dict[str, Any] = {"name": one.name}
@@ -108,7 +94,7 @@ class Inventory:
         order = ("mount", "type", "subject", "name")
         return sorted(result, key=lambda entry: [entry.get(name, "") for name in order])
 
-    def _places(self, listing: Listing) -> Iterator[tuple[str, dict[str, Any]]]:
+    def places(self, listing: Listing) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the mounts of a listing with their entries; a listing outside mounts yields an empty path."""
         if not listing.engine:
             yield "", {}
@@ -124,25 +110,31 @@ class Inventory:
 
     def _look(self, title: str, listing: Listing) -> Iterator[Found]:
         """Yield the objects of a listing."""
-        for mount, entry in self._places(listing):
-            if listing.walk is not None:
-                for name in listing.walk(self.client, mount, entry):
-                    yield Found(listing, mount, name, name, None)
-                continue
-            data = self._ask(title, listing, mount) or {}
-            if listing.shape == ONE:
-                if data and (not listing.switch or data.get(listing.switch)):
-                    yield Found(listing, mount, mount or title, "", data)
-            elif listing.shape == MAP:
-                for name, value in (data.get(listing.within) or {} if listing.within else data).items():
-                    if isinstance(value, Mapping):
-                        yield Found(listing, mount, name.rstrip("/"), name, value)
-            else:
-                info = data.get("key_info") or {} if listing.shape == INFO else {}
-                for key in data.get("keys") or []:
-                    about = info.get(key) or {}
-                    told = about if listing.shape == INFO and not listing.item else None
-                    yield Found(listing, mount, str(about.get(listing.name) or key), str(key), told)
+        for mount, entry in self.places(listing):
+            yield from self.look(title, listing, mount, entry)
+
+    def look(self, title: str, listing: Listing, mount: str, entry: Mapping[str, Any]) -> Iterator[Found]:
+        """Yield the objects of a listing in one mount. Raises SecretopsError."""
+        if listing.walk is not None:
+            for name in listing.walk(self.client, mount, entry):
+                yield Found(listing, mount, name, name, None, entry)
+            return
+        data = self._ask(title, listing, mount) or {}
+        if listing.shape == ONE:
+            if data and (not listing.switch or data.get(listing.switch)):
+                yield Found(listing, mount, mount or title, "", data, entry)
+        elif listing.shape == MAP:
+            for name, value in (data.get(listing.within) or {} if listing.within else data).items():
+                if isinstance(value, Mapping):
+                    yield Found(listing, mount, name.rstrip("/"), name, value, entry)
+        else:
+            info = data.get("key_info") or {} if listing.shape == INFO else {}
+            for key in data.get("keys") or []:
+                about = info.get(key) or {}
+                told = about if listing.shape == INFO and not listing.item else None
+                one = Found(listing, mount, str(about.get(listing.name) or key), str(key), told, entry)
+                one.about = about
+                yield one
 
     def _ask(self, title: str, listing: Listing, mount: str) -> dict[str, Any] | None:
         method = "GET" if listing.shape in (ONE, MAP) else "LIST"
@@ -159,15 +151,15 @@ class Inventory:
                 return None
             raise
 
-    def _read(self, one: Found) -> Mapping[str, Any] | None:
-        listing = one.listing
-        if not listing.fields or one.told is not None or one.key.endswith("/"):
-            return one.told if listing.fields else None
-        client, key = self.client, one.key
-        if listing.path == "sys/namespaces":
-            # each namespace lists its own children
-            parent, _slash, key = key.rpartition("/")
+    def read(self, one: Found) -> Mapping[str, Any] | None:
+        """Return the fields of an object, None where they may not be told. Raises SecretopsError."""
+        if not one.listing.fields or one.told is not None or one.key.endswith("/"):
+            return one.told if one.listing.fields else None
+        client = self.client
+        path, query = one.place()
+        if one.listing.path == "sys/namespaces":
+            # each namespace tells of its own children
+            parent, _slash, last = one.key.rpartition("/")
             client = client.within(join(client.namespace, parent)) if parent else client
-        path, _mark, query = listing.item.partition("?")
-        place = path.format(path=listing.path.format(mount=one.mount), mount=one.mount, name=in_url(key))
-        return client.read(place, dict([query.split("=")]) if query else None)
+            path = "sys/namespaces/%s" % last
+        return client.read(path, query)

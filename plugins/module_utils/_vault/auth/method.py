@@ -18,17 +18,18 @@ from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..base import legal, purge, secret_fields
+from ..base.declaring import EMPTY, View, declare, duration_text, further, placed, shaped, usual
 from ..base.kind import PURGE_DATA, Kind, RunContext
-from ..base.listing import Listing
+from ..base.listing import Found, Listing
 from ..base.naming import check_mount
 from ..base.normalisers import sent
 from ..base.schema import Place, check_kept
 from ..base.secret_fields import misplaced
 from ..connection.client import Client
-from ..connection.errors import BadRequest
+from ..connection.errors import BadRequest, NoApi
 from . import registry
 from .method_fields import FIELDS, FIXED, LOCKOUT, TUNE
-from .method_type import Config
+from .method_type import FORMER, Config
 from .mounts import MethodMounts
 
 NO_CONFIG = Config()
@@ -313,6 +314,57 @@ class AuthMethods(Kind):
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return secret_fields.secret_values([item.get("config") for item in declared], registry.SECRETS)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        entry = one.told or {}
+        kind = registry.type_of(entry)
+        if one.name in registry.OWN_PATHS or kind in registry.BUILT_IN:
+            return None
+        tune = entry.get("config") or {}
+        item = {**placed(FIELDS, one), **declare(FIELDS, {**entry, **tune, "type": kind}, {})}
+        lockout = tune.get("user_lockout_config") or {}
+        found = {}
+        for name, (how, other) in LOCKOUT.items():
+            value = lockout.get("user_" + other)
+            if how(value):
+                found[name] = duration_text(value) if how is normalise.duration else value
+        item.update({"user_lockout_config": found} if found else {})
+        open_config, secret_config = self._config(registry.of(kind).config or NO_CONFIG, one, view)
+        item.update({"config": open_config} if open_config else {})
+        item.update({"secret_config": secret_config} if secret_config else {})
+        return item
+
+    @staticmethod
+    def _config(config: Config, one: Found, view: View) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the configuration of a method, and placeholders for what is secret in it."""
+        fields = {field.name: field for field in config.fields}
+        open_config: dict[str, Any] = {}
+        secret_config: dict[str, Any] = {}
+        if config is NO_CONFIG:
+            return open_config, secret_config
+        for place in config.places(fields) or {"config": set()}:
+            path = "auth/%s/%s" % (one.name, place)
+            try:
+                told = view.client.read(path) or {}
+            except (BadRequest, NoApi):
+                # not configured yet, or nothing that this type has
+                continue
+            if all(value in EMPTY for value in told.values()):
+                # never configured: what is answered then is not what would be the default
+                continue
+            takes = view.usual(path, "auth %s %s" % ((one.told or {}).get("type"), place))
+            for name, field in fields.items():
+                secret = field.secret or field.name in config.credentials
+                if secret and told.get(field.told_by or field.goes_with):
+                    secret_config[name] = view.fill(one, name)
+                value = told.get(name)
+                if secret or field.write_only or value is None or name in config.answered_only:
+                    continue
+                if takes is None or not usual(value, takes.get(name), field.normaliser):
+                    open_config[name] = shaped(field, value)
+            hidden = {*fields, *config.answered_only, *FORMER.split(), *registry.SECRETS}
+            open_config.update(further(told, hidden, takes))
+        return open_config, secret_config
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = MethodMounts(client)

@@ -43,6 +43,8 @@ class MethodField(Field):
     only: str = ""
     #: for a secret: the field of the answer that tells whether it is set
     told_by: str = ""
+    #: for a secret of which the server tells nothing: the field of the answer that it belongs to
+    goes_with: str = ""
     #: for configurations in several places: the path below the mount
     place: str = "config"
     #: it names an account or a server, and `credential` fields belong to it: they are sent when it changes

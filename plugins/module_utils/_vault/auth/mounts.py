@@ -27,6 +27,10 @@ class MethodMounts(Mounts):
     def _catalog(client: Client) -> list[str]:
         return list((client.read("sys/plugins/catalog") or {}).get("auth") or [])
 
+    def path_of(self, accessor: str) -> str:
+        """Return the path of the auth method with an accessor, "" when there is none."""
+        return next((path for path, entry in self.all().items() if entry.get("accessor") == accessor), "")
+
     def check_type(self, name: str) -> None:
         """Refuse a type that is not in the server's plugin catalog. Raises InvalidInput.
 

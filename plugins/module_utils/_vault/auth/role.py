@@ -18,8 +18,9 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_completed, check_new
 from ..base import legal, secret_fields
+from ..base.declaring import View, further, placed, shaped, usual
 from ..base.kind import MOUNTS, PURGE, Kind, RunContext
-from ..base.listing import mark_absent
+from ..base.listing import Found, mark_absent
 from ..base.naming import check_mount, check_plain, in_url
 from ..base.normalisers import lower_set, sent
 from ..base.schema import Place, check_kept
@@ -377,6 +378,27 @@ class AuthRoles(Kind):
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         return secret_fields.secret_values([item.get("options") for item in declared], registry.SECRETS)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        told, takes = one.told or {}, view.usual_of(one)
+        entries = registry.of(one.listing.type).of(one.listing.subject) or registry.of(one.listing.type).entries[0]
+        fields = {field.name: field for field in entries.all_fields}
+        item = placed(FIELDS, one)
+        done = {*entries.secrets, *entries.own_paths, *(REPLACED - set(entries.table))}
+        for field in FIELDS:
+            name = entries.renamed.get(field.name, field.name)
+            if not field.sent or name in done:
+                continue
+            done.add(name)
+            value, known = told.get(name), fields.get(name)
+            if value is None or (takes is not None and name not in takes):
+                continue
+            if takes is None or not usual(value, takes[name], known.normaliser if known else field.normaliser):
+                item[field.name] = shaped(field, value)
+        options = further(told, done, takes, entries.table)
+        item.update({"options": options} if options else {})
+        secret = [field.name for field in entries.fields if field.write_only][:1]
+        return {**item, **({"secret_options": {name: view.fill(one, name) for name in secret}} if secret else {})}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = MethodMounts(client)

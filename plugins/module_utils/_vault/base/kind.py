@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 from ..._engine import normalise
 from ..._engine.field import Field, argument_spec
 from ..connection.client import Client
-from .listing import Listing
+from .declaring import View, declare, placed
+from .listing import ONE, Found, Listing
 
 PURGE: dict[str, Any] = {
     "purge": {"type": "bool", "default": False},
@@ -122,6 +123,8 @@ class Kind:
     listings: ClassVar[Sequence[Listing]] = ()
     #: why the server cannot list them: follows "cannot be listed:"
     unlisted: ClassVar[str] = ""
+    #: options that an export includes even at the server's default: without them there is no object
+    exported_always: ClassVar[Sequence[str]] = ()
     #: Python libraries that it needs, with their import errors
     libraries: ClassVar[Sequence[tuple[str, str | None]]] = ()
 
@@ -140,3 +143,19 @@ class Kind:
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         """Return the resources of the declared items, and with a purge those to delete. Raises SecretopsError."""
         raise NotImplementedError
+
+    # -- what is there, as a declaration: for an export ---------------------------------------------------------------
+
+    def exported(self, found: Sequence[Found]) -> Sequence[Found]:
+        """Return the objects of which `declaration` makes one entry each; of some kinds several are one."""
+        return found
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        """Return the entry that declares an object as it is; None for what is there anyway.
+
+        Raises Omitted for what cannot be declared, SecretopsError for what cannot be read.
+        """
+        item = declare(self.fields, one.told or {}, view.usual_of(one), one.listing.type, self.exported_always)
+        if one.listing.shape == ONE and not set(item) - set(self.exported_always):
+            return None
+        return {**placed(self.fields, one), **item}

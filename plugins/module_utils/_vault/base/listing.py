@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..connection.client import Client
 from ..connection.errors import VaultError
+from .naming import in_url
 
 #: from this many objects of one folder on, a LIST saves requests
 MANY = 50
@@ -49,6 +50,51 @@ class Listing:
     optional: bool = False
     #: returns the names where one LIST does not; takes the client, the mount and the server's entry of the mount
     walk: Callable[[Client, str, Mapping[str, Any]], Iterable[str]] | None = None
+
+
+class Found:
+    """One object that the server lists."""
+
+    def __init__(
+        self,
+        listing: Listing,
+        mount: str,
+        name: str,
+        key: str,
+        told: Mapping[str, Any] | None,
+        entry: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.listing = listing
+        self.mount = mount
+        self.name = name
+        #: by which the API knows it
+        self.key = key
+        #: its fields, when the list says them, or once they were read
+        self.told = told
+        #: what the server says of the mount
+        self.entry: Mapping[str, Any] = entry or {}
+        #: what its list says of it
+        self.about: Mapping[str, Any] = {}
+        #: others that are told together with it
+        self.beside: Sequence[Found] = ()
+
+    def told_as(self, told: Mapping[str, Any]) -> Found:
+        """Return the same object with other fields."""
+        found = Found(self.listing, self.mount, self.name, self.key, told, self.entry)
+        found.about, found.beside = self.about, self.beside
+        return found
+
+    @property
+    def where(self) -> str:
+        """The object as an export names it: ``pki/web``."""
+        return "/".join(part for part in (self.mount, self.listing.subject, self.name) if part)
+
+    def place(self) -> tuple[str, dict[str, str] | None]:
+        """Return the API path of the object, and the query by which it is read."""
+        listing = self.listing
+        path, _mark, query = listing.item.partition("?")
+        found = path.format(path=listing.path.format(mount=self.mount), mount=self.mount, name=in_url(self.key))
+        return found, dict([query.split("=")]) if query else None
 
 
 def plugins(client: Client, ask: Callable[[Client], Iterable[str]]) -> frozenset[str]:

@@ -11,6 +11,15 @@ from typing import Any, Callable
 
 from ..._engine import normalise
 
+#: attribute of a normaliser that says what the server fills in
+FILLS_IN = "fills_in"
+
+
+def fills_in(normaliser: normalise.Normaliser) -> normalise.Normaliser:
+    """Mark a normaliser: what it makes of None is what the server fills in, whatever the server's help says."""
+    setattr(normaliser, FILLS_IN, True)
+    return normaliser
+
 
 def on_by_default(value: Any) -> Any:
     """Return True for a switch that is not set, else what `normalise.boolean` makes of it."""
@@ -48,7 +57,11 @@ def lower_set(value: Any) -> list[str]:
 
 def default(text: str) -> Callable[[Any], Any]:
     """Return a normaliser for a field that the server fills in when it is not set."""
-    return lambda value: normalise.scalar(value) or text
+
+    def filled(value: Any) -> Any:
+        return normalise.scalar(value) or text
+
+    return fills_in(filled)
 
 
 def count(value: Any) -> Any:

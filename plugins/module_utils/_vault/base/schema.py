@@ -17,7 +17,7 @@ import difflib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any, Callable
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
@@ -30,22 +30,36 @@ from . import known_fields
 MISSPELT = 0.85
 
 
-def properties(answer: Mapping[str, object]) -> frozenset[str]:
-    """Return the names of the fields of a write; empty when the document does not tell."""
+def _bodies(answer: Mapping[str, object]) -> Iterator[tuple[Mapping[str, Any], list[Any]]]:
+    """Yield what each path of the document takes: the properties of a write, and the parameters in the path."""
     document = answer.get("openapi")
     if not isinstance(document, Mapping):
-        return frozenset()
-    found: set[str] = set()
+        return
     for path in (document.get("paths") or {}).values():
         body = ((path or {}).get("post") or {}).get("requestBody") or {}
         schema = ((body.get("content") or {}).get("application/json") or {}).get("schema") or {}
         name = str(schema.get("$ref") or "").rpartition("/")[2]
         if name:
             schema = ((document.get("components") or {}).get("schemas") or {}).get(name) or {}
-        found.update(schema.get("properties") or {})
+        yield schema.get("properties") or {}, (path or {}).get("parameters") or []
+
+
+def properties(answer: Mapping[str, object]) -> frozenset[str]:
+    """Return the names of the fields of a write; empty when the document does not tell."""
+    found: set[str] = set()
+    for body, parameters in _bodies(answer):
+        found.update(body)
         # parameters of the path, such as a name
-        found.update(str(one.get("name")) for one in (path or {}).get("parameters") or [])
+        found.update(str(one.get("name")) for one in parameters)
     return frozenset(found)
+
+
+def defaults(answer: Mapping[str, object]) -> dict[str, Any]:
+    """Return what the fields of a write are when they are not given; None where the document gives no default."""
+    found: dict[str, Any] = {}
+    for body, _parameters in _bodies(answer):
+        found.update({name: (one or {}).get("default") for name, one in body.items()})
+    return found
 
 
 @dataclass(frozen=True)

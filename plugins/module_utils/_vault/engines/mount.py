@@ -17,14 +17,15 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base import purge
+from ..base.declaring import View, declare, duration_text, placed
 from ..base.kind import PURGE_DATA, Kind, RunContext
-from ..base.listing import Listing
+from ..base.listing import Found, Listing
 from ..base.mounts import PROTECTED, EngineMounts, split_type
 from ..base.naming import check_mount
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
 from .kv.waiting import patiently
-from .mount_fields import FIELDS, FIXED, NORMALISERS, TTLS, flatten, part, sent_tune, settings, ttl
+from .mount_fields import CONFIG, FIELDS, FIXED, NORMALISERS, TTLS, TUNE, flatten, part, sent_tune, settings, ttl
 
 #: tuning that the server accepts for its built-in mounts
 OWN_TYPES = {"sys": "system"}
@@ -294,6 +295,29 @@ class SecretsEngines(Kind):
     options = PURGE_DATA
     required = ("path",)
     listings = (Listing("sys/mounts", "map"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        mounts: EngineMounts = view.once("engines", lambda: EngineMounts(view.client))
+        told = one.told or {}
+        tune = declare(TUNE, told.get("config") or {}, {})
+        tune.update({name: duration_text(tune[name]) for name in TTLS if name in tune})
+        # the version that runs is no wish
+        tune.update({"plugin_version": told["plugin_version"]} if told.get("plugin_version") else {})
+        if mounts.protected(one.name):
+            own = {name: value for name, value in tune.items() if "tune.%s" % name in OWN}
+            return {**placed(self.fields, one), "tune": own} if own and one.name in TUNABLE else None
+        item = {**placed(self.fields, one), **declare(self.fields, told, {})}
+        kind, options = split_type(told.get("type"))[0], normalise.string_map(told.get("options"))
+        item["type"] = kind
+        if kind == "kv":
+            version = options.pop("version", "1")
+            item["type"] = "kv-v%s" % version
+            if version == "2":
+                found = patiently(lambda: view.client.read("%s/config" % one.name)) or {}
+                config = declare(CONFIG, found, {})
+                item.update({"config": config} if config else {})
+        item.update({"options": options} if options else {})
+        return {**item, **({"tune": tune} if tune else {})}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)

@@ -18,9 +18,10 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, fixed_names, normalisers
 from ..._engine.reconcile import CREATE, Change, check_new
 from ..base import purge
+from ..base.declaring import Omitted, View
 from ..base.inside_mount import InsideMount
 from ..base.kind import MOUNTS, PURGE_DATA, Kind, RunContext
-from ..base.listing import Listing
+from ..base.listing import Found, Listing
 from ..base.mounts import EngineMounts
 from ..connection.client import Client
 
@@ -263,6 +264,13 @@ class TransitKeys(Kind):
     options = {**PURGE_DATA, **MOUNTS}
     within = ("secrets_engines", "transit")
     listings = (Listing("{mount}/keys", engine="transit"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        if (one.told or {}).get("soft_deleted"):
+            raise Omitted("it is soft-deleted")
+        item = super().declaration(one, view) or {}
+        # these number what the key itself went through, which another server's key did not
+        return {name: value for name, value in item.items() if name not in VERSIONS}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)

@@ -16,8 +16,9 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers, sent_names
 from ..._engine.reconcile import UPDATE, Change, Resource
 from ..base import purge, rooted
+from ..base.declaring import Omitted, View
 from ..base.kind import PURGE, Kind, RunContext
-from ..base.listing import Listing
+from ..base.listing import Found, Listing
 from ..base.naming import check_mount
 from ..connection.answers import data_of
 from ..connection.client import Client
@@ -292,6 +293,12 @@ class AuditDevices(Kind):
     required = ()
     mutually_exclusive = (("devices", "path"), ("devices", "type"))
     listings = (Listing("sys/audit", "map", at_root=True),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        devices: Devices = view.once("audit devices", lambda: Devices(view.client))
+        if devices.configured(one.name):
+            raise Omitted("it comes from the server's configuration, see vault_server_audit of the role vault_server")
+        return super().declaration(one, view)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         devices = Devices(client, context.params["remove_last"])

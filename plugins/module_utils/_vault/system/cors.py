@@ -13,8 +13,9 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
+from ..base.declaring import View
 from ..base.kind import Kind, RunContext
-from ..base.listing import Listing
+from ..base.listing import Found, Listing
 from ..base.setting import AtRoot
 from ..connection.client import Client
 
@@ -111,6 +112,10 @@ class Cors(Kind):
     fields = FIELDS
     required = ()
     listings = (Listing("sys/config/cors", "one", switch="enabled", at_root=True),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        one.told = {**(one.told or {}), "allowed_headers": other_headers((one.told or {}).get("allowed_headers"))}
+        return super().declaration(one, view)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return [CorsSettings(client, item) for item in items]

@@ -15,8 +15,9 @@ from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
 from ..._engine.reconcile import CREATE, Change, Resource
 from ..base import purge
+from ..base.declaring import View, declare, placed
 from ..base.kind import PURGE_DATA, Kind, RunContext
-from ..base.listing import Listing
+from ..base.listing import Found, Listing
 from ..base.mounts import PROTECTED_TYPES
 from ..base.naming import check_mount
 from ..connection.answers import data_of
@@ -238,6 +239,9 @@ class Namespaces(Kind):
     fields = FIELDS
     options = PURGE_DATA
     listings = (Listing("sys/namespaces", walk=lambda client, _mount, _entry: tree(client)),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        return {**placed(FIELDS, one), **declare(FIELDS, one.told or {}, {})}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [Namespace(client, item) for item in items]

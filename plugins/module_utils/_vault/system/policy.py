@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,16 +20,19 @@ from ..._engine.reconcile import Change, Resource
 from .. import products
 from ..auth.mounts import MethodMounts
 from ..base import purge
+from ..base.declaring import View
 from ..base.kind import PURGE, Kind, RunContext
-from ..base.listing import Listing, mark_absent
+from ..base.listing import Found, Listing, mark_absent
 from ..base.naming import check_name, in_url
 from ..connection.client import Client
-from .policy_text import check_hcl, check_rule, fill_accessors, render
+from .policy_text import check_hcl, check_rule, fill_accessors, name_accessors, render
 
 #: switches of a policy beside its text. Source: OpenBao, sys/policies/acl
 FLAGS = ("cas_required", "allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates")
 #: what HashiCorp Vault does not have
 OPENBAO_ONLY = ("expiration", *FLAGS)
+#: SHA-256 of the text of "default" as a server makes it (OpenBao 2.6 and 2.7); any other is somebody's, or unknown
+DEFAULT = frozenset(("1b6ea8e97975b572c64fcc41c30e1aa0560fb2c680687b5dbdc874bdbef823a9",))
 #: from so many policies on, all of them are read by one request
 SEVERAL = 10
 _INSTANT = re.compile(
@@ -305,6 +309,18 @@ class Policies(Kind):
     fields = FIELDS
     options = PURGE
     listings = (Listing("sys/policies/acl"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        item = super().declaration(one, view) if one.name != "root" else None
+        if (
+            one.name == "default"
+            and hashlib.sha256(str((one.told or {}).get("policy")).encode()).hexdigest() in DEFAULT
+        ):
+            return None
+        if item is not None:
+            mounts: MethodMounts = view.once("auth methods", lambda: MethodMounts(view.client))
+            item["policy"] = name_accessors(item.get("policy") or "", mounts.path_of)
+        return item
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = MethodMounts(client)

@@ -34,6 +34,7 @@ CAPABILITIES = (
 #: ``{{identity.entity.aliases[kubernetes/eu].…}}``: the server knows auth methods by their accessors only, and no
 #: template of its own has brackets, so that one that names a path cannot be mistaken
 _ALIAS = re.compile(r"(\{\{\s*identity\.entity\.aliases)\[([^\]{}\"]*)\]")
+_ACCESSOR = re.compile(r"(\{\{\s*identity\.entity\.aliases)\.([\w-]+)(?=\.)")
 _BLOCK = re.compile(r"capabilities\s*=\s*\[([^\]]*)\]")
 _LEXEME = re.compile(r'"(?:\\.|[^"\\\n])*"|#[^\n]*|//[^\n]*|/\*.*?\*/|<<-?(\w+)\n.*?\n\s*\1|["{}\[\]]', re.DOTALL)
 
@@ -49,6 +50,19 @@ def fill_accessors(policy: str, accessor: Callable[[str], str]) -> str:
         return "%s.%s" % (match.group(1), accessor(path[len("auth/") :] if path.startswith("auth/") else path))
 
     return _ALIAS.sub(fill, policy)
+
+
+def name_accessors(policy: str, path: Callable[[str], str]) -> str:
+    """Return a policy with the path in place of the accessor of each auth method: the reverse of `fill_accessors`.
+
+    ``path`` is called with the accessor, and returns "" for one of no auth method.
+    """
+
+    def name(match: re.Match[str]) -> str:
+        found = path(match.group(2))
+        return "%s[%s]" % (match.group(1), found) if found else match.group(0)
+
+    return _ACCESSOR.sub(name, policy)
 
 
 def _literal(value: Any) -> str:

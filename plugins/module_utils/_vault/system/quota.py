@@ -240,6 +240,9 @@ class Quotas(Kind):
         for name, kind in TYPES.items()
     )
 
+    # where a namespace is limited, its default is another
+    exported_always = ("inheritable",)
+
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         declared = [quota(client, item) for item in items]
         return [*declared, *(undeclared(client, declared, context) if context.purge else [])]

@@ -16,8 +16,9 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
 from ...base import purge
+from ...base.declaring import View
 from ...base.kind import PURGE, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.naming import check_metadata
 from ...base.normalisers import lower_set
 from ...connection.answers import data_of
@@ -248,6 +249,19 @@ class IdentityEntities(Kind):
     fields = FIELDS
     options = {**PURGE, "purge_automatic": {"type": "bool", "default": False}}
     listings = (Listing("identity/entity/name"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        if AUTOMATIC.fullmatch(one.name):
+            # the next login makes it again
+            return None
+        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        told = dict(one.told or {})
+        aliases = []
+        for alias in told.pop("aliases", None) or []:
+            metadata = {"custom_metadata": alias["custom_metadata"]} if alias.get("custom_metadata") else {}
+            aliases.append({"name": alias.get("name"), "mount": directory.mount(alias), **metadata})
+        told["aliases"] = sorted(aliases, key=lambda alias: str(alias["mount"]))
+        return super().declaration(one.told_as(told), view)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         directory = Directory(client, context)

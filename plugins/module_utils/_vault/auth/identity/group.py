@@ -15,8 +15,9 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change
 from ...base import purge
+from ...base.declaring import View
 from ...base.kind import PURGE, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.normalisers import lower_set
 from ...connection.answers import data_of
 from ...connection.client import Client
@@ -255,6 +256,19 @@ class IdentityGroups(Kind):
     fields = FIELDS
     options = PURGE
     listings = (Listing("identity/group/name"),)
+
+    exported_always = ("type",)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        told = dict(one.told or {})
+        if told.get("type") != "external":
+            for names, option in ((directory.entities, "entities"), (directory.groups, "groups")):
+                told["member_" + option] = sorted(map(names.name, told.get("member_%s_ids" % names.what) or []))
+        alias = told.pop("alias", None) or {}
+        if alias.get("id"):
+            told["alias"] = {"name": alias.get("name"), "mount": directory.mount(alias)}
+        return super().declaration(one.told_as(told), view)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         directory = Directory(client, context)

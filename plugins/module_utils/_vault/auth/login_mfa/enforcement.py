@@ -17,8 +17,9 @@ from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers
 from ...._engine.reconcile import Change, Resource, check_completed
 from ...base import purge
+from ...base.declaring import View, placed
 from ...base.kind import PURGE, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.naming import check_plain
 from ...base.normalisers import lower_set
 from ...connection.client import Client
@@ -154,6 +155,10 @@ class Enforcement(Resource):
             return None
         self.info["id"] = found.get("id")
         self._current = found
+        return self.shown(found)
+
+    def shown(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of an answer, with names for what is declared, or when nothing is."""
         current: dict[str, Any] = {}
         for name, other in self.api.items():
             values = [str(value) for value in found.get(other) or []]
@@ -235,6 +240,16 @@ class LoginMfaEnforcements(Kind):
     fields = FIELDS
     options = PURGE
     listings = (Listing("identity/mfa/login-enforcement"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        methods: Methods = view.once("mfa methods", lambda: Methods(directory))
+        item = {"name": one.name, "state": "absent"}
+        # what is to be absent is read as people would declare it
+        return {
+            **placed(FIELDS, one),
+            **{k: v for k, v in Enforcement(methods, item).shown(one.told or {}).items() if v},
+        }
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         methods = Methods(Directory(client, context))

@@ -17,14 +17,15 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, secret_names
 from ...._engine.reconcile import Change, Resource, check_new
 from ...base import legal, purge
+from ...base.declaring import View, declare, placed
 from ...base.kind import PURGE_DATA, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.normalisers import default
 from ...base.typed_field import TypedField
 from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import VaultError
-from ...system.policy_text import fill_accessors
+from ...system.policy_text import fill_accessors, name_accessors
 from ..identity.directory import Directory
 from .known import Methods
 
@@ -391,6 +392,22 @@ class LoginMfaMethods(Kind):
     options = PURGE_DATA
     update_secrets = True
     listings = (Listing("identity/mfa/method", "info", item=""),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        told = {ANSWERED.get(name, name): value for name, value in (one.told or {}).items()}
+        if normalise.path(told.get("namespace_path")) != normalise.path(view.client.namespace):
+            # one of a namespace above, which is seen here as well
+            return None
+        kind = str(told.get("type"))
+        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        if told.get("username_format"):
+            told["username_format"] = name_accessors(told["username_format"], directory.mounts.path_of)
+        usual = view.usual("identity/mfa/method/%s" % kind)
+        item = {**placed(FIELDS, one), **declare(FIELDS, told, usual, kind, ("type", *NEEDED))}
+        for field in FIELDS:
+            if field.secret and kind in field.unreadable_of and field.needed:
+                item[field.name] = view.fill(one, field.name)
+        return item
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         methods = Methods(Directory(client, context))

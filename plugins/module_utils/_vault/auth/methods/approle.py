@@ -15,7 +15,7 @@ from ...._engine.field import Field
 from ...._http import environment
 from ...base import legal
 from ...base.naming import masked
-from ...base.normalisers import count, networks, on_by_default
+from ...base.normalisers import count, fills_in, networks, on_by_default
 from ...connection.client import Client
 from ...connection.login import Login
 from ..method_type import Entries, MethodField, MethodType, Values
@@ -68,6 +68,7 @@ def as_kept(role: Values, name: str) -> Values:
     return {**role, "secret_id_bound_cidrs": masked(blocks)} if blocks else role
 
 
+@fills_in
 def token_type(value: Any) -> str:
     """Return a token type: the server stores "default-service" as "service" here."""
     return (normalise.scalar(value) or "default").replace("default-", "")

@@ -15,7 +15,14 @@ CLIENT, IDENTITY = "config/client", "config/identity"
 CONFIG = Config(
     fields=(
         MethodField("access_key", normaliser=normalise.scalar, place=CLIENT, account=True),
-        MethodField("secret_key", normaliser=normalise.scalar, place=CLIENT, secret=True, credential=True),
+        MethodField(
+            "secret_key",
+            normaliser=normalise.scalar,
+            place=CLIENT,
+            secret=True,
+            goes_with="access_key",
+            credential=True,
+        ),
         *fields_of(
             "endpoint iam_endpoint sts_endpoint sts_region iam_server_id_header_value role_arn "
             "identity_token_audience rotation_schedule",

@@ -16,7 +16,7 @@ from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field
 from ...base import legal
-from ...base.normalisers import count, default, lower
+from ...base.normalisers import count, default, lower, on_by_default
 from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login
 from ...products import OPENBAO, VAULT
@@ -72,7 +72,7 @@ CONFIG = Config(
         MethodField("jwt_supported_algs", normaliser=normalise.string_set, check=legal.each_of(*_ALGORITHMS)),
         # the server keeps names in lower case
         MethodField("default_role", normaliser=lower),
-        MethodField("namespace_in_state", normaliser=normalise.boolean),
+        MethodField("namespace_in_state", normaliser=on_by_default),
         MethodField("override_allowed_server_names", normaliser=normalise.string_set, only=OPENBAO),
         # decoded strictly: "true" is not a boolean there
         MethodField("provider_config", normaliser=normalise.typed, check=_provider),

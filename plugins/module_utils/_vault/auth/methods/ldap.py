@@ -32,7 +32,7 @@ CONFIG = Config(
         MethodField("url", normaliser=lambda value: [one.lower() for one in normalise.strings(value)], account=True),
         MethodField("userattr", normaliser=lambda value: normalise.scalar(value).lower() or "cn"),
         MethodField("binddn", normaliser=normalise.scalar, account=True),
-        MethodField("bindpass", normaliser=normalise.scalar, secret=True, credential=True),
+        MethodField("bindpass", normaliser=normalise.scalar, secret=True, credential=True, goes_with="binddn"),
         *fields_of("userdn groupdn upndomain", normalise.scalar),
         MethodField("groupattr", normaliser=default("cn")),
         MethodField("dereference_aliases", normaliser=default("never")),

@@ -150,8 +150,7 @@ class Provider(Oidc):
             return None
         self.info["issuer"] = current["issuer"]
         # the server's answer includes the path of the provider
-        parts = urlsplit(str(current["issuer"] or ""))
-        return {**current, "issuer": "%s://%s" % (parts.scheme, parts.netloc)}
+        return {**current, "issuer": server_of(current["issuer"])}
 
     def write(self, change: Change) -> None:
         # clients of the same task have their IDs now
@@ -166,6 +165,12 @@ class Provider(Oidc):
             given = normalise.strings(wanted["allowed_client_ids"])
             wanted["allowed_client_ids"] = [known.get(value) or value for value in given]
         return wanted
+
+
+def server_of(issuer: Any) -> str:
+    """Return the address of the server in the issuer of a provider."""
+    parts = urlsplit(str(issuer or ""))
+    return "%s://%s" % (parts.scheme, parts.netloc)
 
 
 def template(value: Any) -> str | None:

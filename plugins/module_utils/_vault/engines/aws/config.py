@@ -16,8 +16,9 @@ from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, secret_names, sent_names, write_only_names
 from ...._engine.reconcile import Change, check_completed
+from ...base.declaring import View
 from ...base.kind import Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
 from .in_mount import InAwsMount
@@ -163,6 +164,14 @@ class AwsConfigs(Kind):
     required = ("mount",)
     update_secrets = True
     listings = (Listing("{mount}/config/root", "one", engine="aws"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        lease = view.client.read("%s/config/lease" % one.mount) or {}
+        one.told = {**(one.told or {}), **lease}
+        item = super().declaration(one, view)
+        if item is not None and item.get("access_key"):
+            item["secret_key"] = view.fill(one, "secret_key")
+        return item
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)

@@ -193,6 +193,7 @@ class AwsRoles(Kind):
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "aws")
     listings = (Listing("{mount}/roles", engine="aws"),)
+    exported_always = ("credential_type",)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)

@@ -21,9 +21,11 @@ from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers, sent_names, write_only_names
 from ...._engine.reconcile import Change, check_new
 from ...._engine.secret_names import FIELDS as SECRETS
+from ...._engine.secret_names import SECRET_NAME
 from ...base import purge, secret_fields
+from ...base.declaring import Omitted, View, declare, placed
 from ...base.kind import MOUNTS, PURGE_DATA, Kind, RunContext
-from ...base.listing import Listing, plugins
+from ...base.listing import Found, Listing, plugins
 from ...base.mounts import EngineMounts
 from ...base.secret_fields import misplaced
 from ...connection.client import Client
@@ -168,6 +170,8 @@ FIELDS = (
     ),
 )
 NAMES = sent_names(FIELDS)
+#: what servers tell in the place of a password in an address
+REDACTED = ":xxxxx@"
 
 
 class Catalog:
@@ -373,6 +377,33 @@ class DatabaseConnections(Kind):
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         yield from secret_fields.secret_values([item.get("options") for item in declared])
         yield from secrets_of(declared)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        told = one.told or {}
+        details = dict(told.get("connection_details") or {})
+        rotated = details.pop(RECORD, None)
+        renamed: dict[str, str] = {other: name for name, other in RENAMED.items()}
+        details = {renamed.get(name) or name: value for name, value in details.items() if value not in (None, "")}
+        answered = {
+            **{name: told.get(name) for name in OUTSIDE},
+            "root_rotation_statements": told.get("root_credentials_rotate_statements"),
+            **details,
+        }
+        address = str(details.get("connection_url") or "")
+        if url_passwords(address) or REDACTED in address:
+            raise Omitted(
+                "its connection_url holds a password, which is told to nobody; write {{password}} in its place, and "
+                "the password as root_password (module vault_database_connection)"
+            )
+        item = {**placed(FIELDS, one), **declare(FIELDS, answered, {})}
+        if details.get("root_username"):
+            item["root_password"] = view.fill(one, "root_password")
+        item.update({"rotate_root": "once"} if rotated else {})
+        secret = {name for name in details if name in SECRETS or SECRET_NAME.search(name)} - {"root_password"}
+        options = {name: details[name] for name in sorted(details) if name not in (*NAMES, *secret)}
+        item.update({"options": options} if options else {})
+        hidden = {name: view.fill(one, name) for name in sorted(secret)}
+        return {**item, **({"secret_options": hidden} if hidden else {})}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts, catalog = EngineMounts(client), Catalog(client)

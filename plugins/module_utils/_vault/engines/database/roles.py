@@ -16,13 +16,15 @@ from ...._engine.field import normalisers, sent_names
 from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
 from ...base import purge
+from ...base.declaring import View, further
 from ...base.inside_mount import with_mount
 from ...base.kind import MOUNTS, PURGE, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
 from ...connection.errors import BadRequest, PermissionDenied
 from .allowed import Connections
+from .in_mount import RENAMED
 from .role import DYNAMIC, FIELDS, SHARED, STATIC, Role
 
 
@@ -163,6 +165,15 @@ class DatabaseRoles(Kind):
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # the API takes a CA's private key among options that are not secret
         return apparent([item.get("credential_config") for item in declared])
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        told = dict(one.told or {})
+        if one.listing.type == "static":
+            told["db_username"] = told.get("username")
+        item = super().declaration(one.told_as(told), view) or {}
+        known = {*sent_names(FIELDS), *RENAMED, *RENAMED.values()}
+        options = further(told, known, view.usual_of(one))
+        return {**item, **({"options": options} if options else {})}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts, known = EngineMounts(client), Connections(client, context)

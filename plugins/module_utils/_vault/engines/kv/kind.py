@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...base.declaring import Omitted, View, declare, placed
 from ...base.inside_mount import with_mount
 from ...base.kind import PURGE_DATA, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts, split_type
+from ...base.naming import in_url
 from ...connection.client import Client
 from . import purge
 from .absent import Gone, Undeleted
-from .fields import FIELDS
+from .fields import FIELDS, METADATA
 from .generate import Generator
 from .present import Present
 from .secret import Secret
+from .waiting import patiently
 
 OPTIONS: dict[str, Any] = {
     **PURGE_DATA,
@@ -69,6 +72,22 @@ class Secrets(Kind):
 
     def public(self, items: Sequence[Mapping[str, Any]], context: RunContext) -> Iterable[str]:
         return public_names(with_mount(items, context.params.get("mount"), "secret"))
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        item = placed(self.fields, one)
+        path, kv2 = in_url(one.name), str((one.entry.get("options") or {}).get("version", "1")) == "2"
+        if view.keys:
+            # of version 2 the server names the keys without their values
+            keys = patiently(lambda: view.client.read(("%s/subkeys/%s" if kv2 else "%s/%s") % (one.mount, path))) or {}
+            keys = keys.get("subkeys") or {} if kv2 else keys
+            if not keys:
+                raise Omitted("its current version is deleted, or has no keys")
+            item["data"] = {str(key): view.fill(one, str(key)) for key in sorted(keys)}
+        if kv2:
+            told = patiently(lambda: view.client.read("%s/metadata/%s" % (one.mount, path))) or {}
+            metadata = declare(METADATA, told, {})
+            item.update({"metadata": metadata} if metadata else {})
+        return item
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts, params = EngineMounts(client), context.params

@@ -125,6 +125,9 @@ class PkiAcme(Kind):
     within = ("secrets_engines", "pki")
     listings = (Listing("{mount}/config/acme", "one", engine="pki", optional=True),)
 
+    # the default is another than the server's help says
+    exported_always = ("eab_policy",)
+
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
         return [Acme(mounts, item, context) for item in items]

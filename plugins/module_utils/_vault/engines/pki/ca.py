@@ -16,14 +16,16 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change, check_completed
+from ...base.declaring import View
 from ...base.kind import Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
 from ...connection.client import Client
 from .ca_certificate import certificate_differences, describe_certificate, instant, same_key
 from .ca_fields import CERTIFICATE, FIELDS, GROUPS, ISSUER_SETTINGS, PLACES, TIMES, check_groups, with_mount
 from .ca_issuing import CaIssuing
+from .ca_told import authority, one_for_each_mount
 from .in_mount import check_key
 from .x509 import blocks
 
@@ -430,6 +432,12 @@ class PkiCas(Kind):
     fields = FIELDS
     required = ("mount",)
     listings = (Listing("{mount}/issuers", "info", engine="pki", name="issuer_name", item="{mount}/issuer/{name}"),)
+
+    def exported(self, found: Sequence[Found]) -> Sequence[Found]:
+        return one_for_each_mount(found)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        return authority(one, view)
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return authorities(EngineMounts(client), items)

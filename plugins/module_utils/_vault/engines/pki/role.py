@@ -18,8 +18,9 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, sent_names
 from ...._engine.reconcile import Change
 from ...base import purge
+from ...base.declaring import View, further
 from ...base.kind import MOUNTS, PURGE, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
 from ...base.schema import Place
@@ -333,6 +334,11 @@ class PkiRoles(Kind):
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "pki")
     listings = (Listing("{mount}/roles", engine="pki"),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        item = super().declaration(one, view) or {}
+        options = further(one.told or {}, sent_names(FIELDS), view.usual_of(one), FURTHER)
+        return {**item, **({"options": options} if options else {})}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)

@@ -88,6 +88,15 @@ def alternative_names(certificate: Any) -> dict[str, list[str]]:
     }
 
 
+def permitted_domains(certificate: Any) -> list[str]:
+    """Return the domains for which certificates may be issued below an authority; none for all."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return []
+    return sorted(one.value for one in found.permitted_subtrees or [] if isinstance(one, x509.DNSName))
+
+
 def issued_by(certificate: Any, issuer: Any) -> bool:
     """Tell whether a certificate was signed by an issuer."""
     if certificate.issuer != issuer.subject:

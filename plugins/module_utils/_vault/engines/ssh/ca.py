@@ -15,9 +15,10 @@ from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, secret_names, sent_names
 from ...._engine.reconcile import Change
+from ...base.declaring import View, placed
 from ...base.inside_mount import InsideMount
 from ...base.kind import Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts
 from ...connection.client import Client
 from ...connection.errors import BadRequest
@@ -157,6 +158,12 @@ class SshCas(Kind):
     fields = FIELDS
     required = ("mount",)
     listings = (Listing("{mount}/config/ca", "one", engine="ssh", optional=True),)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        key = (one.told or {}).get("public_key")
+        kind = (*public_key(key), "")[0]
+        size = {"key_bits": bits(key)} if kind == "ssh-rsa" and bits(key) else {}
+        return {**placed(self.fields, one), **({"key_type": kind} if kind in KEYS else {}), **size}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounted = EngineMounts(client)

@@ -17,9 +17,10 @@ from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, duration_names, normalisers, sent_names
 from ...._engine.reconcile import Change, check_completed
 from ...base import purge
+from ...base.declaring import View
 from ...base.inside_mount import InsideMount
 from ...base.kind import MOUNTS, PURGE, Kind, RunContext
-from ...base.listing import Listing
+from ...base.listing import Found, Listing
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
 from ...base.schema import check_kept
@@ -269,6 +270,14 @@ class SshRoles(Kind):
     options = {**PURGE, **MOUNTS}
     within = ("secrets_engines", "ssh")
     listings = (Listing("{mount}/roles", engine="ssh"),)
+
+    exported_always = ("key_type",)
+
+    def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
+        item = super().declaration(one, view) or {}
+        otp = item.get("key_type") == "otp"
+        names = ("mount", "name", *SHARED)
+        return {name: value for name, value in item.items() if name in names or (name in OF_OTP) == otp}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         mounts = EngineMounts(client)
