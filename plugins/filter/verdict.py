@@ -116,6 +116,9 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
             yield "%d objects are in %s as they stand" % (what, place)
         else:
             yield "%d objects %s %s" % (what, "would be saved to" if check else "saved to", place)
+    exported = _ran(host, "__vault_export_result")
+    if exported:
+        yield str(exported.get("msg"))
     kept = (_ran(host, "__eso_backup_restored") or {}).get("kept") or []
     if kept:
         yield "%d that differ were left as they are" % len(kept)

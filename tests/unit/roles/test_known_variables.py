@@ -25,6 +25,7 @@ ENTRIES = {
     "vault_rolling": ["preflight"],
     "vault_session": ["open"],
     "vault_config": ["main"],
+    "vault_export": ["main"],
     "drift": ["servers", "vault", "kubernetes"],
     "rotation": ["vault"],
     "snapshot": ["save", "restore"],
