@@ -111,7 +111,7 @@ def mount_address_missing(said: str) -> bool:
 
 def mount_upgrading(said: str) -> bool:
     """Tell whether a KV mount is still being upgraded to version 2."""
-    return "upgrading from non-versioned" in said.lower()
+    return re.search(r"upgrad(e|ing) from non-versioned", said.lower()) is not None
 
 
 def other_key_shares(said: str) -> bool:

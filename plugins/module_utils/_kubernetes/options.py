@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -25,6 +26,9 @@ if KUBERNETES_ERROR is None:
     from kubernetes import config as kubernetes_config
     from kubernetes.config import kube_config
 
+#: the official client shares those files among all clients of a process, and removes them together
+_loading = threading.Lock()
+
 
 def connect(params: Mapping[str, Any]) -> Client:
     """Return a client from the connection options, ``K8S_AUTH_*``, ``KUBECONFIG``, ``~/.kube/config`` or the pod.
@@ -33,7 +37,7 @@ def connect(params: Mapping[str, Any]) -> Client:
     """
     timeout, retries = params.get("timeout"), params.get("retries")
     # the official client writes the key and the certificates of a kubeconfig to files
-    with ExitStack() as files:
+    with _loading, ExitStack() as files:
         configuration, headers = _settings(params, files)
         client = Client(configuration, 30 if timeout is None else timeout, 3 if retries is None else retries, headers)
         if client.transport.reads_files:

@@ -20,6 +20,7 @@ from .._vault.base.mounts import EngineMounts
 from .._vault.base.naming import in_url
 from .._vault.connection.client import Client
 from .._vault.connection.errors import BadRequest
+from .._vault.engines.kv.waiting import patiently
 
 Answer = TypeVar("Answer")
 #: how often metadata is written again because somebody else wrote in between
@@ -43,7 +44,7 @@ class Patience:
         deadline: float | None = None
         while True:
             try:
-                return act()
+                return patiently(act)
             except ServerError as error:
                 now = time.monotonic()
                 deadline = now + self.seconds if deadline is None else deadline
