@@ -149,6 +149,8 @@ def explain(error: BaseException, timeout: float, words: Words, authority: str) 
         # last: some libraries raise a timeout for a refused connection through a proxy
         if isinstance(one, socket.timeout) or type(one).__name__ in ("ReadTimeout", "ConnectTimeout"):
             return Failure(TIMEOUT, "no answer within %d seconds" % timeout, '%s, or raise "timeout"' % words.check)
+    if any(isinstance(one, http.client.IncompleteRead) for one in chain):
+        return Failure(CLOSED, "the connection was closed in the middle of the answer", words.check)
     if any(isinstance(one, ConnectionError) for one in chain):
         return Failure(CLOSED, "the connection was closed", words.check)
     if any(isinstance(one, (http.client.HTTPException, ValueError)) for one in chain):
