@@ -20,13 +20,14 @@ from .._engine.reconcile import NONE, plan
 from .base.declaring import Omitted, Placeholder, View, concealed
 from .base.kind import Kind
 from .base.listing import Found, Listing
+from .base.mounts import PROTECTED_TYPES
 from .configuration import INSIDE, KINDS, Stage, Tree
 from .connection.client import Client
 from .connection.errors import NoApi, PermissionDenied, VaultError
 from .inventory import Inventory
 from .system.namespace import join, tree
 
-NAMESPACES, SECRETS = "namespaces", "secrets"
+NAMESPACES, SECRETS, ENDPOINTS = "namespaces", "secrets", "endpoints"
 #: how much is told of the secrets of KV engines
 DEPTHS = ("none", "paths", "keys")
 
@@ -120,6 +121,8 @@ class Exporter:
             if not kind.listings:
                 if not namespace:
                     self._leave_out(title, "", "", "no server lists them: %s" % kind.unlisted)
+                if title == ENDPOINTS:
+                    self._unknown(namespace, inventory)
                 continue
             if title == SECRETS and self.secrets == DEPTHS[0]:
                 continue
@@ -148,8 +151,7 @@ class Exporter:
             try:
                 one.told = inventory.read(one)
                 if one.told is None and one.listing.fields:
-                    # it was deleted since it was listed
-                    return None
+                    return "the server lists it, and does not tell what it is"
                 item = kind.declaration(one, view)
                 return None if item is None else concealed(item, view, one)
             except Omitted as reason:
@@ -165,6 +167,20 @@ class Exporter:
             if isinstance(item, str):
                 self._leave_out(title, namespace, one.where, item)
         return [item for item in items if isinstance(item, dict)]
+
+    def _unknown(self, namespace: str, inventory: Inventory) -> None:
+        """Note the mounts of types of which no kind knows what is in them: only `endpoints` can declare that."""
+        for table, prefix in (("sys/mounts", ""), ("sys/auth", "auth/")):
+            try:
+                mounts = inventory.mounts(table)
+            except SecretopsError:
+                # their own kinds say so
+                continue
+            known = {one.engine for kind in KINDS.values() for one in kind.listings if one.path.startswith(prefix)}
+            for mount, kind in mounts:
+                if kind not in known | PROTECTED_TYPES and not kind.startswith("ns_"):
+                    what = "of type %s, and no kind knows what is in it: declare that as endpoints" % kind
+                    self._leave_out(ENDPOINTS, namespace, prefix + mount, what)
 
     def _listed(self, title: str, listing: Listing, namespace: str, inventory: Inventory) -> list[Found]:
         """Return what a listing finds; what cannot be listed is left out, for each mount by itself."""

@@ -100,13 +100,19 @@ class Inventory:
             yield "", {}
             return
         path = "sys/auth" if listing.path.startswith("auth/") else "sys/mounts"
-        if path not in self._mounts:
-            self._mounts[path] = self.client.read(path) or {}
-        for mount, entry in self._mounts[path].items():
-            # the token method of a namespace has a type of its own
-            kind = split_type(registry.type_of(entry))[0] if isinstance(entry, dict) else ""
+        for mount, kind in self.mounts(path):
             if kind == listing.engine:
-                yield mount.strip("/"), entry
+                yield mount, self._mounts[path][mount]
+
+    def mounts(self, table: str) -> list[tuple[str, str]]:
+        """Return path and type of the mounts that a table such as ``sys/auth`` lists. Raises SecretopsError."""
+        if table not in self._mounts:
+            found = self.client.read(table) or {}
+            mounts = {path.strip("/"): entry for path, entry in found.items()}
+            self._mounts[table] = {path: entry for path, entry in mounts.items() if isinstance(entry, dict)}
+        # the token method of a namespace has a type of its own
+        found = self._mounts[table]
+        return [(path, split_type(registry.type_of(entry))[0]) for path, entry in found.items() if "type" in entry]
 
     def _look(self, title: str, listing: Listing) -> Iterator[Found]:
         """Yield the objects of a listing."""
