@@ -38,6 +38,7 @@ LONGEST = (
     "hostile_vault",
     "hostile_kubernetes",
     "generated_values",
+    "vault_export",
     "examples",
     "in_worker",
     "eso_schemas",

@@ -94,7 +94,7 @@ class Found:
         listing = self.listing
         path, _mark, query = listing.item.partition("?")
         found = path.format(path=listing.path.format(mount=self.mount), mount=self.mount, name=in_url(self.key))
-        return found, dict([query.split("=")]) if query else None
+        return found.rstrip("/"), dict([query.split("=")]) if query else None
 
 
 def plugins(client: Client, ask: Callable[[Client], Iterable[str]]) -> frozenset[str]:
