@@ -17,9 +17,11 @@ description:
   - With PGP keys the file holds ciphertext only.
   - With a seal that opens by itself (transit, static, a cloud's key service) the shares are recovery shares;
     the server's own answer decides which options hold.
+  - No login is needed. Login options, as C(module_defaults) of the action group may give them, are accepted and not used.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
 options:
   key_store:
     description:

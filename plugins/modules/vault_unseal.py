@@ -14,9 +14,11 @@ description:
   - Shares come from the key store that P(secretops.vault_eso.vault_init#module) wrote, so that they travel through no option,
     unless given by O(shares) or O(shares_file).
   - A node that is still to join a cluster (C(retry_join)) is waited for; one with a seal that opens by itself is waited for only.
+  - No login is needed. Login options, as C(module_defaults) of the action group may give them, are accepted and not used.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
 options:
   key_store:
     description: Path of the key store. It is read only when a node needs shares.

@@ -269,8 +269,11 @@ def test_the_playbooks(source: LocalKubeApi, target: LocalKubeApi, tmp_path: Pat
     assert file.exists()
     arguments = ["--limit", "target", "-e", f"eso_backup_restore_path={file}"]
     refused = site.play("eso_restore", *arguments)
-    assert "confirm with -e restore_confirmed=true" in refused.output
+    assert "confirm with -e restore_confirmed=target" in refused.output
     assert refused.rc != 0
-    restored = site.play("eso_restore", *arguments, "-e", "restore_confirmed=true", "--diff").succeeded()
+    refused = site.play("eso_restore", *arguments, "-e", "restore_confirmed=true")
+    assert "restore_confirmed=true names no cluster" in " ".join(refused.output.split())
+    assert refused.rc != 0
+    restored = site.play("eso_restore", *arguments, "-e", "restore_confirmed=target", "--diff").succeeded()
     assert INLINE not in restored.output
     assert target.call("GET", path("externalsecrets", V1, "one", "thing"))["spec"]["secretStoreRef"]["name"] == "vault"

@@ -46,3 +46,9 @@ def test_module_is_in_the_groups_of_its_connections(name: str) -> None:
 @pytest.mark.parametrize("group", sorted(GROUPS))
 def test_group_is_sorted(group: str) -> None:
     assert GROUPS[group] == sorted(set(GROUPS[group]))
+
+
+@pytest.mark.parametrize("name", GROUPS["vault"])
+def test_module_takes_the_login_options_that_the_group_may_give(name: str) -> None:
+    """`module_defaults` of the group hold a login: a module that needs none takes it nevertheless."""
+    assert FRAGMENTS["vault"] + ".login" in MODULES[name]["extends_documentation_fragment"]  # type: ignore[operator]

@@ -88,7 +88,11 @@ def logged_in(
 
 
 class VaultModule(Module):
-    """A module that talks to Vault. ``login=False``: without a token, for init, unseal and the state of a server."""
+    """A module that talks to Vault. ``login=False``: without a token, for init, unseal and the state of a server.
+
+    Such a module takes the login options as well, and leaves them alone: `module_defaults` of the action group give the
+    same to all.
+    """
 
     def __init__(
         self,
@@ -102,7 +106,7 @@ class VaultModule(Module):
     ) -> None:
         spec = {
             **CONNECTION_SPEC,
-            **(LOGIN_SPEC if login else {}),
+            **LOGIN_SPEC,
             **(UPDATE_SECRETS_SPEC if update_secrets else {}),
             **(argument_spec or {}),
         }
