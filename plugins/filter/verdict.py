@@ -105,9 +105,11 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
         copied = ["%s/%s" % (str(one.get("url")).rstrip("/"), one.get("name")) for one in saved.get("copies") or []]
         kept = ([str(saved["path"])] if saved.get("path") else []) + copied
         yield "a snapshot would be saved" if check else "saved %s" % ", ".join(kept)
-    restored = _ran(host, "__snapshot_restored")
-    if restored:
-        yield "%s %s" % ("would be put back to" if check else "put back to", restored.get("path"))
+    restored = _ran(host, "__snapshot_restored_again") or _ran(host, "__snapshot_restored")
+    if restored and check:
+        yield "would be put back to %s" % restored.get("path")
+    elif restored:
+        yield "put back to %s, %s" % (restored.get("path"), host.get("snapshot_restore_proof") or "not proven")
     backup = _ran(host, "__eso_backup_saved")
     if backup:
         what = sum((backup.get("count") or {}).values())

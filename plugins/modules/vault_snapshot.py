@@ -203,6 +203,12 @@ options:
   key_store:
     description: Key store of the cluster, whose generation is recorded, no secret of it.
     type: path
+  key_stores:
+    description:
+      - With O(state=restored), key stores of which the shares may open the cluster afterwards, for what the module returns as RV(key_stores).
+      - Once they are named, a snapshot of another cluster is restored only when one of them holds shares of that cluster in clear.
+    type: list
+    elements: path
   labels:
     description: What else to record in the manifest, such as a canary's value. Nothing secret.
     type: dict
@@ -332,6 +338,17 @@ pruned:
   type: list
   elements: str
   sample: []
+other_cluster:
+  description: Whether the snapshot is known to be of another cluster.
+  returned: with O(state=restored)
+  type: bool
+  sample: false
+key_stores:
+  description: Those of O(key_stores) that may open the cluster after the restore, the likeliest first.
+  returned: with O(state=restored), when O(key_stores) is given
+  type: list
+  elements: str
+  sample: [/srv/vault/unseal-keys.json]
 sealed:
   description: Whether the cluster is sealed after the restore and has to be unsealed.
   returned: when a snapshot was restored
@@ -371,6 +388,7 @@ SPEC = {
     "transfer_timeout": {"type": "int", "default": 1800},
     "allow_lower_index": {"type": "bool", "default": False},
     "key_store": {"type": "path", "no_log": False},
+    "key_stores": {"type": "list", "elements": "path", "no_log": False},
     "labels": {"type": "dict", "default": {}},
     "force": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},

@@ -182,7 +182,7 @@ def test_a_failure_under_a_tag_is_named(newcomer: Newcomer) -> None:
 @pytest.mark.parametrize("playbook, missing", [("snapshot", "snapshot_directory"), ("restore", "snapshot_source")])
 def test_what_is_missing_is_named_before_anything_changes(newcomer: Newcomer, playbook: str, missing: str) -> None:
     before = newcomer.vault.sys.list_policies()["data"]["policies"]
-    refused = newcomer.play(playbook, "-e", "restore_confirmed=true")
+    refused = newcomer.play(playbook, "-e", "restore_confirmed=vault")
     assert refused.rc != 0
     assert re.search(rf"vault: (there is no|no snapshot is named; )?.*set {missing}", " ".join(refused.output.split()))
     assert refused.changed == 0
@@ -191,7 +191,7 @@ def test_what_is_missing_is_named_before_anything_changes(newcomer: Newcomer, pl
     if playbook == "restore":
         said = verdict(rehearsed.succeeded())
         assert "missing for a restore: a snapshot (none is named; set snapshot_source" in said
-        assert "and the confirmation (-e restore_confirmed=true)" in said
+        assert "and the confirmation (-e restore_confirmed=vault)" in said
         assert "would put the cluster back to a snapshot; all that was written since" in " ".join(
             rehearsed.output.split()
         )

@@ -168,7 +168,7 @@ def test_a_deleted_secret_comes_back_from_a_snapshot(lab: Lab, eventually: Calla
     lab.play("playbooks/snapshot.yml").succeeded()
     wanted = lab.kv("cache/redis")
     lab.bao("kv", "metadata", "delete", "-mount=secret", "cache/redis")
-    lab.play("playbooks/restore.yml", "-e", "restore_confirmed=true").succeeded()
+    lab.play("playbooks/restore.yml", "-e", "restore_confirmed=vault").succeeded()
     assert lab.kv("cache/redis") == wanted
 
 

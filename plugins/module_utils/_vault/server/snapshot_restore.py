@@ -17,8 +17,10 @@ from ..._engine.reconcile import Change, Resource
 from ..._snapshot.archive import newest, verify
 from ..connection.client import Client
 from ..connection.errors import InvalidToken, NotVault, PermissionDenied, VaultError
+from .key_store import KeyStore
+from .snapshot_fitness import is_foreign, opening, unfit
 from .snapshot_transfer import leader, transfer
-from .status import PAUSE, seal_status
+from .status import PAUSE, product_of, seal_status
 
 
 class Verified(Resource):
@@ -50,13 +52,45 @@ class Restored(Verified):
     def read(self) -> Mapping[str, Any] | None:
         super().read()
         status = seal_status(self.client, leader(self.client).url)
-        other = self.info.get("cluster_id")
-        if other and other != status.get("cluster_id") and not self.params["force"]:
+        server = {
+            "product": product_of(status),
+            "version": status.get("version"),
+            "seal_type": status.get("type"),
+            "cluster_id": status.get("cluster_id"),
+        }
+        problem = unfit(self.info, server)
+        if problem:
+            raise InvalidInput(problem.what, remedy=problem.remedy)
+        foreign = is_foreign(self.info, server)
+        if foreign and not self.params["force"]:
             raise InvalidInput(
-                "is of another cluster (%s)" % (self.info.get("cluster_name") or other),
+                "is of another cluster (%s)" % (self.info.get("cluster_name") or self.info["cluster_id"]),
                 remedy='set "force", and have that cluster\'s key shares at hand: it will unseal with those alone',
             )
+        self.info["other_cluster"] = foreign
+        self._choose_stores(needed=foreign and server["seal_type"] == "shamir")
         return None
+
+    def _choose_stores(self, needed: bool) -> None:
+        """Find the key stores that may open the cluster afterwards. Raises InvalidInput where a needed one is missing."""
+        if self.params["key_stores"] is None:
+            return
+        held = []
+        for path in self.params["key_stores"]:
+            store = KeyStore(path)
+            data = store.load()
+            if data is not None:
+                held.append((store.path, data))
+        self.info["key_stores"] = opening(held, self.info)
+        if needed and not self.info["key_stores"]:
+            raise InvalidInput(
+                "is of another cluster (%s), and none of its key shares are in %s"
+                % (
+                    self.info.get("cluster_name") or self.info["cluster_id"],
+                    ", ".join(self.params["key_stores"]) or "any key store that is named",
+                ),
+                remedy='name the key store of that cluster in "key_stores": after the restore no other shares open it',
+            )
 
     def write(self, change: Change) -> None:
         client = leader(self.client)
@@ -105,7 +139,11 @@ class Restored(Verified):
         self.client.token = None
 
     def _loaded(self, url: str) -> bool:
+        wanted = self.info.get("cluster_id")
         try:
+            if wanted and seal_status(self.client, url, retries=0).get("cluster_id") != wanted:
+                # the data of before is still served, or the node is just sealing itself
+                return False
             self.client.at(url, self.client.token).read("auth/token/lookup-self")
             self.info["token_valid"] = True
         except InvalidToken:

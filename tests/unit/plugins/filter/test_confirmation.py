@@ -30,7 +30,9 @@ def test_without_one_it_is_said_how(given: Any) -> None:
 
 def test_another_clusters_name_confirms_that_one_only() -> None:
     said = confirmation("vault", "vault-2", "restore_confirmed")
-    assert said.startswith("restore_confirmed names vault-2, and not vault: add it (-e restore_confirmed=vault-2,vault)")
+    assert said.startswith(
+        "restore_confirmed names vault-2, and not vault: add it (-e restore_confirmed=vault-2,vault)"
+    )
 
 
 def test_a_cluster_that_is_called_true_is_confirmed_by_it() -> None:
