@@ -72,7 +72,7 @@ class Restored(Verified):
         return None
 
     def _choose_stores(self, needed: bool) -> None:
-        """Find the key stores that may open the cluster afterwards. Raises InvalidInput where a needed one is missing."""
+        """Find the key stores that may open it afterwards. Raises InvalidInput where a needed one is lacking."""
         if self.params["key_stores"] is None:
             return
         held = []
