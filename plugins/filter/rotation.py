@@ -74,6 +74,28 @@ def rotation_clusters(
     ]
 
 
+def rotation_plain(applications: Iterable[Application]) -> list[Application]:
+    """Return the applications without tasks of their own, which the module rotates together."""
+    return [one for one in applications if not one.get("hook")]
+
+
+def rotation_hooked(applications: Iterable[Application]) -> list[Application]:
+    """Return the applications whose new values tasks of their own bring to another system."""
+    found = [one for one in applications if one.get("hook")]
+    for one in found:
+        if _is_folder(one):
+            raise AnsibleFilterError(
+                'application "%s": a hook is for one secret, not for a folder; name the secrets one by one'
+                % one["name"]
+            )
+    return found
+
+
+def rotation_bare(applications: Iterable[Application]) -> list[dict[str, Any]]:
+    """Return applications as the module takes them."""
+    return [{name: value for name, value in one.items() if name != "hook"} for one in applications]
+
+
 def rotation_unknown(applications: Sequence[Application], only: Iterable[str]) -> list[str]:
     """Return the names that no application has; none where secrets of a folder are found by listing it."""
     if any(_is_folder(one) for one in applications):
@@ -118,9 +140,12 @@ class FilterModule:
         """Return the filters by name."""
         functions = (
             rotation_applications,
+            rotation_bare,
             rotation_chosen,
             rotation_clusters,
+            rotation_hooked,
             rotation_left,
+            rotation_plain,
             rotation_told,
             rotation_unknown,
         )

@@ -165,6 +165,14 @@ options:
     description: Whether to rotate what is younger than its O(applications[].max_age) as well.
     type: bool
     default: false
+  until:
+    description:
+      - How far each application goes. With V(written) the new version is written and noted as begun, so that something else can be changed before a
+        second task with V(ended) proves it, and restarts.
+      - With V(put_back) what was V(written) gets its former values as a newer version, and nothing else is done.
+    type: str
+    choices: [ended, written, put_back]
+    default: ended
   batch:
     description: How many applications are rotated at the same time.
     type: int
@@ -244,7 +252,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - One entry per application. C(outcome) is V(done), V(not_due), V(held) (not begun, as a cluster would not take it), V(put_back), V(not_proven),
+    - One entry per application. C(outcome) is V(done), V(written), V(not_due), V(held) (not begun, as a cluster would not take it), V(put_back), V(not_proven),
       V(failed), or V(planned) in check mode.
     - C(info) has the versions before and after, whether the bytes were proven, the clusters, and what was destroyed.
   returned: always
@@ -325,6 +333,7 @@ SPEC = {
     "only": {"type": "list", "elements": "str", "default": []},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "now": {"type": "bool", "default": False},
+    "until": {"type": "str", "choices": ["ended", "written", "put_back"], "default": "ended"},
     "batch": {"type": "int", "default": 20},
     "failure_budget": {"type": "int", "default": 5},
     "sync_timeout": {"type": "int", "default": 120},

@@ -278,3 +278,53 @@ def test_nothing_is_rotated_that_a_cluster_would_not_take(
     limited = newcomer.play("rotate", "--limit", "fine")
     assert limited.rc != 0
     assert "the run is limited to fine, so nothing is rotated" in " ".join(limited.output.split())
+
+
+HOOK = """
+- name: Read what is to be accepted
+  secretops.vault_eso.vault_kv_read: {mount: applications, path: web-app, version: "{{ rotation_version }}"}
+  register: held
+
+- name: Refuse the third version
+  ansible.builtin.fail: {msg: the other system refuses it}
+  when: rotation_version | int == 3
+
+- name: Accept it
+  secretops.vault_eso.vault_kv:
+    mount: applications
+    path: other-system
+    data: {password: "{{ held.secret.database_password }}"}
+"""
+
+
+def test_tasks_of_an_application_change_another_system(newcomer: Newcomer, tmp_path: Path) -> None:
+    newcomer.play("configure").succeeded()
+    (tmp_path / "hook.yml").write_text(HOOK)
+    application = {"mount": "applications", "generate": {"database_password": {"length": 40}}}
+    plain = {"name": "plain", "path": "plain", **application}
+    hooked = {"name": "web-app", "path": "web-app", **application, "hook": str(tmp_path / "hook.yml")}
+    declared = ("-e", json.dumps({"rotation_applications": [hooked, plain]}))
+    kv = newcomer.vault.secrets.kv.v2
+    kv.create_or_update_secret("plain", {"database_password": "the-first-of-it"}, mount_point="applications")
+
+    def accepted() -> str:
+        found = kv.read_secret_version("other-system", mount_point="applications", raise_on_deleted_version=True)
+        return str(found["data"]["data"]["password"])
+
+    planned = newcomer.play("rotate", *declared, "--check").succeeded()
+    assert "web-app would be rotated" in planned.output and "plain would be rotated" in planned.output
+    rotated = newcomer.play("rotate", *declared).succeeded()
+    assert "vault: rotated: plain (version 2), web-app (version 2)." in rotated.output
+    second = newcomer.password("web-app")
+    assert accepted() == second and len(second) == 40 and second not in rotated.output
+
+    failed = newcomer.play("rotate", *declared)
+    assert failed.rc != 0
+    said = " ".join(failed.output.split())
+    assert "the other system refuses it" in said and "the former values were put back" in said
+    assert newcomer.password("web-app") == second == accepted()
+    about = kv.read_secret_metadata("web-app", mount_point="applications")["data"]
+    assert about["current_version"] == 4 and "rotation_open" not in about["custom_metadata"]
+    assert verdict(failed) == (
+        "vault: 1 application rotated. Pending: vault: not rotated: web-app. Failed: vault (see the error below)."
+    )

@@ -21,7 +21,7 @@ from .._vault.base.naming import in_url
 from .._vault.connection.client import Client
 from .._vault.connection.module import VaultModule
 from .._vault.engines.kv.generate import Generator
-from .case import BACK, BEGIN, BRING, REDO, REST, Case, NotProven
+from .case import BACK, BEGIN, BRING, REDO, REST, WRITTEN, Case, NotProven
 from .clusters import Cluster, Synced
 from .declared import Application, distinct, expanded, folder, is_pattern
 from .kv import PAUSE, Patience, passes
@@ -38,6 +38,8 @@ class Settings(NamedTuple):
     patience: int
     workers: int
     now: bool
+    #: "ended", "written" or "put_back": how far each application goes
+    until: str = "ended"
 
 
 class Passwords(Resource):
@@ -132,6 +134,9 @@ class Rotation:
         """Rotate what is due, batch by batch; each application ends with an outcome or an error."""
         self.patience.seconds = self.settings.patience
         todo = [case for case in self.cases if case.error is None and case.state != REST]
+        if self.settings.until == "put_back":
+            self._put_back([case for case in todo if case.state in (WRITTEN, BACK)])
+            return
         size = max(self.settings.batch, 1)
         for start in range(0, len(todo), size):
             failed = [case for case in todo[:start] if case.error is not None]
@@ -148,6 +153,10 @@ class Rotation:
             [case for case in cases if case.state in (BEGIN, REDO)],
         )
         going = [case for case in cases if case.error is None and case.state != BACK]
+        if self.settings.until == "written":
+            for case in going:
+                case.outcome = "written"
+            going = []
         bad = self._prove(going, self.settings.sync_timeout)
         for case in going:
             if case not in bad and case.doubts and case.application.unproven == "stop":
