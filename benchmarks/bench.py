@@ -35,8 +35,10 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "playbooks" / "collections")]
 import report  # noqa: E402
 from objects import KINDS, Kind, job, name  # noqa: E402
 
-from support.modules import RUNNER  # noqa: E402
+from support import eso_operator, kubernetes_api  # noqa: E402
+from support.modules import RUNNER, run_module  # noqa: E402
 from support.openbao import VaultServer  # noqa: E402
+from support.scene import Scene  # noqa: E402
 
 CACHE = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "vault-eso-lab" / "benchmarks"
 COUNTERS = re.compile(r"^vault_core_handle(?:_login)?_request_count (\d+)", re.MULTILINE)
@@ -46,7 +48,7 @@ TASK_ROUNDS = 16
 #: of the lookups, the contenders in turns
 LOOKUP_ROUNDS = 3
 #: what a run measures; each part names the machine that it was measured on
-PARTS = ("tasks", "lookups", "kinds", "guide", "large")
+PARTS = ("tasks", "lookups", "rotation", "kinds", "guide", "large")
 #: the last run's figures, from which pages and plot can be made again
 KEPT = HERE / "results.json"
 #: options of the modules that hold the objects
@@ -550,6 +552,80 @@ def lookups(bench: Bench, hosts: int) -> list[dict[str, Any]]:
     ]
 
 
+def rotation(bench: Bench, count: int) -> list[dict[str, Any]]:
+    """Return seconds of a rotation of applications that is proven in Kubernetes: one task, and a loop of single tasks.
+
+    Each has an ExternalSecret and a Deployment without Pods. The operator is the emulated one, the same for both.
+    """
+    kube = kubernetes_api.start(bench.folder / "kubernetes")
+    try:
+        at = kube.namespace("rotation")
+        with eso_operator.running(kube, bench.folder):
+            scene = Scene(kube, bench.server, run_module, at, "rotation")
+            scene.raise_up()
+            scene.store(wait=True, wait_timeout=60)
+            names = [f"app{number}" for number in range(count)]
+            externals = []
+            for one in names:
+                scene.put(one, password="the-first-password", kept="what stays")
+                pod = {"containers": [{"name": "app", "image": "example.com/app:1"}]}
+                template = {"metadata": {"labels": {"app": one}}, "spec": pod}
+                spec = {"selector": {"matchLabels": {"app": one}}, "template": template, "replicas": 0}
+                body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": one}, "spec": spec}
+                kube.call("POST", f"/apis/apps/v1/namespaces/{at}/deployments", body)
+                remote = {"secret_key": "password", "remote_ref": {"key": one, "property": "password"}}
+                externals.append({"name": one, "namespace": at, "store": {"name": "vault"}, "data": [remote]})
+            made = {"kubeconfig": str(kube.kubeconfig), "external_secrets": externals, "wait": True}
+            run_module("eso_externalsecret", {**made, "wait_timeout": 600}, must_succeed=True, timeout=700)
+            return _rotations(bench, str(kube.kubeconfig), at, names)
+    finally:
+        kube.stop()
+
+
+def _rotations(bench: Bench, kubeconfig: str, at: str, names: list[str]) -> list[dict[str, Any]]:
+    connection = {"url": [bench.server.url], "ca_cert": bench.server.ca_cert, "token_file": str(bench.folder / "token")}
+    mount, generate = "rotation-kv", {"password": {"length": 24}}
+    applications = [
+        {"name": one, "mount": mount, "path": one, "generate": generate}
+        | {part: [{"namespace": at, "name": one}] for part in ("external_secrets", "workloads")}
+        for one in names
+    ]
+    own = "secretops.vault_eso."
+    clusters = [{"name": "one", "kubeconfig": kubeconfig}]
+    one_task = [
+        {
+            f"{own}vault_rotation": {
+                **connection,
+                "applications": "{{ applications }}",
+                "clusters": clusters,
+                "rollout_wait": False,
+                "batch": 50,
+            }
+        }
+    ]
+    place = {"name": "{{ item }}", "namespace": at, "kubeconfig": kubeconfig}
+    rotate = {"password": {"length": 24, "rotate": True}}
+    version = "{{ {item: written.results[loop_index].version} }}"
+    loops = [
+        {
+            f"{own}vault_kv": {**connection, "mount": mount, "path": "{{ item }}", "generate": rotate},
+            "register": "written",
+        },
+        {
+            f"{own}eso_sync": {**place, "expect_versions": version, "vault": connection},
+            "loop_control": {"index_var": "loop_index"},
+        },
+        {f"{own}k8s_rollout": {**place, "wait": False}},
+    ]
+    single = [{**task, "loop": "{{ names }}"} for task in loops]
+    rows = []
+    for contender, book in (("this collection, one task", one_task), ("loops of single tasks", single)):
+        found = bench.playbook(book, {"applications": applications, "names": names}, "ansible-playbook", contender)
+        rows.append({"contender": contender, "count": len(names), **{key: found[key] for key in ("work", "processor")}})
+        print(f"{len(names)} rotations, {contender}: {found['work']:.1f} s", file=sys.stderr, flush=True)
+    return rows
+
+
 def tasks(bench: Bench, peers: bool) -> list[dict[str, Any]]:
     """Return what one task costs, and one object of a loop: in Ansible's worker, as a process, and by others.
 
@@ -626,6 +702,7 @@ def main() -> int:
     parser.add_argument(
         "--lookup-hosts", type=int, default=100, help="hosts of ten lookups each, 0: none (%(default)s)"
     )
+    parser.add_argument("--rotations", type=int, default=100, help="applications to rotate, 0: none (%(default)s)")
     parser.add_argument("--minutes", type=float, default=30, help="no memory test begins after them (%(default)s)")
     parser.add_argument(
         "--parts", default=",".join(PARTS), help="what to measure, comma separated (%(default)s); the rest is kept"
@@ -665,6 +742,8 @@ def main() -> int:
                 results["tasks"] = {"place": here, "rows": tasks(bench, not given.no_peers)}
             if given.lookup_hosts and "lookups" in parts:
                 results["lookups"] = {"place": here, "rows": lookups(bench, given.lookup_hosts)}
+            if given.rotations and "rotation" in parts:
+                results["rotation"] = {"place": here, "rows": rotation(bench, given.rotations)}
             if "kinds" in parts:
                 # what is extrapolated is measured once, with the largest number
                 rows = {

@@ -202,6 +202,14 @@ def page(results: dict[str, Any]) -> str:
             f"## Lookups\n\nThe least of {rounds} runs in turns, the start of ansible-playbook included.\n\n"
             f"{looked_up(results)}\n{place(results['lookups'])}\n"
         )
+    if "rotation" in results:
+        rows = results["rotation"]["rows"]
+        lines = [[row["contender"], f"{row['work']:.1f}", f"{row['processor']:.1f}"] for row in rows]
+        text += (
+            "## Rotation\n\nNew values in Vault, synced by an emulated operator, proven by bytes, and a restart, for "
+            f"each of {rows[0]['count']} applications. The operator's own time is in both.\n\n"
+            f"{table(['', 'seconds', 'processor seconds'], lines)}\n{place(results['rotation'])}\n"
+        )
     if "guide" in results:
         lines = [
             [
