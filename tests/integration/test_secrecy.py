@@ -76,7 +76,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_endpoint": {"path": "auth/token/roles/x", "state": "absent"},
     "vault_identity_entity": NAMED,
     "vault_identity_group": NAMED,
-    "vault_export": {"kinds": ["policies"]},
+    "vault_export": {"secrets": "keys"},
     "vault_info": {"gather_subset": ["mounts"]},
     "vault_init": {"key_store": "{tmp}/none/keys.json"},
     "vault_kv": {"path": "x", "state": "absent"},

@@ -192,6 +192,10 @@ def whole_server(server: VaultServer) -> None:
     api("POST", "sys/mounts/codes", {"type": "totp"})
     api("POST", "sys/auth/people", {"type": "userpass"})
     api("POST", "sys/auth/approle", {"type": "approle"})
+    api("POST", "sys/auth/team/approle", {"type": "approle"})
+    api("POST", "auth/team/approle/role/ci.run_1", {"token_policies": ["team/own"], "token_ttl": 60})
+    api("PUT", "sys/policies/acl/team/own", {"policy": 'path "team/*" {\n  capabilities = ["list"]\n}\n'})
+    api("POST", "identity/entity", {"name": "Bo (Ops)/x ü", "metadata": {"note": "{{ not a template }}\n'quoted'\n"}})
     accessor = api("GET", "sys/auth")["data"]["people/"]["accessor"]
     template = f"{{{{identity.entity.aliases.{accessor}.name}}}}"
     text = f'path "secret/data/{template}/*" {{\n  capabilities = ["read"]\n}}\n'
@@ -218,8 +222,8 @@ def whole_server(server: VaultServer) -> None:
     asked = {"mfa_method_ids": [method], "auth_method_accessors": [accessor], "identity_group_ids": [inner]}
     api("POST", "identity/mfa/login-enforcement/people", asked)
     certificates(api)
-    api("POST", "sys/mounts/ssh", {"type": "ssh"})
-    api("POST", "ssh/config/ca", {"generate_signing_key": True, "key_type": "ed25519"})
+    api("POST", "sys/mounts/team/ssh", {"type": "ssh"})
+    api("POST", "team/ssh/config/ca", {"generate_signing_key": True, "key_type": "ed25519"})
     api("POST", "sys/mounts/transit", {"type": "transit", "config": {"max_lease_ttl": "48h"}})
     api("POST", "transit/keys/turned", {"type": "ed25519"})
     api("POST", "transit/keys/turned/rotate")
@@ -256,6 +260,20 @@ def certificates(api: Api) -> None:
     api("POST", "pki/config/cluster", {"path": "https://pki.example/v1/pki"})
 
 
+def documented(*prefixes: str) -> str:
+    """Return the policy that the documentation has for an export, with each of these before its paths."""
+    found = re.search(r"```hcl\n(.*?)```", (ROOT / "docs" / "day2.md").read_text(), re.DOTALL)
+    assert found is not None
+    return "".join(found[1].replace('path "', f'path "{prefix}') for prefix in prefixes)
+
+
+def token_of(server: VaultServer, name: str, policy: str) -> str:
+    """Return a token that may do what a policy says, and no more than that."""
+    api = Api(server, "")
+    api("PUT", f"sys/policies/acl/{name}", {"policy": policy})
+    return str(api("POST", "auth/token/create", {"policies": [name], "ttl": "10m"})["auth"]["client_token"])
+
+
 def test_a_whole_server(new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path) -> None:
     device = {"type": "file", "path": "configured", "options": {"file_path": str(tmp_path / "configured.log")}}
     settings = {"unsafe_allow_api_audit_creation": True, "audit": [device]}
@@ -276,6 +294,17 @@ def test_a_whole_server(new_server: Callable[..., VaultServer], run_module: Run,
         "login_mfa_methods/duo/integration_key",
         "login_mfa_methods/duo/secret_key",
     ]
+
+    # with the documented policy, for paths of up to two parts
+    policy = documented("", "+/", "+/+/")
+    token = token_of(source.server, "looking", policy + documented("").replace('"auth/+/', '"auth/+/+/'))
+    seen = run_module("vault_export", {**source.options(), "token": token})
+    assert not seen.failed, seen.msg
+    assert seen["left_out"] == first["left_out"]
+    found = dict(
+        seen["configuration"], policies=[one for one in seen["configuration"]["policies"] if one["name"] != "looking"]
+    )
+    assert found == first["configuration"]
 
 
 def test_a_directory_of_people(unique: str, run_module: Run, tmp_path: Path) -> None:
@@ -346,22 +375,13 @@ def test_what_looks_like_a_secret_is_not_told(
     assert sorted(one["name"] for one in done["unproven"]) == ["ann", "odd"]
 
 
-def documented(namespace: str) -> str:
-    """Return the policy that the documentation has for an export, for a namespace and those in it."""
-    found = re.search(r"```hcl\n(.*?)```", (ROOT / "docs" / "day2.md").read_text(), re.DOTALL)
-    assert found is not None
-    return "".join(found[1].replace('path "', f'path "{prefix}') for prefix in (f"{namespace}/", f"{namespace}/+/"))
-
-
 def test_a_token_that_may_only_look(full: Place, unique: str, run_module: Run, tmp_path: Path) -> None:
     """The documented policy is enough for everything, and what it does not allow is named."""
     place, openbao = full, full.server
     whole = place.export(tmp_path / "root", secrets="keys")
 
-    policy = documented(place.namespace)
-    api = Api(openbao, "")
-    api("PUT", f"sys/policies/acl/{unique}", {"policy": policy})
-    token = api("POST", "auth/token/create", {"policies": [unique], "ttl": "10m"})["auth"]["client_token"]
+    policy = documented(f"{place.namespace}/", f"{place.namespace}/+/")
+    token = token_of(openbao, unique, policy)
     seen = run_module("vault_export", {**place.options(), "token": token, "secrets": "keys"})
     assert not seen.failed, seen.msg
     known = [one["reason"] for one in whole["left_out"]]
@@ -372,8 +392,7 @@ def test_a_token_that_may_only_look(full: Place, unique: str, run_module: Run, t
     assert seen["proven"]
 
     blind = policy + f'path "{place.namespace}/policies/sys/policies/acl/full" {{\n  capabilities = ["deny"]\n}}\n'
-    api("PUT", f"sys/policies/acl/{unique}", {"policy": blind})
-    part = run_module("vault_export", {**place.options(), "token": token})
+    part = run_module("vault_export", {**place.options(), "token": token_of(openbao, unique, blind)})
     assert not part.failed, part.msg
     lost = [one for one in part["left_out"] if one.get("namespace") == "policies"]
     assert [(one["kind"], one["name"]) for one in lost] == [("policies", "full")]
