@@ -69,7 +69,7 @@ attributes:
 notes:
   - The token needs C(read) and C(list) on what is exported, and nothing else; the documentation of the day-2 work has a policy for it.
   - A private key stays where it is. What is exported of certificate authorities and of keys of transit and SSH engines makes others with the same settings on
-    another server. Role IDs, secret IDs and passwords are not exported either.
+    another server; further issuers and the versions of a key are named in RV(left_out). Role IDs, secret IDs and passwords are not exported either.
   - Entities that a login made by itself are left out; the next login makes them again.
 """
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from .._engine import progress
@@ -126,7 +127,8 @@ class Exporter:
                 continue
             if title == SECRETS and self.secrets == DEPTHS[0]:
                 continue
-            view = View(client, title, store, keys=self.secrets == DEPTHS[2])
+            note = partial(self._leave_out, title, namespace)
+            view = View(client, title, store, note, keys=self.secrets == DEPTHS[2])
             items = self._of(title, kind, namespace, inventory, view)
             if items:
                 branch[title] = items
@@ -147,7 +149,7 @@ class Exporter:
             return []
 
         def declare(one: Found) -> Any:
-            progress.tell("%s read of %s%s", one.where, title, " in " + namespace if namespace else "")
+            progress.tell("reading %s: %s", title, join(namespace, one.where))
             try:
                 one.told = inventory.read(one)
                 if one.told is None and one.listing.fields:

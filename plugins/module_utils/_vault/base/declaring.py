@@ -53,9 +53,20 @@ class Placeholder(Template):
 class View:
     """What is known of one namespace while its objects of one kind are declared. Safe for several threads."""
 
-    def __init__(self, client: Client, title: str, store: dict[str, Any], keys: bool = False) -> None:
-        """``store``: what all views of the namespace share. ``keys``: whether the keys of secrets are wanted."""
+    def __init__(
+        self,
+        client: Client,
+        title: str,
+        store: dict[str, Any],
+        note: Callable[[str, str], None],
+        keys: bool = False,
+    ) -> None:
+        """``store``: what all views of the namespace share. ``keys``: whether the keys of secrets are wanted.
+
+        ``note`` is called with what is left out of a declaration, and why.
+        """
         self.client = client
+        self.note = note
         self.title = title
         self.keys = keys
         self._store = store

@@ -270,6 +270,8 @@ class TransitKeys(Kind):
             raise Omitted("it is soft-deleted")
         item = super().declaration(one, view) or {}
         # these number what the key itself went through, which another server's key did not
+        for name in sorted(set(item) & set(VERSIONS)):
+            view.note(one.where, "%s is %s, which is of this very key" % (name, item[name]))
         return {name: value for name, value in item.items() if name not in VERSIONS}
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:

@@ -54,12 +54,11 @@ def authority(one: Found, view: View) -> dict[str, Any]:
         item.update({group: values} if values else {})
     settings = _settings(one, view)
     item.update({"issuer": settings} if settings else {})
-    others = []
     for other in one.beside:
-        if other.mount == one.mount and other.about.get("issuer_name"):
-            found = _settings(other.told_as(_issuer(other, view)), view)
-            others += [{"ref": other.about["issuer_name"], **found}] if found else []
-    item.update({"issuers": others} if others else {})
+        if other.mount == one.mount and _settings(other.told_as(_issuer(other, view)), view):
+            # to be declared it has to exist, and another server makes one issuer only
+            what = "settings of a further issuer; they can be declared as issuers of the authority"
+            view.note("%s issuer %s" % (one.mount, other.name), what)
     order = [field.name for field in FIELDS]
     return {**placed(FIELDS, one), **{name: item[name] for name in sorted(item, key=order.index)}}
 
