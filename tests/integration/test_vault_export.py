@@ -164,7 +164,8 @@ def full(openbao: VaultServer) -> Place:
 
 
 def test_every_object_with_every_field(full: Place, unique: str, tmp_path: Path) -> None:
-    first = round_trip(full, Place(full.server, f"again-{unique}", run).make(), tmp_path)
+    # of the key it is told which version it encrypts with: that is left out
+    first = round_trip(full, Place(full.server, f"again-{unique}", run).make(), tmp_path, left_out=["transit/full"])
     for row in ROWS:
         assert row.kind == "secrets" or first["configuration"]["inside"][row.name].get(row.kind), row.name
 
