@@ -12,12 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Callable
+from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleFilterError
 from ansible.plugins.filter.core import to_nice_json
 
 from ansible_collections.secretops.vault_eso.plugins.filter.vault_server import vault_server_problems
-from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state, tls
+from ansible_collections.secretops.vault_eso.plugins.module_utils._http import failure
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.declaration import plain
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.pending import (
@@ -225,6 +227,138 @@ def _certificate_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any], now
         yield "the certificate ends soon"
 
 
+def _all_certificates(pem: Any) -> list[Any]:
+    return [_load(one) for one in tls.split(str(pem))]
+
+
+def _is_of(pem: Any, authority: Any) -> bool:
+    """Tell whether a certificate is of one of the CAs of a bundle; what is no certificate is of every one."""
+    try:
+        return any(_issued_by(_load(pem), issuer) for issuer in _all_certificates(authority))
+    except ValueError:
+        return True
+
+
+def _issuer(pem: Any) -> str:
+    """Return the common name of a certificate's issuer, or all of the issuer's name where it has none."""
+    issuer = _load(pem).issuer
+    return next((str(one.value) for one in issuer if one.oid == NameOID.COMMON_NAME), issuer.rfc4514_string())
+
+
+def _authority_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], others: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why the private CA must not sign for this host: it is not whole, or the cluster has certificates of another.
+
+    A CA that is made anew where another is in use locks out every client of the old one.
+    """
+    authority, folder = host.get("authority") or {}, str(wanted["tls_ca_dir"])
+    whole = bool(authority.get("pem") and authority.get("has_key"))
+    if authority.get("key"):
+        yield (
+            "%s/ca.key: %s; bring the CA's own key and certificate back from their backup"
+            % (
+                folder,
+                {
+                    tls.OTHER: "it does not belong to the first certificate of ca.crt there",
+                    tls.ENCRYPTED: "vault_server_tls_ca_passphrase does not open it",
+                }.get(str(authority["key"]), "it holds no private key that can be read"),
+            )
+            if (authority.get("files") or {}).get(folder + "/ca.key", {}).get("type") == "file"
+            else "%s/ca.key: the CA's certificate is there without its key; bring the key back from its backup" % folder
+        )
+        return
+    held = {"this host": (host.get("certificate") or {}).get("pem"), **others, **(host.get("peers") or {})}
+    bundle = authority.get("pem") if whole else ""
+    foreign = {name: pem for name, pem in held.items() if pem and (not whole or not _is_of(pem, bundle))}
+    try:
+        of = sorted({_issuer(pem) for pem in foreign.values()})
+    except ValueError:
+        of = ["which cannot be read"]
+    cluster = str(wanted.get("tls_cluster") or "vault")
+    if foreign and cluster not in re.split(r"[\s,]+", str(wanted.get("tls_new_ca_confirmed") or "")):
+        yield (
+            "vault_server_tls_ca_dir: %s %s, but the certificate of %s is of another (%s), and clients that trust that one would fail;"
+            " bring the directory of the CA back, or replace the CA by the playbook secretops.vault_eso.replace_ca, or start with a new"
+            " one all the same by -e vault_server_tls_new_ca_confirmed=%s"
+            % (
+                folder,
+                "holds a CA" if whole else "holds no CA on this controller",
+                " and ".join(foreign),
+                ", ".join(of),
+                cluster,
+            )
+        )
+
+
+def _pair_problems(found: Mapping[str, Any], certificate: str, key: str, ca: str) -> Iterator[str]:
+    """Yield why a provided certificate cannot serve; the arguments name the three files."""
+    if not found.get("pem"):
+        yield "%s: it holds no certificate in PEM; give one, its issuers after it" % certificate
+        return
+    if not found.get("has_key"):
+        yield {
+            tls.OTHER: "%s: the key does not belong to the first certificate of %s; give the two that were made together, the"
+            " server's own certificate first and its issuers after it" % (key, certificate),
+            tls.ENCRYPTED: "%s: the key is encrypted, and the server asks nobody for a passphrase; give it decrypted"
+            % key,
+        }.get(str(found.get("key")), "%s: it holds no private key that OpenSSL can read; give the certificate's" % key)
+        return
+    refused = {one["code"]: one for one in reversed(found.get("refused") or [])}
+    for code, one in refused.items():
+        if code == failure.EXPIRED:
+            yield "%s: it, or one of its issuers, has expired (%s); renew it" % (certificate, _validity(found["pem"]))
+        elif code == failure.NOT_YET_VALID:
+            yield "%s: it, or one of its issuers, is not yet valid (%s); wait, or correct the clock" % (
+                certificate,
+                _validity(found["pem"]),
+            )
+        elif code in (failure.OTHER_NAME, failure.OTHER_ADDRESS):
+            names = [each["name"] for each in found["refused"] if each["code"] == code]
+            yield (
+                "%s: it is not for %s, by which the other servers and the clients reach this one; have these names in its SANs, or"
+                " correct vault_server_tls_server_name or vault_server_address" % (certificate, " and ".join(names))
+            )
+        elif code in failure.NO_ISSUER:
+            yield (
+                "%s: clients that trust %s find no way from it to a CA; add its issuers after it in the same file, or give the"
+                " right CA, root included" % (certificate, ca)
+            )
+        else:
+            yield "%s: clients refuse it (%s); have it issued for a server" % (certificate, one["message"])
+
+
+def _validity(pem: Any) -> str:
+    """Return from when until when the first of some certificates is valid."""
+    if not HAS_CRYPTOGRAPHY:
+        return "see its dates"
+    try:
+        found = _load(pem)
+    except ValueError:
+        return "see its dates"
+    moments = [_moment(found, name).strftime("%Y-%m-%d %H:%M UTC") for name in ("not_valid_before", "not_valid_after")]
+    return "valid from %s to %s" % (moments[0], moments[1])
+
+
+def _tls_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """Return why the host's certificate cannot be what is declared."""
+    if wanted["tls_mode"] == "generated":
+        return list(_authority_problems(host, wanted, others)) if HAS_CRYPTOGRAPHY else []
+    if wanted["tls_on_node"]:
+        places = wanted["tls_cert_file"], wanted["tls_key_file"], wanted["tls_ca_file"]
+        there = (host.get("files") or {}).get(wanted["tls_cert_file"], {}).get("type", "missing") != "missing"
+        # files that are missing are told by the tasks: what comes before them may bring them
+        return list(_pair_problems(host.get("certificate") or {}, *map(str, places))) if there else []
+    if not host.get("provided"):
+        return []
+    return list(
+        _pair_problems(
+            host["provided"],
+            "vault_server_tls_cert_src (%s)" % wanted["tls_cert_src"],
+            "vault_server_tls_key_src (%s)" % wanted["tls_key_src"],
+            "vault_server_tls_ca_src (%s)" % wanted["tls_ca_src"],
+        )
+    )
+
+
 # --- what the process waits for -----------------------------------------------------------------------------------
 
 
@@ -256,7 +390,7 @@ def _state(host: Mapping[str, Any], desired: Fingerprints, product: str, watched
         host["loaded"] if known else None,
         (["binary"] if host.get("other_binary") else [])
         + (["unit or environment"] if newer(watched["restart"], watched["started"]) else []),
-        ["certificate"] if newer(watched["reload"], watched["loaded"]) else [],
+        ["certificate"] if newer(watched["reload"], watched["loaded"]) or host.get("serves_another") else [],
     )
     # a node whose answer cannot be had counts as serving: clients may see more than this host does
     return {"runs": True, "sealed": host.get("health") in SEALED, **waits}
@@ -290,6 +424,9 @@ def vault_server_settled(
     ]
     config = build(wish)
     generated = declared["tls_mode"] == "generated"
+    copied = not generated and not declared["tls_on_node"]
+    listener = _listens(wish.get("listener") or {})
+    names = _names(places) if listener else []
     watched = {
         "started": places["started_file"],
         "loaded": places["loaded_file"],
@@ -308,8 +445,21 @@ def vault_server_settled(
         "writable": declared["written"],
         "commands": list(places["packages"]),
         "swap": bool(places["swap_off"]),
-        "certificate": places["tls_cert_file"] if generated else "",
-        "key": places["tls_key_file"] if generated else "",
+        "certificate": "" if copied else places["tls_cert_file"],
+        "key": "" if copied else places["tls_key_file"],
+        "names": [] if generated or copied else names,
+        "names_ca": "" if generated or copied else places["tls_ca_file"],
+        "provided": {
+            "certificate": wish["tls_cert_src"],
+            "key": wish["tls_key_src"],
+            "ca": places["tls_ca_src"],
+            "names": names,
+        }
+        if copied
+        else {},
+        "peers": [_url_of(peer) for peer in places.get("peers") or []],
+        "listener": listener,
+        "served": str((wish.get("listener") or {}).get("tls_cert_file") or "") if listener else "",
         "binary": places["binary"],
         "unit": places["unit"],
         "started": watched["started"],
@@ -326,6 +476,36 @@ def vault_server_settled(
         "fingerprints": state.fingerprints(config),
         "wanted": declared,
     }
+
+
+def _url_of(peer: Mapping[str, Any]) -> str:
+    address = str(peer.get("address") or "")
+    host = "[%s]" % address if ":" in address else address
+    return str(peer.get("api_addr") or "https://%s:%s" % (host, peer.get("port") or 8200))
+
+
+#: where a listener on all addresses is found
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S104
+
+
+def _listens(listener: Mapping[str, Any]) -> str:
+    """Return the address at which a host finds its own listener, empty where it presents no certificate from a file there."""
+    address = str(listener.get("address") or "")
+    host, _colon, port = address.rpartition(":")
+    # "{{" opens a template of the server's own
+    if not port.isdigit() or "{{" in address:
+        return ""
+    if any(listener.get(name) for name in ("tls_disable", "tls_acme_domains", "proxy_protocol_behavior")):
+        return ""
+    host = _LOOPBACK.get(host, host)
+    return "https://%s:%s" % (host, port)
+
+
+def _names(places: Mapping[str, Any]) -> list[str]:
+    """Return the names by which a server's certificate is checked: by its peers, and by the role itself."""
+    url = urlsplit(str(places["url"]))
+    names = [str(places["tls_server_name"]), (url.hostname or "") if url.scheme == "https" else ""]
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _rendered(config: Mapping[str, Any]) -> str:
@@ -388,12 +568,16 @@ def _sources(wanted: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def vault_server_steps(
-    host: Mapping[str, Any], settled: Mapping[str, Any], now: datetime.datetime | None = None
+    host: Mapping[str, Any],
+    settled: Mapping[str, Any],
+    now: datetime.datetime | None = None,
+    others: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the steps of the role that have something to do on a host, each with its reasons, and what else was concluded.
 
     A step that has something to do takes those after it along, which see the host as it left it.
-    ``settled`` is the result of the filter vault_server_settled. Returns ``steps``, ``problems`` (why the host cannot become
+    ``settled`` is the result of the filter vault_server_settled, ``others`` are the certificates of the other servers of the
+    cluster by their names. Returns ``steps``, ``problems`` (why the host cannot become
     what is declared), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``) and ``state`` (as vault_server_state does).
     """
     wanted = settled["wanted"]
@@ -420,7 +604,7 @@ def vault_server_steps(
             found[step] = ["%s comes before it" % next(reversed(found))]
     return {
         "steps": found,
-        "problems": _host_problems(host, wanted),
+        "problems": [*_host_problems(host, wanted), *_tls_problems(host, wanted, others or {})],
         "build": _build(host, wanted),
         "state": waits,
     }

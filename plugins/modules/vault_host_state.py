@@ -77,6 +77,39 @@ options:
   key:
     description: Its private key on the host, which is only tried on the certificate.
     type: path
+  names:
+    description: Names and addresses by which clients reach the server; the certificate is tried for each, as a client does.
+    type: list
+    elements: str
+    default: []
+  names_ca:
+    description: The file on the host with the CAs that these clients trust; empty means that the issuers are not looked at.
+    type: path
+  provided:
+    description: A certificate on the controller that is to be copied, which the action of this module looks at.
+    type: dict
+    suboptions:
+      certificate:
+        description: The file with the certificate, its issuers after it.
+        type: path
+        required: true
+      key:
+        description: The file with its private key.
+        type: path
+        required: true
+      ca:
+        description: The file with the CAs that clients trust; empty means that the issuers are not looked at.
+        type: path
+      names:
+        description: As O(names).
+        type: list
+        elements: str
+        default: []
+  peers:
+    description: Addresses of servers whose certificate is looked at where the files of O(authority) are not all there.
+    type: list
+    elements: str
+    default: []
   binary:
     description: The server's binary on the host.
     type: path
@@ -103,6 +136,12 @@ options:
     type: str
   ca:
     description: The CA certificate on the host that O(url) is checked with; empty means what the host trusts.
+    type: path
+  listener:
+    description: The address at which the server listens, where it is asked for its certificate.
+    type: str
+  served:
+    description: The file with the certificate that the server is to present at O(listener).
     type: path
   timeout:
     description: Seconds to wait for the answer.
@@ -136,6 +175,11 @@ systemd:
   returned: always
   type: bool
   sample: true
+clock:
+  description: The host's time, in seconds since 1970.
+  returned: always
+  type: int
+  sample: 1767225600
 files:
   description: For each path C(type) (C(file), C(directory), C(link), C(other) or C(missing)), C(owner), C(group), C(mode) and, where
     contents were given, whether they are the C(same).
@@ -175,10 +219,22 @@ authority:
   type: dict
   sample: {pem: "-----BEGIN CERTIFICATE-----...", has_key: true, files: {}}
 certificate:
-  description: The certificate in C(pem), and whether it C(has_key).
+  description: The certificates of the file in C(pem), whether the first C(has_key), and if not whether the C(key) is of an C(other)
+    certificate, C(encrypted) or C(unreadable). C(refused) says for which C(name) a client would refuse it, with the C(code) and
+    C(message) of OpenSSL.
   returned: when O(certificate) is given
   type: dict
-  sample: {pem: "-----BEGIN CERTIFICATE-----...", has_key: true}
+  sample: {pem: "-----BEGIN CERTIFICATE-----...", has_key: true, key: "", refused: []}
+provided:
+  description: The same of the files on the controller.
+  returned: when O(provided) is given
+  type: dict
+  sample: {pem: "-----BEGIN CERTIFICATE-----...", has_key: true, key: "", refused: []}
+peers:
+  description: The certificates of other servers, in PEM, of those that could be reached.
+  returned: when O(peers) is given and files of O(authority) are missing
+  type: dict
+  sample: {}
 binary:
   description: Whether the binary C(exists), its C(version) as it says it, and its C(sha256).
   returned: when O(binary) is given
@@ -209,6 +265,11 @@ loaded:
   returned: when the service runs
   type: dict
   sample: {}
+serves_another:
+  description: Whether the server presents another certificate than the one in O(served); V(false) where that cannot be told.
+  returned: when the service runs and O(listener) is given
+  type: bool
+  sample: false
 health:
   description: The HTTP status of the server's answer to C(/v1/sys/health), -1 when it does not answer.
   returned: when the service runs
@@ -226,6 +287,12 @@ CONTENT = {
     "sha256": {"type": "str", "no_log": True},
 }
 AUTHORITY = {"directory": {"type": "path", "required": True}, "passphrase": {"type": "str", "no_log": True}}
+PROVIDED = {
+    "certificate": {"type": "path", "required": True},
+    "key": {"type": "path", "required": True, "no_log": False},
+    "ca": {"type": "path"},
+    "names": {"type": "list", "elements": "str", "default": []},
+}
 SPEC = {
     "files": {"type": "list", "elements": "path", "default": []},
     "contents": {"type": "list", "elements": "dict", "default": [], "options": CONTENT},
@@ -237,6 +304,10 @@ SPEC = {
     "authority": {"type": "dict", "options": AUTHORITY},
     "certificate": {"type": "path"},
     "key": {"type": "path", "no_log": False},
+    "names": {"type": "list", "elements": "str", "default": []},
+    "names_ca": {"type": "path"},
+    "provided": {"type": "dict", "options": PROVIDED},
+    "peers": {"type": "list", "elements": "str", "default": []},
     "binary": {"type": "path"},
     "checksum": {"type": "bool", "default": False},
     "unit": {"type": "str"},
@@ -245,12 +316,15 @@ SPEC = {
     "times": {"type": "list", "elements": "path", "default": []},
     "url": {"type": "str"},
     "ca": {"type": "path"},
+    "listener": {"type": "str"},
+    "served": {"type": "path"},
     "timeout": {"type": "int", "default": 5},
 }
 TOGETHER = [
     ("user", "group"),
     ("certificate", "key"),
     ("unit", "started", "loaded", "url"),
+    ("listener", "served"),
 ]
 
 

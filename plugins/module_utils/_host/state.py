@@ -18,10 +18,13 @@ import re
 import ssl
 import stat
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from . import tls
 
 #: seconds for a command of the host
 PATIENCE = 60
@@ -204,21 +207,6 @@ def record(path: str) -> dict[str, list[str]]:
     return fingerprints(kept) if isinstance(kept, dict) else {}
 
 
-def certificate(path: str, key: str, passphrase: str = "") -> dict[str, Any]:
-    """Return a certificate in PEM, which is public, and whether a private key can be read and belongs to it."""
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            pem = file.read()
-    except OSError:
-        return {"pem": "", "has_key": False}
-    try:
-        # without a passphrase OpenSSL would ask for one on the terminal
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path, key, password=passphrase)
-    except (OSError, ValueError):
-        return {"pem": pem, "has_key": False}
-    return {"pem": pem, "has_key": True}
-
-
 def unwritable(name: str, directories: Iterable[str]) -> list[str]:
     """Return the directories that a user cannot write to."""
     return [
@@ -260,7 +248,7 @@ def _lines(path: str) -> Sequence[str]:
 
 def read(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything that is asked for, as the module C(vault_host_state) documents it."""
-    found: dict[str, Any] = {"systemd": os.path.isdir("/run/systemd/system")}
+    found: dict[str, Any] = {"systemd": os.path.isdir("/run/systemd/system"), "clock": int(time.time())}
     if asked.get("files"):
         digests = {one["path"]: one["sha256"] for one in asked.get("contents") or []}
         found["files"] = {path: place(path, digests.get(path, "")) for path in asked["files"]}
@@ -273,7 +261,11 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
     if asked.get("swap"):
         found["swap"] = swap()
     if asked.get("certificate"):
-        found["certificate"] = certificate(asked["certificate"], asked["key"])
+        found["certificate"] = tls.examine(
+            asked["certificate"], asked["key"], names=asked.get("names") or [], ca=asked.get("names_ca") or ""
+        )
+    if asked.get("peers"):
+        found["peers"] = tls.of_servers(asked["peers"], asked["timeout"])
     if asked.get("binary"):
         found["binary"] = binary(asked["binary"], bool(asked.get("checksum")))
     if asked.get("unit"):
@@ -283,4 +275,6 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
             found["times"] = times(asked["times"])
             found["started"], found["loaded"] = record(asked["started"]), record(asked["loaded"])
             found["health"] = health(asked["url"], asked["ca"], asked["timeout"])
+            if asked.get("listener") and asked.get("served"):
+                found["serves_another"] = tls.serves_another(asked["listener"], asked["served"], asked["timeout"])
     return found

@@ -15,6 +15,8 @@ from .._engine.errors import NoAnswer
 
 #: X509_V_ERR_* of OpenSSL that get a message of their own. Source: openssl/x509_vfy.h
 NOT_YET_VALID, EXPIRED, REVOKED, OTHER_NAME, OTHER_ADDRESS = 9, 10, 23, 62, 64
+#: no trusted CA issued it, or a certificate between them is missing
+NO_ISSUER = frozenset((2, 18, 19, 20, 21))
 #: reasons of OpenSSL for an answer without TLS
 NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"))
 
@@ -91,7 +93,7 @@ def _certificate(error: ssl.SSLCertVerificationError, words: Words, authority: s
         )
     if code == REVOKED:
         return Failure(TLS, "%s is revoked" % whose, "give the server another one", False)
-    if 18 <= code <= 21 or code == 2:
+    if code in NO_ISSUER:
         return Failure(TLS, "%s is not signed by %s" % (whose, authority), words.authority, False)
     return Failure(TLS, "%s is refused (%s)" % (whose, error.verify_message), words.authority, False)
 

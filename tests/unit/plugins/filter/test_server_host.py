@@ -73,6 +73,9 @@ PLACES = {
     "loaded_file": "/run/openbao/loaded.json",
     "url": "https://192.0.2.1:8200",
     "has_ca": True,
+    "tls_new_ca_confirmed": "",
+    "tls_cluster": "",
+    "peers": [],
 }
 
 
@@ -260,6 +263,63 @@ OTHER = ec.generate_private_key(ec.SECP384R1())
 def test_a_certificate_is_issued_anew_where_it_is_not_as_declared(change: dict[str, Any]) -> None:
     found = steps(lambda host: host.update(change))
     assert found[:1] == (["tls"] if change else [])
+
+
+def problems(change: dict[str, Any], declared: dict[str, Any] | None = None, **others: str) -> list[str]:
+    """Return why a host that was changed cannot become what is declared."""
+    found = server_host.vault_server_steps({**HOST, **change}, declared or DECLARED, NOW, others)["problems"]
+    return [str(one) for one in found]
+
+
+NO_CA = {"pem": "", "has_key": False, "key": "", "files": {}}
+
+
+def test_no_new_certificate_authority_where_another_is_in_use() -> None:
+    nothing = {"certificate": {"pem": "", "has_key": False}}
+    # a first run, and a renewal by the CA at hand
+    assert problems({"authority": NO_CA, **nothing}) == [] and problems({}) == problems(nothing) == []
+    for change, others in (
+        ({"authority": NO_CA}, {}),
+        ({"authority": NO_CA, **nothing}, {"vault-2": certificate()}),
+        ({"authority": NO_CA, **nothing, "peers": {"https://192.0.2.2:8200": certificate()}}, {}),
+    ):
+        (found,) = problems(change, **others)
+        assert "/ca holds no CA on this controller" in found and "(Some CA)" in found
+        assert "-e vault_server_tls_new_ca_confirmed=vault" in found
+        for confirmed, count in (("vault", 0), ("other, vault", 0), ("true", 1), ("other", 1)):
+            declared = settled(tls_new_ca_confirmed=confirmed, tls_cluster="vault")
+            assert len(problems(change, declared, **others)) == count, confirmed
+    (found,) = problems({"certificate": {"pem": certificate(signer=OTHER), "has_key": True}})
+    assert "/ca holds a CA, but the certificate of this host is of another" in found
+
+
+def test_both_authorities_of_a_bundle_are_known() -> None:
+    bundle = {**HOST["authority"], "pem": authority() + authority(key=OTHER)}
+    host = {"authority": bundle, "certificate": {"pem": certificate(signer=OTHER), "has_key": True}}
+    assert problems(host) == []
+    # the first signs
+    assert steps(lambda found: found.update(host))[:1] == ["tls"]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "says"),
+    [
+        ("other", "file", "does not belong to the first certificate of ca.crt"),
+        ("encrypted", "file", "vault_server_tls_ca_passphrase does not open it"),
+        ("unreadable", "file", "no private key that can be read"),
+        ("unreadable", "missing", "there without its key"),
+    ],
+)
+def test_an_authority_that_is_not_whole_is_never_completed(key: str, kind: str, says: str) -> None:
+    files = {**HOST["authority"]["files"], "/ca/ca.key": {"type": kind, "mode": "0600"}}
+    change = {"authority": {"pem": authority(), "has_key": False, "key": key, "files": files}}
+    (found,) = problems(change)
+    assert says in found and "backup" in found
+
+
+def test_a_server_that_presents_another_certificate_is_to_reload() -> None:
+    found = server_host.vault_server_steps({**HOST, "serves_another": True}, DECLARED, NOW)
+    assert found["state"]["reload_reasons"] == ["certificate"] and list(found["steps"]) == ["service"]
 
 
 def test_a_certificate_from_elsewhere_is_compared_with_its_file_alone() -> None:

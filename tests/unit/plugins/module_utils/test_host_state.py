@@ -15,18 +15,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state, tls
 
 #: what Python 3.9 has; the host has nothing else
 STANDARD = sys.stdlib_module_names
 
 
 def test_it_needs_nothing_but_python() -> None:
-    for node in ast.walk(ast.parse(Path(state.__file__).read_text())):
-        if isinstance(node, ast.Import):
-            assert {name.name.partition(".")[0] for name in node.names} <= STANDARD
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and str(node.module).partition(".")[0] in STANDARD
+    for module in (state, tls):
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if isinstance(node, ast.Import):
+                assert {name.name.partition(".")[0] for name in node.names} <= STANDARD
+            elif isinstance(node, ast.ImportFrom) and node.level:
+                assert [name.name for name in node.names] == ["tls"]
+            elif isinstance(node, ast.ImportFrom):
+                assert str(node.module).partition(".")[0] in STANDARD
 
 
 def test_places(tmp_path: Path) -> None:
@@ -73,12 +76,12 @@ def test_a_key_is_tried_on_its_certificate(tmp_path: Path) -> None:
         subprocess.run([*request, *files, *how], cwd=tmp_path, check=True, capture_output=True)
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     pem = (tmp_path / "one.crt").read_text()
-    assert state.certificate(one + ".crt", one + ".key") == {"pem": pem, "has_key": True}
-    assert state.certificate(one + ".crt", two + ".key")["has_key"] is False
-    assert state.certificate(one + ".crt", str(tmp_path / "none"))["has_key"] is False
-    assert state.certificate(str(tmp_path / "none"), one + ".key") == {"pem": "", "has_key": False}
-    assert state.certificate(two + ".crt", two + ".key")["has_key"] is False, "nobody is asked for a passphrase"
-    assert state.certificate(two + ".crt", two + ".key", "hush")["has_key"] is True
+    assert tls.examine(one + ".crt", one + ".key") == {"pem": pem, "has_key": True, "key": "", "refused": []}
+    assert tls.examine(one + ".crt", two + ".key")["has_key"] is False
+    assert tls.examine(one + ".crt", str(tmp_path / "none"))["has_key"] is False
+    assert tls.examine(str(tmp_path / "none"), one + ".key")["has_key"] is False
+    assert tls.examine(two + ".crt", two + ".key")["has_key"] is False, "nobody is asked for a passphrase"
+    assert tls.examine(two + ".crt", two + ".key", "hush")["has_key"] is True
 
 
 def test_processes_and_binaries(tmp_path: Path) -> None:

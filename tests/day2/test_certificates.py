@@ -1,0 +1,87 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates of running servers: what cannot serve is refused, and what is presented is looked at."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.system import Lab
+
+SERVERS = "playbooks/vault.yml"
+TLS = "/etc/openbao/tls"
+
+
+def presented(lab: Lab, host: str) -> str:
+    """The certificate that a server presents, seen from here."""
+    address = lab.urls[host].split("//")[1].split(":")[0]
+    return ssl.get_server_certificate((address, 8200), timeout=10)
+
+
+def issue(lab: Lab, folder: Path, host: str, *dates: str, ca: str = "") -> tuple[Path, Path]:
+    """A certificate of the lab's CA for a host, and its key."""
+    address = lab.urls[host].split("//")[1].split(":")[0]
+    authority = lab.ca_cert.parent
+    key, request, certificate = (folder / f"{host}.{end}" for end in ("key", "csr", "crt"))
+    extensions = folder / "extensions"
+    extensions.write_text(f"subjectAltName=IP:{address},IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+    new = ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x"]
+    subprocess.run([*new, "-keyout", key, "-out", request], check=True, capture_output=True)
+    sign = ["openssl", "x509", "-req", "-in", request, "-CA", authority / "ca.crt", "-CAkey", authority / "ca.key"]
+    subprocess.run(
+        [*sign, "-out", certificate, "-extfile", extensions, *(dates or ("-days", "5"))],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+def test_a_certificate_and_a_key_of_two_pairs_are_refused(
+    lab: Lab, tmp_path: Path, declared: Callable[..., tuple[str, str]], converged: None
+) -> None:
+    before = {host: presented(lab, host) for host in lab.urls}
+    certificate, _key = issue(lab, tmp_path, "vault-1")
+    _certificate, key = issue(lab, tmp_path, "vault-2")
+    provided = {"vault_server_tls_mode": "provided", "vault_server_tls_ca_src": str(lab.ca_cert)}
+    files = {"vault_server_tls_cert_src": str(certificate), "vault_server_tls_key_src": str(key)}
+    for options in (("--check",), ()):
+        play = lab.play(SERVERS, *declared(**provided, **files), "--limit", "vault-1", *options)
+        assert play.rc and play.changed == 0 and "does not belong to the first certificate" in play.output
+    # a pair that is one, but for another server
+    own = {"vault_server_tls_cert_src": str(certificate), "vault_server_tls_key_src": str(tmp_path / "vault-1.key")}
+    play = lab.play(SERVERS, *declared(**provided, **own), "--limit", "vault-2")
+    assert play.rc and play.changed == 0 and "it is not for" in play.output
+    assert {host: presented(lab, host) for host in lab.urls} == before
+    # its own pair is taken, and presented
+    play = lab.play(SERVERS, *declared(**provided, **own), "--limit", "vault-1").succeeded()
+    assert presented(lab, "vault-1") != before["vault-1"]
+
+
+@pytest.mark.parametrize("limit", ["", "vault-2"])
+def test_a_controller_without_the_ca_makes_no_new_one(lab: Lab, tmp_path: Path, limit: str) -> None:
+    before = {host: presented(lab, host) for host in lab.urls}
+    authority = lab.ca_cert.parent
+    kept = tmp_path / "kept"
+    shutil.move(authority, kept)
+    try:
+        if limit:
+            # a host that has no certificate of its own yet asks the others
+            lab.ssh(limit, f"sudo mv {TLS}/server.crt {TLS}/away")
+        for options in (["--check"], []):
+            play = lab.play(SERVERS, *options, *(["--limit", limit] if limit else []))
+            assert play.rc and "holds no CA on this controller" in play.output, play.output[-3000:]
+            # neither a server that has a certificate nor one that has none goes on
+            assert not play.changed_tasks()
+            assert not authority.exists()
+    finally:
+        shutil.move(kept, authority)
+        if limit:
+            lab.ssh(limit, f"sudo mv {TLS}/away {TLS}/server.crt")
+    assert {host: presented(lab, host) for host in lab.urls} == before
