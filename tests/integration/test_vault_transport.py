@@ -305,6 +305,28 @@ def test_a_certificate_out_of_its_time(authority: Authority, days: tuple[float, 
             kubernetes_client(told.url, authority).get("/version")
 
 
+def test_one_server_that_is_not_trusted_is_left_to_the_others(
+    openbao: VaultServer, authority: Authority, tmp_path: Path
+) -> None:
+    both = tmp_path / "bundle.crt"
+    both.write_text(authority.ca.read_text() + Path(openbao.ca_cert).read_text())
+    with small_server(tls=serving(authority.issue("server", days=(-9, -1)))) as told:
+        for urls in ([told.url, openbao.url], [openbao.url, told.url]):
+            client = Client(urls, token=openbao.token, ca_cert=str(both))
+            assert client.read("sys/auth") and client.url == openbao.url
+            client.close()
+            found = run_module(
+                "vault_policy",
+                {"url": urls, "token": openbao.token, "ca_cert": str(both), "name": "trust", "state": "absent"},
+                must_succeed=True,
+            )
+            said = " ".join(map(str, found["warnings"]))
+            assert told.url in said and "has expired" in said and "The other addresses are used" in said
+        # nothing else serves: the reason is told
+        with pytest.raises(Unreachable, match="has expired"):
+            Client([told.url, "https://127.0.0.1:1"], token="s.any", ca_cert=str(both), retries=0).read("x")
+
+
 def test_a_missing_client_certificate_is_told_as_such(authority: Authority) -> None:
     said = "the server refuses the client certificate, or misses one"
     tls = serving(authority.issue("server"), clients=authority.ca)

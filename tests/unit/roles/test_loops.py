@@ -40,6 +40,7 @@ REVIEWED = {
     r"__vault_server_tls_files\.results\b": "what stat says of paths",
     r"__vault_config_servers .* product\(__vault_config_audit_directories\)": "hosts and directories",
     r"__vault_server_host\.missing_commands\b": "paths of commands",
+    r"__rotation_here \|": "names, paths and rules of applications; the values are generated later",
     r"__eso_manifest_files\b": "paths and names of templates",
     # sources, definitions, access, NetworkPolicies
     r"__eso_differing_objects\b": "manifests of our own templates, whose credentials are references",

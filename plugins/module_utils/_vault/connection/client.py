@@ -12,7 +12,7 @@ from __future__ import annotations
 import http.client
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,6 +93,8 @@ class Client:
         #: texts that were shown once for all objects of the task; shared in the same way
         self._said: set[str] = set()
         self._counting = threading.Lock()
+        #: takes a warning for the user, where there is one to be told
+        self.warn: Callable[[str], None] | None = None
         self.session = Session(tls_server_name, proxy)
         self._api: Any = None
         self.session.verify = (ca_cert or True) if validate_certs else False
@@ -261,13 +263,26 @@ class Client:
             why.append(problem.what)
         return None
 
+    def _health_of_one(self, url: str, why: list[str], untrusted: list[Unreachable]) -> dict[str, Any] | None:
+        """Return the health of one of several addresses; a server that is not trusted is collected, and passed over."""
+        try:
+            return self.health(url, why)
+        except Unreachable as error:
+            untrusted.append(error)
+            return None
+
     def choose(self) -> str:
-        """Choose one of several addresses, once: the active node, else the first that is initialised and unsealed."""
+        """Choose one of several addresses, once: the active node, else the first that is initialised and unsealed.
+
+        A server that is not trusted, such as one whose certificate has expired, is passed over with a warning. Raises
+        Unreachable when it is the only one that serves.
+        """
         with self._lock:
             if self._chosen:
                 return self.url
             why: list[str] = []
-            states = [(url, self.health(url, why)) for url in self.urls]
+            untrusted: list[Unreachable] = []
+            states = [(url, self._health_of_one(url, why, untrusted)) for url in self.urls]
             usable = [
                 (url, state)
                 for url, state in states
@@ -275,6 +290,11 @@ class Client:
             ]
             if usable:
                 self.url = next((url for url, state in usable if not state.get("standby")), usable[0][0])
+                for error in untrusted:
+                    if self.warn and self.once(str(error)):
+                        self.warn("%s. The other addresses are used" % error)
+            elif untrusted:
+                raise untrusted[0]
             elif any(state is not None for _url, state in states):
                 self.url = next(url for url, state in states if state is not None)
             else:

@@ -44,7 +44,7 @@ def connect(params: Mapping[str, Any], token: str | None = None, warn: Callable[
         files = {**{name: params.get(name) for name in SECRET_FILES}, "client_key": found["client_key"]}
         for text in doubts.doubts(found["url"], found["validate_certs"], files):
             warn(text)
-    return Client(
+    client = Client(
         found.pop("url"),
         token=token,
         timeout=params["timeout"],
@@ -52,3 +52,5 @@ def connect(params: Mapping[str, Any], token: str | None = None, warn: Callable[
         follow_redirects=params["follow_redirects"],
         **found,
     )
+    client.warn = warn
+    return client
