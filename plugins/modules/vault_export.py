@@ -55,6 +55,13 @@ options:
     type: str
     choices: [none, paths, keys]
     default: none
+  placeholders:
+    description:
+      - Whether the files hold a template where the server does not tell a value. With V(false) these fields are left out, so that the files can be used
+        as they are for the cluster that they come from; another server would lack the values. RV(secrets_to_fill) names them either way.
+      - Excludes O(secrets=keys), whose declarations are nothing without values.
+    type: bool
+    default: true
   workers:
     description: How many requests are under way at the same time, over one pool of connections.
     type: int
@@ -155,6 +162,7 @@ SPEC = {
     "kinds": {"type": "list", "elements": "str"},
     "namespaces": {"type": "bool", "default": True},
     "secrets": {"type": "str", "choices": list(export.DEPTHS), "default": export.DEPTHS[0], "no_log": False},
+    "placeholders": {"type": "bool", "default": True},
     "workers": {"type": "int", "default": 4},
 }
 
@@ -163,7 +171,7 @@ def main() -> None:
     module = VaultModule(SPEC)
     params = module.params
     with module.failing_clearly():
-        export.check(params["kinds"] or ())
+        export.check(params["kinds"] or (), params["secrets"], params["placeholders"])
     if params["dest"]:
         module.require("PyYAML", yaml_dump.YAML_ERROR)
     with module.client() as client:
@@ -172,9 +180,8 @@ def main() -> None:
         exporter.prove()
         result = {"changed": False, **exporter.result()}
         if params["dest"]:
-            result.update(
-                Files(exporter, params["dest"], params["overwrite"]).deliver(module.check_mode, module.ansible.warn)
-            )
+            files = Files(exporter, params["dest"], params["overwrite"], params["placeholders"])
+            result.update(files.deliver(module.check_mode, module.ansible.warn))
         module.ansible.exit_json(**result, requests=dict(module.requests))
 
 

@@ -425,6 +425,13 @@ def test_files(openbao: VaultServer, unique: str, run_module: Run, tmp_path: Pat
     again = run_module("vault_export", options)
     assert not again.changed and again["files"] == []
 
+    plain = place.export(tmp_path / "plain", placeholders=False)
+    assert plain["files"] == names[:3] and plain["secrets_to_fill"] == ["auth_roles/userpass/ann/password"]
+    assert "secret_options" not in (tmp_path / "plain" / "vault_config_auth_roles.yml").read_text()
+    assert not place.apply(variables(tmp_path / "plain"), check=True).changed
+    refused = run_module("vault_export", {**options, "placeholders": False, "secrets": "keys"})
+    assert refused.failed and refused["error_code"] == "invalid_input"
+
     # as after a run that was killed
     (dest / "vault_config_auth_roles.yml").unlink()
     assert place.export(dest)["files"] == ["vault_config_auth_roles.yml"]

@@ -33,8 +33,14 @@ NAMESPACES, SECRETS, ENDPOINTS = "namespaces", "secrets", "endpoints"
 DEPTHS = ("none", "paths", "keys")
 
 
-def check(kinds: Iterable[str]) -> None:
-    """Refuse kinds that do not exist. Raises InvalidInput."""
+def check(kinds: Iterable[str], secrets: str = DEPTHS[0], placeholders: bool = True) -> None:
+    """Refuse kinds that do not exist, and declarations of secrets that would say nothing. Raises InvalidInput."""
+    if secrets == DEPTHS[2] and not placeholders:
+        raise InvalidInput(
+            "the keys of secrets cannot be declared without placeholders for their values",
+            'option "placeholders"',
+            'leave it out, or use "secrets: paths"',
+        )
     for name in kinds:
         if name not in KINDS:
             raise InvalidInput('there is no kind "%s"' % name, 'option "kinds"', "use some of: %s" % ", ".join(KINDS))

@@ -29,12 +29,13 @@ def name_of(title: str) -> str:
     return "%s%s.yml" % (ROLE, title)
 
 
-def texts(exporter: Exporter) -> dict[str, str]:
+def texts(exporter: Exporter, placeholders: bool = True) -> dict[str, str]:
     """Return the files by name; those of kinds without objects are missing."""
     found = {}
+    configuration = exporter.configuration if placeholders else exporter.known()
     for title in (*KINDS, INSIDE):
-        if exporter.configuration.get(title):
-            variable = {ROLE + title: exporter.configuration[title]}
+        if configuration.get(title):
+            variable = {ROLE + title: configuration[title]}
             found[name_of(title)] = HEADER + yaml_dump.dump(variable, sort_keys=False, variables=True)
     found[NOTES] = _notes(exporter)
     return found
@@ -87,9 +88,9 @@ def _untouched(text: str) -> bool:
 class Files:
     """The files in a directory, compared with what they are to be."""
 
-    def __init__(self, exporter: Exporter, dest: str, overwrite: bool) -> None:
+    def __init__(self, exporter: Exporter, dest: str, overwrite: bool, placeholders: bool = True) -> None:
         self.dest = dest
-        self.wanted = texts(exporter)
+        self.wanted = texts(exporter, placeholders)
         self.warnings: list[str] = []
         found = {name: private_file.text_of(os.path.join(dest, name)) for name in self.wanted}
         for title in (*KINDS, INSIDE):
@@ -100,7 +101,7 @@ class Files:
                 empty: Mapping[str, Any] = {ROLE + title: {} if title == INSIDE else []}
                 self.wanted[name], found[name] = HEADER + yaml_dump.dump(empty, variables=True), text
         self.changed = sorted(name for name, text in self.wanted.items() if found[name] != text)
-        self._keys(exporter.placeholders())
+        self._keys(exporter.placeholders() if placeholders else [])
         lost = [name for name in self.changed if found.get(name) is not None and name not in (NOTES, TO_FILL)]
         if lost and not overwrite:
             raise InvalidInput(
