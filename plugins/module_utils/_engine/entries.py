@@ -97,7 +97,7 @@ class _Entry:
 
     def accept(self, entry: Any, secrets: list[Any]) -> dict[str, Any]:
         """Return an entry as Ansible's validator would. ``secrets`` gets the values of ``no_log`` options."""
-        if type(entry) is not dict:
+        if entry.__class__ is not dict:
             raise _NotPlain
         names = tuple(entry)
         shape = self.shapes.get(names) or self.shape(names)
@@ -108,7 +108,7 @@ class _Entry:
                 if not option.nullable:
                     raise _NotPlain
                 continue
-            if type(value) is not option.exact or not option.simple:
+            if value.__class__ is not option.exact or not option.simple:
                 taken[name] = _take(option, value, secrets)
             if option.secret and value:
                 secrets.append(value)
@@ -145,13 +145,13 @@ def _option(option: Mapping[str, Any]) -> _Option:
 
 def _take(option: _Option, value: Any, secrets: list[Any]) -> Any:
     """Return the value of an option as Ansible would. Raises _NotPlain."""
-    if option.exact is not None and type(value) is not option.exact:
+    if option.exact is not None and value.__class__ is not option.exact:
         value = _converted(option.exact, value)
     if option.path and ("~" in value or "$" in value):
         raise _NotPlain
     if option.element is not None:
         element = option.element
-        if not element.simple or any(type(one) is not element.exact for one in value):
+        if not element.simple or any(one.__class__ is not element.exact for one in value):
             value = [_take(element, one, secrets) for one in value]
     elif option.inner is not None:
         value = option.inner.accept(value, secrets)

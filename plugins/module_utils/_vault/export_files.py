@@ -77,7 +77,7 @@ def to_fill(keys: list[str]) -> str:
         "# file with ansible-vault. Until then a run stops and names the first one that it needs.",
         "# %s:" % VARIABLE,
     ]
-    return "\n".join([*lines, *('#   %s: ""' % yaml_dump.dump(key).splitlines()[0] for key in keys)]) + "\n"
+    return "\n".join([*lines, *('#   %s: ""' % yaml_dump.dump(key).partition("\n")[0] for key in keys)]) + "\n"
 
 
 def _untouched(text: str) -> bool:
