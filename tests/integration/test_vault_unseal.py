@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from support.cluster import Cluster
 from support.modules import Result, run_module
+from support.openbao import VaultServer
 
 Run = Callable[..., Result]
 
@@ -140,3 +142,35 @@ def test_a_key_store_that_others_can_read_is_refused(
     assert refused.failed and "others can read it" in refused.msg
     store.chmod(0o600)
     assert run_module("vault_unseal", args, must_succeed=True)["unsealed"] == [node.url]
+
+
+def test_one_wrong_share_beside_enough_good_ones_opens_and_is_named(
+    new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path
+) -> None:
+    server = new_server(shares=5, threshold=3)
+    foreign = base64.b64encode(bytes(range(33))).decode()
+    given = {"url": [server.url], "ca_cert": server.ca_cert, "wait_timeout": 20}
+
+    server.restart()
+    double = [server.keys[0], base64.b64decode(server.keys[0]).hex(), server.keys[1]]
+    for check in (True, False):
+        refused = run_module("vault_unseal", {**given, "shares": double}, check=check)
+        assert refused.failed and "needs 3 different key shares, and 2 are given (1 more are the same)" in refused.msg
+        refused.hides(*double)
+        refused = run_module("vault_unseal", {**given, "shares": [*server.keys[:2], "nonsense"]}, check=check)
+        assert refused.failed and "key share 3 of 3 is neither" in refused.msg
+    assert server.client("").seal_status["progress"] == 0
+
+    # four good ones, and two of which only the server can tell which three are right
+    for shares, wrong in (
+        ([server.keys[0], foreign, *server.keys[1:4]], "2"),
+        ([foreign, server.keys[0], foreign[:-4] + "AAAA", *server.keys[3:]], "1, 3"),
+    ):
+        opened = run_module("vault_unseal", {**given, "shares": shares}, must_succeed=True)
+        assert opened["unsealed"] == [server.url] and server.health() == 200
+        assert f"number {wrong} of those given is not one" in str(opened["warnings"])
+        opened.hides(*shares)
+        server.restart()
+    refused = run_module("vault_unseal", {**given, "shares": [foreign, *server.keys[1:3]]})
+    assert refused.failed and "does not open with these shares" in refused.msg
+    assert server.client("").seal_status["progress"] == 0

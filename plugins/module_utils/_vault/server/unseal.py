@@ -13,11 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._engine.errors import InvalidInput, SecretopsError
+from ..._engine.errors import SecretopsError
 from ..._engine.reconcile import Change, Report, Resource, reconcile
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError
 from .key_store import KeyStore, shares_from
+from .shares import Share, attempts, enough, outsiders
 from .status import PAUSE, seal_status, wait_seal_status
 
 #: seconds that a node gets to take one share; a node that cannot join with it never answers
@@ -41,7 +42,13 @@ class NodeSeal(Resource):
         # one that waits to join can only do so when an initialised one is open
         self.rank = 0 if status.get("initialized") else 1
         self.info.update(initialized=bool(status.get("initialized")), seal_type=status.get("type"))
+        if status.get("sealed") and status.get("initialized") and str(status.get("type") or "shamir") == "shamir":
+            # too few of them are told before any node is given one, and in check mode
+            enough(self._shares(), int(status.get("t") or 0))
         return {"sealed": bool(status.get("sealed")), "initialized": bool(status.get("initialized"))}
+
+    def _shares(self) -> list[str]:
+        return shares_from(self.store, self.params["shares"], self.params["shares_file"])
 
     def _until(self, wanted: str, deadline: float) -> dict[str, Any] | None:
         """Wait until ``initialized``, or ``unsealed``; None when the time is over."""
@@ -68,7 +75,7 @@ class NodeSeal(Resource):
                 )
         else:
             # known before anything is waited for
-            shares = shares_from(self.store, self.params["shares"], self.params["shares_file"])
+            shares = self._shares()
             found = self._until("initialized", deadline)
             if found is None:
                 raise SecretopsError(
@@ -85,28 +92,43 @@ class NodeSeal(Resource):
         self.info["unsealed"] = True
         self._leader(deadline)
 
-    def _give(self, shares: Sequence[str], status: Mapping[str, Any], change: Change) -> None:
+    def _give(self, given: Sequence[str], status: Mapping[str, Any], change: Change) -> None:
         needed = int(status.get("t") or 0)
-        if len(shares) < needed:
-            raise InvalidInput(
-                "needs %d shares, and %d are given" % (needed, len(shares)), remedy="give as many as the threshold says"
-            )
+        shares = enough(given, needed)
         node = self.client.at(self.name)
         node.timeout = min(node.timeout, SHARE_TIMEOUT)
         if status.get("progress"):
-            node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
-        for number, share in enumerate(shares[:needed], 1):
-            last = number == needed
+            self._reset(node)
+        sets = attempts(shares, needed)
+        for basis in sets:
+            if not self._opened(node, basis, change):
+                continue
+            wrong = outsiders(basis, shares)
+            if wrong:
+                self.warnings.append(
+                    "opened, but not with every share: number %s of those given is not one of this cluster's valid shares"
+                    % ", ".join(str(one.number) for one in wrong)
+                )
+            return
+        raise SecretopsError(
+            "does not open with these shares",
+            remedy="use the shares of this very cluster, and those that are valid since the last rekey",
+        )
+
+    @staticmethod
+    def _reset(node: Client) -> None:
+        node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
+
+    def _opened(self, node: Client, basis: Sequence[Share], change: Change) -> bool:
+        """Give one set of shares; tell whether the server took it."""
+        for number, share in enumerate(basis, 1):
             try:
-                answer = node.api.sys.submit_unseal_key(share)
-            except BadRequest as error:
-                node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
-                raise SecretopsError(
-                    "does not open with these shares",
-                    remedy="use the shares of this very cluster, and those that are valid since the last rekey",
-                ) from error
+                answer = node.api.sys.submit_unseal_key(share.text)
+            except BadRequest:
+                self._reset(node)
+                return False
             except Unreachable as error:
-                if not last:
+                if number < len(basis):
                     raise
                 # a joining node holds the request as long as it tries
                 error.what = "took the shares, but gave no answer within %s seconds" % node.timeout
@@ -114,7 +136,8 @@ class NodeSeal(Resource):
                 raise
             change.touched = True
             if not answer.get("sealed", True):
-                return
+                break
+        return True
 
     def _leader(self, deadline: float) -> None:
         while True:
