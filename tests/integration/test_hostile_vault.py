@@ -73,6 +73,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_info": {"gather_subset": ["all"]},
     "vault_info:kinds": {"kinds": ["all"]},
     "vault_init": {"key_store": "{tmp}/none/keys.json", "wait_timeout": 1},
+    "vault_key_shares": {"shares": ["c2hhcmUgb2Ygbm8gY2x1c3Rlcg=="]},
     "vault_kv": {"path": "x", "data": {"a": BODY}},
     "vault_kv_read": {"path": "x"},
     "vault_login": {"dest": "{tmp}/none/token", "auth_method": "approle", "role_id": "x", "secret_id": BODY},
@@ -94,6 +95,12 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_policy": {"name": "x", "rules": RULES},
     "vault_quota": {"name": "x", "rate": 10},
     "vault_raft": {"autopilot": {"min_quorum": 3}, "wait_timeout": 1},
+    "vault_rekey": {
+        "key_store": "{tmp}/none/keys.json",
+        "generation": 1,
+        "plain_shares": True,
+        "shares": ["c2hhcmUgb2Ygbm8gY2x1c3Rlcg=="],
+    },
     "vault_root_token": {"key_store": "{tmp}/keys.json", "state": "lent", "dest": "{tmp}/root"},
     "vault_secrets_engine": {"path": "x", "type": "kv"},
     "vault_snapshot": {"dest": "{tmp}/raft.snap", "transfer_timeout": TIMEOUT},
@@ -102,7 +109,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "vault_token": {"action": "create", "policies": ["default"]},
     "vault_transit_key": {"mount": "transit", "name": "x"},
     "vault_ui_header": {"name": "X-Frame-Options", "values": ["DENY"]},
-    "vault_unseal": {"shares": ["c2hhcmU="], "wait_timeout": 1, "start_timeout": 1},
+    "vault_unseal": {"shares": ["c2hhcmUgb2Ygbm8gY2x1c3Rlcg=="], "wait_timeout": 1, "start_timeout": 1},
 }
 ARGS.update({name: examples(name)[0] for name in MODULES if name not in ARGS})
 #: asks for nothing but what the server answers rightly in ``later``

@@ -79,6 +79,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_export": {"secrets": "keys"},
     "vault_info": {"gather_subset": ["mounts"]},
     "vault_init": {"key_store": "{tmp}/none/keys.json"},
+    "vault_key_shares": {"key_store": "{tmp}/keys.json"},
     "vault_kv": {"path": "x", "state": "absent"},
     "vault_kv_read": {"path": "x"},
     "vault_login": {"dest": "{tmp}/none/token"},
@@ -100,6 +101,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_policy": {**NAMED, "state": "absent"},
     "vault_quota": {**NAMED, "state": "absent"},
     "vault_raft": {},
+    "vault_rekey": {"key_store": "{tmp}/keys.json", "generation": 2},
     "vault_root_token": {"key_store": "{tmp}/keys.json"},
     "vault_secrets_engine": {"path": "x", "type": "kv"},
     "vault_snapshot": {"dest": "{tmp}/raft.snap"},
@@ -111,7 +113,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_unseal": {},
 }
 #: modules whose least options end before a login is tried: they have none, or look elsewhere first
-NO_LOGIN = {"eso_manifests", "eso_restore", "vault_init", "vault_root_token", "vault_unseal"}
+NO_LOGIN = {"eso_manifests", "eso_restore", "vault_init", "vault_rekey", "vault_root_token", "vault_unseal"}
 #: modules for what no server here has: their secrets are refused by it, and cannot be written
 NOT_HERE = {"vault_aws_config"}
 #: the same for kinds of a tree
@@ -886,6 +888,9 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
     for name, shares in (("that are none", wrong), ("in one text", ",".join(wrong)), ("of another", [half])):
         made.append(Case(f"vault_unseal: shares {name}", "vault_unseal", {**lock, "shares": shares}, " ", True))
     made.append(Case("vault_unseal: shares", "vault_unseal", {**lock, "shares": servers.sealed.keys}))
+    case("shares", "vault_key_shares", " ", shares=[new("a share to prove"), new("a further share", odd=False)])
+    rekeyed = {"key_store": str(folder / "none" / "rekeyed.json"), "generation": 1, "plain_shares": True}
+    case("shares", "vault_rekey", " ", shares=[new("a share of before"), new("a further one", odd=False)], **rekeyed)
     keys = {"url": [servers.fresh.url], "ca_cert": servers.fresh.ca_cert, "key_store": str(folder / "keys.json")}
     for name, module, options in (
         ("keys", "vault_init", {"shares": 2, "threshold": 2}),

@@ -180,10 +180,17 @@ def rescue(content: bytes) -> str | None:
     return None
 
 
-def shares_from(key_store: KeyStore | None, shares: Sequence[str] | None, shares_file: str | None) -> list[str]:
+def shares_from(
+    key_store: KeyStore | None,
+    shares: Sequence[str] | None,
+    shares_file: str | None,
+    running: bool = False,
+    recovery: bool = False,
+) -> list[str]:
     """Return the key shares from the first of: given ones, a file of them, the key store.
 
-    A shares file holds one share a line, or a JSON list. Raises SecretopsError when there are none to be had.
+    A shares file holds one share a line, or a JSON list. ``running``: the cluster is not sealed; ``recovery``: its seal
+    opens by itself. Raises SecretopsError when there are none to be had.
     """
     if shares:
         return [share.strip() for share in shares]
@@ -199,22 +206,23 @@ def shares_from(key_store: KeyStore | None, shares: Sequence[str] | None, shares
                 "%s is not a list of shares" % path, 'option "shares_file"', "write one a line"
             ) from None
         return [str(share) for share in found]
+    why = "" if running else "sealed, and "
     if key_store is None:
-        raise InvalidInput("sealed, and no key shares are known", remedy='give "key_store", "shares_file" or "shares"')
+        raise InvalidInput(why + "no key shares are known", remedy='give "key_store", "shares_file" or "shares"')
     data = key_store.load()
     if data is None:
         raise InvalidInput(
-            "sealed, and the key store %s does not exist" % key_store.path,
+            "%sthe key store %s does not exist" % (why, key_store.path),
             remedy='put the file back, or give the shares by "shares_file"',
         )
-    if data.get("share_type") == "recovery":
+    if data.get("share_type") == "recovery" and not recovery:
         raise InvalidInput(
-            "sealed, and %s holds recovery shares, which do not unseal" % key_store.path,
+            "%s%s holds recovery shares, which do not unseal" % (why, key_store.path),
             remedy="check that the server reaches its seal's key service",
         )
     if data.get("encrypted"):
         raise InvalidInput(
-            "sealed, and %s holds the shares as PGP ciphertext only" % key_store.path,
+            "%s%s holds the shares as PGP ciphertext only" % (why, key_store.path),
             remedy='let %s of the holders decrypt theirs and give them by "shares_file" or "shares", '
             "or unseal by hand" % data.get("threshold", "enough"),
         )

@@ -106,7 +106,7 @@ class NodeSeal(Resource):
             wrong = outsiders(basis, shares)
             if wrong:
                 self.warnings.append(
-                    "opened, but not with every share: number %s of those given is not one of this cluster's valid shares"
+                    "opened, but number %s of those given is not one of this cluster's valid key shares"
                     % ", ".join(str(one.number) for one in wrong)
                 )
             return

@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vault_key_shares
+short_description: Prove that key shares are valid while the cluster runs
+version_added: 0.1.0
+description:
+  - For before a node is stopped that needs them again, and for a yearly proof that the holders still have valid shares.
+  - The shares are given to a rekey that demands verification, and that is cancelled as soon as the server has accepted them. Nothing changes,
+    no node is sealed, and the shares stay valid.
+  - With a seal that opens by itself the recovery shares are proven.
+  - A rekey of somebody else that is under way is left alone. Then, and where the login may not rekey, the shares are only counted and compared
+    with each other, with a warning.
+  - Needs C(create), C(read), C(update), C(delete) and C(sudo) on C(sys/rotate/root/*), with recovery shares C(sys/rotate/recovery/*).
+author: secretops.vault_eso contributors (@secretops)
+extends_documentation_fragment:
+  - secretops.vault_eso.vault
+  - secretops.vault_eso.vault.login
+options:
+  key_store:
+    description: Path of the key store of P(secretops.vault_eso.vault_init#module).
+    type: path
+  shares:
+    description: Key shares, base64 or hexadecimal. O(shares_file) is better, because these stand in Ansible's variables.
+    type: list
+    elements: str
+  shares_file:
+    description: Path of a file with one key share a line, or a JSON list of them.
+    type: path
+attributes:
+  check_mode:
+    description: Counts the shares and compares them with each other, and gives none to the server.
+    support: full
+  diff_mode:
+    description: Nothing changes.
+    support: none
+seealso:
+  - module: secretops.vault_eso.vault_unseal
+"""
+
+EXAMPLES = r"""
+- name: Prove that the key store would open the cluster
+  secretops.vault_eso.vault_key_shares:
+    url: [https://vault.example.com:8200]
+    ca_cert: /etc/ssl/vault-ca.pem
+    key_store: /srv/vault/unseal-keys.json
+    auth_method: approle
+    role_id_file: /srv/vault/admin-role-id
+    secret_id_file: /srv/vault/admin-secret-id
+"""
+
+RETURN = r"""
+proven:
+  description: Whether the server took as many of the shares as its threshold says; never so in check mode.
+  returned: success
+  type: bool
+  sample: true
+given:
+  description: How many different shares were given.
+  returned: success
+  type: int
+  sample: 5
+threshold:
+  description: How many are needed.
+  returned: success
+  type: int
+  sample: 3
+wrong:
+  description: Numbers, from 1, of given shares that do not belong to the valid ones.
+  returned: success
+  type: list
+  elements: int
+  sample: []
+"""
+
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_shares import proof_of
+
+SPEC = {
+    "key_store": {"type": "path", "no_log": False},
+    "shares": {"type": "list", "elements": "str", "no_log": True},
+    "shares_file": {"type": "path", "no_log": False},
+}
+
+
+def main() -> None:
+    module = VaultModule(SPEC, mutually_exclusive=[["shares", "shares_file"]])
+    with module.client() as client:
+        found, warnings = proof_of(client, module.params, module.check_mode)
+        for warning in warnings:
+            module.ansible.warn(warning)
+        module.ansible.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

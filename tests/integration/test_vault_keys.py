@@ -1,0 +1,208 @@
+# Copyright: Contributors to the secretops.vault_eso project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key shares of a running server: their proof, and new ones, cut off at each step and completed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from support.local import write_private
+from support.modules import Result, run_module
+from support.openbao import VaultServer
+
+Run = Callable[..., Result]
+FOREIGN = [base64.b64encode(bytes([number]) * 32 + bytes([number])).decode() for number in (1, 2, 3)]
+
+
+class Custody:
+    """A server whose key store has the form that vault_init writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = VaultServer(folder / "server", initialise=False)
+        self.path = folder / "keys.json"
+        self.args = {"url": [self.server.url], "ca_cert": self.server.ca_cert, "key_store": str(self.path)}
+        run_module("vault_init", {**self.args, "shares": 5, "threshold": 3}, must_succeed=True)
+        self.server.keys, self.server.token = self.held["shares"], self.held["root_token"]
+        self.server.unseal(3)
+        self.args["token"] = self.server.token
+        # to see that nothing is lost
+        self.server.client().sys.create_or_update_acl_policy("canary", 'path "x" { capabilities = ["read"] }')
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """What the key store holds."""
+        return dict(json.loads(self.path.read_text()))
+
+    def put(self, data: dict[str, Any]) -> None:
+        """Replace the key store."""
+        self.path.unlink(missing_ok=True)
+        write_private(self.path, json.dumps(data).encode())
+
+    def call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """Ask the server by another way than the modules."""
+        answer = self.server.client().adapter.request(method, f"/v1/{path}", json=body or None)
+        return dict((answer if isinstance(answer, dict) else answer.json() if answer.content else {}).get("data") or {})
+
+    def opens(self, shares: list[str]) -> bool:
+        """Restart the server and tell whether the shares unseal it; in any case it is unsealed afterwards."""
+        self.server.restart()
+        client = self.server.client("")
+        try:
+            for share in shares:
+                client.sys.submit_unseal_key(share)
+        except Exception:  # noqa: BLE001 - hvac's own errors
+            client.sys.submit_unseal_key(reset=True)
+        opened = self.server.health() != 503
+        if not opened:
+            for share in self.held["shares"][: self.held["threshold"]]:
+                client.sys.submit_unseal_key(share)
+        self.server.wait_active()
+        return opened
+
+    def rekey(self, **options: Any) -> Result:
+        """Run vault_rekey to the next generation."""
+        given = {"generation": self.held["generation"] + 1, "plain_shares": True, "count": 3, "threshold": 2}
+        return run_module("vault_rekey", {**self.args, **given, **options})
+
+
+@pytest.fixture(scope="module")
+def custody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Custody]:
+    """A server with five shares, of which three are needed."""
+    made = Custody(tmp_path_factory.mktemp("custody"))
+    try:
+        yield made
+    finally:
+        made.server.discard()
+
+
+def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run) -> None:
+    login = {name: value for name, value in custody.args.items() if name != "key_store"}
+    store = custody.held
+    proven = run_module("vault_key_shares", custody.args, must_succeed=True)
+    assert (proven["proven"], proven["wrong"], proven["threshold"], proven.changed) == (True, [], 3, False)
+    proven.hides(*store["shares"])
+    mixed = run_module("vault_key_shares", {**login, "shares": [FOREIGN[0], *store["shares"][:3]]}, must_succeed=True)
+    assert (mixed["proven"], mixed["wrong"]) == (True, [1]) or mixed["wrong"] == []
+    for shares, word in (
+        (FOREIGN, "these key shares are not the cluster's"),
+        (store["shares"][:2] * 2, "needs 3 different key shares, and 2 are given"),
+    ):
+        refused = run_module("vault_key_shares", {**login, "shares": shares})
+        assert refused.failed and word in refused.msg
+        refused.hides(*shares)
+    assert not custody.call("GET", "sys/rotate/root/init")["started"]
+    assert custody.server.health() == 200 and custody.opens(store["shares"][:3])
+
+    # somebody's own attempt is neither used nor thrown away
+    custody.call("POST", "sys/rotate/root/init", secret_shares=1, secret_threshold=1)
+    nonce = custody.call("GET", "sys/rotate/root/init")["nonce"]
+    counted = run_module("vault_key_shares", custody.args, must_succeed=True)
+    assert not counted["proven"] and nonce in str(counted["warnings"])
+    refused = custody.rekey()
+    assert refused.failed and refused["error_code"] == "attempt_under_way" and nonce in refused.msg
+    assert custody.call("GET", "sys/rotate/root/init")["nonce"] == nonce
+    custody.call("DELETE", "sys/rotate/root/init", nonce=nonce)
+
+
+def test_new_shares_replace_the_former_ones_once(custody: Custody, run_module: Run) -> None:
+    before = custody.held
+    given = {**custody.args, "generation": 2, "plain_shares": True, "count": 3, "threshold": 2}
+    for options, word in (
+        ({"plain_shares": False}, "would be written to"),
+        ({"generation": 3}, 'set "generation" to 2'),
+        ({"shares": before["shares"][:2]}, "needs 3 shares, and 2 are given"),
+        ({"threshold": 4}, '"threshold" is 4 of 3 shares'),
+    ):
+        for check in (True, False):
+            refused = run_module("vault_rekey", {**given, **options}, check=check)
+            assert refused.failed and word in refused.msg, refused.msg
+    wrong = run_module("vault_rekey", {**given, "shares": FOREIGN})
+    assert wrong.failed and "these key shares are not the cluster's" in wrong.msg
+    assert run_module("vault_rekey", given, check=True, diff=True, must_succeed=True).changed
+    assert custody.held == before and not custody.call("GET", "sys/rotate/root/init")["started"]
+
+    done = run_module("vault_rekey", given, diff=True, must_succeed=True)
+    after = custody.held
+    assert done.changed and done["awaiting"] == ""
+    done.hides(*before["shares"], *after["shares"])
+    assert (after["generation"], len(after["shares"]), after["threshold"], after.get("rekey")) == (2, 3, 2, None)
+    assert after["former"][0]["shares"] == before["shares"] and after["root_token"] == before["root_token"]
+    assert not run_module("vault_rekey", given, must_succeed=True).changed
+    assert custody.held == after
+    assert custody.opens(after["shares"][1:]) and not custody.opens(before["shares"][:3])
+    assert "canary" in custody.server.client().sys.list_acl_policies()["data"]["keys"]
+
+
+@pytest.mark.parametrize(
+    "cut", ["marked", "begun", "one share given", "made", "half verified", "verified", "node left"]
+)
+def test_a_rekey_that_was_cut_off_is_completed_and_never_doubled(custody: Custody, cut: str) -> None:
+    """The key store and the server are brought to where a killed run leaves them."""
+    before = custody.held
+    generation, needed = before["generation"], before["threshold"]
+    mark: dict[str, Any] = {"started_at": "2026-11-01T00:00:00Z", "count": 3}
+    new: list[str] = []
+    if cut != "marked":
+        custody.call("POST", "sys/rotate/root/init", secret_shares=3, secret_threshold=2, require_verification=True)
+        nonce = custody.call("GET", "sys/rotate/root/init")["nonce"]
+        given = {"begun": 0, "one share given": 1}.get(cut, needed)
+        if cut != "begun":
+            mark["nonce"] = nonce
+        for share in before["shares"][:given]:
+            answer = custody.call("POST", "sys/rotate/root/update", key=share, nonce=nonce)
+        if given == needed:
+            new = answer["keys_base64"]
+            mark.update(shares=new, threshold=2, encrypted=False, pgp_fingerprints=[])
+        if cut in ("half verified", "verified"):
+            for share in new[: 1 if cut == "half verified" else 2]:
+                custody.call("POST", "sys/rotate/root/verify", key=share, nonce=answer["verification_nonce"])
+        if cut == "node left":
+            custody.server.restart()
+            for share in before["shares"][:needed]:
+                custody.server.client("").sys.submit_unseal_key(share)
+            custody.server.wait_active()
+    custody.put({**before, "rekey": mark})
+
+    completed = custody.rekey(generation=generation + 1)
+    assert not completed.failed, completed.msg
+    after = custody.held
+    assert after["generation"] == generation + 1 and "rekey" not in after
+    assert (after["shares"] == new) == (cut in ("made", "half verified", "verified"))
+    assert [one["shares"] for one in after["former"]][-1] == before["shares"]
+    assert not custody.call("GET", "sys/rotate/root/init")["started"]
+    assert run_module("vault_key_shares", custody.args, must_succeed=True)["proven"]
+    assert not custody.rekey(generation=generation + 1).changed
+
+
+def test_holders_of_pgp_keys_verify_in_a_second_run(
+    custody: Custody, gpg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    public = tmp_path / "ada.asc"
+    public.write_bytes(gpg("--armor", "--export", "ada@example.com"))
+    before = custody.held
+    pgp = {"pgp_keys": [str(public)] * 3, "plain_shares": False}
+    first = custody.rekey(**pgp)
+    assert not first.failed and first["awaiting"] == "verification", first.msg
+    held = custody.held
+    assert held["shares"] == before["shares"] and held["rekey"]["encrypted"]
+    waiting = custody.rekey(**pgp)
+    assert waiting.failed and "wait for their verification" in waiting.msg
+    new = [gpg("--decrypt", given=base64.b64decode(share)).decode() for share in held["rekey"]["shares"]]
+    file = tmp_path / "new"
+    write_private(file, ("\n".join(new[:2]) + "\n").encode())
+    second = custody.rekey(**pgp, new_shares_file=str(file))
+    assert not second.failed, second.msg
+    second.hides(*new)
+    after = custody.held
+    assert after["encrypted"] and after["shares"] == held["rekey"]["shares"] and len(after["pgp_fingerprints"]) == 3
+    proof = {name: value for name, value in custody.args.items() if name != "key_store"}
+    assert run_module("vault_key_shares", {**proof, "shares": new}, must_succeed=True)["proven"]
+    refused = run_module("vault_key_shares", custody.args)
+    assert refused.failed and "PGP ciphertext only" in refused.msg
