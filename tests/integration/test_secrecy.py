@@ -888,9 +888,12 @@ def vault_cases(servers: Servers, folder: Path, canaries: Canaries) -> list[Case
     for name, shares in (("that are none", wrong), ("in one text", ",".join(wrong)), ("of another", [half])):
         made.append(Case(f"vault_unseal: shares {name}", "vault_unseal", {**lock, "shares": shares}, " ", True))
     made.append(Case("vault_unseal: shares", "vault_unseal", {**lock, "shares": servers.sealed.keys}))
-    case("shares", "vault_key_shares", " ", shares=[new("a share to prove"), new("a further share", odd=False)])
-    rekeyed = {"key_store": str(folder / "none" / "rekeyed.json"), "generation": 1, "plain_shares": True}
-    case("shares", "vault_rekey", " ", shares=[new("a share of before"), new("a further one", odd=False)], **rekeyed)
+    case("shares", "vault_key_shares", "", True, shares=server.keys)
+    case("other shares", "vault_key_shares", " ", shares=[new("a share to prove"), new("a further share", odd=False)])
+    made_root = {"state": "generated", "dest": str(folder / "made" / "root-token")}
+    case("made", "vault_root_token", "", True, shares=server.keys, **made_root)
+    rekeyed = {"key_store": str(folder / "rekeyed" / "keys.json"), "generation": 1, "count": 1, "threshold": 1}
+    case("shares", "vault_rekey", "", True, shares=server.keys, plain_shares=True, **rekeyed)
     keys = {"url": [servers.fresh.url], "ca_cert": servers.fresh.ca_cert, "key_store": str(folder / "keys.json")}
     for name, module, options in (
         ("keys", "vault_init", {"shares": 2, "threshold": 2}),

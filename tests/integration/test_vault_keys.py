@@ -111,6 +111,61 @@ def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run
     custody.call("DELETE", "sys/rotate/root/init", nonce=nonce)
 
 
+def test_a_root_token_is_made_once_and_a_killed_run_is_completed(
+    custody: Custody, run_module: Run, tmp_path: Path
+) -> None:
+    """Before the server has other shares. Cut at the first share, and between the server's answer and the file."""
+    dest, note = tmp_path / "root", tmp_path / "root.attempt"
+    given = {**custody.args, "state": "generated", "dest": str(dest)}
+    anonymous = {name: value for name, value in given.items() if name != "token"}
+    closed = run_module("vault_root_token", anonymous)
+    assert closed.failed and "disable_unauthed_generate_root_endpoints to false" in closed.msg
+    wrong = run_module("vault_root_token", {**given, "shares": FOREIGN})
+    assert wrong.failed and "these key shares are not the cluster's" in wrong.msg
+    assert run_module("vault_root_token", given, check=True, must_succeed=True).changed and not dest.exists()
+
+    custody.call("POST", "sys/generate-root-token/attempt")
+    nonce = custody.call("GET", "sys/generate-root-token/attempt")["nonce"]
+    foreign = run_module("vault_root_token", given)
+    assert foreign.failed and foreign["error_code"] == "attempt_under_way" and nonce in foreign.msg
+    custody.call("POST", "sys/generate-root-token/update", key=custody.held["shares"][0], nonce=nonce)
+    assert custody.call("GET", "sys/generate-root-token/attempt")["progress"] == 1
+    write_private(note, json.dumps({"nonce": nonce, "started_at": 0}).encode())
+    made = run_module("vault_root_token", given, must_succeed=True)
+    token = dest.read_text().strip()
+    made.hides(token, *custody.held["shares"])
+    assert dest.stat().st_mode & 0o777 == 0o600 and not note.exists()
+    assert custody.server.client(token).lookup_token()["data"]["path"] == "auth/token/root"
+    assert not run_module("vault_root_token", given, must_succeed=True).changed
+
+    dest.unlink()
+    write_private(note, json.dumps({"nonce": "gone", "started_at": 0}).encode())
+    again = run_module("vault_root_token", given, must_succeed=True)
+    assert custody.server.client(token).lookup_token()["data"]["accessor"] in str(again["warnings"])
+    for one in (token, dest.read_text().strip()):
+        custody.server.client(one).auth.token.revoke_self()
+    assert run_module("vault_root_token", given, check=True, must_succeed=True).changed, "the file holds a dead token"
+
+
+def test_without_any_login_a_root_token_is_made_on_the_open_endpoint(
+    new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path
+) -> None:
+    """The endpoint that HashiCorp Vault has as well, and that OpenBao has open before 2.5.3."""
+    server = new_server(shares=3, threshold=2)
+    server.stop()
+    configuration = json.loads(server.configuration.read_text())
+    configuration["listener"]["tcp"].update(
+        disable_unauthed_generate_root_endpoints=False, disable_unauthed_rekey_endpoints=False
+    )
+    server.configuration.write_text(json.dumps(configuration))
+    server.start()
+    server.unseal(2)
+    dest = tmp_path / "root"
+    given = {"url": [server.url], "ca_cert": server.ca_cert, "shares": server.keys, "dest": str(dest)}
+    run_module("vault_root_token", {**given, "state": "generated"}, must_succeed=True)
+    assert server.client(dest.read_text().strip()).lookup_token()["data"]["policies"] == ["root"]
+
+
 def test_new_shares_replace_the_former_ones_once(custody: Custody, run_module: Run) -> None:
     before = custody.held
     given = {**custody.args, "generation": 2, "plain_shares": True, "count": 3, "threshold": 2}

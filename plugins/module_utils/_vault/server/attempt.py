@@ -66,11 +66,18 @@ class Attempt:
             except (Missing, BadRequest):
                 continue
         self.prefix = ""
-        raise denied or NotOffered(
-            "the server offers none of %s" % ", ".join(self.prefixes),
+        if denied is not None and self.client.token:
+            raise denied
+        raise NotOffered(
+            "the server offers none of %s%s"
+            % (", ".join(self.prefixes), "" if self.client.token else " to somebody without a token"),
             self.client.url,
-            "open the endpoint in the listener (disable_unauthed_rekey_endpoints or"
-            " disable_unauthed_generate_root_endpoints: false), or log in with a token that may use it",
+            "log in with a token that may use it, or set %s to false in the listener for the time of this"
+            % (
+                "disable_unauthed_generate_root_endpoints"
+                if self.prefixes is ROOT_TOKEN
+                else "disable_unauthed_rekey_endpoints"
+            ),
         )
 
     @property

@@ -9,6 +9,7 @@ Source: /api-docs/auth/token.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +20,10 @@ from ..connection import session
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
 from ..connection.module import VaultModule
+from .generated_root import ROOT_PATH, GeneratedToken
 from .key_store import KeyStore
 from .status import now
 
-ROOT_PATH = "auth/token/root"
 #: what the other way in must be able to do before root may go
 PROOF = {
     "sys/policies/acl/vault-eso-proof": {"create", "update"},
@@ -116,7 +117,7 @@ class RootSession(Resource):
         if data is None or not data.get("root_token"):
             raise InvalidInput(
                 "the key store %s holds no root token" % self.store.path,
-                remedy="log in another way, or make a root token with %s operator generate-root" % "bao (vault)",
+                remedy='log in another way, or make a root token with key shares ("state: generated")',
             )
         if data.get("root_token_encrypted"):
             raise InvalidInput(
@@ -143,9 +144,22 @@ class RootSession(Resource):
             raise
 
 
+def has_login(params: Mapping[str, Any]) -> bool:
+    """Tell whether a login was given, by options or as a token in the usual environment."""
+    return bool(
+        params.get("auth_method")
+        or params.get("token")
+        or params.get("token_file")
+        or os.environ.get("BAO_TOKEN")
+        or os.environ.get("VAULT_TOKEN")
+    )
+
+
 def end_or_lend(module: VaultModule, client: Client) -> None:
-    """Be the module of the root token: end it, or lend a child of it."""
+    """Be the module of the root token: end it, lend a child of it, or make one."""
     params = module.params
+    if params["state"] == "generated":
+        module.reconcile([GeneratedToken(client, params)], dest=params["dest"])
     if params["state"] == "absent":
         module.reconcile([RootToken(client, params)])
     if not params["dest"] and not module.check_mode:
