@@ -10,7 +10,6 @@ Source: /api-docs/system/generate-root-token (OpenBao), /api-docs/system/generat
 from __future__ import annotations
 
 import base64
-import calendar
 import json
 import time
 from collections.abc import Mapping
@@ -125,7 +124,7 @@ class GeneratedToken(Resource):
             self._tell_lost(token, before)
 
     def _tell_lost(self, token: str, before: Mapping[str, Any]) -> None:
-        """Warn of a root token that an earlier run may have made, and that nobody has: it was cut off before the file."""
+        """Warn of a root token that nobody has: an earlier run was cut off between the server's answer and the file."""
         holder = self.client.at(self.client.choose(), token)
         holder.namespace = None
         lost = []
@@ -134,10 +133,9 @@ class GeneratedToken(Resource):
                 one = data_of(holder.write("auth/token/lookup-accessor", {"accessor": accessor}))
             except VaultError:
                 continue
-            made = int(one.get("creation_time") or 0)
-            if one.get("path") == ROOT_PATH and accessor != self.info["accessor"]:
-                if made >= int(before.get("started_at") or calendar.timegm(time.gmtime())):
-                    lost.append(accessor)
+            later = int(one.get("creation_time") or 0) >= int(before.get("started_at", time.time()))
+            if later and one.get("path") == ROOT_PATH and accessor != self.info["accessor"]:
+                lost.append(accessor)
         if lost:
             self.warnings.append(
                 "an earlier run was cut off after the server had made a root token, which nobody has; revoke it by its"
