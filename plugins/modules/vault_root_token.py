@@ -16,7 +16,7 @@ description:
   - With O(state=lent) a short-lived child of the root token is written to a file of mode 0600, for the tasks that make that other way in.
   - With O(state=generated) a root token is made with key shares, or recovery shares, and written to the file O(dest), for when no other way in is
     left. A file that holds a valid one stays. A login is used when its options are given; without one OpenBao needs
-    C(disable_unauthed_generate_root_endpoints=false) in the listener. End the token with P(secretops.vault_eso.vault_login#module).
+    C(disable_unauthed_generate_root_endpoints=false) in the listener. End the token with O(state=absent) and the same O(dest).
   - An attempt of somebody else that is under way is never thrown away, unless O(cancel_nonce) names it.
   - The token is in no option and in no result. A run that was cut off between revocation and file is completed by the next.
 author: secretops.vault_eso contributors (@secretops)
@@ -30,12 +30,13 @@ options:
     choices: [absent, lent, generated]
     default: absent
   key_store:
-    description: Path of the key store. Needed for V(absent) and V(lent); for V(generated) the key shares of it are taken unless others are given.
+    description: Path of the key store. Needed for V(lent), and for V(absent) without O(dest); for V(generated) the key shares of it are taken unless others are given.
     type: path
   dest:
     description:
       - Path of the file for the lent token, in a directory that is nobody else's. End it with P(secretops.vault_eso.vault_login#module).
       - By default a new file below O(directory), whose path is returned. Needed for V(generated).
+      - With V(absent) and without O(key_store), the token in this file is revoked and the file removed, in this order. That needs no login.
     type: path
   directory:
     description: Directory for sessions, as the option of P(secretops.vault_eso.vault_login#module).
@@ -123,14 +124,20 @@ SPEC = {
     "shares_file": {"type": "path", "no_log": False},
     "cancel_nonce": {"type": "str"},
 }
-NEEDED = [["state", state, ["key_store"]] for state in ("absent", "lent")] + [["state", "generated", ["dest"]]]
+NEEDED = [
+    ["state", "absent", ["key_store", "dest"], True],
+    ["state", "lent", ["key_store"]],
+    ["state", "generated", ["dest"]],
+]
 
 
 def main() -> None:
     module = VaultModule(SPEC, required_if=NEEDED, mutually_exclusive=[["shares", "shares_file"]])
     state = module.params["state"]
     # who makes one with key shares may have no other way in
-    module.login = state == "absent" or (state == "generated" and has_login(module.params))
+    module.login = (state == "absent" and module.params["key_store"]) or (
+        state == "generated" and has_login(module.params)
+    )
     with module.client() as client:
         end_or_lend(module, client)
 

@@ -63,6 +63,7 @@ ARGS: dict[str, dict[str, Any]] = {
         "username": "x",
         "password": BODY,
     },
+    "vault_barrier_key": {"max_age": "0"},
     "vault_database_action": {"action": "rotate_static_role", "name": "x"},
     "vault_database_credentials": {"role": "x"},
     "vault_database_role": {"mount": "database", "name": "x", "db_name": "x", "creation_statements": ["SELECT 1"]},

@@ -40,12 +40,18 @@ class Cluster:
         }
         (folder / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": declared}}}))
 
-    def play(self, *arguments: str, **environment: str) -> Play:
-        """Run ``playbooks/vault.yml``; a failed run is an outcome too."""
+    def play(self, *arguments: str, playbook: str = "vault", **environment: str) -> Play:
+        """Run ``playbooks/vault.yml``, or another; a failed run is an outcome too."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
         clean.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
         done = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", "hosts.json", str(ROOT / "playbooks" / "vault.yml"), *arguments],
+            [
+                str(BIN / "ansible-playbook"),
+                "-i",
+                "hosts.json",
+                str(ROOT / "playbooks" / f"{playbook}.yml"),
+                *arguments,
+            ],
             cwd=self.folder,
             env={**clean, **environment},
             stdin=subprocess.DEVNULL,
@@ -137,3 +143,51 @@ def test_people_hold_the_keys_as_the_production_example_says(
     assert "secretops-admin" in client.lookup_token()["data"]["policies"]
     client.auth.token.revoke_self()
     assert cluster.play("--check").rc == 0
+
+
+def test_rekey_root_token_and_barrier_key_by_their_playbooks(new_server: Start, tmp_path: Path) -> None:
+    server = new_server(shares=3, threshold=2)
+    token = tmp_path / "token"
+    write_private(token, server.token.encode())
+    cluster = Cluster(
+        server,
+        tmp_path,
+        vault_cluster_plain_shares=True,
+        vault_session_login={"token_file": str(token)},
+        vault_cluster_key_threshold=2,
+        vault_cluster_admin=False,
+    )
+    store = cluster.credentials / "unseal-keys.json"
+    cluster.credentials.mkdir(parents=True, mode=0o700)
+    before = {"format": 1, "generation": 1, "threshold": 2, "encrypted": False, "shares": server.keys}
+    write_private(store, json.dumps(before).encode())
+    second = ["-e", "vault_cluster_rekey_generation=2"]
+    checked = cluster.play(*second, "--check", playbook="rekey")
+    assert checked.rc == 0 and "3 new key shares would be made, of which 2 are needed" in checked.output, checked.output
+    for yes in ([], ["-e", "rekey_confirmed=true"], ["-e", "rekey_confirmed=other"]):
+        refused = cluster.play(*second, *yes, playbook="rekey")
+        assert refused.rc != 0 and "-e rekey_confirmed=" in refused.output and "Nothing was changed" in refused.output
+    assert json.loads(store.read_text()) == before
+    done = cluster.play(*second, "-e", "rekey_confirmed=vault", playbook="rekey")
+    assert done.rc == 0 and "of generation 2, and were proven on the server" in done.output, done.output
+    after = json.loads(store.read_text())
+    assert after["generation"] == 2 and not set(after["shares"]) & set(server.keys)
+    again = cluster.play(*second, "-e", "rekey_confirmed=vault", playbook="rekey")
+    assert again.rc == 0 and json.loads(store.read_text()) == after
+
+    login = ["-e", "root_token_login=true"]
+    closed = cluster.play("-e", "root_token_confirmed=vault", playbook="root_token")
+    assert closed.rc != 0 and "disable_unauthed_generate_root_endpoints" in closed.output
+    made = cluster.play(*login, "-e", "root_token_confirmed=vault", playbook="root_token")
+    assert made.rc == 0, made.output
+    root = (cluster.credentials / "generated-root-token").read_text().strip()
+    assert server.client(root).lookup_token()["data"]["policies"] == ["root"]
+    ended = cluster.play("-e", "root_token_state=absent", playbook="root_token")
+    assert ended.rc == 0, ended.output
+    assert not server.client(root).is_authenticated() and not (cluster.credentials / "generated-root-token").exists()
+
+    assert "it stays" in cluster.play(playbook="rotate_barrier").output
+    rotated = cluster.play("-e", "vault_cluster_barrier_key_max_age=0", playbook="rotate_barrier")
+    assert rotated.rc == 0 and "is number 2" in rotated.output and "it was replaced" in rotated.output, rotated.output
+    assert server.client().key_status["term"] == 2
+    assert not any(one in play.output for play in (done, made) for one in (root, *after["shares"], *server.keys))

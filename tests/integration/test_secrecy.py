@@ -67,6 +67,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "vault_auth_role": {"mount": "userpass", "name": "x", "state": "absent"},
     "vault_aws_config": {"mount": "aws"},
     "vault_aws_role": {"mount": "aws", "name": "x", "state": "absent"},
+    "vault_barrier_key": {},
     "vault_configuration": {"configuration": {"namespaces": [{"name": "x"}]}},
     "vault_cors": {"state": "absent"},
     "vault_database_connection": {**NAMED, "state": "absent"},

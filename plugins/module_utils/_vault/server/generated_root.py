@@ -51,7 +51,7 @@ class GeneratedToken(Resource):
         self.dest = str(params["dest"])
         #: names the attempt of a run that was cut off
         self.note = self.dest + ".attempt"
-        super().__init__(self.dest, {"token": "valid"})
+        super().__init__(self.dest, {"token": "valid"} if params["state"] == "generated" else None)
 
     def _root(self, token: str) -> dict[str, Any] | None:
         """Return what the server says of a root token, None when it does not know it."""
@@ -83,6 +83,8 @@ class GeneratedToken(Resource):
             if found is not None:
                 self.info["accessor"] = found.get("accessor")
                 return {"token": "valid"}
+        if self.desired is None:
+            return {"token": "invalid"} if held else None
         self.recovery, _threshold = seal_of(self.client)
         self.attempt.look()
         if self.attempt.started and self.attempt.nonce != self._noted().get("nonce"):
@@ -122,6 +124,22 @@ class GeneratedToken(Resource):
         private_file.remove(self.note)
         if before:
             self._tell_lost(token, before)
+
+    def delete(self, change: Change) -> None:
+        """Revoke the token, and remove its file only then: a root token that nobody has must not stay valid."""
+        token = private_file.read(self.dest)
+        self.info["revoked"] = 0
+        if token:
+            holder = self.client.at(self.client.choose(), token)
+            holder.namespace = None
+            try:
+                holder.request("POST", "auth/token/revoke-self", {}, idempotent=True)
+                self.info["revoked"] = 1
+            except PermissionDenied:
+                # an earlier run was cut off before the file, or it was revoked by another way
+                pass
+        change.touched = True
+        private_file.remove(self.dest)
 
     def _tell_lost(self, token: str, before: Mapping[str, Any]) -> None:
         """Warn of a root token that nobody has: an earlier run was cut off between the server's answer and the file."""

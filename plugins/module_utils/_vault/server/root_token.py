@@ -158,7 +158,7 @@ def has_login(params: Mapping[str, Any]) -> bool:
 def end_or_lend(module: VaultModule, client: Client) -> None:
     """Be the module of the root token: end it, lend a child of it, or make one."""
     params = module.params
-    if params["state"] == "generated":
+    if params["state"] == "generated" or (params["state"] == "absent" and not params["key_store"]):
         module.reconcile([GeneratedToken(client, params)], dest=params["dest"])
     if params["state"] == "absent":
         module.reconcile([RootToken(client, params)])
