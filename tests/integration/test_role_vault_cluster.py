@@ -49,7 +49,7 @@ class Cluster:
                 str(BIN / "ansible-playbook"),
                 "-i",
                 "hosts.json",
-                str(ROOT / "playbooks" / f"{playbook}.yml"),
+                f"{ROOT}/playbooks/{playbook}.yml",
                 *arguments,
             ],
             cwd=self.folder,

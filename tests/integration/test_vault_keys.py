@@ -142,9 +142,18 @@ def test_a_root_token_is_made_once_and_a_killed_run_is_completed(
     write_private(note, json.dumps({"nonce": "gone", "started_at": 0}).encode())
     again = run_module("vault_root_token", given, must_succeed=True)
     assert custody.server.client(token).lookup_token()["data"]["accessor"] in str(again["warnings"])
-    for one in (token, dest.read_text().strip()):
-        custody.server.client(one).auth.token.revoke_self()
+    custody.server.client(token).auth.token.revoke_self()
+    end = {**{name: value for name, value in anonymous.items() if name != "key_store"}, "state": "absent"}
+    token = dest.read_text().strip()
+    silent = run_module("vault_root_token", {**end, "url": ["https://127.0.0.1:9"], "retries": 0})
+    assert silent.failed and dest.exists(), "the file of a token that is still valid was removed"
+    assert run_module("vault_root_token", end, check=True, must_succeed=True).changed and dest.exists()
+    assert run_module("vault_root_token", end, must_succeed=True)["revoked"] == 1
+    assert not dest.exists() and not custody.server.client(token).is_authenticated()
+    assert not run_module("vault_root_token", end, must_succeed=True).changed
+    write_private(dest, token.encode())
     assert run_module("vault_root_token", given, check=True, must_succeed=True).changed, "the file holds a dead token"
+    assert run_module("vault_root_token", end, must_succeed=True)["revoked"] == 0 and not dest.exists()
 
 
 def test_without_any_login_a_root_token_is_made_on_the_open_endpoint(
@@ -261,3 +270,17 @@ def test_holders_of_pgp_keys_verify_in_a_second_run(
     assert run_module("vault_key_shares", {**proof, "shares": new}, must_succeed=True)["proven"]
     refused = run_module("vault_key_shares", custody.args)
     assert refused.failed and "PGP ciphertext only" in refused.msg
+
+
+def test_the_barrier_key_is_replaced_by_its_age(custody: Custody, run_module: Run) -> None:
+    login = {name: value for name, value in custody.args.items() if name != "key_store"}
+    before = custody.server.client().key_status["term"]
+    assert not run_module("vault_barrier_key", login, must_succeed=True).changed
+    old = {**login, "max_age": "0"}
+    assert run_module("vault_barrier_key", old, check=True, must_succeed=True).changed
+    assert custody.server.client().key_status["term"] == before
+    assert run_module("vault_barrier_key", old, diff=True, must_succeed=True)["term"] == before + 1
+    assert custody.server.client().key_status["term"] == before + 1
+    assert "canary" in custody.server.client().sys.list_acl_policies()["data"]["keys"]
+    refused = run_module("vault_barrier_key", {**login, "max_age": "soon"})
+    assert refused.failed and "soon" in refused.msg
