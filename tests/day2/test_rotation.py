@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hvac
 import pytest
 
 from support.system import ROOT, Lab, Play
@@ -23,15 +24,23 @@ MANY = 40
 Declared = Callable[..., tuple[str, str]]
 
 
+def kv(lab: Lab) -> Any:
+    """Return hvac's part for KV engines, at the leader."""
+    return hvac.Client(url=lab.active(), verify=str(lab.ca_cert), token=lab.admin_token()).secrets.kv.v2
+
+
 @pytest.fixture
 def folder(lab: Lab) -> Iterator[str]:
-    """Forty secrets that no application of the demo uses."""
-    name = f"rotated-{time.time_ns()}"
+    """Secrets that no application of the demo uses, and that look as if they were rotated long ago."""
+    name, store = f"rotated-{time.time_ns()}", kv(lab)
     for number in range(MANY):
-        lab.bao("kv", "put", "-mount=secret", f"{name}/app{number}", f"password=first-{number}", f"kept={number}")
+        path = f"{name}/app{number}"
+        store.create_or_update_secret(path, {"password": f"first-{number}", "kept": str(number)})
+        store.update_metadata(path, custom_metadata={"rotated_at": "2020-01-01T00:00:00Z"})
     yield name
+    store = kv(lab)
     for number in range(MANY):
-        lab.bao("kv", "metadata", "delete", "-mount=secret", f"{name}/app{number}")
+        store.delete_metadata_and_all_versions(f"{name}/app{number}")
 
 
 def applications(folder: str) -> list[dict[str, Any]]:
@@ -50,21 +59,7 @@ def applications(folder: str) -> list[dict[str, Any]]:
 
 
 def version(lab: Lab, path: str) -> int:
-    found = lab.bao("kv", "metadata", "get", "-mount=secret", "-field=current_version", path)
-    return int(found.strip())
-
-
-def old(lab: Lab, folder: str) -> None:
-    """Have the secrets look as if they were rotated long ago."""
-    for number in range(MANY):
-        lab.bao(
-            "kv",
-            "metadata",
-            "put",
-            "-mount=secret",
-            "-custom-metadata=rotated_at=2020-01-01T00:00:00Z",
-            f"{folder}/app{number}",
-        )
+    return int(kv(lab).read_secret_metadata(path)["data"]["current_version"])
 
 
 def restarted(lab: Lab) -> str:
@@ -74,15 +69,15 @@ def restarted(lab: Lab) -> str:
 
 def in_order(lab: Lab, folder: str, at: int) -> None:
     """Assert that each secret was rotated once, with its other key kept."""
+    store = kv(lab)
     for number in range(MANY):
         path = f"{folder}/app{number}"
-        held = lab.kv(path)
-        assert held["kept"] == str(number) and len(held["password"]) == 30, path
-        assert version(lab, path) == at, path
+        held = store.read_secret_version(path, raise_on_deleted_version=True)["data"]
+        assert held["data"]["kept"] == str(number) and len(held["data"]["password"]) == 30, path
+        assert held["metadata"]["version"] == at, path
 
 
 def test_the_leaders_host_is_lost_in_the_middle(lab: Lab, folder: str, declared: Declared, converged: None) -> None:
-    old(lab, folder)
     before = version(lab, "applications/web-app")
     victim = next(host for host, url in lab.urls.items() if url == lab.active())
     plays: list[Play] = []
@@ -90,7 +85,10 @@ def test_the_leaders_host_is_lost_in_the_middle(lab: Lab, folder: str, declared:
     thread = threading.Thread(target=lambda: plays.append(lab.play(ROTATE, *options)))
     thread.start()
     deadline = time.monotonic() + 120
-    while version(lab, f"{folder}/app0") < 2 and time.monotonic() < deadline:
+    store = kv(lab)
+    while time.monotonic() < deadline:
+        if store.read_secret_metadata(f"{folder}/app0")["data"]["current_version"] == 2:
+            break
         time.sleep(0.05)
     lab.host("kill", victim)
     thread.join()
@@ -111,7 +109,6 @@ def test_without_a_leader_nothing_is_restarted(lab: Lab, folder: str, declared: 
 
 
 def test_the_controller_is_killed(lab: Lab, folder: str, declared: Declared) -> None:
-    old(lab, folder)
     options = declared(rotation_applications=applications(folder), rotation_batch=5)
     chance = random.Random(4711)  # noqa: S311 - moments to kill at
     for _number in range(3):
