@@ -20,9 +20,12 @@ options:
   gather_subset:
     description:
       - What to gather. V(health) needs no token and takes every address of O(url) as one node; the others need one.
+      - V(answers) asks every secrets engine and auth method of all namespaces whether it answers. V(all) leaves it out, as it takes
+        a request for each. A server that lost an engine, as by an upgrade, still lists its mount. With one address in O(url) that very node
+        is asked; a standby that forwards requests tells what the active node has.
     type: list
     elements: str
-    choices: [all, health, mounts, auth, policies, raft]
+    choices: [all, health, mounts, auth, policies, raft, answers]
     default: [health]
   kinds:
     description:
@@ -59,6 +62,12 @@ EXAMPLES = r"""
 - name: See all
   secretops.vault_eso.vault_info:
     gather_subset: [all]
+
+- name: See which mounts this very node does not serve
+  secretops.vault_eso.vault_info:
+    url: https://vault-1.example.com:8200
+    gather_subset: [answers]
+  register: node
 
 - name: See what a declaration would have to hold
   secretops.vault_eso.vault_info:
@@ -144,6 +153,15 @@ raft_dead_peers:
   type: list
   elements: str
   sample: []
+mounted:
+  description:
+    - The secrets engines and auth methods of all namespaces, each with its C(category), V(secret) or V(auth).
+    - C(answers) tells whether the node takes requests for it; it is null, without a C(path), for a namespace that is sealed. C(external) tells
+      whether a plugin from outside of the server runs it, or one for its type is registered.
+  returned: when V(answers) is gathered
+  type: list
+  elements: dict
+  sample: [{namespace: team, path: auth/ldap, type: ldap, category: auth, version: v2.6.2+builtin.bao, external: false, answers: true}]
 objects:
   description:
     - The objects of each kind of O(kinds), sorted. C(mount) for kinds inside mounts; C(type) for kinds of several types, and C(subject) for what is a group
@@ -165,7 +183,7 @@ SPEC = {
     "gather_subset": {
         "type": "list",
         "elements": "str",
-        "choices": ["all", *info.SUBSETS],
+        "choices": ["all", *info.SUBSETS, *info.COSTLY],
         "default": ["health"],
     },
     "kinds": {"type": "list", "elements": "str", "default": []},

@@ -379,6 +379,16 @@ def product(name: str) -> Product:
         raise ValueError("product: %r is unknown; use one of %s" % (name, ", ".join(NAMES))) from None
 
 
+def leaving(name: str, category: str, kind: str, version: str) -> Span | None:
+    """Return where the product has a type of mount built in, if not in this version; None when it is, or is unknown.
+
+    ``category`` is C(auth) or C(secret), ``kind`` the type of the mount.
+    """
+    known = product(name)
+    span = (known.auth_methods if category == "auth" else known.secrets_engines).get(kind)
+    return None if span is None or span.covers(version) else span
+
+
 def product_of_plugin(version: Any) -> tuple[Product | None, str]:
     """Return product and version from the version of a built-in plugin, such as C(v2.7.2+builtin.bao)."""
     number, _plus, build = str(version or "").partition("+")

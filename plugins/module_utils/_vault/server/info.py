@@ -13,17 +13,20 @@ from typing import Any
 from ..._engine.looks import masked
 from ..connection.client import Client
 from ..connection.errors import Unreachable, VaultError
-from . import raft
+from . import mounted, raft
 from .status import product_of, seal_status
 
 OPEN = ("health",)
+#: what C(all) stands for
 SUBSETS = ("health", "mounts", "auth", "policies", "raft")
+#: what has to be asked for by name, as it takes a request for each mount
+COSTLY = ("answers",)
 _MOUNT = ("type", "description", "accessor", "local", "seal_wrap", "options", "running_plugin_version")
 
 
 def chosen(subset: Sequence[str]) -> list[str]:
     """Return the names of the parts that are asked for."""
-    return list(SUBSETS) if "all" in subset else [name for name in SUBSETS if name in subset]
+    return [name for name in (*SUBSETS, *COSTLY) if name in subset or ("all" in subset and name in SUBSETS)]
 
 
 def needs_token(subset: Sequence[str]) -> bool:
@@ -103,4 +106,6 @@ def gather(client: Client, subset: Sequence[str]) -> dict[str, Any]:
     if "raft" in parts:
         result["raft_peers"] = raft.peers(client)
         result["raft_dead_peers"] = raft.dead(result["raft_peers"])
+    if "answers" in parts:
+        result["mounted"] = mounted.mounted(client)
     return result
