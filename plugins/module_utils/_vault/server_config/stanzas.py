@@ -9,12 +9,14 @@ One sentence each, naming the variable and the remedy, without a value that may 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..._engine.errors import InvalidInput
+from ..._engine.looks import shown_url
 from ..._engine.normalise import file_mode
 from .. import products
 from .declaration import PREFIX, Declaration, unset, without_unset
@@ -151,6 +153,13 @@ def listeners(node: Declaration) -> Iterator[str]:
         yield from _mode_problems("%s.socket_mode" % where, options.get("socket_mode"))
         if not options.get("address"):
             yield "%s.address: not set; give host:port, or the socket's path for a unix listener" % where
+        if kind == "tcp" and not number:
+            for key, variable in (("address", "api_addr"), ("cluster_address", "cluster_addr")):
+                if not _takes(options.get(key), node.get(variable)):
+                    yield (
+                        "%s.%s: %s does not take connections to %s%s, %s; listen on [::], which takes IPv4 and IPv6"
+                        % (where, key, options[key], PREFIX, variable, shown_url(node.get(variable)))
+                    )
         if kind == "tcp" and number and _port("//" + str(options.get("address", ""))) == cluster_port:
             yield (
                 "%s.address: port %d is the cluster port, which the server opens itself; drop this listener and set "
@@ -174,6 +183,16 @@ def listeners(node: Declaration) -> Iterator[str]:
                 where,
                 PREFIX,
             )
+
+
+def _takes(address: Any, url: Any) -> bool:
+    """Tell whether a listener's address can take connections to a URL; a name may be of either kind of address."""
+    try:
+        listens = ipaddress.ip_address(urlsplit("//" + str(address or "")).hostname or "")
+        asked = ipaddress.ip_address(urlsplit(str(url or "")).hostname or "")
+    except ValueError:
+        return True
+    return listens.version == asked.version or (listens.version == 6 and listens.is_unspecified)
 
 
 def _port(address: Any) -> int | None:

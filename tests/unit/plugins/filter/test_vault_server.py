@@ -443,3 +443,21 @@ def test_what_the_controller_lacks_is_a_problem():
     first, second = filters.vault_server_problems(wish(), missing, ["/ca/ca.key"])
     assert "/ca/ca.key, would be lost" in first
     assert second == "vault_server_file: there is no file /x on the controller; give an existing one"
+
+
+def test_a_listener_takes_the_kind_of_address_that_others_are_given():
+    six = {"api_addr": "https://[2001:db8::1]:8200", "cluster_addr": "https://[2001:db8::1]:8201"}
+    tls = {"tls_cert_file": "/c", "tls_key_file": "/k"}
+
+    def found(address, cluster, **addresses):
+        return problems(wish(listener={"address": address, "cluster_address": cluster, **tls}, **addresses))
+
+    refused = found("0.0.0.0:8200", "0.0.0.0:8201", **six)
+    assert [one.split(": ")[0] for one in refused] == [
+        "vault_server_listener.address",
+        "vault_server_listener.cluster_address",
+    ]
+    assert "[::]" in refused[0]
+    assert found("[::]:8200", "[::]:8201", **six) == found("[::]:8200", "[::]:8201") == []
+    assert found("[::1]:8200", "0.0.0.0:8201")[0].startswith("vault_server_listener.address")
+    assert found("0.0.0.0:8200", "0.0.0.0:8201", api_addr="https://vault.example.com:8200") == []
