@@ -27,6 +27,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_
     pending,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
+    audit_directories,
     build,
     static_keys,
     written_directories,
@@ -90,7 +91,38 @@ def _host_problems(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[s
                 "vault_server_version: the host has %s, and %s is older; a downgrade means restoring a snapshot into new nodes,"
                 " so declare %s or later" % (present, declared, present)
             )
+    found.extend(_audit_problems(host, wanted))
     return found
+
+
+#: bytes below which a file system counts as full
+FULL = 1 << 20
+
+
+def _audit_problems(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why no audit device could be written: then the server answers every request with an error."""
+    places, disks = wanted.get("audit_directories") or [], host.get("disks") or {}
+    if places and all(disks.get(path, {}).get("free", FULL) < FULL for path in places):
+        yield (
+            "the audit devices write to %s, where the file system is full; the server answers every request with an internal error"
+            " until one of them can be written, so free space there" % " and ".join(dict.fromkeys(places))
+        )
+
+
+def _audit_advice(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what may stop all audit devices at once."""
+    places, disks = wanted.get("audit_directories") or [], host.get("disks") or {}
+    devices = {disks.get(path, {}).get("device") for path in places}
+    if places and len(devices) == 1 and None not in devices:
+        yield (
+            "every audit device writes to one file system, %s; when it is full the server answers no request, so put a second device"
+            " on another disk, or give it the file_path stdout, which the journal takes"
+            % " and ".join(dict.fromkeys(places))
+        )
+    if len(set(places)) > 1 or "" in places:
+        for path in dict.fromkeys(places):
+            if path and disks.get(path, {}).get("free", FULL) < FULL:
+                yield "the file system of %s is full, so that an audit device there loses entries; free space" % path
 
 
 def _release(version: str) -> str:
@@ -416,6 +448,7 @@ def vault_server_settled(
         return {"problems": found}
     declared = {**{name: wish.get(name) for name in _WANTED}, **places}
     keys = static_keys(wish)
+    declared["audit_directories"] = audit_directories(wish)
     declared["written"] = list(dict.fromkeys([str(places["log_dir"]), *written_directories(wish)]))
     files = [
         {"step": step, "paths": found, "type": kind, "owner": owner, "group": group, "mode": mode}
@@ -578,7 +611,7 @@ def vault_server_steps(
     A step that has something to do takes those after it along, which see the host as it left it.
     ``settled`` is the result of the filter vault_server_settled, ``others`` are the certificates of the other servers of the
     cluster by their names. Returns ``steps``, ``problems`` (why the host cannot become
-    what is declared), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``) and ``state`` (as vault_server_state does).
+    what is declared), ``advice`` (what may go wrong later), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``) and ``state`` (as vault_server_state does).
     """
     wanted = settled["wanted"]
     waits = _state(host, settled["fingerprints"], wanted["product"], settled["watched"])
@@ -605,6 +638,7 @@ def vault_server_steps(
     return {
         "steps": found,
         "problems": [*_host_problems(host, wanted), *_tls_problems(host, wanted, others or {})],
+        "advice": list(_audit_advice(host, wanted)),
         "build": _build(host, wanted),
         "state": waits,
     }

@@ -202,6 +202,11 @@ unwritable:
   type: list
   elements: str
   sample: []
+disks:
+  description: For each of O(writable), or the nearest directory above it, a number of its file system as C(device) and the bytes C(free) there.
+  returned: when O(writable) is given
+  type: dict
+  sample: {/var/log/openbao: {device: 2049, free: 1073741824}}
 missing_commands:
   description: Those of O(commands) that are missing.
   returned: when O(commands) is given

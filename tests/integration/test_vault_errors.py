@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -221,3 +222,25 @@ def test_refused_login(policy: Callable[..., Result], openbao: VaultServer) -> N
 
 def test_unknown_option(policy: Callable[..., Result]) -> None:
     assert "Unsupported parameters" in policy(nonsense=True).msg
+
+
+def test_audit_devices_on_a_full_disk(
+    new_server: Callable[..., VaultServer], run_module: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "audit.log"
+    device = {"description": "a file", "options": {"file_path": str(file)}}
+    server = new_server(audit=[{"file": {"file": device}}])
+    if server.product != "openbao":
+        pytest.skip("audit devices by configuration are OpenBao's")
+    file.unlink()
+    file.symlink_to("/dev/full")
+    assert server.process is not None
+    # it opens its files anew
+    server.process.send_signal(signal.SIGHUP)
+    options = {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token, "name": "p", "rules": RULES}
+    result = Result(0, "", "")
+    deadline = time.monotonic() + 20
+    while not result.failed and time.monotonic() < deadline:
+        result = run_module("vault_policy", {**options, "retries": 0})
+    assert result.failed and "internal error" in result.msg
+    assert f"its log on {server.url} tells why" in result.msg and "a full disk" in result.msg

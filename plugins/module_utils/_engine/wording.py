@@ -75,6 +75,11 @@ def audit_by_configuration(said: str) -> bool:
     return "via API" in said
 
 
+def internal_error(said: str) -> bool:
+    """Tell whether a server says no more than that something went wrong inside, as where no audit device can be written."""
+    return said.strip() == "internal error"
+
+
 def audit_target_not_ready(said: str) -> bool:
     return "sanity check failed" in said or "test message" in said
 

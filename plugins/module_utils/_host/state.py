@@ -214,6 +214,23 @@ def unwritable(name: str, directories: Iterable[str]) -> list[str]:
     ]
 
 
+def disks(directories: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Return for each directory, or the nearest one above it, a number of its file system and the bytes free in it."""
+    found = {}
+    for path in directories:
+        above = path
+        while not os.path.isdir(above) and above != os.path.dirname(above):
+            above = os.path.dirname(above)
+        try:
+            about, space = os.stat(above), os.statvfs(above)
+        except OSError:
+            continue
+        # what others than root may use; a file system without inodes takes no new file
+        free = 0 if space.f_files and not space.f_favail else space.f_bavail * space.f_frsize
+        found[path] = {"device": about.st_dev, "free": free}
+    return found
+
+
 def health(url: str, ca: str, timeout: float) -> int:
     """Return the HTTP status with which a server answers the question for its health; -1 when it does not."""
     try:
@@ -258,6 +275,7 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
         found["missing_commands"] = [path for path in asked["commands"] if not os.path.exists(path)]
     if asked.get("writable"):
         found["unwritable"] = unwritable(asked["user"], asked["writable"])
+        found["disks"] = disks(asked["writable"])
     if asked.get("swap"):
         found["swap"] = swap()
     if asked.get("certificate"):

@@ -63,6 +63,13 @@ def refusal(client: Client, status: int, method: str, path: str, errors: list[st
             error = _uninitialised(client)
         else:
             error = BadRequest("the server refuses it: %s" % (text or "status %d" % status), path)
+    elif status == 500 and wording.internal_error(text):
+        error = VaultError(
+            "the server answers 500: internal error",
+            path,
+            "its log on %s tells why; a server answers so while no audit device can be written, as with a full disk"
+            % client.url,
+        )
     else:
         error = VaultError("the server answers %d%s" % (status, ": " + text if text else ""), path)
     error.status, error.said = status, text

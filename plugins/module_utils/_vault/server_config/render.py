@@ -145,6 +145,19 @@ def static_keys(wish: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def audit_directories(wish: Mapping[str, Any]) -> list[str]:
+    """Return the directory of each audit device's file, in order; "" for a device that writes no file."""
+    node = Declaration(wish)
+    files = [
+        str((device.get("options") or {}).get("file_path") or "") if (device.get("type") or "file") == "file" else ""
+        for device in node.get("audit") or []
+    ]
+    return [
+        (name.rsplit("/", 1)[0] or "/") if name.startswith("/") and not name.startswith("/dev/") else ""
+        for name in files
+    ]
+
+
 def written_directories(wish: Mapping[str, Any]) -> list[str]:
     """Return the directories in which the server writes logs and audit files, in order, each once."""
     node = Declaration(wish)

@@ -236,6 +236,42 @@ def test_each_difference_has_its_step(change: dict[str, Any], first: str | None)
     assert (found[0] if found else None) == first
 
 
+def with_audit(*paths: str, **disks: dict[str, int]) -> dict[str, Any]:
+    """Return what is concluded for a host that has these audit files, and these file systems under them."""
+    devices = [{"path": f"d{number}", "options": {"file_path": path}} for number, path in enumerate(paths)]
+    settled = server_host.vault_server_settled({**WISH, "audit": devices}, PLACES)
+    host = {**copy.deepcopy(HOST), "disks": {"/" + name: disk for name, disk in disks.items()}}
+    return server_host.vault_server_steps(host, settled, NOW)
+
+
+def disk(device: int, free: int = 1 << 30) -> dict[str, int]:
+    """Return what the module says of a file system."""
+    return {"device": device, "free": free}
+
+
+@pytest.mark.parametrize(
+    ("paths", "disks", "problem", "advice"),
+    [
+        (["/a/one", "/b/two"], {"a": disk(1), "b": disk(1)}, "", "one file system, /a and /b"),
+        (["/a/one", "/b/two"], {"a": disk(1), "b": disk(2)}, "", ""),
+        (["/a/one", "stdout"], {"a": disk(1)}, "", ""),
+        (["/a/one"], {"a": disk(1)}, "", "one file system"),
+        (["/a/one", "/a/two"], {"a": disk(1, 4096)}, "/a, where the file system is full", "one file system"),
+        (["/a/one", "/b/two"], {"a": disk(1, 0), "b": disk(2, 0)}, "/a and /b, where", "/a is full"),
+        (["/a/one", "/b/two"], {"a": disk(1, 0), "b": disk(2)}, "", "the file system of /a is full"),
+        (["/a/one", "stdout"], {"a": disk(1, 0)}, "", "the file system of /a is full"),
+        (["/a/one", "/b/two"], {}, "", ""),
+        ([], {}, "", ""),
+    ],
+)
+def test_a_full_disk_under_all_audit_devices_is_named(
+    paths: list[str], disks: dict[str, dict[str, int]], problem: str, advice: str
+) -> None:
+    found = with_audit(*paths, **disks)
+    assert bool(found["problems"]) == bool(problem) and problem in " ".join(found["problems"])
+    assert bool(found["advice"]) == bool(advice) and advice in " ".join(found["advice"])
+
+
 OTHER = ec.generate_private_key(ec.SECP384R1())
 
 

@@ -103,3 +103,11 @@ def test_a_server_that_does_not_answer() -> None:
     assert state.health("https://127.0.0.1:1", "", 1) == -1
     assert state.health("https://127.0.0.1:1", "/no/such/ca", 1) == -1
     assert state.health("not a url", "", 1) == -1
+
+
+def test_the_file_system_of_a_directory_that_is_still_to_be_made(tmp_path: Path) -> None:
+    about, here = os.stat(tmp_path), str(tmp_path)
+    found = state.disks([here, here + "/not/yet", "/proc"])
+    assert found[here] == found[here + "/not/yet"]
+    assert found[here]["device"] == about.st_dev != found["/proc"]["device"]
+    assert found[here]["free"] > 0
