@@ -76,7 +76,7 @@ def audit_by_configuration(said: str) -> bool:
 
 
 def internal_error(said: str) -> bool:
-    """Tell whether a server says no more than that something went wrong inside, as where no audit device can be written."""
+    """Tell whether a server only says that something went wrong inside, as where no audit device can be written."""
     return said.strip() == "internal error"
 
 
