@@ -33,6 +33,8 @@ REVIEWED = {
     r"\[eso_release_name\]": "names",
     r"__eso_found\.crd_names\b": "names",
     r"__eso_gitops_handed_over\.left_over\b": "kinds and names of objects",
+    r"__vault_rolling_plan \|": "names, addresses and versions of nodes",
+    r"__vault_rolling_mounts_upgraded\.results\b": "paths and types of mounts",
     r"__vault_rolling_todo\b": "names of nodes and why they are to restart",
     # paths: what is none is refused as the value of a variable
     r"__vault_server_written\b": "directories",
