@@ -19,6 +19,8 @@ description:
   - With O(state=verified) the snapshot O(src) is verified, also against its manifest; the server is not asked.
   - With O(state=fetched) the newest copy of O(from_copy) is brought to O(dest), decrypted and verified; the server is not asked.
   - With O(state=restored) the snapshot O(src) is verified, the cluster is put back to it, and the module waits until the cluster answers again.
+  - With O(state=drilled) a scratch server on the controller is put back to the snapshot O(src), unsealed with O(key_stores), and read. It is in
+    a network namespace of its own, so that it revokes no lease anywhere, and ends with the module. No server of the cluster is asked.
   - A token that may only C(read) the path C(sys/storage/raft/snapshot) can save.
   - In S3, C(s3:PutObject) and C(s3:AbortMultipartUpload) are enough to save; C(s3:GetObject) to read back and fetch, C(s3:ListBucket) and
     C(s3:DeleteObject) for O(copies[].keep).
@@ -30,7 +32,7 @@ options:
   state:
     description: What is to be done.
     type: str
-    choices: [present, ready, verified, fetched, restored]
+    choices: [present, ready, verified, fetched, restored, drilled]
     default: present
   dest:
     description:
@@ -206,6 +208,7 @@ options:
   key_stores:
     description:
       - With O(state=restored), key stores of which the shares may open the cluster afterwards, for what the module returns as RV(key_stores).
+      - With O(state=drilled), key stores that are tried, of the cluster of the snapshot and with shares in clear.
       - Once they are named, a snapshot of another cluster is restored only when one of them holds shares of that cluster in clear.
     type: list
     elements: path
@@ -219,6 +222,20 @@ options:
       - With O(state=present), replace a file that exists.
     type: bool
     default: false
+  binary:
+    description: With O(state=drilled), program of the scratch server, of the cluster's version. By default C(bao), then C(vault) in the C(PATH).
+    type: path
+  max_age:
+    description: With O(state=drilled), age in seconds at which a snapshot is too old.
+    type: int
+  canary_mount:
+    description: With O(state=drilled), mount of the KV engine that holds the canary.
+    type: str
+    default: secret
+  canary_path:
+    description: With O(state=drilled), path of the canary, whose value is that of the label C(canary). Empty for none.
+    type: str
+    default: snapshot-canary
   wait_timeout:
     description: Seconds to wait after a restore, and for the next leader when the leader changes while a snapshot is saved.
     type: int
@@ -338,6 +355,36 @@ pruned:
   type: list
   elements: str
   sample: []
+rpo:
+  description: Age of the snapshot in seconds, what would be lost at the most.
+  returned: with O(state=drilled)
+  type: int
+  sample: 3600
+rto:
+  description: Seconds that verifying, restoring, unsealing and reading took.
+  returned: with O(state=drilled)
+  type: float
+  sample: 21.3
+phases:
+  description: Seconds that each part took.
+  returned: with O(state=drilled)
+  type: dict
+  sample: {verify: 0.1, start: 5.2, restore: 3.1, unseal: 9.8, read: 0.3}
+counts:
+  description: How many mounts, auth methods and policies the restored data holds.
+  returned: with O(state=drilled)
+  type: dict
+  sample: {mounts: 5, auth_methods: 3, policies: 12}
+counts_compared:
+  description: Whether they were compared with the label C(counts), which then are the same.
+  returned: with O(state=drilled)
+  type: bool
+  sample: true
+canary:
+  description: Whether the canary was read.
+  returned: with O(state=drilled)
+  type: str
+  sample: read
 other_cluster:
   description: Whether the snapshot is known to be of another cluster.
   returned: with O(state=restored)
@@ -368,7 +415,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server 
 SPEC = {
     "state": {
         "type": "str",
-        "choices": ["present", "ready", "verified", "fetched", "restored"],
+        "choices": ["present", "ready", "verified", "fetched", "restored", "drilled"],
         "default": "present",
     },
     "dest": {"type": "path"},
@@ -390,6 +437,10 @@ SPEC = {
     "key_store": {"type": "path", "no_log": False},
     "key_stores": {"type": "list", "elements": "path", "no_log": False},
     "labels": {"type": "dict", "default": {}},
+    "binary": {"type": "path"},
+    "max_age": {"type": "int"},
+    "canary_mount": {"type": "str", "default": "secret"},
+    "canary_path": {"type": "str", "default": "snapshot-canary"},
     "force": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},
 }

@@ -28,7 +28,7 @@ ENTRIES = {
     "vault_export": ["main"],
     "drift": ["servers", "vault", "kubernetes"],
     "rotation": ["vault"],
-    "snapshot": ["save", "restore"],
+    "snapshot": ["save", "restore", "drill"],
     "validation": ["main"],
     "eso": ["main"],
     "eso_resources": ["prepare", "resources"],

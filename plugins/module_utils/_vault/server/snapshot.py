@@ -11,12 +11,13 @@ from typing import Any
 
 from ..._engine.reconcile import Resource
 from ..connection.client import Client
+from .snapshot_drill import Drilled
 from .snapshot_fetch import Fetched
 from .snapshot_restore import Restored, Verified
 from .snapshot_save import Ready, Snapshot
 
 #: states for which no server is asked
-OFFLINE = {"verified": Verified, "fetched": Fetched}
+OFFLINE = {"verified": Verified, "fetched": Fetched, "drilled": Drilled}
 
 
 def offline(params: Mapping[str, Any]) -> Resource:

@@ -40,6 +40,16 @@ class Verified(Resource):
         self.info.update(verify(newest(self.name), self.params["min_size"]))
         return {}
 
+    def _fitting_stores(self) -> None:
+        """Keep in `info` which of the key stores may open the restored data. Raises InvalidInput for what is none."""
+        held = []
+        for path in self.params["key_stores"]:
+            store = KeyStore(path)
+            data = store.load()
+            if data is not None:
+                held.append((store.path, data))
+        self.info["key_stores"] = opening(held, self.info)
+
 
 class Restored(Verified):
     """A snapshot that the cluster is put back to: at every run."""
@@ -75,13 +85,7 @@ class Restored(Verified):
         """Find the key stores that may open it afterwards. Raises InvalidInput where a needed one is lacking."""
         if self.params["key_stores"] is None:
             return
-        held = []
-        for path in self.params["key_stores"]:
-            store = KeyStore(path)
-            data = store.load()
-            if data is not None:
-                held.append((store.path, data))
-        self.info["key_stores"] = opening(held, self.info)
+        self._fitting_stores()
         if needed and not self.info["key_stores"]:
             raise InvalidInput(
                 "is of another cluster (%s), and none of its key shares are in %s"
