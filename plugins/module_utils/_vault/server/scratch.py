@@ -15,7 +15,6 @@ import ctypes
 import fcntl
 import json
 import os
-import pickle
 import re
 import select
 import shutil
@@ -95,7 +94,7 @@ def _cut_off() -> None:
 
 
 def isolated(work: Callable[[], Any], seconds: float) -> Any:
-    """Run ``work`` in a child process that is cut off from the network, and return what it returns.
+    """Run ``work`` in a child process that is cut off from the network, and return what it returns, as JSON takes it.
 
     Whatever the child started ends with it. Raises what ``work`` raises, and SecretopsError when it takes longer than
     ``seconds`` or ends without an answer.
@@ -114,8 +113,8 @@ def isolated(work: Callable[[], Any], seconds: float) -> Any:
                 answer = ("failed", (error.what, error.where, error.remedy))
             except BaseException as error:  # noqa: BLE001  (the parent tells it)
                 answer = ("failed", ("the drill broke off (%s)" % type(error).__name__, "", ""))
-            with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(answer, pipe)
+            with os.fdopen(writing, "w", encoding="utf-8") as pipe:
+                json.dump(answer, pipe)
             status = 0
         finally:
             os._exit(status)
@@ -133,11 +132,11 @@ def isolated(work: Callable[[], Any], seconds: float) -> Any:
 
 
 def _answer(reading: int, seconds: float) -> Any:
-    signal_free = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     content = b""
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         while True:
-            ready, _none, _nothing = select.select([pipe], [], [], max(0, signal_free - time.monotonic()))
+            ready, _none, _nothing = select.select([pipe], [], [], max(0, deadline - time.monotonic()))
             if not ready:
                 raise SecretopsError(
                     "did not end within %d seconds" % seconds, remedy='give it longer by "wait_timeout"'
@@ -148,7 +147,7 @@ def _answer(reading: int, seconds: float) -> Any:
             content += piece
     if not content:
         raise SecretopsError("ended without an answer", remedy="look at the machine's memory and disk")
-    kind, value = pickle.loads(content)  # noqa: S301  (written by our own child)
+    kind, value = json.loads(content)
     if kind == "failed":
         raise SecretopsError(value[0], value[1], value[2])
     return value
@@ -222,21 +221,25 @@ class Scratch:
         """Return a client for it."""
         return Client([URL], token=token, timeout=30, retries=0)
 
+    def _ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self.client().request("PUT", path, body, idempotent=False, authenticated=False) or {}
+
     def initialise(self) -> str:
         """Initialise it with one share, unseal it, and return its root token."""
-        answer = self.client().request(
-            "PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1}, idempotent=False, authenticated=False
-        )
+        answer = self._ask("sys/init", {"secret_shares": 1, "secret_threshold": 1})
         self.unseal(answer["keys_base64"])
         return str(answer["root_token"])
 
     def unseal(self, shares: Sequence[str]) -> bool:
         """Give as many shares as it needs; tell whether it is open. Raises VaultError."""
-        client = self.client()
-        needed = int(seal_status(client, URL).get("t") or 1)
+        needed = int(seal_status(self.client(), URL).get("t") or 1)
         for share in shares[:needed]:
-            client.request("PUT", "sys/unseal", {"key": share}, idempotent=False, authenticated=False)
-        return not seal_status(client, URL).get("sealed", True)
+            self._ask("sys/unseal", {"key": share})
+        return not seal_status(self.client(), URL).get("sealed", True)
+
+    def forget_shares(self) -> None:
+        """Drop the shares that were given and did not open it."""
+        self._ask("sys/unseal", {"reset": True})
 
     def wait_active(self, seconds: float) -> bool:
         """Wait until it serves; False when it did not in time."""
@@ -251,12 +254,10 @@ class Scratch:
 
     def root_token(self, shares: Sequence[str]) -> str:
         """Generate a root token by key shares: it ends with the server. Raises VaultError."""
-        client = self.client()
-        begun = client.request("PUT", "sys/generate-root/attempt", {}, idempotent=False, authenticated=False)
+        begun = self._ask("sys/generate-root/attempt", {})
         answer: Mapping[str, Any] = {}
         for share in shares[: int(begun["required"])]:
-            body = {"key": share, "nonce": begun["nonce"]}
-            answer = client.request("PUT", "sys/generate-root/update", body, idempotent=False, authenticated=False)
+            answer = self._ask("sys/generate-root/update", {"key": share, "nonce": begun["nonce"]})
         encoded = str(answer.get("encoded_token") or answer.get("encoded_root_token") or "")
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
         return bytes(one ^ other for one, other in zip(raw, str(begun["otp"]).encode())).decode()

@@ -150,7 +150,7 @@ class Drilled(Verified):
                     return shares
             except VaultError:
                 # not these: the next set is tried from the beginning
-                scratch.client().request("PUT", "sys/unseal", {"reset": True}, authenticated=False)
+                scratch.forget_shares()
         raise SecretopsError(
             "no key shares in %s open it" % ", ".join(self.info["key_stores"]),
             remedy="name the key store of that time: there may have been a rekey since",
