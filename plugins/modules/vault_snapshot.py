@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vault_snapshot
-short_description: Save, copy, verify, fetch and restore raft snapshots
+short_description: Save, copy, verify, fetch and restore raft snapshots, and try a restore in a scratch server
 version_added: 0.1.0
 description:
   - With O(state=present) a snapshot is taken from the leader, verified (gzip, members, checksums, size, index), and given its name only then.
