@@ -164,7 +164,7 @@ class Inventory:
         client = self.client
         path, query = one.place()
         if one.listing.path == "sys/namespaces":
-            # each namespace tells of its own children
+            # each namespace lists its own children
             parent, _slash, last = one.key.rpartition("/")
             client = client.within(join(client.namespace, parent)) if parent else client
             path = "sys/namespaces/%s" % last
