@@ -32,6 +32,8 @@ LONGEST = (
     "role_eso_resources",
     "gitops",
     "newcomer",
+    "vault_rotation_cut",
+    "vault_rotation",
     "killed_site",
     "guides_configuration",
     "lookups",

@@ -179,6 +179,14 @@ def test_it_arrives_and_only_then_restarts(work: Work) -> None:
     custom = work.custom("app")
     assert custom["team"] == "shop" and custom["rotation_run"] == done["run"] and "rotation_open" not in custom
 
+    # what it noted there is no drift of a declared secret, and stays when something else changes
+    connection = {"url": [work.scene.vault.url], "ca_cert": work.scene.vault.ca_cert, "token": work.scene.vault.token}
+    secret = {**connection, "mount": work.mount, "path": "app"}
+    for team, changed in (("shop", False), ("web", True)):
+        declared = work.scene.run_module("vault_kv", {**secret, "metadata": {"custom_metadata": {"team": team}}})
+        assert declared.changed is changed and not declared.failed, declared.msg
+        assert work.custom("app") == {**custom, "team": team}
+
     young = work.rotate({**one, "max_age": "1d"})
     assert not young.changed and entry(young)["outcome"] == "not_due" and work.version("app") == 2
     assert work.rotate({**one, "max_age": "1d"}, now=True).changed

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._rotation import declared, record
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.engines.kv.fields import NOTES
 
 OLD, NEW = {"a": "1", "b": "1", "c": "1"}, {"a": "2", "b": "2", "c": "1"}
 
@@ -47,6 +48,10 @@ def test_what_is_open_is_read_as_it_was_written() -> None:
     assert len(one.text()) < record.LONGEST
     for other in ({}, {record.OPEN: ""}, {record.OPEN: "x"}, {record.OPEN: "{}"}, {record.OPEN: '{"version": "a"}'}):
         assert record.opened(other) is None
+
+
+def test_what_is_noted_is_nobodys_drift() -> None:
+    assert {record.AT, record.RUN, record.OPEN, record.LEFT} == NOTES
 
 
 def test_how_old_a_secret_is() -> None:

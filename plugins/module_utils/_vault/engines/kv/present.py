@@ -18,7 +18,7 @@ from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Change
 from ...base.mounts import EngineMounts
 from ...connection.errors import BadRequest, VaultError
-from .fields import NORMALISERS, PREFIX, RESERVED, check_metadata
+from .fields import NORMALISERS, NOTES, PREFIX, RESERVED, check_metadata
 from .generate import Generator, check_generate
 from .secret import Secret
 from .values import changed_keys, numbers, rounded
@@ -56,6 +56,8 @@ class Present(Secret):
         #: version of the metadata for check-and-set; None: not needed
         self.metadata_version: int | None = None
         self._new: dict[str, Any] = {}
+        #: what rotations noted in the custom metadata
+        self.notes: dict[str, Any] = {}
         declared = {**self.data, **{PREFIX + name: value for name, value in self.metadata.items()}}
         super().__init__(mounts, item, declared)
 
@@ -125,7 +127,7 @@ class Present(Secret):
             if self.has_keys:
                 self.before = self._current()
             if self.metadata:
-                metadata = self.get("metadata")
+                metadata = self._without_notes(self.get("metadata"))
                 if metadata is not None and "current_metadata_version" in metadata:
                     self.metadata_version = int(metadata["current_metadata_version"])
                 if not self.has_keys:
@@ -139,6 +141,16 @@ class Present(Secret):
             **(self.before or {}),
             **{PREFIX + name: value for name, value in (metadata or {}).items() if name in self.metadata},
         }
+
+    def _without_notes(self, found: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return metadata without what rotations note there, which is nobody's drift and is kept."""
+        custom = (found or {}).get("custom_metadata")
+        if not custom:
+            return found
+        declared = self.metadata.get("custom_metadata") or {}
+        self.notes = {name: value for name, value in custom.items() if name in NOTES and name not in declared}
+        left = {name: value for name, value in custom.items() if name not in self.notes}
+        return {**(found or {}), "custom_metadata": left or None}
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         after = self._merged()
@@ -202,7 +214,7 @@ class Present(Secret):
         body = dict(fields)
         if "custom_metadata" in body:
             # the server would store true as "1"
-            body["custom_metadata"] = normalise.string_map(body["custom_metadata"])
+            body["custom_metadata"] = {**self.notes, **normalise.string_map(body["custom_metadata"])}
         for attempt in range(1, ATTEMPTS + 1):
             if self.metadata_version is not None:
                 body["metadata_cas"] = self.metadata_version
