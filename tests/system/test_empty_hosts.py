@@ -13,9 +13,11 @@ from support.system import Lab
 PLAYBOOKS = [
     "drift",
     "export",
+    "rekey",
     "restore",
     "rolling",
     "rotate",
+    "rotate_barrier",
     "snapshot",
     "unseal",
     "upgrade",
