@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -284,3 +285,32 @@ def test_the_barrier_key_is_replaced_by_its_age(custody: Custody, run_module: Ru
     assert "canary" in custody.server.client().sys.list_acl_policies()["data"]["keys"]
     refused = run_module("vault_barrier_key", {**login, "max_age": "soon"})
     assert refused.failed and "soon" in refused.msg
+
+
+def test_recovery_shares_of_a_seal_that_opens_by_itself(
+    new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path
+) -> None:
+    key = tmp_path / "seal-key"
+    key.write_bytes(os.urandom(32))
+    server = new_server(initialise=False, seal={"static": {"current_key_id": "1", "current_key": f"file://{key}"}})
+    if server.product != "openbao":
+        pytest.skip("static seals are OpenBao's")
+    path = tmp_path / "keys.json"
+    given = {"url": [server.url], "ca_cert": server.ca_cert, "key_store": str(path)}
+    run_module("vault_init", {**given, "recovery_shares": 3, "recovery_threshold": 2}, must_succeed=True)
+    server.wait_active()
+    before = json.loads(path.read_text())
+    login = {**given, "token": before["root_token"]}
+    assert run_module("vault_key_shares", login, must_succeed=True)["proven"]
+    new = {"generation": 2, "count": 5, "threshold": 3, "plain_shares": True}
+    assert run_module("vault_rekey", {**login, **new}, must_succeed=True)["recovery"]
+    after = json.loads(path.read_text())
+    assert (len(after["shares"]), after["share_type"], after["former"][0]["shares"]) == (
+        5,
+        "recovery",
+        before["shares"],
+    )
+    assert run_module("vault_key_shares", login, must_succeed=True)["threshold"] == 3
+    dest = tmp_path / "root"
+    run_module("vault_root_token", {**login, "state": "generated", "dest": str(dest)}, must_succeed=True)
+    assert server.client(dest.read_text().strip()).lookup_token()["data"]["policies"] == ["root"]
