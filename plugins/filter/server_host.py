@@ -309,8 +309,7 @@ def _authority_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], othe
     if foreign and cluster not in re.split(r"[\s,]+", str(wanted.get("tls_new_ca_confirmed") or "")):
         yield (
             "vault_server_tls_ca_dir: %s %s, but the certificate of %s is of another (%s), and clients that trust that one would fail;"
-            " bring the directory of the CA back, or replace the CA by the playbook secretops.vault_eso.replace_ca, or start with a new"
-            " one all the same by -e vault_server_tls_new_ca_confirmed=%s"
+            " bring the directory of the CA back from its backup, or start with a new one all the same by -e vault_server_tls_new_ca_confirmed=%s"
             % (
                 folder,
                 "holds a CA" if whole else "holds no CA on this controller",
@@ -611,7 +610,8 @@ def vault_server_steps(
     A step that has something to do takes those after it along, which see the host as it left it.
     ``settled`` is the result of the filter vault_server_settled, ``others`` are the certificates of the other servers of the
     cluster by their names. Returns ``steps``, ``problems`` (why the host cannot become
-    what is declared), ``advice`` (what may go wrong later), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``) and ``state`` (as vault_server_state does).
+    what is declared), ``advice`` (what may go wrong later), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``),
+    ``state`` (as vault_server_state does) and ``refused`` (why clients refuse the server's certificate, empty when they do not).
     """
     wanted = settled["wanted"]
     waits = _state(host, settled["fingerprints"], wanted["product"], settled["watched"])
@@ -641,6 +641,7 @@ def vault_server_steps(
         "advice": list(_audit_advice(host, wanted)),
         "build": _build(host, wanted),
         "state": waits,
+        "refused": _refused(host),
     }
 
 
@@ -679,6 +680,21 @@ def _install_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iter
         yield "binary"
 
 
+def _refused(host: Mapping[str, Any]) -> str:
+    """Return why clients refuse the certificate that the server presents; empty when they do not."""
+    found = host.get("refused") or {}
+    if not found:
+        return ""
+    reasons = {
+        failure.EXPIRED: "it, or one of its issuers, has expired",
+        failure.NOT_YET_VALID: "it, or one of its issuers, is not yet valid by the clock of this host",
+        failure.OTHER_NAME: "it is for another name",
+        failure.OTHER_ADDRESS: "it is for another address",
+        **dict.fromkeys(failure.NO_ISSUER, "no CA in the file of this host issued it"),
+    }
+    return "clients refuse the server's certificate: %s" % reasons.get(found["code"], found["message"])
+
+
 def _service_reasons(host: Mapping[str, Any], waits: Mapping[str, Any]) -> Iterator[str]:
     unit = host.get("unit") or {}
     if unit.get("active") != "active":
@@ -692,7 +708,7 @@ def _service_reasons(host: Mapping[str, Any], waits: Mapping[str, Any]) -> Itera
     if waits.get("reload"):
         yield "a reload is pending"
     if unit.get("active") == "active" and host.get("health") not in SERVING + SEALED:
-        yield "the API does not answer"
+        yield _refused(host) or "the API does not answer"
 
 
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -270,6 +270,11 @@ loaded:
   returned: when the service runs
   type: dict
   sample: {}
+refused:
+  description: Why the server's certificate is refused, by the C(code) and C(message) of OpenSSL.
+  returned: when O(url) gives no answer for that reason
+  type: dict
+  sample: {code: 10, message: certificate has expired}
 serves_another:
   description: Whether the server presents another certificate than the one in O(served); V(false) where that cannot be told.
   returned: when the service runs and O(listener) is given

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import ssl
 import subprocess
@@ -85,3 +86,24 @@ def test_a_controller_without_the_ca_makes_no_new_one(lab: Lab, tmp_path: Path, 
         if limit:
             lab.ssh(limit, f"sudo mv {TLS}/away {TLS}/server.crt")
     assert {host: presented(lab, host) for host in lab.urls} == before
+
+
+def test_an_expired_certificate_is_renewed_and_no_node_restarted(
+    lab: Lab, tmp_path: Path, canary: Callable[[], None]
+) -> None:
+    host = "vault-2"
+    certificate, key = issue(lab, tmp_path, host, "-days", "0")
+    for file, end in ((certificate, "crt"), (key, "key")):
+        text = base64.b64encode(file.read_bytes()).decode()
+        lab.ssh(host, f"echo {text} | base64 -d > {TLS}/server.{end}")
+    process = lab.ssh(host, "systemctl reload openbao && systemctl show openbao -P MainPID")
+    assert lab.health(lab.urls[host]) is None
+    play = lab.play("playbooks/rolling.yml", "--check").succeeded()
+    said = " ".join(play.output.split())
+    assert f"{host}: clients refuse the server" in said and "it, or one of its issuers, has expired" in said
+    assert lab.health(lab.urls[host]) is None
+    # logged in, looked at and rolled while one of three is not trusted
+    lab.play("playbooks/rolling.yml").succeeded()
+    assert (lab.health(lab.urls[host]) or {}).get("sealed") is False
+    assert lab.ssh(host, "systemctl show openbao -P MainPID") == process
+    canary()

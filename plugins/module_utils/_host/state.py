@@ -231,19 +231,26 @@ def disks(directories: Iterable[str]) -> dict[str, dict[str, int]]:
     return found
 
 
-def health(url: str, ca: str, timeout: float) -> int:
-    """Return the HTTP status with which a server answers the question for its health; -1 when it does not."""
+def health(url: str, ca: str, timeout: float) -> dict[str, Any]:
+    """Return as ``health`` the HTTP status of a server's answer to the question for its health; -1 without one.
+
+    Where its certificate is the reason, ``refused`` has the ``code`` and ``message`` of OpenSSL.
+    """
     try:
         context = ssl.create_default_context(cafile=ca or None)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         with opener.open(url.rstrip("/") + "/v1/sys/health", timeout=timeout) as answer:
-            return int(answer.status)
+            return {"health": int(answer.status)}
     except urllib.error.HTTPError as error:
-        return error.code
-    except (OSError, ValueError):
-        return -1
+        return {"health": error.code}
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "reason", error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            refused = {"code": cause.verify_code, "message": str(cause.verify_message)}
+            return {"health": -1, "refused": refused}
+        return {"health": -1}
 
 
 def swap() -> dict[str, bool]:
@@ -292,7 +299,7 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
             found["other_binary"] = runs_another(found["unit"]["pid"], asked["binary"])
             found["times"] = times(asked["times"])
             found["started"], found["loaded"] = record(asked["started"]), record(asked["loaded"])
-            found["health"] = health(asked["url"], asked["ca"], asked["timeout"])
+            found.update(health(asked["url"], asked["ca"], asked["timeout"]))
             if asked.get("listener") and asked.get("served"):
                 found["serves_another"] = tls.serves_another(asked["listener"], asked["served"], asked["timeout"])
     return found

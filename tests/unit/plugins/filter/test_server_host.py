@@ -353,6 +353,14 @@ def test_an_authority_that_is_not_whole_is_never_completed(key: str, kind: str, 
     assert says in found and "backup" in found
 
 
+def test_a_certificate_that_clients_refuse_is_told_as_what_it_is() -> None:
+    for code, says in ((10, "has expired"), (9, "not yet valid"), (64, "another address"), (20, "no CA"), (7, "odd")):
+        host = {**HOST, "health": -1, "refused": {"code": code, "message": "odd"}}
+        found = server_host.vault_server_steps(host, DECLARED, NOW)
+        assert says in found["refused"] and found["steps"]["service"] == [found["refused"]]
+    assert server_host.vault_server_steps(HOST, DECLARED, NOW)["refused"] == ""
+
+
 def test_a_server_that_presents_another_certificate_is_to_reload() -> None:
     found = server_host.vault_server_steps({**HOST, "serves_another": True}, DECLARED, NOW)
     assert found["state"]["reload_reasons"] == ["certificate"] and list(found["steps"]) == ["service"]

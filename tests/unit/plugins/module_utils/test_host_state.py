@@ -100,9 +100,9 @@ def test_processes_and_binaries(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_answer() -> None:
-    assert state.health("https://127.0.0.1:1", "", 1) == -1
-    assert state.health("https://127.0.0.1:1", "/no/such/ca", 1) == -1
-    assert state.health("not a url", "", 1) == -1
+    assert state.health("https://127.0.0.1:1", "", 1) == {"health": -1}
+    assert state.health("https://127.0.0.1:1", "/no/such/ca", 1) == {"health": -1}
+    assert state.health("not a url", "", 1) == {"health": -1}
 
 
 def test_the_file_system_of_a_directory_that_is_still_to_be_made(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.secretops.vault_eso.plugins.filter import server_host
-from ansible_collections.secretops.vault_eso.plugins.module_utils._host import tls
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state, tls
 
 DAY = datetime.timedelta(days=1)
 
@@ -135,15 +135,17 @@ def test_dates_are_told_as_what_they_are(tmp_path: Path) -> None:
 
 
 def test_what_a_server_presents_is_compared_with_its_file(tmp_path: Path) -> None:
-    (tmp_path / "c").write_text(LEAF.pem + MIDDLE.pem)
-    (tmp_path / "k").write_text(LEAF.key_pem())
+    over = issue("127.0.0.1", MIDDLE, since=-9, until=-2)
+    (tmp_path / "c").write_text(over.pem + MIDDLE.pem)
+    (tmp_path / "k").write_text(over.key_pem())
+    (tmp_path / "a").write_text(ROOT.pem)
     (tmp_path / "other").write_text(MIDDLE.pem)
     context, _wrong = tls.pair(str(tmp_path / "c"), str(tmp_path / "k"))
     assert context is not None
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
-            for _connection in range(3):
+            for _connection in range(4):
                 connection, _address = server.accept()
                 try:
                     context.wrap_socket(connection, server_side=True).close()
@@ -155,7 +157,8 @@ def test_what_a_server_presents_is_compared_with_its_file(tmp_path: Path) -> Non
         url = "https://127.0.0.1:%d" % server.getsockname()[1]
         assert not tls.serves_another(url, str(tmp_path / "c"), 5)
         assert tls.serves_another(url, str(tmp_path / "other"), 5)
-        assert ssl.PEM_cert_to_DER_cert(tls.of_servers([url], 5)[url]) == ssl.PEM_cert_to_DER_cert(LEAF.pem)
+        assert ssl.PEM_cert_to_DER_cert(tls.of_servers([url], 5)[url]) == ssl.PEM_cert_to_DER_cert(over.pem)
+        assert state.health(url, str(tmp_path / "a"), 5)["refused"]["code"] == 10
         thread.join(10)
     # where there is no answer, or no file, nothing is known
     assert not tls.serves_another(url, str(tmp_path / "c"), 5) and tls.of_servers([url], 5) == {}
