@@ -64,6 +64,8 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
             needs.append("is sealed")
         if other:
             needs.append("runs %s instead of %s" % (version, known["target"]))
+        if seen.get("ready") is False:
+            needs.append("could not lead")
         if known.get("reasons"):
             needs.append("pending: %s" % ", ".join(known["reasons"]))
     return {
@@ -78,6 +80,7 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
         "restart": any(need != "is sealed" for need in needs),
         "leader": seen.get("leader") or "",
         "index": seen.get("applied_index") or 0,
+        "unable": seen.get("ready") is False,
         "standby": seen.get("standby") or False,
         "sealed": sealed,
         "reachable": reachable,
@@ -88,12 +91,13 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
 
 
 def vault_rolling_todo(plan: Sequence[Node]) -> list[Node]:
-    """Return the nodes that need something, in this order: what is down already, the standbys, the leader."""
+    """Return the nodes that need something, in this order: what is down already, the standbys that could not lead, the others, the leader."""
     todo = [node for node in plan if node["needs"]]
     up = [node for node in todo if not node["down"]]
     return (
         [node for node in todo if node["down"]]
-        + [node for node in up if not node["active"]]
+        + [node for node in up if node["unable"]]
+        + [node for node in up if not node["active"] and not node["unable"]]
         + [node for node in up if node["active"]]
     )
 
@@ -107,9 +111,9 @@ def vault_rolling_newest(plan: Iterable[Node]) -> str:
 def vault_rolling_node_problems(plan: Sequence[Node]) -> list[str]:
     """Return why the cluster cannot spare a node, from what its nodes say of themselves.
 
-    A node that is down and in this run's hands hinders no other: it is the one that is helped first.
+    A node that is down, or could not lead, and in this run's hands hinders no other: it is the one that is helped first.
     """
-    excused = {node["name"] for node in vault_rolling_todo(plan) if node["down"]}
+    excused = {node["name"] for node in vault_rolling_todo(plan) if node["down"] or node["unable"]}
     asked = [node for node in plan if node["name"] not in excused]
     found = []
     for node in asked:
@@ -117,6 +121,8 @@ def vault_rolling_node_problems(plan: Sequence[Node]) -> list[str]:
             found.append("%s does not answer" % node["name"])
         if node["sealed"]:
             found.append("%s is sealed" % node["name"])
+        if node["unable"]:
+            found.append("%s could not lead: it cannot load what the server holds, and its log says why" % node["name"])
     active = [node["name"] for node in asked if node["active"]]
     if not active:
         found.append("no node is active")

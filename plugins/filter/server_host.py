@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import ipaddress
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.declaration import plain
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.pending import (
     Fingerprints,
+    changed_devices,
     pending,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
@@ -48,10 +50,13 @@ STEPS = ("install", "tls", "configure", "harden", "service")
 #: what systemd calls a service whose process is there
 RUNNING = ("active", "activating", "reloading")
 #: how a server answers the question for its health: sealed and uninitialised nodes and standbys answer too
-SERVING = (200, 429, 472, 473)
+ACTIVE = 200
+SERVING = (ACTIVE, 429, 472, 473)
 SEALED = (501, 503)
 NOLOGIN = "/usr/sbin/nologin"
 _ARCHIVE = re.compile(r"[.](zip|tar[.]gz|tgz)$")
+# an error in the standard format; the part of the server that says it stands before the colon
+_LOGGED = re.compile(r"\[ERROR\] +(?:core: )?((?![\w.-]+: ).*|(?<=core: ).*)")
 _PREFIXED = re.compile(r"(DNS|IP|URI|email):")
 
 
@@ -123,6 +128,22 @@ def _audit_advice(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
         for path in dict.fromkeys(places):
             if path and disks.get(path, {}).get("free", FULL) < FULL:
                 yield "the file system of %s is full, so that an audit device there loses entries; free space" % path
+
+
+def _device_problems(settled: Mapping[str, Any], peers: Iterable[Any]) -> Iterator[str]:
+    """Yield why the audit devices cannot become what is declared.
+
+    What the active node runs with has been accepted by the server. A standby may wait with what it will never be given.
+    """
+    for peer in peers:
+        if not isinstance(peer, Mapping) or peer.get("health") != ACTIVE or not peer.get("loaded"):
+            continue
+        for path in changed_devices(settled["fingerprints"], peer["loaded"]):
+            yield (
+                'vault_server_audit: the device "%s" differs from what the server has, and the server adds and removes devices but'
+                " changes none: it would refuse the reload, and no restarted node could lead. Declare the changed device under another"
+                " path beside the unchanged one and run this again; then remove the old one and run once more" % path
+            )
 
 
 def _release(version: str) -> str:
@@ -427,6 +448,27 @@ def _state(host: Mapping[str, Any], desired: Fingerprints, product: str, watched
     return {"runs": True, "sealed": host.get("health") in SEALED, **waits}
 
 
+def vault_server_reload_refused(lines: Iterable[Any]) -> list[str]:
+    """Return what a server logged as an error of its core while it read its configuration again; nothing when it took it.
+
+    A server answers a reload in its log alone. Other parts of it, such as raft or the leases, log errors at any time.
+    """
+    return [found for line in lines if (found := _core_error(str(line).strip()))]
+
+
+def _core_error(line: str) -> str:
+    with suppress(ValueError):
+        entry = json.loads(line)
+        if not isinstance(entry, Mapping):
+            return ""
+        of_core = entry.get("@level") == "error" and entry.get("@module", "core") == "core"
+        return ": ".join(str(entry[key]) for key in ("@message", "error") if entry.get(key)) if of_core else ""
+    found = _LOGGED.search(line)
+    if found:
+        return found.group(1)
+    return line if line.startswith("Error") else ""
+
+
 # --- what is declared ---------------------------------------------------------------------------------------------
 
 
@@ -604,8 +646,11 @@ def vault_server_steps(
     settled: Mapping[str, Any],
     now: datetime.datetime | None = None,
     others: Mapping[str, Any] | None = None,
+    peers: Iterable[Any] = (),
 ) -> dict[str, Any]:
     """Return the steps of the role that have something to do on a host, each with its reasons, and what else was concluded.
+
+    ``peers`` is what the module read on the servers of the cluster, this one included.
 
     A step that has something to do takes those after it along, which see the host as it left it.
     ``settled`` is the result of the filter vault_server_settled, ``others`` are the certificates of the other servers of the
@@ -637,7 +682,11 @@ def vault_server_steps(
             found[step] = ["%s comes before it" % next(reversed(found))]
     return {
         "steps": found,
-        "problems": [*_host_problems(host, wanted), *_tls_problems(host, wanted, others or {})],
+        "problems": [
+            *_host_problems(host, wanted),
+            *_tls_problems(host, wanted, others or {}),
+            *_device_problems(settled, peers),
+        ],
         "advice": list(_audit_advice(host, wanted)),
         "build": _build(host, wanted),
         "state": waits,
@@ -728,6 +777,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "vault_server_reload_refused": vault_server_reload_refused,
             "vault_server_sans": vault_server_sans,
             "vault_server_settled": vault_server_settled,
             "vault_server_state": _checked("vault_server_state", vault_server_state),

@@ -20,12 +20,13 @@ options:
   gather_subset:
     description:
       - What to gather. V(health) needs no token and takes every address of O(url) as one node; the others need one.
+      - V(readiness) is V(health) with a look whether each node could lead, which needs C(read) on C(sys/config/state/sanitized).
       - V(answers) asks every secrets engine and auth method of all namespaces whether it answers. V(all) leaves it out, as it takes
         a request for each. A server that lost an engine, as by an upgrade, still lists its mount. With one address in O(url) that very node
         is asked; a standby that forwards requests tells what the active node has.
     type: list
     elements: str
-    choices: [all, health, mounts, auth, policies, raft, answers]
+    choices: [all, health, readiness, mounts, auth, policies, raft, answers]
     default: [health]
   kinds:
     description:
@@ -77,7 +78,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: One entry per address. A node that does not answer has C(reachable=false) and the reason.
+  description:
+    - One entry per address. A node that does not answer has C(reachable=false) and the reason.
+    - With V(readiness) also C(ready), whether it could lead; null where that cannot be seen, as with standbys that serve no reads.
   returned: when V(health) is gathered
   type: list
   elements: dict

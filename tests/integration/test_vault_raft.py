@@ -14,6 +14,7 @@ import pytest
 
 from support.cluster import Cluster
 from support.modules import Result, run_module
+from support.openbao import find_binary, product_of
 
 Run = Callable[..., Result]
 
@@ -21,7 +22,10 @@ Run = Callable[..., Result]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three servers, unsealed and joining."""
-    servers = Cluster(tmp_path_factory.mktemp("cluster"))
+    folder = tmp_path_factory.mktemp("cluster")
+    device = {"file": {"one": {"description": "of all", "options": {"file_path": str(folder / "audit.log")}}}}
+    by_config = product_of(find_binary())[0] == "openbao"
+    servers = Cluster(folder, **({"audit": [device]} if by_config else {}))
     try:
         yield servers
     finally:
@@ -123,6 +127,39 @@ def test_info_without_a_token_tells_states_and_no_secret(cluster: Cluster, token
     assert everything["policies"] == ["default", "root"]
     assert [peer["id"] for peer in everything["raft_peers"]] == ["n1", "n2", "n3"]
     everything.hides(token)
+
+
+def test_a_standby_that_could_not_lead_is_told_from_the_others(
+    cluster: Cluster, args: dict[str, Any], store: Path, run_module: Run
+) -> None:
+    """Its audit device differs from the cluster's. It answers and forwards as if nothing were wrong."""
+    if cluster.nodes[0].product != "openbao":
+        pytest.skip("standbys of HashiCorp Vault serve no reads")
+
+    def ready(**options: Any) -> list[bool | None]:
+        info = run_module("vault_info", {**args, "gather_subset": ["readiness"], **options}, must_succeed=True)
+        return [node["ready"] for node in info["nodes"]]
+
+    def restart(device: str) -> None:
+        config = json.loads(broken.configuration.read_text())
+        config["audit"][0]["file"]["one"]["options"]["file_path"] = device
+        broken.configuration.write_text(json.dumps(config))
+        broken.restart()
+        run_module("vault_unseal", {**cluster.args, "key_store": str(store)}, must_succeed=True)
+        cluster.wait(lambda: broken.health() == 429, "the standby does not come back")
+
+    cluster.wait(lambda: ready() == [True] * 3, "not every node is ready")
+    broken = next(node for node in cluster.nodes if node.health() == 429)
+    device = json.loads(broken.configuration.read_text())["audit"][0]["file"]["one"]["options"]["file_path"]
+    restart(device + ".changed")
+    assert ready() == [node is not broken for node in cluster.nodes]
+    probe = {**args, "url": [broken.url], "path": "cubbyhole/probe", "data": {"a": "b"}, "write": "always"}
+    assert run_module("vault_endpoint", {**probe, "follow_redirects": False}, must_succeed=True).changed, "it forwards"
+    anybody = cluster.client(args["token"]).auth.token.create(policies=["default"])["auth"]["client_token"]
+    assert ready(token=anybody) == [True if node.health() == 200 else None for node in cluster.nodes]
+
+    restart(device)
+    cluster.wait(lambda: ready() == [True] * 3, "the standby is not ready again")
 
 
 def test_a_dead_peer_is_reported_and_removed_by_name(

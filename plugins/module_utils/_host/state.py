@@ -49,12 +49,29 @@ def digest(path: str) -> str:
     return found.hexdigest()
 
 
-def fingerprints(config: Mapping[str, Any]) -> dict[str, list[str]]:
+def fingerprints(config: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return for each key of a configuration a digest of its value, and one of the part that only a start reads.
 
-    The two differ for a listener alone, whose response headers follow a reload. The values may hold credentials.
+    The two differ for a listener alone, whose response headers follow a reload. Audit devices have a third entry: the
+    digest of each device by its path. The values may hold credentials.
     """
-    return {str(key): [_fingerprint(value), _fingerprint(_fixed(key, value))] for key, value in config.items()}
+    found: dict[str, list[Any]] = {
+        str(key): [_fingerprint(value), _fingerprint(_fixed(key, value))] for key, value in config.items()
+    }
+    if "audit" in found:
+        found["audit"].append(_devices(config["audit"]))
+    return found
+
+
+def _devices(stanzas: Any) -> dict[str, str]:
+    return {
+        str(path).strip("/"): _fingerprint([kind, body])
+        for stanza in (stanzas if isinstance(stanzas, list) else [])
+        if isinstance(stanza, dict)
+        for kind, devices in stanza.items()
+        if isinstance(devices, dict)
+        for path, body in devices.items()
+    }
 
 
 def _fingerprint(value: Any) -> str:
@@ -197,7 +214,7 @@ def runs_another(pid: int, path: str) -> bool:
     return (running.st_dev, running.st_ino) != (installed.st_dev, installed.st_ino)
 
 
-def record(path: str) -> dict[str, list[str]]:
+def record(path: str) -> dict[str, list[Any]]:
     """Return the fingerprints of a configuration that was kept on the host; {} when there is none to be read."""
     try:
         with open(path, encoding="utf-8") as file:

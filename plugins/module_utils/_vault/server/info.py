@@ -12,15 +12,17 @@ from typing import Any
 
 from ..._engine.looks import masked
 from ..connection.client import Client
-from ..connection.errors import Unreachable, VaultError
+from ..connection.errors import BadRequest, Unreachable, VaultError
 from . import mounted, raft
 from .status import product_of, seal_status
 
 OPEN = ("health",)
 #: what C(all) stands for
-SUBSETS = ("health", "mounts", "auth", "policies", "raft")
+SUBSETS = ("health", "readiness", "mounts", "auth", "policies", "raft")
 #: what has to be asked for by name, as it takes a request for each mount
 COSTLY = ("answers",)
+#: a path that no node forwards, which a standby of OpenBao serves by what it would lead with
+LOCAL_ONLY = "sys/config/state/sanitized"
 _MOUNT = ("type", "description", "accessor", "local", "seal_wrap", "options", "running_plugin_version")
 
 
@@ -69,6 +71,39 @@ def node(client: Client, url: str) -> dict[str, Any]:
     return found
 
 
+def readiness(client: Client, nodes: Sequence[dict[str, Any]]) -> None:
+    """Tell of each node whether it is ``ready`` to lead; C(None) where nobody can say.
+
+    A standby of OpenBao loads mounts and audit devices as it would to lead, and serves by them what is not forwarded.
+    One that cannot load them forwards everything and seems well, until no other node leads. The active node shows
+    whether the token may ask at all, and whether standbys serve.
+    """
+    for one in nodes:
+        one["ready"] = True if one.get("active") else None
+    active = next((one for one in nodes if one.get("active")), None)
+    if active is None or active.get("product") != "openbao":
+        return
+    try:
+        config = client.at(active["url"], client.token).read(LOCAL_ONLY) or {}
+    except VaultError:
+        return
+    if config.get("disable_standby_reads"):
+        return
+    for one in nodes:
+        if one.get("standby"):
+            one["ready"] = _serves(client, one["url"])
+
+
+def _serves(client: Client, url: str) -> bool | None:
+    try:
+        client.at(url, client.token).read(LOCAL_ONLY)
+    except BadRequest:
+        return False
+    except VaultError:
+        return None
+    return True
+
+
 def _mounts(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         path: {name: masked(mount.get(name)) for name in _MOUNT}
@@ -81,10 +116,12 @@ def gather(client: Client, subset: Sequence[str]) -> dict[str, Any]:
     """Return the parts of ``subset``. Raises SecretopsError when a part cannot be had."""
     parts = chosen(subset)
     result: dict[str, Any] = {}
-    if "health" in parts:
+    if "health" in parts or "readiness" in parts:
         urls = client.urls
         with ThreadPoolExecutor(max_workers=min(8, len(urls))) as pool:
             nodes = list(pool.map(lambda url: node(client, url), urls))
+        if "readiness" in parts:
+            readiness(client, nodes)
         known = [one for one in nodes if one.get("cluster_name")]
         result.update(
             nodes=nodes,

@@ -12,8 +12,8 @@ from typing import Any
 from .. import products
 
 #: for each key of a configuration a digest of its value and one of the part that only a start reads
-Fingerprints = Mapping[str, Sequence[str]]
-WHOLE, FIXED = 0, 1
+Fingerprints = Mapping[str, Sequence[Any]]
+WHOLE, FIXED, DEVICES = 0, 1, 2
 _ABSENT = ("", "")
 
 
@@ -59,3 +59,15 @@ def pending(
     restart += [str(reason) for reason in restart_because]
     reload += [str(reason) for reason in reload_because]
     return {"restart": bool(restart), "reload": bool(reload), "restart_reasons": restart, "reload_reasons": reload}
+
+
+def changed_devices(desired: Fingerprints, accepted: Fingerprints) -> list[str]:
+    """Return the paths of the audit devices that are declared otherwise than a server has them.
+
+    OpenBao adds devices of its configuration or removes them, and never changes one: it refuses the reload, and a node
+    that starts with such a configuration can never lead.
+    """
+    wanted, present = (
+        one["audit"][DEVICES] if len(one.get("audit", ())) > DEVICES else {} for one in (desired, accepted)
+    )
+    return sorted(path for path in wanted if path in present and wanted[path] != present[path])

@@ -83,6 +83,16 @@ def test_a_sealed_node_needs_no_restart() -> None:
     assert found["needs"] == ["is sealed"] and found["down"] and not found["restart"]
 
 
+def test_a_standby_that_could_not_lead_is_helped_first_and_holds_the_leader() -> None:
+    found = plan(seen={"c": {"ready": False}}, told={"a": {"reasons": ["binary"]}, "b": {"reasons": ["binary"]}})
+    assert order(found) == ["c", "b", "a"]
+    assert found[2]["needs"] == ["could not lead"] and found[2]["restart"] and not found[2]["down"]
+    assert rolling.vault_rolling_node_problems(found) == []
+    (problem,) = rolling.vault_rolling_node_problems(plan(seen={"c": {"ready": False}}, done=("c",)))
+    assert problem.startswith("c could not lead")
+    assert order(plan(seen={"c": {"ready": None}, "b": {"ready": True}})) == []
+
+
 def test_a_pending_restart_says_why() -> None:
     (found,) = rolling.vault_rolling_todo(plan(told={"b": {"reasons": ["binary", "configuration: ui"]}}))
     assert found["needs"] == ["pending: binary, configuration: ui"] and found["restart"] and not found["other"]

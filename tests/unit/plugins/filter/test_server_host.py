@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -456,3 +457,67 @@ def test_fingerprints_tell_values_apart_and_hide_them() -> None:
     assert one[0] != other[0] and one[1] == other[1]
     audit = state.fingerprints({"audit": [{"headers": "hush"}]})
     assert audit["audit"] != state.fingerprints({"audit": []})["audit"] and "hush" not in str(audit)
+
+
+def file_device(path: str, file: str = "/var/log/openbao/audit.log") -> dict[str, Any]:
+    """Return an audit device of the inventory."""
+    return {"path": path, "type": "file", "options": {"file_path": file}}
+
+
+ONE, TWO = file_device("one"), file_device("two", "/var/log/openbao/two.log")
+
+
+@pytest.mark.parametrize(
+    ("device", "refused"),
+    [
+        ([ONE, TWO], []),
+        ([TWO, ONE], []),
+        ([ONE], []),
+        ([TWO], []),
+        ([ONE, TWO, file_device("three", "/x/three.log")], []),
+        ([file_device("one", "/x/other.log"), TWO], ["one"]),
+        ([{**ONE, "description": "other"}, TWO], ["one"]),
+        ([{"path": "one", "type": "syslog", "options": {"tag": "x"}}, TWO], ["one"]),
+        ([file_device("one", "/x/a.log"), file_device("two", "/x/b.log")], ["one", "two"]),
+    ],
+)
+def test_an_audit_device_is_added_or_removed_and_never_changed(device: list[Any], refused: list[str]) -> None:
+    """The server refuses to change one: it goes on with the old ones, and once it is restarted it can never lead."""
+    leader = as_declared(settled(audit=[ONE, TWO]))
+    standby = {**leader, "health": 429}
+    found = server_host.vault_server_steps(standby, settled(audit=device), NOW, [standby, leader, {}])["problems"]
+    assert [re.findall('"(.*?)"', problem)[0] for problem in found] == refused
+
+
+def test_a_standby_that_waits_with_what_it_will_never_be_given_hinders_no_mend() -> None:
+    wrong = {**as_declared(settled(audit=[file_device("one", "/x/other.log")])), "health": 429}
+    leader = as_declared(settled(audit=[ONE]))
+    for peers in ([wrong, leader], [wrong], []):
+        assert server_host.vault_server_steps(wrong, settled(audit=[ONE]), NOW, peers)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("==> OpenBao reload triggered", []),
+        ('{"@level":"info","@message":"reloading file audit backend","@module":"audit","path":"one/"}', []),
+        ('{"@level":"error","@message":"failed to decode incoming command","@module":"storage.raft.raft-net"}', []),
+        (
+            '{"@level":"error","@message":"failed to set up audit logs on reload","@module":"core","error":"refused"}',
+            ["failed to set up audit logs on reload: refused"],
+        ),
+        ('{"@level":"error","@message":"could not reload config","path":"/x"}', ["could not reload config"]),
+        ("2026-11-27T22:47:43.720Z [ERROR] storage.raft.raft-net: failed to decode", []),
+        ("2026-11-27T22:47:43.720Z [INFO]  core: post-unseal setup complete", []),
+        ('2026-11-27T22:47:43.720Z [ERROR] core: failed to set up: error="no"', ['failed to set up: error="no"']),
+        ("2026-11-27T22:47:43.720Z [ERROR] could not reload config: path=/x", ["could not reload config: path=/x"]),
+        (
+            "Error(s) were encountered during reload: 1 error occurred:",
+            ["Error(s) were encountered during reload: 1 error occurred:"],
+        ),
+        ("7", []),
+        ("", []),
+    ],
+)
+def test_a_server_says_in_its_log_that_it_did_not_take_what_it_read(line: str, refused: list[str]) -> None:
+    assert server_host.vault_server_reload_refused([line]) == refused
