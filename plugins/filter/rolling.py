@@ -85,6 +85,7 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
         "sealed": sealed,
         "reachable": reachable,
         "seal": seen.get("seal_type") or "shamir",
+        "declared_seal": known.get("seal") or seen.get("seal_type") or "shamir",
         "storage": seen.get("storage_type") or "",
         "needs": needs,
     }
@@ -131,6 +132,18 @@ def vault_rolling_node_problems(plan: Sequence[Node]) -> list[str]:
     if len({node["leader"] for node in asked if not node["down"]}) != 1:
         found.append("the nodes do not agree on one leader")
     return found
+
+
+def vault_rolling_seal_problems(plan: Iterable[Node]) -> list[str]:
+    """Return which nodes would be restarted with another type of seal than they have.
+
+    Such a node stays sealed: it waits for the key shares with the order to migrate, and not for an unsealing.
+    """
+    return [
+        "%s is sealed by %s and would be restarted with %s" % (node["name"], node["seal"], node["declared_seal"])
+        for node in plan
+        if node["restart"] and node["reachable"] and not node["sealed"] and node["seal"] != node["declared_seal"]
+    ]
 
 
 def vault_rolling_raft_problems(raft: Any, voters: Sequence[str], tolerance: int) -> list[str]:
@@ -182,5 +195,6 @@ class FilterModule:
             "vault_rolling_nodes": vault_rolling_nodes,
             "vault_rolling_plan": _of_nodes("vault_rolling_plan", vault_rolling_plan),
             "vault_rolling_raft_problems": vault_rolling_raft_problems,
+            "vault_rolling_seal_problems": _of_nodes("vault_rolling_seal_problems", vault_rolling_seal_problems),
             "vault_rolling_todo": _of_nodes("vault_rolling_todo", vault_rolling_todo),
         }

@@ -93,6 +93,22 @@ def test_a_standby_that_could_not_lead_is_helped_first_and_holds_the_leader() ->
     assert order(plan(seen={"c": {"ready": None}, "b": {"ready": True}})) == []
 
 
+def test_another_seal_is_no_restart() -> None:
+    pending = {"reasons": ["configuration: seal"], "seal": "static"}
+    assert rolling.vault_rolling_seal_problems(plan(told={"b": pending})) == [
+        "b is sealed by shamir and would be restarted with static"
+    ]
+    migrated = {"seal_type": "static"}
+    for seen, told in (
+        (migrated, pending),
+        ({"sealed": True}, pending),
+        (DOWN, pending),
+        ({}, {"seal": "static"}),
+        ({}, {}),
+    ):
+        assert rolling.vault_rolling_seal_problems(plan(seen={"b": seen}, told={"b": told})) == []
+
+
 def test_a_pending_restart_says_why() -> None:
     (found,) = rolling.vault_rolling_todo(plan(told={"b": {"reasons": ["binary", "configuration: ui"]}}))
     assert found["needs"] == ["pending: binary, configuration: ui"] and found["restart"] and not found["other"]
