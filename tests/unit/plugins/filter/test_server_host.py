@@ -485,7 +485,7 @@ def test_an_audit_device_is_added_or_removed_and_never_changed(device: list[Any]
     """The server refuses to change one: it goes on with the old ones, and once it is restarted it can never lead."""
     leader = as_declared(settled(audit=[ONE, TWO]))
     standby = {**leader, "health": 429}
-    found = server_host.vault_server_steps(standby, settled(audit=device), NOW, [standby, leader, {}])["problems"]
+    found = server_host.vault_server_steps(standby, settled(audit=device), NOW, peers=[standby, leader, {}])["problems"]
     assert [re.findall('"(.*?)"', problem)[0] for problem in found] == refused
 
 
@@ -493,7 +493,7 @@ def test_a_standby_that_waits_with_what_it_will_never_be_given_hinders_no_mend()
     wrong = {**as_declared(settled(audit=[file_device("one", "/x/other.log")])), "health": 429}
     leader = as_declared(settled(audit=[ONE]))
     for peers in ([wrong, leader], [wrong], []):
-        assert server_host.vault_server_steps(wrong, settled(audit=[ONE]), NOW, peers)["problems"] == []
+        assert server_host.vault_server_steps(wrong, settled(audit=[ONE]), NOW, peers=peers)["problems"] == []
 
 
 @pytest.mark.parametrize(
