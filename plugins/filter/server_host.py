@@ -620,7 +620,9 @@ def _files(wanted: Mapping[str, Any], keys: list[str]) -> Iterator[_File]:
     yield "configure", "file", "root", "root", "0644", [wanted["unit_file"] if own_unit else ""]
     folders = [wanted["dropin_file"], wanted["logrotate_file"], wanted["coredump_file"]]
     yield "harden", "directory", "root", "root", "0755", [path.rpartition("/")[0] for path in folders]
-    yield "harden", "file", "root", "root", "0644", folders
+    yield "harden", "file", "root", "root", "0644", [*folders, *wanted["rotate_files"]]
+    # that the timer is enabled
+    yield "harden", "link", "root", "root", "0777", [wanted["rotate_link"]]
 
 
 def _sources(wanted: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -55,6 +55,8 @@ PLACES = {
     "unit_file": "/etc/systemd/system/openbao.service",
     "dropin_file": "/etc/systemd/system/openbao.service.d/50.conf",
     "logrotate_file": "/etc/logrotate.d/openbao",
+    "rotate_files": ["/etc/systemd/system/r.service", "/etc/systemd/system/r.timer"],
+    "rotate_link": "/etc/systemd/system/timers.target.wants/r.timer",
     "coredump_file": "",
     "license_file": "",
     "binary": "/usr/local/bin/bao",
@@ -198,7 +200,8 @@ def test_a_step_takes_those_after_it_along() -> None:
 
 @pytest.mark.parametrize("path", DECLARED["read"]["files"])
 @pytest.mark.parametrize(
-    "change", [{"owner": "x"}, {"group": "x"}, {"mode": "0777"}, {"same": False}, {"type": "link"}, {"type": "missing"}]
+    "change",
+    [{"owner": "x"}, {"group": "x"}, {"mode": "0001"}, {"same": False}, {"type": "other"}, {"type": "missing"}],
 )
 def test_each_file_is_held_against_what_is_declared(path: str, change: dict[str, Any]) -> None:
     step = next(file["step"] for file in DECLARED["files"] if path in file["paths"])
