@@ -296,6 +296,7 @@ EXCUSES: Mapping[str, str] = {
     "Let it live on": "undefined|has no attribute",
     "End it": "undefined|has no attribute",
     "vault_init": "give the path of an exported public key",
+    "vault_rekey": "give the path of an exported public key",
     "Mount all engines, and remove an old one with its data": 'would delete the data of "ssh-client", "transit"',
     "Save a snapshot, and copy it to two other places": "there is no file /etc/vault-backup/id_ed25519",
     "Bring the newest copy back": "cannot be listed",

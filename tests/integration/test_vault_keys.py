@@ -101,6 +101,15 @@ def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run
     assert not custody.call("GET", "sys/rotate/root/init")["started"]
     assert custody.server.health() == 200 and custody.opens(store["shares"][:3])
 
+    # who may begin and not cancel would leave an attempt behind
+    client = custody.server.client()
+    rules = 'path "sys/rotate/root/*" { capabilities = ["create", "read", "update", "sudo"] }'
+    client.sys.create_or_update_acl_policy("half", rules)
+    half = client.auth.token.create(policies=["half"], ttl="5m")["auth"]["client_token"]
+    counted = run_module("vault_key_shares", {**custody.args, "token": half}, must_succeed=True)
+    assert not counted["proven"] and "lacks delete" in str(counted["warnings"])
+    assert not custody.call("GET", "sys/rotate/root/init")["started"]
+
     # somebody's own attempt is neither used nor thrown away
     custody.call("POST", "sys/rotate/root/init", secret_shares=1, secret_threshold=1)
     nonce = custody.call("GET", "sys/rotate/root/init")["nonce"]

@@ -90,6 +90,16 @@ class Attempt:
         """The attempt's name, which every share has to be given with."""
         return str(self.status.get("nonce") or "")
 
+    def check_cancelling(self) -> None:
+        """Refuse a login that may begin an attempt and not end it. Raises PermissionDenied."""
+        path = "%s/%s" % (self.prefix, self.begin)
+        if self.prefix != self.prefixes[0]:
+            # open to everybody
+            return
+        answer = data_of(self.client.write("sys/capabilities-self", {"paths": [path]}))
+        if not {"delete", "root"} & set(answer.get(path) or answer.get("capabilities") or []):
+            raise PermissionDenied("the login lacks delete", path, "give it a policy that may cancel what it begins")
+
     def refuse_foreign(self, allowed: str | None) -> None:
         """Cancel an attempt whose nonce the user named; refuse any other. Raises Busy."""
         if self.nonce != (allowed or "-"):
@@ -184,6 +194,7 @@ def prove(client: Client, given: Sequence[str], recovery: bool) -> tuple[Share, 
     if attempt.look().get("started"):
         attempt.refuse_foreign(None)
     enough(given, int(attempt.status.get("required") or 0))
+    attempt.check_cancelling()
     attempt.start({"secret_shares": 1, "secret_threshold": 1, "require_verification": True})
     try:
         if not attempt.status.get("verification_required"):
