@@ -16,16 +16,17 @@ from support.system import Lab
 def change_shares(lab: Lab, shares: int, threshold: int) -> None:
     """Give the cluster other key shares by the plain API; nobody keeps the new ones."""
     url, held = lab.active(), json.loads((lab.credentials / "unseal-keys.json").read_text())
-    ask = {"headers": {"X-Vault-Token": lab.admin_token()}, "verify": str(lab.ca_cert), "timeout": 30}
+    ask = {"headers": {"X-Vault-Token": lab.admin_token()}, "verify": str(lab.ca_cert)}
     begun = requests.put(
         f"{url}/v1/sys/rotate/root/init",
         json={"secret_shares": shares, "secret_threshold": threshold},
+        timeout=30,
         **ask,  # type: ignore[arg-type]
     )
     assert begun.ok, begun.text
     for share in held["shares"][: held["threshold"]]:
         body = {"key": share, "nonce": begun.json()["data"]["nonce"]}
-        answer = requests.put(f"{url}/v1/sys/rotate/root/update", json=body, **ask)  # type: ignore[arg-type]
+        answer = requests.put(f"{url}/v1/sys/rotate/root/update", json=body, timeout=30, **ask)  # type: ignore[arg-type]
         assert answer.ok, answer.text
 
 
