@@ -213,7 +213,9 @@ def test_a_place_that_cannot_be_used_is_told_before_the_server_is_asked(
     assert [path for path in (tmp_path / "local").glob("*") if path] == [], "nothing was saved"
 
 
-def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(save: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(
+    save: Callable[..., Result], openbao: VaultServer, tmp_path: Path
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root mounts a file system")
     full, other, local = tmp_path / "full", tmp_path / "other", tmp_path / "local"
@@ -247,6 +249,7 @@ def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(save: Callable
         assert len(list(local.glob("*.snap"))) == 1
 
         # room for what the last one had, and not for the next: found while it is written
+        openbao.client().sys.create_or_update_policy(f"{tmp_path.name}".lower(), 'path "x" { capabilities = ["read"] }')
         record = next(local.glob("*.json"))
         record.write_text(json.dumps({**json.loads(record.read_text()), "size": 1024}))
         with (full / "filler").open("r+b") as file:
