@@ -29,6 +29,7 @@ ENTRIES = {
     "drift": ["servers", "vault", "kubernetes"],
     "rotation": ["vault"],
     "snapshot": ["save", "restore", "drill"],
+    "vault_snapshot_timer": ["main", "identity"],
     "validation": ["main"],
     "eso": ["main"],
     "eso_resources": ["prepare", "resources"],
