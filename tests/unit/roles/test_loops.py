@@ -29,7 +29,7 @@ REVIEWED = {
     r"(validation_vault_servers|validation_checks) \|": "hosts and names of checks",
     r"snapshot_restore_checks \|": "names of checks",
     r"__snapshot_opening\b": "paths of key stores",
-    r".*__vault_snapshot_timer_(unit|library|files)\b": "names of files",
+    r"__vault_snapshot_timer_(paths|directories|files)\b": "names of files",
     r"vault_server_peers\b": "names, addresses and paths of other nodes",
     r"\[eso_release_name\]": "names",
     r"__eso_found\.crd_names\b": "names",
