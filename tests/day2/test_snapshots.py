@@ -31,7 +31,9 @@ def test_only_the_leaders_host_saves(lab: Lab, declared: Callable[..., tuple[str
             found = lab.ssh(name, "ls -1 /var/lib/vault-snapshots").split()
             if name == leader:
                 assert "saved /var/lib/vault-snapshots/vault-" in said
-                assert [one for one in found if one.endswith(".snap")] and len(found) == 2
+                # one more where the timer itself made up for a time that it had missed
+                saved = [one for one in found if one.endswith(".snap")]
+                assert len(saved) in (1, 2) and len(found) == 2 * len(saved)
                 manifest = next(one for one in found if one.endswith(".json"))
                 record = json.loads(lab.ssh(name, f"cat /var/lib/vault-snapshots/{manifest}"))
                 assert record["cluster"] == "vault" and record["index"] > 0
