@@ -26,12 +26,14 @@ _numbers = itertools.count(1)
 #: Files that take longest, the longest first. With several processes each takes the next file, so that a long one among
 #: the last would leave the other processes with nothing to do.
 LONGEST = (
+    "restore",
     "role_eso",
     "secrecy",
     "eso_sync_many",
     "role_eso_resources",
     "gitops",
     "newcomer",
+    "restore_drill",
     "vault_rotation_cut",
     "vault_rotation",
     "killed_site",
@@ -42,6 +44,7 @@ LONGEST = (
     "generated_values",
     "vault_export",
     "examples",
+    "vault_keys",
     "in_worker",
     "eso_schemas",
     "role_vault_cluster",
