@@ -25,12 +25,16 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault.login
 options:
   state:
-    description: Whether the root token is to be gone, or a child of it or a new one is wanted in O(dest). Login options do not count for V(lent).
+    description:
+      - Whether the root token is to be gone, or a child of it or a new one is wanted in O(dest).
+      - Login options do not count for V(lent).
     type: str
     choices: [absent, lent, generated]
     default: absent
   key_store:
-    description: Path of the key store. Needed for V(lent), and for V(absent) without O(dest); for V(generated) the key shares of it are taken unless others are given.
+    description:
+      - Path of the key store. Needed for V(lent), and for V(absent) without O(dest).
+      - For V(generated) its key shares are taken unless others are given.
     type: path
   dest:
     description:

@@ -29,7 +29,7 @@ def _times(one: int, two: int) -> int:
 def split(key: bytes, count: int, threshold: int, seed: int = 1) -> list[str]:
     """Split a key as the server does."""
     dice = random.Random(seed)  # noqa: S311  # reproducible
-    rows = [[byte, *(dice.randrange(256) for _ in range(threshold - 1))] for byte in key]
+    rows = [[byte, *(dice.randrange(256) for _power in range(threshold - 1))] for byte in key]
     found = []
     for place in dice.sample(range(1, 256), count):
         values = bytearray()
