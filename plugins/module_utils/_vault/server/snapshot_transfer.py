@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,26 +25,35 @@ except ImportError:
     requests = None  # type: ignore[assignment]  # the module has said so before it comes here
 
 
+#: Restored data names the leader of the cluster that it came from until the next one is elected; seconds.
+ELECTION = 15.0
+PAUSE = 0.5
+
+
 class NoLeader(SecretopsError):
     """No node of the cluster is active."""
 
 
 def leader(client: Client) -> Client:
     """Return a client for the active node. Raises SecretopsError when there is none."""
-    url = client.choose()
-    state = client.at(url).api.sys.read_leader_status()
-    if state.get("is_self") or not state.get("ha_enabled", True):
-        return client.at(url, client.token)
-    if not state.get("leader_address"):
-        raise NoLeader("the cluster has no leader", url, "unseal more than half of its nodes")
-    address = str(state["leader_address"])
-    if rules.origin(address) not in client.named:
-        raise VaultError(
-            "the leader is at %s, which is not among the named addresses" % str(rules.origin(address)),
-            url,
-            'add that address to "url" if it is a node of the cluster',
-        )
-    return client.at(address, client.token)
+    deadline = time.monotonic() + ELECTION
+    while True:
+        url = client.choose()
+        state = client.at(url).api.sys.read_leader_status()
+        if state.get("is_self") or not state.get("ha_enabled", True):
+            return client.at(url, client.token)
+        if not state.get("leader_address"):
+            raise NoLeader("the cluster has no leader", url, "unseal more than half of its nodes")
+        address = str(state["leader_address"])
+        if rules.origin(address) in client.named:
+            return client.at(address, client.token)
+        if time.monotonic() > deadline:
+            raise VaultError(
+                "the leader is at %s, which is not among the named addresses" % str(rules.origin(address)),
+                url,
+                'add that address to "url" if it is a node of the cluster',
+            )
+        time.sleep(PAUSE)
 
 
 @contextmanager
