@@ -101,6 +101,7 @@ NO_DECLARATIONS = {
     "eso_backup": "writes a file; see test_eso_backup.py",
     "eso_handover": "changes managers of what Flux applied; see test_gitops.py",
     "eso_info": "reads",
+    "eso_state": "reads",
     "eso_manifests": "writes files, and asks no cluster",
     "eso_restore": "reads what eso_backup wrote; see test_eso_backup.py",
     "eso_sync": "acts each time",

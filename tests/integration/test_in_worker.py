@@ -275,7 +275,6 @@ def test_same_to_the_letter(scene: Scene) -> None:
         "a wrong token",
         "a value of the wrong type",
         "log in",
-        "initialise",
         "wait in vain",
         "sync nothing",
         "restart nothing",

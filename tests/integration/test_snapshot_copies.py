@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -124,6 +125,8 @@ def test_s3_gets_locked_and_encrypted_copies(
     first = save(copies=[options], cluster="prod")
     first.hides(s3.SECRET)
     assert "path" not in first and first.changed
+    # a name has the second in it
+    time.sleep(1.1)
     second = save(copies=[options], cluster="prod")
     keys = [one["Key"] for one in client.list_objects_v2(Bucket="locked")["Contents"]]
     assert keys == [f"prod/{second['copies'][0]['name']}", f"prod/{second['copies'][0]['name']}.json"]
@@ -221,7 +224,7 @@ def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(
     full, other, local = tmp_path / "full", tmp_path / "other", tmp_path / "local"
     for folder in (full, other):
         folder.mkdir(mode=0o700)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(full)], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", str(full)], check=False)
     if mounted.returncode:
         pytest.skip("a tmpfs cannot be mounted here")
     metrics = tmp_path / "vault.prom"

@@ -294,7 +294,7 @@ def test_what_the_server_would_refuse_is_refused_before(
         (users, {"secret_options": {"password": ""}}, '"password" is empty or longer than 72 bytes'),
         (users, {"secret_options": {"password": PASSWORD * 4}}, '"password" is empty or longer than 72 bytes'),
         (users, {"secret_options": {**secret, "password_hash": PASSWORD}}, "contradict each other"),
-        (users, {"secret_options": secret, "token_num_uses": -1}, "token_num_uses is -1; use at least 0"),
+        (users, {"secret_options": secret, "token_num_uses": -1}, 'token_num_uses": -1 is negative; give 0 or more'),
         (users, {"secret_options": secret, "token_ttl": "1500ms"}, "a fraction of a second"),
         (approle, {"options": {"bind_secret_id": False}}, 'without "bind_secret_id" everybody'),
         (approle, {"options": {"secret_id_ttl": "500ms"}}, "a fraction of a second"),
