@@ -408,7 +408,7 @@ token_valid:
   sample: true
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot import places
+from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot.places.choose import SPEC as PLACE
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import snapshot
 
@@ -421,8 +421,8 @@ SPEC = {
     "dest": {"type": "path"},
     "src": {"type": "path"},
     "cluster": {"type": "str"},
-    "copies": {"type": "list", "elements": "dict", "options": places.SPEC},
-    "from_copy": {"type": "dict", "options": places.SPEC},
+    "copies": {"type": "list", "elements": "dict", "options": PLACE},
+    "from_copy": {"type": "dict", "options": PLACE},
     "copy_name": {"type": "str"},
     "age_recipients": {"type": "list", "elements": "str"},
     "gpg_public_keys": {"type": "list", "elements": "path", "no_log": False},

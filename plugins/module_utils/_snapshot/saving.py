@@ -20,8 +20,8 @@ from .._engine import private_file, progress
 from .._engine.errors import InvalidInput, SecretopsError
 from . import copies, encryption, metrics
 from .archive import SUFFIX, sidecar
-from .places import place
 from .places.base import Place
+from .places.choose import place
 
 PREFIX = ".vault-eso-"
 

@@ -16,7 +16,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..._snapshot import copies
 from ..._snapshot.archive import sha256
-from ..._snapshot.places import place
+from ..._snapshot.places.choose import place
 
 
 def age(time: Any) -> int | None:
