@@ -34,7 +34,8 @@ def run(command: Sequence[str], where: str, remedy: str, seconds: float, given: 
     """Run a program with text on its standard input, and return its standard output. Raises Failed."""
     environment = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(
+        # with a limit of time, and on hosts where there is no Ansible
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             list(command), input=given, env=environment, capture_output=True, check=False, timeout=seconds
         )
     except subprocess.TimeoutExpired as error:

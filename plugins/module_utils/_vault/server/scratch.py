@@ -60,7 +60,8 @@ def find_binary(named: str | None) -> str:
 def describe(binary: str) -> dict[str, str]:
     """Return product and version as the program tells them. Raises InvalidInput."""
     try:
-        done = subprocess.run(
+        # with a limit of time, which run_command does not have
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             [binary, "version"], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -181,7 +182,8 @@ class Scratch:
         """Start the process, and wait until it answers. Raises SecretopsError."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME", "TMPDIR")}
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(
+            # it goes on while it is asked, which run_command does not let it
+            self.process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 [self.binary, "server", "-config=%s" % os.path.join(self.folder, "server.json")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
