@@ -16,6 +16,7 @@ from .._kubernetes.client import LIST_METADATA_ONLY, METADATA_ONLY, Client
 from .._kubernetes.errors import NotServed, Unreachable
 from .._kubernetes.kind import CRD, NAMESPACE, Kind, Object
 from .._kubernetes.manifests import Manifests
+from .._kubernetes.objects import condition
 from .kind import GROUP, OPERATOR
 from .kinds import KINDS
 
@@ -209,14 +210,14 @@ def flux_lacks(current: Mapping[str, Any] | None, seconds: int) -> tuple[str, bo
 
     Ready counts only for the newest generation; Stalled means that Flux does not try again.
     """
-    status = (current or {}).get("status") or {}
-    conditions = {one.get("type"): one for one in status.get("conditions") or []}
-    ready = conditions.get("Ready") or {}
-    newest = status.get("observedGeneration", -1) == ((current or {}).get("metadata") or {}).get("generation", 0)
+    current = current or {}
+    ready = condition(current)
+    observed = (current.get("status") or {}).get("observedGeneration", -1)
+    newest = observed == (current.get("metadata") or {}).get("generation", 0)
     if newest and ready.get("status") == "True":
         return "", False
     # one that is left from an older generation says nothing of this one
-    stalled = newest and (conditions.get("Stalled") or {}).get("status") == "True"
+    stalled = newest and condition(current, "Stalled").get("status") == "True"
     if ready:
         return "%s, %s" % (ready.get("reason"), ready.get("message")), stalled
     return "no controller of Flux has looked at it in %d s, make sure that they run" % seconds, stalled

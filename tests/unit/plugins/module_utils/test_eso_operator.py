@@ -47,6 +47,16 @@ def test_flux_is_ready_when_it_says_so_of_the_newest_generation(current: Any, la
     assert found[1] is hopeless
 
 
+def test_a_value_that_flux_quotes_is_masked() -> None:
+    refused = flux(1, 1, Ready="False")
+    refused["status"]["conditions"][0]["message"] = (
+        'Helm install failed: Deployment.apps "eso" is invalid: spec.env[0].value: Invalid value: "hunter2": too short'
+    )
+    lacking, _hopeless = flux_lacks(refused, 5)
+    assert lacking.startswith("Why, Helm install failed")
+    assert "hunter2" not in lacking
+
+
 def deployment(chart: str = "external-secrets-2.9.0", **status: int) -> dict[str, Any]:
     healthy = {"observedGeneration": 4, "updatedReplicas": 2, "availableReplicas": 2}
     return {
