@@ -183,7 +183,7 @@ def _unserved(found: Mapping[str, Any], declared: _Declared) -> Iterator[str]:
     if SERVICE_MONITOR in missing:
         yield (
             "This cluster does not serve ServiceMonitor in monitoring.coreos.com/v1: install the Prometheus operator's"
-            " definitions, or set eso_service_monitor to false"
+            " CRDs, or set eso_service_monitor to false"
         )
     published = "api_server" not in found or found["api_server"]["cidrs"]
     if declared["state"] == "present" and not published and not declared["api_server_cidrs"]:
@@ -203,7 +203,7 @@ def _needed(found: Mapping[str, Any], declared: _Declared) -> Iterator[str]:
                 len(names),
                 declared["host"],
                 ", ".join(names[:3]),
-                ", and deleting its definitions deletes them and every Secret that they own"
+                ", and deleting its CRDs deletes them and every Secret that they own"
                 if declared.says("remove_crds")
                 else "",
                 declared["host"],
@@ -246,7 +246,7 @@ def _crds(found: Mapping[str, Any], declared: _Declared) -> Iterator[str]:
     if unreadable:
         yield (
             "%s: the API server keeps objects as %s, and External Secrets Operator %s knows %s; %swrite each object once and set"
-            ' status.storedVersions of the definition (README of the role eso, "Coming from 0.x")'
+            ' status.storedVersions of the CRD (README of the role eso, "Coming from 0.x")'
             % (
                 ", ".join(one["name"] for one in unreadable),
                 ", ".join(sorted({version for one in unreadable for version in one["stored"]})),

@@ -10,13 +10,13 @@ module: eso_info
 short_description: Show what External Secrets Operator has to do in a cluster, and in what state it is
 version_added: 0.1.0
 description:
-  - Tells whether the operator's definitions are installed, in which versions, and what state its stores, ExternalSecrets, ClusterExternalSecrets,
+  - Tells whether the operator's CRDs are installed, in which versions, and what state its stores, ExternalSecrets, ClusterExternalSecrets,
     PushSecrets and generators are in.
   - Counts by namespace and kind what is ready and what is not. Generators have no status.
   - An ExternalSecret is ready when the operator says so and the Secret exists with the keys that it promises; the operator also says Ready where it
     wrote nothing. C(proven) is false for it, with the reason in C(not_proven), where the Secret may not be read.
   - Of Secrets only the names of the keys are told, never a value.
-  - A cluster without the definitions is no error; O(ignore:installed) is then false.
+  - A cluster without the CRDs is no error; O(ignore:installed) is then false.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.kubernetes

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role eso by its playbook, against a real API server with the real definitions of Flux.
+"""The role eso by its playbook, against a real API server with the real CRDs of Flux.
 
 Flux's controllers do not run here: that the server takes the objects is seen, what Flux makes of them is not. Where a
 test needs their answer it writes the status that they would write.
@@ -146,7 +146,7 @@ def cluster(kube_api: KubeApi, tmp_path: Path, namespace: str) -> Iterator[Clust
 
 @pytest.fixture(scope="module")
 def flux(kube_api: KubeApi) -> Iterator[None]:
-    """The definitions of Flux and of the Prometheus operator, removed at the end if they were not there before."""
+    """The CRDs of Flux and of the Prometheus operator, removed at the end if they were not there before."""
     folder = Path(os.environ.get("LAB_CRDS_DIR") or CRD_FILES / "others")
     files = sorted(path for pattern in ("flux-*.yaml", "prometheus-*.yaml") for path in folder.glob(pattern))
     if not files:
@@ -181,7 +181,7 @@ def flux(kube_api: KubeApi) -> Iterator[None]:
 
 @pytest.fixture
 def stored(kube_api: KubeApi) -> Iterator[Callable[[list[str]], None]]:
-    """A function that sets the stored versions of the ExternalSecrets' definition; put back afterwards."""
+    """A function that sets the stored versions of the ExternalSecrets' CRD; put back afterwards."""
     if not isinstance(kube_api, LocalKubeApi):
         pytest.skip("changes the status of a definition: only on an API server of the tests' own")
     before = kube_api.call("GET", f"{CRDS}/{STORED}")["status"]["storedVersions"]
@@ -227,7 +227,7 @@ def deployment(cluster: Cluster, version: str, ready: bool = True) -> Iterator[s
         cluster.api.call("DELETE", f"{path}/external-secrets")
 
 
-# The first test on purpose: no definition of Flux is there yet.
+# The first test on purpose: no CRD of Flux is there yet.
 def test_a_cluster_without_flux_is_told_what_to_install(cluster: Cluster) -> None:
     if served(cluster.api, "helm.toolkit.fluxcd.io"):
         pytest.skip("this cluster has Flux")
@@ -444,7 +444,7 @@ def test_stored_versions_that_the_version_cannot_read_are_refused(
         f"{STORED}: the API server keeps objects as v1, v1beta1, and External Secrets Operator 2.9.0 knows v1;"
         in output
     )
-    assert "knows v1; write each object once and set status.storedVersions of the definition" in output
+    assert "knows v1; write each object once and set status.storedVersions of the CRD" in output
     cluster.run(eso_version="0.16.2").succeeded()
     values = cluster.get(cluster.release())["spec"]["values"]
     assert "vault" not in values
@@ -539,7 +539,7 @@ def test_removal_is_refused_while_something_depends_on_it(cluster: Cluster, flux
     try:
         output = cluster.refused(eso_state="absent", eso_remove_crds=True)
         assert "exist in cluster-1, such as" in output
-        assert "deleting its definitions deletes them and every Secret that they own" in output
+        assert "deleting its CRDs deletes them and every Secret that they own" in output
         assert "add cluster-1 to eso_confirm_removal" in output
         assert cluster.get(cluster.release()) is not None
 
@@ -551,7 +551,7 @@ def test_removal_is_refused_while_something_depends_on_it(cluster: Cluster, flux
         assert cluster.get(cluster.release()) is None
         assert cluster.get(cluster.release("external-secrets-crds")) is None
         assert cluster.policies() == {}
-        # The definitions and what was made by them are kept.
+        # The CRDs and what was made by them are kept.
         assert cluster.get(f"{external_secrets}/app") is not None
         assert cluster.run(**removed).succeeded().changed == 0
     finally:
@@ -611,11 +611,11 @@ def chart_repository() -> Iterator[str]:
 def test_helm_installs_upgrades_and_removes(cluster: Cluster, chart_repository: str) -> None:
     """By the real Helm with the real chart. Its pods run nowhere here, so that nothing is waited for.
 
-    An API server older than 1.31 refuses the published definitions for their `selectableFields`, and one older
+    An API server older than 1.31 refuses the published CRDs for their `selectableFields`, and one older
     than 1.25 for their CEL rules: the charts are then to be without these.
     """
     if not isinstance(cluster.api, LocalKubeApi):
-        pytest.skip("replaces the definitions: only on an API server of the tests' own")
+        pytest.skip("replaces the CRDs: only on an API server of the tests' own")
     budget = {"podDisruptionBudget": {"enabled": served(cluster.api, "policy", "v1")}}
     variables: dict[str, Any] = {
         "eso_method": "helm",
@@ -644,7 +644,7 @@ def test_helm_installs_upgrades_and_removes(cluster: Cluster, chart_repository: 
 
         cluster.run(eso_state="absent", **variables).succeeded()
         assert cluster.get(path) is None
-        # Both releases are gone, the definitions are not.
+        # Both releases are gone, the CRDs are not.
         assert cluster.get(f"{CRDS}/{STORED}") is not None
     finally:
         for name in names:

@@ -24,7 +24,7 @@ CORE = tuple(api for kind in KINDS if kind.core for api in kind.apis)
 def survey(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return what there is. ``wanted``: gather, namespaces, name, label_selector, target_keys.
 
-    Raises SecretopsError when the cluster cannot be asked; definitions that are not installed are an answer.
+    Raises SecretopsError when the cluster cannot be asked; CRDs that are not installed are an answer.
     """
     parts = [part for part in PARTS if part in wanted["gather"]]
     versions, reason = {}, ""

@@ -45,7 +45,7 @@ REVIEWED = {
     r"__vault_server_host\.missing_commands\b": "paths of commands",
     r"__rotation_here \|": "names, paths and rules of applications; the values are generated later",
     r"__eso_manifest_files\b": "paths and names of templates",
-    # sources, definitions, access, NetworkPolicies
+    # sources, CRDs, access, NetworkPolicies
     r"__eso_differing_objects\b": "manifests of our own templates, whose credentials are references",
 }
 #: items of these are mappings, or lists: without a label all of it is shown
