@@ -107,7 +107,7 @@ options:
 notes:
   - Objects are written by server-side apply with the field manager C(secretops.vault_eso). Fields of others are left alone.
   - A field that was applied by this collection and is declared no longer is removed.
-  - In check mode the API server rehearses what would change (dry-run), so that what it would refuse is seen. Where nothing differs it is only read.
+  - In check mode the API server makes a dry run of what would change, so that what it would refuse is seen. Where nothing differs it is only read.
 """
 
     NAMESPACED = r"""

@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
 attributes:
   check_mode:
-    description: Reads everything, writes nothing, reports what would change, and has the API server rehearse it.
+    description: Reads everything, writes nothing, reports what would change, and has the API server make a dry run of it.
     support: full
   diff_mode:
     description: Names the objects and the fields that change, without the contents of their specs.

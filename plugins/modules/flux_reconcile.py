@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - secretops.vault_eso.kubernetes
 attributes:
   check_mode:
-    description: Tells whether Flux would be asked, and has the API server rehearse that.
+    description: Tells whether Flux would be asked, and has the API server make a dry run of that.
     support: full
   diff_mode:
     description: Names the revision that is applied and the one that is wanted.

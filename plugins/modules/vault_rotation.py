@@ -28,7 +28,7 @@ requirements:
   - kubernetes >= 29, with O(clusters)
 attributes:
   check_mode:
-    description: Looks at everything, has the API servers rehearse syncs and restarts, and returns the plan.
+    description: Looks at everything, has the API servers make a dry run of syncs and restarts, and returns the plan.
     support: full
   diff_mode:
     description: Names the keys that get new values.

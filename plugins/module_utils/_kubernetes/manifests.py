@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Callable
 
 from .._engine.errors import InvalidInput
 from .client import APPLY_PATCH, JSON, MERGE_PATCH, METADATA_ONLY, Client
@@ -54,7 +54,7 @@ class Manifests:
         """Return the positions of the manifests whose object exists, or may not be read."""
         return self._positions(manifests, self._exists)
 
-    def _positions(self, manifests: Sequence[Object], holds: Any) -> list[int]:
+    def _positions(self, manifests: Sequence[Object], holds: Callable[[Object], bool]) -> list[int]:
         check(manifests)
         for one in manifests:
             self.kind(one["apiVersion"], one["kind"])
@@ -75,13 +75,13 @@ class Manifests:
         accept = METADATA_ONLY if manifest["kind"] == SECRET.name else JSON
         try:
             current = self.client.get(path, accept=accept)
-            return current is None or self._settled(current) != self._settled(self._rehearsed(path, manifest, accept))
+            return current is None or self._settled(current) != self._settled(self._dry_run(path, manifest, accept))
         except KubernetesError as error:
             if error.ends_task:
                 raise
             return True
 
-    def _rehearsed(self, path: str, manifest: Object, accept: str) -> Object:
+    def _dry_run(self, path: str, manifest: Object, accept: str) -> Object:
         """Return the object as it would be. ``PATCH ...?dryRun=All``."""
         query, content_type = {"dryRun": "All"}, MERGE_PATCH
         if self.manager:
@@ -115,7 +115,7 @@ class Manifests:
 
 
 def check(manifests: Iterable[Any]) -> None:
-    """Refuse what is no manifest. Raises InvalidInput."""
+    """Refuse entries that are not manifests. Raises InvalidInput."""
     for one in manifests:
         metadata = one.get("metadata") if isinstance(one, Mapping) else None
         if (
