@@ -17,7 +17,7 @@ from ansible.module_utils.common.warnings import get_warning_messages
 
 from . import places, process, wording
 from .display import MISPLACED, echo, hidden_texts, names_only, visible
-from .entries import accepted
+from .entries import accept
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
 from .numbers import check_numbers
@@ -72,7 +72,7 @@ class _AnsibleModule(AnsibleModule):
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         # a module is short-lived: collecting garbage among thousands of declarations only costs time
         gc.set_threshold(100_000, 20, 20)
-        #: long lists that Ansible's validator does not see: each entry was found to be right
+        #: accepted long lists, which Ansible's validator does not see
         self._long: dict[str, list[dict[str, Any]]] = {}
         super().__init__(argument_spec=argument_spec, **kwargs)
         self._put_back()
@@ -82,15 +82,15 @@ class _AnsibleModule(AnsibleModule):
         self._known = True
 
     def _load_params(self) -> None:
-        """Read the options, and take out the long lists that need no conversion: Ansible's validator is slow."""
+        """Read the options, and take out the long lists that are accepted already: Ansible's validator is slow."""
         super()._load_params()
         for name, option in self.argument_spec.items():
             entries = self.params.get(name)
-            found = accepted(entries, option) if isinstance(entries, list) and len(entries) > self.FEW else None
+            found = accept(entries, option) if isinstance(entries, list) and len(entries) > self.FEW else None
             if found is not None:
                 self._long[name], secrets = found
                 self.no_log_values |= secrets
-                # given, as rules such as mutually_exclusive ask for
+                # still given, for rules such as mutually_exclusive
                 self.params[name] = []
 
     def _put_back(self) -> None:

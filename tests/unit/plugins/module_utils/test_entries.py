@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.display import echo, hidden_texts
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.entries import accepted
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.entries import accept
 from support.specs import argument_specs
 
 #: every list of objects of every module, by module and option
@@ -81,7 +81,7 @@ def test_accepted_entries_are_what_ansible_makes_of_them(module: str, name: str)
         entries = [entry_of(option["options"], chance, (1.0, 0.98, 0.9)[number % 3]) for _entry in range(2)]
         # as a module gets it
         entries = json.loads(json.dumps(entries))
-        found = accepted(copy.deepcopy(entries), option)
+        found = accept(copy.deepcopy(entries), option)
         if found is None:
             continue
         taken += 1
@@ -112,8 +112,8 @@ OPTION: dict[str, Any] = {
 }
 
 
-def test_a_thousand_entries_are_converted_and_completed() -> None:
-    found = accepted([{"ttl": 3600, "name": "a", "password": 1234}, {"name": "b", "size": "5"}], OPTION)
+def test_entries_are_converted_and_completed() -> None:
+    found = accept([{"ttl": 3600, "name": "a", "password": 1234}, {"name": "b", "size": "5"}], OPTION)
     assert found is not None
     first, second = found[0]
     assert first == {"ttl": "3600", "name": "a", "password": "1234", "size": 2, "tags": [], "state": None}
@@ -138,7 +138,7 @@ def test_a_thousand_entries_are_converted_and_completed() -> None:
     ],
 )
 def test_ansible_looks_at_what_is_wrong_or_rare(entry: Any) -> None:
-    assert accepted([{"name": "right"}, entry], OPTION) is None
+    assert accept([{"name": "right"}, entry], OPTION) is None
 
 
 @pytest.mark.parametrize(
@@ -156,5 +156,5 @@ def test_ansible_looks_at_what_is_wrong_or_rare(entry: Any) -> None:
     ],
 )
 def test_ansible_looks_at_what_a_spec_says_beyond_that(more: Mapping[str, Any]) -> None:
-    assert accepted([{"name": "a"}], {**OPTION, "options": {**OPTION["options"], "other": dict(more)}}) is None
-    assert accepted([{"name": "a"}], {**OPTION, "mutually_exclusive": [["ttl", "size"]]}) is None
+    assert accept([{"name": "a"}], {**OPTION, "options": {**OPTION["options"], "other": dict(more)}}) is None
+    assert accept([{"name": "a"}], {**OPTION, "mutually_exclusive": [["ttl", "size"]]}) is None

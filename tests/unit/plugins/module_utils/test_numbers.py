@@ -35,7 +35,7 @@ def test_numbers_that_may_be_negative_are_listed_by_name() -> None:
             try:
                 check_numbers(placed(spec, path, -1), spec)
             except InvalidInput as error:
-                assert "%s" % path[-1] in str(error), (module, path)
+                assert path[-1] in str(error), (module, path)
                 refused.add(path[-1])
             else:
                 signed.add((module, path[-1]))
