@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from .._engine import private_file
@@ -26,7 +26,7 @@ if KUBERNETES_ERROR is None:
     from kubernetes import config as kubernetes_config
     from kubernetes.config import kube_config
 
-#: the official client shares those files among all clients of a process, and removes them together
+#: the official client shares the files that it writes among all clients of a process
 _loading = threading.Lock()
 
 
@@ -104,11 +104,19 @@ def _settings(params: Mapping[str, Any], opened: ExitStack) -> tuple[Any, dict[s
     return configuration, headers
 
 
-def _forget_files() -> None:
-    """Have the official client remove its temporary files now; by itself it does so at the regular end of Python."""
-    forget = getattr(kube_config, "_cleanup_temp_files", None)
-    if forget is not None:
-        forget()
+def _forget_files(folder: str) -> None:
+    """Have the official client forget the files that it wrote, and remove those that it did not write to ``folder``.
+
+    It shares them among the clients of a process, and removes them all together at the regular end of Python: a client
+    would lose those that it uses with another client's.
+    """
+    written: dict[str, str] = getattr(kube_config, "_temp_files", {})
+    for path in written.values():
+        # the CA of an OIDC provider, which a login alone needed
+        if os.path.dirname(path) != folder:
+            with suppress(OSError):
+                os.remove(path)
+    written.clear()
 
 
 def _load(configuration: Any, kubeconfig: Any, context: str | None, opened: ExitStack) -> None:
@@ -134,20 +142,12 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None, opened: Exit
         folder = opened.enter_context(
             tempfile.TemporaryDirectory(dir=private_file.memory_folder(), prefix="kubeconfig-")
         )
-        opened.callback(_forget_files)
-        kubernetes_config.load_kube_config(
-            path, context=context, client_configuration=configuration, persist_config=False, temp_file_path=folder
-        )
-        renew = configuration.refresh_api_key_hook
-        if renew is not None:
-
-            def renewed(settings: Any) -> None:
-                try:
-                    renew(settings)
-                finally:
-                    _forget_files()
-
-            configuration.refresh_api_key_hook = renewed
+        try:
+            kubernetes_config.load_kube_config(
+                path, context=context, client_configuration=configuration, persist_config=False, temp_file_path=folder
+            )
+        finally:
+            _forget_files(folder)
     except kubernetes_config.ConfigException as error:
         raise InvalidInput(
             "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,17 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def kubeconfig(folder: Path, **cluster: Any) -> dict[str, str]:
-    """Return the options for a kubeconfig whose key and certificates are given inline, and are none."""
-    data = base64.b64encode(b"no certificate").decode()
+NOTHING = base64.b64encode(b"no certificate").decode()
+
+
+def kubeconfig(folder: Path, user: dict[str, Any] | None = None, **cluster: Any) -> dict[str, str]:
+    """Return the options for a kubeconfig; by default its user's key and certificate are given inline, and are none."""
+    user = user or {"client-certificate-data": NOTHING, "client-key-data": NOTHING}
     settings = {
         "current-context": "one",
         "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
         "clusters": [{"name": "one", "cluster": {"server": "https://192.0.2.1", **cluster}}],
-        "users": [{"name": "one", "user": {"client-certificate-data": data, "client-key-data": data}}],
+        "users": [{"name": "one", "user": user}],
     }
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(settings))
@@ -55,5 +59,31 @@ def test_files_last_as_long_as_a_proxy_needs_them(tmp_path: Path, memory: Path) 
     (file,) = folder.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
     assert [client.configuration.cert_file, client.configuration.key_file] == [str(file)] * 2
+    client.close()
+    assert list(memory.iterdir()) == []
+
+
+def test_files_of_one_client_outlast_another(tmp_path: Path, memory: Path) -> None:
+    """A task may have clients for many clusters, some with the same certificates."""
+    options = kubeconfig(tmp_path, **{"proxy-url": "https://proxy.example.com"})
+    first, second = connect(options), connect(options)
+    for client in (second, first):
+        assert Path(client.configuration.key_file).read_bytes() == b"no certificate"
+        client.close()
+    assert list(memory.iterdir()) == []
+
+
+def test_files_outlast_a_renewed_login(tmp_path: Path, memory: Path) -> None:
+    login, version = tmp_path / "login", "client.authentication.k8s.io/v1"
+    status = {"token": "a-token", "expirationTimestamp": "2020-01-01T00:00:00Z"}
+    answer = {"kind": "ExecCredential", "apiVersion": version, "status": status}
+    login.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    login.chmod(0o700)
+    user = {"exec": {"apiVersion": version, "command": str(login), "interactiveMode": "Never"}}
+    authority = {"certificate-authority-data": NOTHING, "proxy-url": "https://proxy.example.com"}
+    client = connect(kubeconfig(tmp_path, user, **authority))
+    for _renewal in range(2):
+        assert client.configuration.get_api_key_with_prefix("BearerToken") == "Bearer a-token"
+        assert Path(client.configuration.ssl_ca_cert).read_bytes() == b"no certificate"
     client.close()
     assert list(memory.iterdir()) == []
