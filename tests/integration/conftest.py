@@ -18,8 +18,11 @@ from typing import Any, Callable
 
 import pytest
 
-from support import kubernetes_api, modules
+from support import eso_operator, kubernetes_api, modules, packages
 from support.openbao import VaultServer
+from support.postgresql import PASSWORD, PostgreSql
+from support.rotation import DatabaseEngine, Work
+from support.scene import Scene
 
 _numbers = itertools.count(1)
 
@@ -176,6 +179,26 @@ def very_old_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kube
         api.stop()
 
 
+@pytest.fixture(scope="module")
+def operator(kube_api: kubernetes_api.KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An operator that serves the Kubernetes API while the tests of a file run."""
+    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
+        yield
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSql]:
+    """A PostgreSQL server that the tests of a file share."""
+    try:
+        server = PostgreSql(PASSWORD)
+    except packages.Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def unique() -> str:
     """A name that no other test of this session uses."""
@@ -208,6 +231,37 @@ def kube_args(kube_api: kubernetes_api.KubeApi) -> dict[str, Any]:
 def run_module() -> Callable[..., modules.Result]:
     """The function that runs a module as a process of its own."""
     return modules.run_module
+
+
+@pytest.fixture
+def scene(
+    operator: None,
+    kube_api: kubernetes_api.KubeApi,
+    openbao: VaultServer,
+    run_module: Callable[..., modules.Result],
+    namespace: str,
+    unique: str,
+) -> Iterator[Scene]:
+    """A chain from an ExternalSecret to Vault that an operator serves, its store ready."""
+    made = Scene(kube_api, openbao, run_module, namespace, unique)
+    made.raise_up()
+    made.store(wait=True, wait_timeout=30)
+    yield made
+    made.tear_down()
+
+
+@pytest.fixture
+def work(scene: Scene) -> Work:
+    """Applications that are rotated."""
+    return Work(scene)
+
+
+@pytest.fixture
+def database(work: Work, postgresql: PostgreSql, unique: str) -> Iterator[DatabaseEngine]:
+    """A database engine whose users are rotated."""
+    made = DatabaseEngine(work, postgresql, unique)
+    yield made
+    work.client.sys.disable_secrets_engine(made.mount)
 
 
 @pytest.fixture(autouse=True)

@@ -7,36 +7,21 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from kubernetes import client as kubernetes
 
-from support import eso_operator
-from support.kubernetes_api import KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
-from support.scene import Run, Scene
-
-
-@pytest.fixture(scope="module")
-def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
+from support.scene import Scene
 
 
 @pytest.fixture
-def scene(
-    operator: None, kube_api: KubeApi, openbao: VaultServer, run_module: Run, namespace: str, unique: str
-) -> Iterator[Scene]:
-    made = Scene(kube_api, openbao, run_module, namespace, unique)
-    made.raise_up()
+def scene(scene: Scene) -> Scene:
+    """The scene, whose operator may list secrets as well."""
     rules = '{ capabilities = ["read", "list"] }'
-    made.allow(f'path "{unique}-kv/data/*" {rules} path "{unique}-kv/metadata/*" {rules}')
-    made.store(wait=True, wait_timeout=30)
-    yield made
-    made.tear_down()
+    scene.allow(f'path "{scene.name}-kv/data/*" {rules} path "{scene.name}-kv/metadata/*" {rules}')
+    return scene
 
 
 PASSWORD = [{"secret_key": "password", "remote_ref": {"key": "app", "property": "password"}}]

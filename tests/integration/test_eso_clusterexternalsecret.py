@@ -20,12 +20,6 @@ Run = Callable[..., Result]
 MERGE = "application/merge-patch+json"
 
 
-@pytest.fixture(scope="module")
-def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
-
-
 PATH = "/apis/external-secrets.io/v1/clusterexternalsecrets"
 
 

@@ -5,25 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.modules import Result
 from support.openbao import VaultServer
 
 Run = Callable[..., Result]
 MERGE = "application/merge-patch+json"
-
-
-@pytest.fixture(scope="module")
-def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
 
 
 GROUP = "/apis/generators.external-secrets.io/v1alpha1"

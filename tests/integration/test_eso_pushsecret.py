@@ -11,19 +11,12 @@ from typing import Any
 
 import pytest
 
-from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.modules import Result
 from support.openbao import VaultServer, enable_kv
 
 Run = Callable[..., Result]
 MERGE = "application/merge-patch+json"
-
-
-@pytest.fixture(scope="module")
-def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
 
 
 def path(namespace: str, name: str = "") -> str:

@@ -5,36 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from support import eso_operator
-from support.kubernetes_api import KubeApi
 from support.modules import Result
-from support.openbao import VaultServer
-from support.scene import Run, Scene
+from support.scene import Scene
 
 HEALTHY = 500
-
-
-@pytest.fixture(scope="module")
-def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
-
-
-@pytest.fixture
-def scene(
-    operator: None, kube_api: KubeApi, openbao: VaultServer, run_module: Run, namespace: str, unique: str
-) -> Iterator[Scene]:
-    made = Scene(kube_api, openbao, run_module, namespace, unique)
-    made.raise_up()
-    made.store(wait=True, wait_timeout=30)
-    yield made
-    made.tear_down()
 
 
 def entry(scene: Scene, name: str, key: str = "app", wanted: str = "password", store: str = "vault") -> dict[str, Any]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, Callable
 
 import hvac
@@ -14,25 +13,11 @@ import pytest
 
 from support.modules import Result
 from support.openbao import VaultServer
-from support.packages import Unavailable
-from support.postgresql import PostgreSql
+from support.postgresql import PASSWORD, PostgreSql
 
 Run = Callable[..., Result]
-PASSWORD = "first-password-of-root-4711"
 CREATE = """CREATE ROLE "{name}" WITH LOGIN PASSWORD '{password}' VALID UNTIL '{expiration}'"""
 DROP = 'DROP ROLE IF EXISTS "{name}"'
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSql]:
-    try:
-        server = PostgreSql(PASSWORD)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -5,155 +5,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import time
-from collections.abc import Iterator
 from typing import Any
 
-import hvac
-import pytest
-
-from support import eso_operator
-from support.kubernetes_api import KubeApi
-from support.modules import Result
-from support.openbao import VaultServer
-from support.packages import Unavailable
-from support.postgresql import PostgreSql
-from support.scene import Run, Scene
-
-PASSWORD = "first-password-of-root-4711"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSql]:
-    try:
-        server = PostgreSql(PASSWORD)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def operator(kube_api: KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
-
-
-@pytest.fixture
-def scene(
-    operator: None, kube_api: KubeApi, openbao: VaultServer, run_module: Run, namespace: str, unique: str
-) -> Iterator[Scene]:
-    made = Scene(kube_api, openbao, run_module, namespace, unique)
-    made.raise_up()
-    made.store(wait=True, wait_timeout=30)
-    yield made
-    made.tear_down()
-
-
-class Work:
-    """Applications of a scene."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.mount = f"{scene.name}-kv"
-        self.client: hvac.Client = scene.client
-
-    def application(self, name: str = "app", **more: Any) -> dict[str, Any]:
-        """Return an application whose password is rotated."""
-        return {
-            "name": name,
-            "mount": self.mount,
-            "path": name,
-            "generate": {"password": {"length": 24}},
-            "external_secrets": [{"namespace": self.scene.at, "name": name}],
-            **more,
-        }
-
-    def rotate(self, *applications: dict[str, Any], check: bool = False, diff: bool = False, **more: Any) -> Result:
-        """Run the module; nothing secret is printed."""
-        before = self.everything(applications)
-        options = {
-            "url": [self.scene.vault.url],
-            "ca_cert": self.scene.vault.ca_cert,
-            "token": self.scene.vault.token,
-            "applications": list(applications),
-            "clusters": [{"name": "one", "kubeconfig": self.scene.kube.kubeconfig}],
-            "sync_timeout": 30,
-            "rollout_wait": False,
-            "patience": 20,
-            **more,
-        }
-        result = self.scene.run_module("vault_rotation", options, check=check, diff=diff, timeout=300)
-        result.hides(*before, *self.everything(applications), self.scene.vault.token)
-        return result
-
-    def everything(self, applications: tuple[dict[str, Any], ...]) -> list[str]:
-        """Return all values of the applications' secrets that are longer than a word."""
-        found = []
-        for one in applications:
-            try:
-                found += [value for value in self.held(one["path"]).values() if len(value) > 10]
-            except hvac.exceptions.InvalidPath:
-                continue
-        return found
-
-    def held(self, path: str, version: int | None = None) -> dict[str, str]:
-        """Return what a secret holds."""
-        return dict(
-            self.client.secrets.kv.v2.read_secret_version(
-                path, version, mount_point=self.mount, raise_on_deleted_version=True
-            )["data"]["data"]
-        )
-
-    def version(self, path: str) -> int:
-        """Return the number of a secret's newest version."""
-        return int(self.about(path)["current_version"])
-
-    def about(self, path: str) -> dict[str, Any]:
-        """Return a secret's metadata."""
-        return dict(self.client.secrets.kv.v2.read_secret_metadata(path, mount_point=self.mount)["data"])
-
-    def custom(self, path: str) -> dict[str, str]:
-        """Return a secret's custom metadata."""
-        return dict(self.about(path)["custom_metadata"] or {})
-
-    def secret(self, name: str) -> dict[str, str]:
-        """Return what a Secret of Kubernetes holds."""
-        found = self.scene.kube.call("GET", f"/api/v1/namespaces/{self.scene.at}/secrets/{name}")
-        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
-
-    def note(self, path: str, **custom: str) -> None:
-        """Write the custom metadata."""
-        self.client.secrets.kv.v2.update_metadata(path, mount_point=self.mount, custom_metadata=custom)
-
-    def deploy(self, name: str) -> None:
-        """Make a Deployment without Pods."""
-        labels = {"app": name}
-        pod = {"containers": [{"name": "app", "image": "example.com/app:1"}]}
-        template = {"metadata": {"labels": labels}, "spec": pod}
-        spec = {"selector": {"matchLabels": labels}, "template": template, "replicas": 0}
-        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
-        self.scene.kube.call("POST", DEPLOYMENTS.format(self.scene.at), body)
-
-    def restarted(self, name: str) -> Any:
-        """Return when a Deployment was restarted, None when it never was."""
-        found = self.scene.kube.call("GET", DEPLOYMENTS.format(self.scene.at) + "/" + name)
-        return (found["spec"]["template"]["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/restartedAt")
-
-
-@pytest.fixture
-def work(scene: Scene) -> Work:
-    return Work(scene)
-
-
-def entry(result: Result, name: str = "app") -> dict[str, Any]:
-    """Return the result of one application."""
-    return next(one for one in result["results"] if one["name"] == name)
+from support.rotation import DatabaseEngine, Work, entry
 
 
 def test_it_arrives_and_only_then_restarts(work: Work) -> None:
@@ -275,21 +130,14 @@ def test_what_does_not_arrive_is_put_back(work: Work) -> None:
     work.deploy("app")
     one = work.application(workloads=[{"namespace": at, "name": "app"}])
     before = work.held("app")
-    path = f"/api/v1/namespaces/{at}/secrets/app"
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            kube.call("PATCH", path, {"immutable": True}, "application/merge-patch+json")
-            break
-        except Exception:  # noqa: BLE001 - not synced yet
-            time.sleep(0.2)
+    work.freeze()
     failed = work.rotate(one, sync_timeout=4)
     assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
     assert "the values of version 1 were put back as version 3" in failed.msg
     assert work.held("app") == before and work.version("app") == 3
     assert work.restarted("app") is None
     assert "rotation_open" not in work.custom("app") and "rotated_at" not in work.custom("app")
-    kube.call("DELETE", path)
+    kube.call("DELETE", f"/api/v1/namespaces/{at}/secrets/app")
     done = work.rotate(one)
     assert not done.failed and work.version("app") == 4 and work.restarted("app"), done.msg
 
@@ -351,62 +199,7 @@ def test_a_folder_and_a_failure_budget(work: Work) -> None:
     assert "4 not begun after so many failures" in few.msg
 
 
-class Database:
-    """A database engine with two static roles and a connection that may change the password of a third user."""
-
-    def __init__(self, work: Work, postgresql: PostgreSql, unique: str) -> None:
-        self.work, self.postgresql, self.mount = work, postgresql, f"{unique}-db"
-        self.users = [f"{unique}_{letter}" for letter in "abc"]
-        self.root = f"root_{unique}"
-        postgresql.query(f"CREATE ROLE {self.root} SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
-        for user in self.users:
-            postgresql.query(f"CREATE ROLE {user} LOGIN PASSWORD 'the-first-of-{user}'")
-        work.client.sys.enable_secrets_engine("database", path=self.mount)
-        self.connect()
-        for user in self.users[:2]:
-            work.client.write_data(
-                f"{self.mount}/static-roles/{user}",
-                data={"db_name": "main", "username": user, "rotation_period": "8760h"},
-            )
-
-    def connect(self, **change: Any) -> None:
-        self.work.client.write_data(
-            f"{self.mount}/config/main",
-            data={
-                "plugin_name": "postgresql-database-plugin",
-                "connection_url": self.postgresql.url,
-                "username": self.root,
-                "password": PASSWORD,
-                "allowed_roles": [*self.users, "rotation-*"],
-                **change,
-            },
-        )
-
-    def password(self, user: str) -> str:
-        """Return the password of a static role."""
-        return str(self.work.client.read(f"{self.mount}/static-creds/{user}")["data"]["password"])
-
-    def let_in(self, user: str, password: str) -> bool:
-        """Tell whether PostgreSQL itself lets somebody in."""
-        return self.postgresql.login(user, password)
-
-    def leftovers(self) -> list[str]:
-        """Return what a rotation left in the engine."""
-        found = []
-        for folder in ("roles", "config"):
-            listed = self.work.client.list(f"{self.mount}/{folder}") or {"data": {"keys": []}}
-            found += [name for name in listed["data"]["keys"] if name.startswith("rotation-")]
-        return found
-
-
-@pytest.fixture
-def database(work: Work, postgresql: PostgreSql, unique: str) -> Iterator[Database]:
-    made = Database(work, postgresql, unique)
-    yield made
-    work.client.sys.disable_secrets_engine(made.mount)
-
-
-def test_two_users_take_turns(work: Work, database: Database) -> None:
+def test_two_users_take_turns(work: Work, database: DatabaseEngine) -> None:
     first, second, _third = database.users
     work.scene.put("app", username=first, password=database.password(first), other="a-value-that-stays")
     one = work.application(
@@ -432,7 +225,7 @@ def test_two_users_take_turns(work: Work, database: Database) -> None:
     assert database.leftovers() == []
 
 
-def test_a_single_static_role_is_not_rotated_twice(work: Work, database: Database) -> None:
+def test_a_single_static_role_is_not_rotated_twice(work: Work, database: DatabaseEngine) -> None:
     user = database.users[0]
     work.scene.put("app", password=database.password(user))
     declared = {"mount": database.mount, "static_roles": [user], "key": "password"}
@@ -457,7 +250,7 @@ def test_a_single_static_role_is_not_rotated_twice(work: Work, database: Databas
     assert entry(held)["outcome"] == "held" and work.version("app") == number
 
 
-def test_the_user_of_a_connection(work: Work, database: Database) -> None:
+def test_the_user_of_a_connection(work: Work, database: DatabaseEngine) -> None:
     """A new password is tried before it is written; what fails is put back in the database as well."""
     user = database.users[2]
     first = f"the-first-of-{user}"

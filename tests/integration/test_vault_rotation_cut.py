@@ -15,42 +15,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from kubernetes.client import ApiException
-
 from support.cluster import Cluster
-from support.kubernetes_api import KubeApi
 from support.modules import ROOT, RUNNER, run_module
-from support.openbao import VaultServer, enable_kv
-from support.scene import Run, Scene
-
-from .test_vault_rotation import Database, Work, entry, operator, postgresql
-
-__all__ = ["operator", "postgresql"]
+from support.openbao import enable_kv
+from support.rotation import DatabaseEngine, Work, entry
 
 MANY = int(os.environ.get("ROTATION_APPLICATIONS", "8"))
 KILLS = int(os.environ.get("ROTATION_KILLS", "5"))
-
-
-@pytest.fixture
-def work(
-    operator: None, kube_api: KubeApi, openbao: VaultServer, run_module: Run, namespace: str, unique: str
-) -> Iterator[Work]:
-    made = Scene(kube_api, openbao, run_module, namespace, unique)
-    made.raise_up()
-    made.store(wait=True, wait_timeout=30)
-    yield Work(made)
-    made.tear_down()
-
-
-@pytest.fixture
-def database(work: Work, postgresql: Any, unique: str) -> Iterator[Database]:
-    made = Database(work, postgresql, unique)
-    yield made
-    work.client.sys.disable_secrets_engine(made.mount)
 
 
 def options_of(work: Work, applications: list[dict[str, Any]]) -> dict[str, Any]:
@@ -88,7 +61,7 @@ def killed(options: dict[str, Any], seconds: float) -> bool:
         return True
 
 
-def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database: Database) -> None:
+def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database: DatabaseEngine) -> None:
     """A third has a user of a connection, a third two static roles, a third generated values only."""
     names = [f"app{number}" for number in range(MANY)]
     applications, firsts = [], {}
@@ -185,21 +158,6 @@ class Meanwhile(threading.Thread):
                 return
 
 
-def frozen(work: Work) -> None:
-    """Make the Secret immutable, so that a sync fails after its time."""
-    path = f"/api/v1/namespaces/{work.scene.at}/secrets/app"
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            work.scene.kube.call("PATCH", path, {"immutable": True}, "application/merge-patch+json")
-            return
-        except ApiException:
-            # it is not synced yet
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
 def test_what_somebody_else_writes_meanwhile_is_kept(work: Work) -> None:
     somebody = Meanwhile(work, "app", 1, user="another-user-name")
     somebody.start()
@@ -213,7 +171,7 @@ def test_what_somebody_else_writes_meanwhile_is_kept(work: Work) -> None:
     assert len({work.held("app", number)["password"] for number in range(1, work.version("app") + 1)}) == 2
 
     # the same, when the rotation has to be put back
-    frozen(work)
+    work.freeze()
     somebody = Meanwhile(work, "app", work.version("app") + 1, user="a-third-user-name")
     somebody.start()
     failed = work.rotate(work.application(), sync_timeout=4)
@@ -223,7 +181,7 @@ def test_what_somebody_else_writes_meanwhile_is_kept(work: Work) -> None:
 
 
 def test_the_same_key_of_somebody_else_is_left_as_it_is(work: Work) -> None:
-    frozen(work)
+    work.freeze()
     somebody = Meanwhile(work, "app", 2, password="what-somebody-else-wants")
     somebody.start()
     failed = work.rotate(work.application(), sync_timeout=4)

@@ -10,6 +10,8 @@ from pathlib import Path
 from .database import Database
 from .packages import provide
 
+#: the administrator's, on the server that the tests of a file share
+PASSWORD = "first-password-of-root-4711"
 FOLDERS = ("/usr/lib/postgresql/*/bin",)
 
 
