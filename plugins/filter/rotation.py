@@ -110,7 +110,7 @@ def rotation_chosen(applications: Sequence[Application], only: Sequence[str]) ->
 
 def rotation_left(results: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the names of the applications of a run that hold no new values that are proven."""
-    return [str(one["name"]) for one in results if "error" in one]
+    return [str(one["name"]) for one in results if "error" in one or one.get("outcome") == "not_reached"]
 
 
 def rotation_told(results: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -84,7 +84,8 @@ options:
           connection:
             description:
               - A connection whose user may change the password of O(applications[].database.username). Its C(allowed_roles) must let a role
-                C(rotation-*) use it; such a role exists for a moment, and so does a connection by which the new password is tried.
+                C(rotation-*) use it; such a role exists for a moment, and so does a connection by which the new password is tried. A warning names
+                one that could not be removed.
             type: str
           username:
             description: The user that the connection gives a new password.
@@ -252,8 +253,8 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - One entry per application. C(outcome) is V(done), V(written), V(not_due), V(held) (not begun, as a cluster would not take it), V(put_back), V(not_proven),
-      V(failed), or V(planned) in check mode.
+    - One entry per application. C(outcome) is V(done), V(written), V(not_due), V(held) (not begun, as a cluster would not take it), V(not_reached) (not begun
+      after too many failures), V(put_back), V(not_proven), V(failed), or V(planned) in check mode.
     - C(info) has the versions before and after, whether the bytes were proven, the clusters, and what was destroyed.
   returned: always
   type: list

@@ -197,6 +197,8 @@ def test_a_folder_and_a_failure_budget(work: Work) -> None:
         "not_reached": 4,
     }
     assert "4 not begun after so many failures" in few.msg
+    assert [one["outcome"] for one in few["results"]] == ["failed"] * 2 + ["not_reached"] * 4
+    assert not few.changed and work.custom("shops/shop-0").keys() == {"rotated_at", "rotation_run"}
 
 
 def test_two_users_take_turns(work: Work, database: DatabaseEngine) -> None:
@@ -293,3 +295,40 @@ def test_the_user_of_a_connection(work: Work, database: DatabaseEngine) -> None:
     foreseen = work.rotate(one, check=True)
     assert foreseen.failed and 'add "rotation-*" to its allowed_roles' in foreseen.msg
     assert database.leftovers() == []
+
+
+def test_what_a_killed_run_set_in_the_database_is_put_back(work: Work, database: DatabaseEngine) -> None:
+    """The next run fails before it sets a password itself; the database has one that the secret does not hold."""
+    user = database.users[2]
+    first = f"the-first-of-{user}"
+    work.scene.put("app", password=first)
+    database.postgresql.query(f"ALTER ROLE {user} PASSWORD 'what-a-killed-run-set'")
+    number = work.version("app")
+    work.note("app", rotation_open=json.dumps({"run": "x", "version": number, "step": "begun"}))
+    failed = work.rotate(
+        work.application(
+            generate={"password": {"length": 20, "charset": "';"}},
+            database={"mount": database.mount, "connection": "main", "username": user, "key": "password"},
+            external_secrets=[],
+        )
+    )
+    assert failed.failed and "holds a character that a statement cannot hold" in failed.msg
+    assert database.let_in(user, first) and work.version("app") == number
+    assert "rotation_open" not in work.custom("app") and database.leftovers() == []
+
+
+def test_what_cannot_be_removed_from_the_database_engine_is_named(work: Work, database: DatabaseEngine) -> None:
+    """It holds a password."""
+    user, name = database.users[2], f"{work.scene.name}-rotation"
+    work.scene.put("app", password=f"the-first-of-{user}")
+    rules = '{ capabilities = ["create", "read", "update"] }'
+    work.client.sys.create_or_update_policy(name, f'path "{database.mount}/*" {rules} path "{work.mount}/*" {rules}')
+    token = work.client.auth.token.create(policies=[name], ttl="10m")["auth"]["client_token"]
+    declared = {"mount": database.mount, "connection": "main", "username": user, "key": "password"}
+    done = work.rotate(work.application(database=declared, external_secrets=[]), token=token)
+    assert not done.failed, done.msg
+    assert database.let_in(user, work.held("app")["password"])
+    left = database.leftovers()
+    assert len(left) == 2
+    for part in ("roles", "config"):
+        assert any(f"{database.mount}/{part}/{left[0]} could not be removed" in str(one) for one in done["warnings"])

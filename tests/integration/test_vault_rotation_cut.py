@@ -140,6 +140,19 @@ def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database:
     assert not again.changed
 
 
+def test_a_way_back_that_was_killed_restarts_as_well(work: Work) -> None:
+    """The killed run may have restarted with the new values what is to have the former ones."""
+    work.deploy("app")
+    before = work.held("app")
+    work.scene.put("app", **{**before, "password": "a-new-password-that-failed"})
+    work.note("app", rotation_open=json.dumps({"run": "x", "version": 1, "step": "back"}))
+    back = work.rotate(work.application(workloads=[{"namespace": work.scene.at, "name": "app"}]))
+    assert entry(back)["outcome"] == "put_back", back.msg
+    assert "an earlier run ended while it put the former values back; the values of version 1 were" in back.msg
+    assert work.held("app") == before and work.secret("app")["password"] == before["password"]
+    assert work.restarted("app")
+
+
 class Meanwhile(threading.Thread):
     """Writes other values of a secret as soon as a rotation is at some point."""
 

@@ -67,7 +67,7 @@ class Case:
         self.values: dict[str, Any] = {}
         self.version = 0
         self.error: SecretopsError | None = None
-        #: "held": not begun, as a cluster would not take it; "put_back", "not_proven", "failed"; "done"
+        #: "held": not begun, as a cluster would not take it; "not_reached"; "put_back", "not_proven", "failed"; "done"
         self.outcome = ""
         self.touched = False
         self.restarted = False
@@ -100,7 +100,7 @@ class Case:
         self.age = record.age(metadata, now)
         custom = metadata.get("custom_metadata") or {}
         self.open = record.opened(custom)
-        missed = [name for name in record.left_out(custom) if name in one.clusters]
+        missed = record.left_out(custom, one.clusters)
         self.left = [name for name in left_out if name in one.clusters]
         if self.open is not None:
             self._look_at_open(self.open, held)
@@ -129,6 +129,8 @@ class Case:
         else:
             self.state = REDO
             return
+        # the earlier run may have restarted them with the new values
+        self.restarted = True
         self.values, self.version = {key: held[key] for key in keys}, self.base.number
         self.base = Version(found.version, before)
 
@@ -137,14 +139,16 @@ class Case:
     def write(self, run: str, generator: Generator, label: Any) -> None:
         """Change the credential where it lives, prove it there, and write the new version."""
         one, credential = self.application, self.credential
+        values: dict[str, Any] = self.secret.patience(
+            lambda: {key: generator.value(spec, label) for key, spec in one.generate.items()}
+        )
+        KNOWN.add(*values.values())
         before = ""
         if credential is not None and credential.role:
             before = (self.open.role if self.open else "") or credential.rotated()
         self.open = record.Open(run, self.base.number, record.BEGUN, before, process.run())
         self.secret.note({record.OPEN: self.open.text()})
         self.touched = True
-        values: dict[str, Any] = {key: generator.value(spec, label) for key, spec in one.generate.items()}
-        KNOWN.add(*values.values())
         try:
             if credential is not None and one.database is not None:
                 if credential.role:
@@ -166,7 +170,8 @@ class Case:
         """Leave everything as it was: what failed was not written."""
         try:
             current = self.secret.read()
-            if self.credential is not None and self.credential.changed:
+            if self.credential is not None:
+                # whether this run or an earlier one changed it, or none
                 restored = self.credential.back(current.data or {})
                 if differing(sorted(restored), current.data or {}, restored):
                     self.secret.put(restored, current)
@@ -197,7 +202,7 @@ class Case:
             raise SecretopsError(
                 "version %d, which would be put back, can be read no more" % self.base.number,
                 self.secret.where,
-                "look at what uses it, and write valid values by hand",
+                'write valid values by hand, and remove "%s" from its custom metadata' % record.OPEN,
             )
         current = self.secret.read()
         if not self.holds(current):
@@ -210,7 +215,6 @@ class Case:
         self.secret.note({record.OPEN: self.open.text()})
         restored = {key: before.get(key) for key in one.generate}
         if self.credential is not None:
-            self.credential.changed = True
             restored.update(self.credential.back(before))
         if differing(sorted(restored), current.data or {}, restored):
             stamp = {one.timestamp_key: before.get(one.timestamp_key)} if one.timestamp_key else {}
@@ -223,7 +227,7 @@ class Case:
 
     def end(self, run: str) -> None:
         """Note that the rotation is done, and destroy old versions."""
-        noted: dict[str, str | None] = {record.OPEN: None, record.LEFT: ",".join(self.left)[: record.LONGEST] or None}
+        noted: dict[str, str | None] = {record.OPEN: None, record.LEFT: record.left_text(self.left)}
         if self.state != BRING:
             noted.update({record.AT: now_text(), record.RUN: run})
         self.secret.note(noted)

@@ -89,15 +89,13 @@ class Cluster:
     def _ask(self, applications: Sequence[Application], wait: bool) -> dict[str, SecretopsError]:
         problems: dict[Place, SecretopsError] = {}
         places = list(dict.fromkeys(place for one in applications for place in self._mine(one.external_secrets)))
-        if places:
-            changes = self._planned(syncs(SyncRun(self._client()), [_item(place) for place in places]))
-            problems.update(_errors(places, changes))
+        forced = syncs(SyncRun(self._client()), [_item(place) for place in places])
+        problems.update(_errors(places, self._planned(forced)))
+        lives = {place: one.live for place, one in zip(places, forced)}
         workloads = list(dict.fromkeys(place for one in applications for place in self._mine(one.workloads)))
-        if workloads:
-            changes = self._planned([Rollout(self._client(), _item(place), wait) for place in workloads])
-            problems.update(_errors(workloads, changes))
+        rollouts = [Rollout(self._client(), _item(place), wait) for place in workloads]
+        problems.update(_errors(workloads, self._planned(rollouts)))
         found: dict[str, SecretopsError] = {}
-        lives = self._live(places) if places else {}
         for one in applications:
             mine = self._mine((*one.external_secrets, *one.workloads))
             error = next((problems[place] for place in mine if place in problems), None)
@@ -120,12 +118,6 @@ class Cluster:
         changes = plan(actions, workers=self.workers)
         server_dry_run(changes)
         return changes
-
-    def _live(self, places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
-        run = SyncRun(self._client())
-        version = run.version_of(EXTERNAL_SECRET)
-        run.reader.prefetch((EXTERNAL_SECRET, version, place.namespace) for place in places)
-        return {place: run.reader.get(EXTERNAL_SECRET, version, place.namespace, place.name) or {} for place in places}
 
     def _keys_of(self, place: Place, application: Application, current: Mapping[str, Any]) -> list[str]:
         """Return the keys by which an ExternalSecret reads an application's secret. Raises SecretopsError."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Callable
 
 from .._engine.errors import InvalidInput, SecretopsError
@@ -50,8 +49,8 @@ class Credential:
         self.temporary = PREFIX + digest
         #: the static role that gets a new password
         self.role = ""
-        #: whether the database holds another password than before
-        self.changed = False
+        #: what was made for a moment and could not be removed, each with the reason
+        self.left_behind: dict[str, str] = {}
 
     @property
     def mount(self) -> str:
@@ -135,8 +134,10 @@ class Credential:
                 found = self._role_credentials()
             return found
 
-        found = self.patience(once)
-        self.changed = True
+        return self._values(self.patience(once))
+
+    def _values(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the secret gets of a static role's credential."""
         values = {self.declared.key: found.get("password")}
         if self.declared.username_key:
             values[self.declared.username_key] = found.get("username")
@@ -170,8 +171,6 @@ class Credential:
                 'user "%s"' % self.declared.username,
             )
 
-        # from here on it is not known what the database holds
-        self.changed = True
         try:
             self.patience(act)
         finally:
@@ -227,9 +226,11 @@ class Credential:
             self._remove(path)
 
     def _remove(self, path: str) -> None:
-        with suppress(VaultError):
-            # a later run finds it by its name, and removes it
+        try:
             self.patience(lambda: self.client.delete(path))
+        except VaultError as error:
+            # the rotation is as good with it, and the next one that needs it removes it
+            self.left_behind[path] = error.what
 
     def back(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Put the former password back in the database; return what the secret is to hold of the credential.
@@ -239,16 +240,10 @@ class Credential:
         """
         keys = [key for key in (self.declared.key, self.declared.username_key) if key]
         if not self.role:
-            if self.changed:
-                try:
-                    self.prove(before)
-                except Refused:
-                    self.set_password(before.get(self.declared.key))
-            return {key: before.get(key) for key in keys}
-        if len(self.declared.static_roles) == 2:
-            return {key: before.get(key) for key in keys}
-        found = self._role_credentials()
-        values = {self.declared.key: found.get("password")}
-        if self.declared.username_key:
-            values[self.declared.username_key] = found.get("username")
-        return values
+            try:
+                self.prove(before)
+            except Refused:
+                self.set_password(before.get(self.declared.key))
+        if len(self.declared.static_roles) == 1:
+            return self._values(self._role_credentials())
+        return {key: before.get(key) for key in keys}

@@ -51,9 +51,16 @@ def opened(custom: Mapping[str, Any]) -> Open | None:
         return None
 
 
-def left_out(custom: Mapping[str, Any]) -> list[str]:
-    """Return the clusters that the last rotation was not brought to."""
-    return [name for name in str(custom.get(LEFT) or "").split(",") if name]
+def left_text(clusters: Sequence[str]) -> str | None:
+    """Return clusters that are left out as a value of custom metadata: ``*`` where they are too many for one."""
+    text = ",".join(clusters)
+    return "*" if len(text) > LONGEST else text or None
+
+
+def left_out(custom: Mapping[str, Any], clusters: Sequence[str]) -> list[str]:
+    """Return those of some clusters that the last rotation was not, or perhaps not, brought to."""
+    noted = str(custom.get(LEFT) or "").split(",")
+    return [name for name in clusters if name in noted or "*" in noted]
 
 
 def seconds(stamp: Any) -> float | None:

@@ -142,6 +142,8 @@ class Rotation:
             failed = [case for case in todo[:start] if case.error is not None]
             if len(failed) > self.settings.failure_budget:
                 self.beyond = todo[start:]
+                for case in self.beyond:
+                    case.outcome = "not_reached"
                 return
             progress.tell("%d of %d applications rotated", start, len(todo))
             self._batch(todo[start : start + size])
@@ -173,11 +175,9 @@ class Rotation:
         for case in going:
             case.restarted = bool(case.application.workloads)
         broken = self._restart(going)
-        for case in broken:
-            bad.append(case)
         self._each(lambda case: case.end(self.run), [case for case in going if case not in broken])
         # what was only to be brought on is as valid as before
-        self._put_back([*(case for case in bad if case.state != BRING), *before])
+        self._put_back([*(case for case in (*bad, *broken) if case.state != BRING), *before])
 
     def _prove(self, cases: Sequence[Case], timeout: float) -> list[Case]:
         """Have the versions synced and proven in every cluster; return the applications of which one was not."""
@@ -250,22 +250,18 @@ class Rotation:
     def _tell(self, case: Case, cause: SecretopsError | None, back: bool) -> None:
         """Say what became of an application that was put back, or could not be."""
         problem, where = case.error, case.application.where
-        what = cause.sentence() if cause is not None else "an earlier run ended while it put the former values back"
+        text = ""
+        if cause is not None:
+            text = cause.sentence() + "; "
+        elif case.state == BACK:
+            text = "an earlier run ended while it put the former values back; "
         if not back:
-            text = "%s; the former values could not be put back: %s" % (what, problem)
-        elif problem is not None:
-            text = "%s; the values of version %d were put back as version %d, which is not proven everywhere: %s" % (
-                what,
-                case.base.number,
-                case.version,
-                problem,
-            )
+            text += "the former values could not be put back: %s" % problem
         else:
-            text = "%s; the values of version %d were put back as version %d" % (
-                what,
-                case.base.number,
-                case.version,
-            )
+            text += "the values of version %d were put back as version %d" % (case.base.number, case.version)
+            if problem is not None:
+                text += ", which is not proven everywhere: %s" % problem
+        if back and problem is None:
             try:
                 case.end_back()
             except SecretopsError as error:
@@ -337,6 +333,16 @@ class Rotation:
             text += ", %d not begun after so many failures" % len(self.beyond)
         return text + ")"
 
+    def warnings(self) -> list[str]:
+        """Return a sentence for each part of a database engine that was made for a moment and is still there."""
+        return [
+            'application "%s": %s could not be removed (%s); remove it, as it holds a password'
+            % (case.application.name, path, reason)
+            for case in self.cases
+            if case.credential is not None
+            for path, reason in case.credential.left_behind.items()
+        ]
+
     def code(self) -> str:
         """Return the kind of failure of the first application that failed."""
         return next((case.error.code for case in self.cases if case.error is not None), "")
@@ -382,9 +388,7 @@ def rotate(module: VaultModule, client: Client) -> None:
         for one in params["clusters"]
         if one["name"] not in params["left_out"]
     }
-    settings = Settings(
-        **{name: params[name] for name in Settings._fields},
-    )
+    settings = Settings(**{name: params[name] for name in Settings._fields})
     rotation = Rotation(client, clusters, settings, params["left_out"])
     try:
         rotation.look(applications(client, params["applications"], names, params["only"]))
@@ -394,6 +398,9 @@ def rotate(module: VaultModule, client: Client) -> None:
         for cluster in clusters.values():
             cluster.close()
     result = rotation.report(module.check_mode)
-    if rotation.message():
-        module.ansible.fail_json(msg=rotation.message(), error_code=rotation.code(), **result)
+    for text in rotation.warnings():
+        module.ansible.warn(text)
+    message = rotation.message()
+    if message:
+        module.ansible.fail_json(msg=message, error_code=rotation.code(), **result)
     module.ansible.exit_json(**result)

@@ -86,8 +86,9 @@ def test_what_is_told() -> None:
         {"name": "b", "outcome": "done", "info": {"version": 2, "proven": False}},
         {"name": "c", "outcome": "not_due", "info": {}},
         {"name": "d", "outcome": "held", "error": "no", "info": {}},
+        {"name": "e", "outcome": "not_reached", "info": {}},
     ]
     assert rotation.rotation_told(results) == ["a (version 3)", "b (version 2, not proven)"]
-    assert rotation.rotation_left(results) == ["d"]
+    assert rotation.rotation_left(results) == ["d", "e"]
     with pytest.raises(AnsibleFilterError, match="takes a list"):
         rotation.FilterModule().filters()["rotation_left"]("x")

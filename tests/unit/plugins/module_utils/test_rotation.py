@@ -50,6 +50,15 @@ def test_what_is_open_is_read_as_it_was_written() -> None:
         assert record.opened(other) is None
 
 
+def test_clusters_that_are_left_out_are_read_as_they_were_written() -> None:
+    few, many = ["eu", "us"], [f"kubernetes-{number}" for number in range(50)]
+    assert record.left_text([]) is None and record.left_out({}, few) == []
+    for left, among, found in ((["us"], few, ["us"]), (["us"], ["u"], []), (many, [*many, "eu"], [*many, "eu"])):
+        noted = record.left_text(left) or ""
+        assert len(noted) < record.LONGEST
+        assert record.left_out({record.LEFT: noted}, among) == found
+
+
 def test_what_is_noted_is_nobodys_drift() -> None:
     assert {record.AT, record.RUN, record.OPEN, record.LEFT} == NOTES
 
