@@ -44,6 +44,14 @@ def issue(lab: Lab, folder: Path, host: str, *dates: str, ca: str = "") -> tuple
     return certificate, key
 
 
+def present(lab: Lab, host: str, certificate: Path, key: Path) -> None:
+    """Have a server present a certificate."""
+    for file, end in ((certificate, "crt"), (key, "key")):
+        text = base64.b64encode(file.read_bytes()).decode()
+        lab.ssh(host, f"echo {text} | base64 -d > {TLS}/server.{end}")
+    lab.ssh(host, "systemctl reload openbao")
+
+
 def test_a_certificate_and_a_key_of_two_pairs_are_refused(
     lab: Lab, tmp_path: Path, declared: Callable[..., tuple[str, str]], converged: None
 ) -> None:
@@ -88,15 +96,25 @@ def test_a_controller_without_the_ca_makes_no_new_one(lab: Lab, tmp_path: Path, 
     assert {host: presented(lab, host) for host in lab.urls} == before
 
 
+def test_a_server_that_presents_another_certificate_than_its_file_is_reloaded(lab: Lab, tmp_path: Path) -> None:
+    host = "vault-3"
+    before = presented(lab, host)
+    lab.ssh(host, f"cp -a {TLS} {TLS}.kept")
+    present(lab, host, *issue(lab, tmp_path, host))
+    assert presented(lab, host) != before
+    # back with their dates: no file is newer than what the server read
+    lab.ssh(host, f"cp -a {TLS}.kept/. {TLS} && rm -r {TLS}.kept")
+    lab.play(SERVERS, "--tags", "servers").succeeded()
+    assert presented(lab, host) == before
+    assert lab.play(SERVERS, "--tags", "servers").succeeded().changed == 0
+
+
 def test_an_expired_certificate_is_renewed_and_no_node_restarted(
     lab: Lab, tmp_path: Path, canary: Callable[[], None]
 ) -> None:
     host = "vault-2"
-    certificate, key = issue(lab, tmp_path, host, "-days", "0")
-    for file, end in ((certificate, "crt"), (key, "key")):
-        text = base64.b64encode(file.read_bytes()).decode()
-        lab.ssh(host, f"echo {text} | base64 -d > {TLS}/server.{end}")
-    process = lab.ssh(host, "systemctl reload openbao && systemctl show openbao -P MainPID")
+    present(lab, host, *issue(lab, tmp_path, host, "-days", "0"))
+    process = lab.ssh(host, "systemctl show openbao -P MainPID")
     assert lab.health(lab.urls[host]) is None
     play = lab.play("playbooks/rolling.yml", "--check").succeeded()
     said = " ".join(play.output.split())
