@@ -56,18 +56,19 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
     reachable, sealed = bool(seen.get("reachable")), bool(seen.get("sealed"))
     version = _without_metadata(seen.get("version")) if reachable else str(known.get("installed") or "")
     other = bool(known) and version != known["target"]
-    needs = []
+    unable = seen.get("ready") is False
+    needs, restart = [], []
     if known and node["name"] not in done:
-        if not reachable:
-            needs.append("does not answer")
         if sealed:
             needs.append("is sealed")
+        if not reachable:
+            restart.append("does not answer")
         if other:
-            needs.append("runs %s instead of %s" % (version, known["target"]))
-        if seen.get("ready") is False:
-            needs.append("could not lead")
+            restart.append("runs %s instead of %s" % (version, known["target"]))
+        if unable:
+            restart.append("could not lead")
         if known.get("reasons"):
-            needs.append("pending: %s" % ", ".join(known["reasons"]))
+            restart.append("pending: %s" % ", ".join(known["reasons"]))
     return {
         "name": node["name"],
         "url": node["url"],
@@ -77,17 +78,17 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
         "down": not reachable or sealed,
         "active": bool(seen.get("active")),
         "other": other,
-        "restart": any(need != "is sealed" for need in needs),
+        "restart": bool(restart),
         "leader": seen.get("leader") or "",
         "index": seen.get("applied_index") or 0,
-        "unable": seen.get("ready") is False,
+        "unable": unable,
         "standby": seen.get("standby") or False,
         "sealed": sealed,
         "reachable": reachable,
         "seal": seen.get("seal_type") or "shamir",
         "declared_seal": known.get("seal") or seen.get("seal_type") or "shamir",
         "storage": seen.get("storage_type") or "",
-        "needs": needs,
+        "needs": needs + restart,
     }
 
 

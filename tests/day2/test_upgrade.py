@@ -13,7 +13,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -130,7 +129,7 @@ def test_an_engine_that_leaves_is_told_before_anything_changes(lab: Lab, older: 
 
 
 def test_an_upgrade_that_is_killed_and_completed_loses_nothing(
-    lab: Lab, older: None, traffic: Callable[[], Traffic], canary: Callable[[], None], tmp_path: Path
+    lab: Lab, older: None, traffic: Callable[[], Traffic], canary: Callable[[], None]
 ) -> None:
     with traffic() as client, Watch(lab) as watch:
         time.sleep(2)
@@ -139,8 +138,7 @@ def test_an_upgrade_that_is_killed_and_completed_loses_nothing(
         lab.play(UPGRADE).succeeded()
     assert set(versions(lab).values()) == {lab.facts["vault"]["version"]}
     assert watch.worst == 1, "at most one node is down, and one was"
-    figures = client.nothing_lost()
-    assert "0 failed" in figures
+    client.nothing_lost()
     canary()
     again = lab.play(UPGRADE).succeeded()
     assert again.changed == 0 and "nothing is to be done" in " ".join(again.output.split())

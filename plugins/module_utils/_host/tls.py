@@ -8,7 +8,6 @@ It runs on the host, so it needs nothing but Python 3.9. Nothing here writes, an
 
 from __future__ import annotations
 
-import hashlib
 import re
 import socket
 import ssl
@@ -135,4 +134,4 @@ def serves_another(url: str, path: str, timeout: float) -> bool:
         kept = ssl.PEM_cert_to_DER_cert(first.group())
     except ValueError:
         return False
-    return hashlib.sha256(found).digest() != hashlib.sha256(kept).digest()
+    return found != kept

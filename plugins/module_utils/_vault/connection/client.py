@@ -275,7 +275,7 @@ class Client:
         """Choose one of several addresses, once: the active node, else the first that is initialised and unsealed.
 
         A server that is not trusted, such as one whose certificate has expired, is passed over with a warning. Raises
-        Unreachable when it is the only one that serves.
+        Unreachable when no other serves.
         """
         with self._lock:
             if self._chosen:

@@ -33,8 +33,6 @@ def mounted(client: Client) -> list[dict[str, Any]]:
     Raises VaultError, for a token that may not list mounts, namespaces or the catalogue as well.
     """
     registered = _registered(client)
-    # a client chooses its address once, before the threads share it
-    client.choose()
     found: list[dict[str, Any]] = []
     for namespace, inside in _namespaces(client, ""):
         for category, (table, prefix) in TABLES.items():
