@@ -65,3 +65,10 @@ def test_the_workflow_tries_every_ansible_core_that_is_supported() -> None:
     first, last = re.findall(r"ansible-core (2\.\d+) to (2\.\d+)", (ROOT / "README.md").read_text())[0]
     assert f">={first}.0" == lowest
     assert tried == {f"2.{minor}" for minor in range(int(first[2:]), int(last[2:]) + 1)}
+
+
+def test_the_documentation_of_a_filter_has_its_name() -> None:
+    found = {
+        path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "plugins" / "filter").glob("*.yml"))
+    }
+    assert found and [name for name, about in found.items() if about["DOCUMENTATION"]["name"] != name] == []
