@@ -69,7 +69,11 @@ class Traffic:
         while not self.ended.is_set():
             number += 1
             began = time.monotonic()
-            work(number, side)
+            try:
+                work(number, side)
+            except Exception as error:  # noqa: BLE001  (a thread that ended without a word would look well)
+                side.failed.append(f"ended by {error!r}")
+                return
             side.slowest = max(side.slowest, time.monotonic() - began)
             time.sleep(0.02)
 
