@@ -47,8 +47,6 @@ except ImportError:
 
 #: the steps of the role vault_server, in the order in which they run
 STEPS = ("install", "tls", "configure", "harden", "service")
-#: what systemd calls a service whose process is there
-RUNNING = ("active", "activating", "reloading")
 #: how a server answers the question for its health: sealed and uninitialised nodes and standbys answer too
 ACTIVE = 200
 SERVING = (ACTIVE, 429, 472, 473)
@@ -69,7 +67,7 @@ def _build(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, bool
     A node that runs is not upgraded, unless that is allowed.
     """
     binary = host.get("binary") or {}
-    runs = bool(binary.get("exists")) and (host.get("unit") or {}).get("active") in RUNNING
+    runs = bool(binary.get("exists")) and (host.get("unit") or {}).get("active") in state.RUNNING
     differs = not binary.get("exists") or not _is_build(binary, wanted)
     allowed = bool(wanted.get("allow_upgrade")) or not runs
     return {"differs": differs, "install": differs and allowed, "pending": differs and not allowed}
@@ -306,18 +304,16 @@ def _authority_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], othe
     authority, folder = host.get("authority") or {}, str(wanted["tls_ca_dir"])
     whole = bool(authority.get("pem") and authority.get("has_key"))
     if authority.get("key"):
-        yield (
-            "%s/ca.key: %s; bring the CA's own key and certificate back from their backup"
-            % (
-                folder,
-                {
-                    tls.OTHER: "it does not belong to the first certificate of ca.crt there",
-                    tls.ENCRYPTED: "vault_server_tls_ca_passphrase does not open it",
-                }.get(str(authority["key"]), "it holds no private key that can be read"),
+        if (authority.get("files") or {}).get(folder + "/ca.key", {}).get("type") != "file":
+            yield (
+                "%s/ca.key: the CA's certificate is there without its key; bring the key back from its backup" % folder
             )
-            if (authority.get("files") or {}).get(folder + "/ca.key", {}).get("type") == "file"
-            else "%s/ca.key: the CA's certificate is there without its key; bring the key back from its backup" % folder
-        )
+            return
+        wrong = {
+            tls.OTHER: "it does not belong to the first certificate of ca.crt there",
+            tls.ENCRYPTED: "vault_server_tls_ca_passphrase does not open it",
+        }.get(str(authority["key"]), "it holds no private key that can be read")
+        yield "%s/ca.key: %s; bring the CA's own key and certificate back from their backup" % (folder, wrong)
         return
     held = {"this host": (host.get("certificate") or {}).get("pem"), **others, **(host.get("peers") or {})}
     bundle = authority.get("pem") if whole else ""
@@ -426,7 +422,7 @@ def vault_server_state(
 
 
 def _state(host: Mapping[str, Any], desired: Fingerprints, product: str, watched: Mapping[str, Any]) -> dict[str, Any]:
-    if (host.get("unit") or {}).get("active") not in RUNNING:
+    if (host.get("unit") or {}).get("active") not in state.RUNNING:
         nothing = {"reload": False, "restart": False, "reload_reasons": [], "restart_reasons": []}
         return {"runs": False, "sealed": False, **nothing}
     times = host.get("times") or {}

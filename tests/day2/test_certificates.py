@@ -22,13 +22,12 @@ TLS = "/etc/openbao/tls"
 
 def presented(lab: Lab, host: str) -> str:
     """The certificate that a server presents, seen from here."""
-    address = lab.urls[host].split("//")[1].split(":")[0]
-    return ssl.get_server_certificate((address, 8200), timeout=10)
+    return ssl.get_server_certificate((lab.facts["hosts"][host]["address"], 8200), timeout=10)
 
 
-def issue(lab: Lab, folder: Path, host: str, *dates: str, ca: str = "") -> tuple[Path, Path]:
+def issue(lab: Lab, folder: Path, host: str, days: int = 5) -> tuple[Path, Path]:
     """A certificate of the lab's CA for a host, and its key."""
-    address = lab.urls[host].split("//")[1].split(":")[0]
+    address = lab.facts["hosts"][host]["address"]
     authority = lab.ca_cert.parent
     key, request, certificate = (folder / f"{host}.{end}" for end in ("key", "csr", "crt"))
     extensions = folder / "extensions"
@@ -37,7 +36,7 @@ def issue(lab: Lab, folder: Path, host: str, *dates: str, ca: str = "") -> tuple
     subprocess.run([*new, "-keyout", key, "-out", request], check=True, capture_output=True)
     sign = ["openssl", "x509", "-req", "-in", request, "-CA", authority / "ca.crt", "-CAkey", authority / "ca.key"]
     subprocess.run(
-        [*sign, "-out", certificate, "-extfile", extensions, *(dates or ("-days", "5"))],
+        [*sign, "-out", certificate, "-extfile", extensions, "-days", str(days)],
         check=True,
         capture_output=True,
     )
@@ -113,7 +112,7 @@ def test_an_expired_certificate_is_renewed_and_no_node_restarted(
     lab: Lab, tmp_path: Path, canary: Callable[[], None]
 ) -> None:
     host = "vault-2"
-    present(lab, host, *issue(lab, tmp_path, host, "-days", "0"))
+    present(lab, host, *issue(lab, tmp_path, host, days=0))
     process = lab.ssh(host, "systemctl show openbao -P MainPID")
     assert lab.health(lab.urls[host]) is None
     play = lab.play("playbooks/rolling.yml", "--check").succeeded()

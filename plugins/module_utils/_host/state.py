@@ -36,6 +36,8 @@ UNIT = {
     "MainPID": "pid",
     "NeedDaemonReload": "needs_daemon_reload",
 }
+#: what systemd calls a service whose process is there
+RUNNING = ("active", "activating", "reloading")
 _BLOCK = 1 << 20
 _SWAP = re.compile(r"^[^#\s]\S*\s+\S+\s+swap\s", re.MULTILINE)
 
@@ -312,7 +314,7 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
         found["binary"] = binary(asked["binary"], bool(asked.get("checksum")))
     if asked.get("unit"):
         found["unit"] = unit(asked["unit"])
-        if found["unit"].get("active") in ("active", "activating", "reloading"):
+        if found["unit"].get("active") in RUNNING:
             found["other_binary"] = runs_another(found["unit"]["pid"], asked["binary"])
             found["times"] = times(asked["times"])
             found["started"], found["loaded"] = record(asked["started"]), record(asked["loaded"])

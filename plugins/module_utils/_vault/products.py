@@ -380,7 +380,7 @@ def product(name: str) -> Product:
 
 
 def leaving(name: str, category: str, kind: str, version: str) -> Span | None:
-    """Return where the product has a type of mount built in, if not in this version; None when it is, or is unknown.
+    """Return which versions have a type of mount built in, when this one does not; None when it does or is unknown.
 
     ``category`` is C(auth) or C(secret), ``kind`` the type of the mount.
     """
