@@ -22,7 +22,7 @@ from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.looks import no_path
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secret_patterns import not_a_path
 
 #: what an inventory says for all roles and playbooks
 SHARED: dict[str, Any] = {
@@ -141,7 +141,7 @@ def _scalar(place: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
     if isinstance(value, (Mapping, list, tuple)) or value is None:
         yield _wrong(place, value, _WORDS.get(kind, "a text"))
     elif kind == "path":
-        if no_path(str(value)) and not os.path.exists(os.path.expanduser(str(value))):
+        if not_a_path(str(value)) and not os.path.exists(os.path.expanduser(str(value))):
             yield (
                 "%s is not a path; its text is not shown, as it may be a secret: "
                 "write it into a file of mode 0600, and give the path of that" % place

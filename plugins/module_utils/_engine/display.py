@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Callable
 
 from .hidden import HIDDEN, HIDDEN_NEW, HIDDEN_OLD, NO_LOG
-from .looks import ADDRESSES, masked, shown_path, shown_url
 from .scrub import leaves
+from .secret_patterns import ADDRESSES, masked, shown_path, shown_url
 
 # Ansible's message about a list within a list quotes the whole value
 MISPLACED = re.compile(r"Value '.*' in the sub parameter field", re.DOTALL)

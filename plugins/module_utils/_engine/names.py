@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .errors import InvalidInput
-from .looks import no_path
+from .secret_patterns import not_a_path
 
 #: options that identify an object
 NAMING = re.compile(r"(?:[a-z_]+_)?mounts?|mount_path|name|path|read_path|role|auth_role|username|purge_namespaces")
@@ -93,7 +93,7 @@ def _check_paths(params: Mapping[str, Any], looked: list[_Looked], within: str) 
         parts = value if isinstance(value, (list, tuple)) else (value,)
         if path:
             for part in parts:
-                if isinstance(part, str) and no_path(part) and not os.path.exists(part):
+                if isinstance(part, str) and not_a_path(part) and not os.path.exists(part):
                     raise InvalidInput(
                         "this is not a path; its text is not shown, as it may be a secret",
                         'option "%s"' % (within + name),

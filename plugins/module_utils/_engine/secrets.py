@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from .looks import apparent
 from .scrub import leaves, occurring, scrub, scrub_foreign
+from .secret_patterns import apparent_secrets
 
 
 class Secrets:
@@ -65,7 +65,7 @@ class Secrets:
         Call it before the text is cut or joined. ``sent`` is the body that the server got: values under the name of a
         secret are masked too.
         """
-        return scrub_foreign(str(text), self.values() | apparent(sent))
+        return scrub_foreign(str(text), self.values() | apparent_secrets(sent))
 
 
 #: of this process

@@ -13,8 +13,8 @@ from typing import Any
 
 from .._engine.addresses import address_passwords, without_passwords
 from .._engine.errors import InvalidInput
-from .._engine.looks import TOKEN
 from .._engine.secret_names import WORD
+from .._engine.secret_patterns import TOKEN
 from .yaml_text import title
 
 _SECRET_HEADER = re.compile(r"(?i)(x-vault-token|(proxy-)?authorization|(set-)?cookie|x-(api|auth)-(key|token))")

@@ -16,7 +16,7 @@ from .._engine import normalise
 from .._engine.addresses import has_credentials
 from .._engine.errors import InvalidInput
 from .._engine.field import Field
-from .._engine.looks import shown_url
+from .._engine.secret_patterns import shown_url
 from .values import manifest_names
 
 #: the operator takes the first of several and says nothing; here more than one is an error

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._engine.addresses import has_credentials
 from .._engine.errors import InvalidInput
-from .._engine.looks import shown_url
+from .._engine.secret_patterns import shown_url
 
 #: statuses of redirects, and those that keep method and body. Source: RFC 9110, 15.4
 REDIRECTS = frozenset((301, 302, 303, 307, 308))

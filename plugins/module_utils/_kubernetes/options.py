@@ -16,7 +16,7 @@ from typing import Any
 from .._engine import private_file
 from .._engine.credential import in_header
 from .._engine.errors import InvalidInput
-from .._engine.looks import shown_path
+from .._engine.secret_patterns import shown_path
 from .._http import environment, rules
 from .client import Client
 from .transport import KUBERNETES_ERROR

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.looks import masked
+from .._engine.secret_patterns import masked
 from .auth import registry
 from .base import rooted
 from .base.kind import Kind

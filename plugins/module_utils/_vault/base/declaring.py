@@ -17,7 +17,7 @@ from typing import Any, Callable
 from ..._engine import normalise
 from ..._engine.errors import SecretopsError
 from ..._engine.field import BY_TYPE, Field
-from ..._engine.looks import masked
+from ..._engine.secret_patterns import masked
 from ..._engine.yaml_dump import Template
 from ..connection.client import Client
 from . import schema

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Sequence
 
 from ..._engine.errors import InvalidInput
-from ..._engine.looks import shown_path
+from ..._engine.secret_patterns import shown_path
 from ..._http import rules
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
-from ..._engine.looks import shown_path
+from ..._engine.secret_patterns import shown_path
 from ..._engine.secrets import KNOWN
 from ..._http import environment
 from ..base.naming import check_mount

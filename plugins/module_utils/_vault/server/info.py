@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..._engine.looks import masked
+from ..._engine.secret_patterns import masked
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError
 from . import mounted, raft

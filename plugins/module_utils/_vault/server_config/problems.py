@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..._engine.errors import InvalidInput
-from ..._engine.looks import shown_url
 from ..._engine.normalise import seconds
+from ..._engine.secret_patterns import shown_url
 from .. import products
 from . import stanzas
 from .declaration import PLAIN, PREFIX, VARIABLE_OF_KEY, Declaration, unset, without_unset

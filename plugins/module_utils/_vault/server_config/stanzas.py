@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..._engine.errors import InvalidInput
-from ..._engine.looks import shown_url
 from ..._engine.normalise import file_mode
+from ..._engine.secret_patterns import shown_url
 from .. import products
 from .declaration import PREFIX, Declaration, unset, without_unset
 

@@ -30,19 +30,19 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.hidden
     HIDDEN_OLD,
     NO_LOG,
 )
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.looks import (
-    apparent,
-    masked,
-    no_path,
-    shown_path,
-    shown_url,
-)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.scrub import (
     occurring,
     scrub,
     scrub_event,
     scrub_foreign,
     weak,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.secret_patterns import (
+    apparent_secrets,
+    masked,
+    not_a_path,
+    shown_path,
+    shown_url,
 )
 
 
@@ -227,7 +227,7 @@ def test_masked_hides_what_looks_like_a_secret_and_shows_the_rest() -> None:
         name: value[name] for name in ("template", "plain", "count", "text")
     }
     assert masked("cut -----BEGIN PRIVATE KEY-----\nabc") == "cut (hidden)"
-    assert apparent(value) == {"one", "two", KEY}
+    assert apparent_secrets(value) == {"one", "two", KEY}
 
 
 def test_pair_shows_that_only_what_is_hidden_differs() -> None:
@@ -352,7 +352,7 @@ def test_nothing_of_a_text_controls_the_terminal() -> None:
 @pytest.mark.parametrize("text", ["/etc/ssl/ca.crt", "~/.vault-token", "./x", "a/b", "token.txt", "/dev/shm/x-1/token"])
 def test_a_path_is_shown(text: str) -> None:
     assert shown_path(text) == text
-    assert not no_path(text)
+    assert not not_a_path(text)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_a_path_is_shown(text: str) -> None:
 )
 def test_what_is_no_path_is_not_shown(text: str, sure: bool) -> None:
     assert shown_path(text) == HIDDEN
-    assert no_path(text) is sure
+    assert not_a_path(text) is sure
 
 
 def test_the_options_that_are_shown_hold_no_secret_by_its_looks() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, sent_names
-from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
+from ...._engine.secret_patterns import apparent_secrets
 from ...base import purge
 from ...base.declaring import View, further
 from ...base.inside_mount import with_mount
@@ -164,7 +164,7 @@ class DatabaseRoles(Kind):
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # the API takes a CA's private key among options that are not secret
-        return apparent([item.get("credential_config") for item in declared])
+        return apparent_secrets([item.get("credential_config") for item in declared])
 
     def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
         told = dict(one.told or {})

@@ -17,8 +17,8 @@ from typing import Any
 from ...._engine import normalise, private_file
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import normalisers
-from ...._engine.looks import apparent
 from ...._engine.reconcile import Change
+from ...._engine.secret_patterns import apparent_secrets
 from ...base.kind import Kind, RunContext
 from ...base.mounts import EngineMounts
 from ...base.naming import check_addresses, plain
@@ -386,7 +386,7 @@ class PkiCertificates(Kind):
 
     def secrets(self, declared: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         # a private key may be given instead of the CSR
-        return apparent([item.get("csr") for item in declared])
+        return apparent_secrets([item.get("csr") for item in declared])
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         return certificates(EngineMounts(client), items, context.params.get("mount"), context.check_mode)

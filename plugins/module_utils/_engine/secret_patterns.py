@@ -56,12 +56,12 @@ def masked(value: Any, label: str = HIDDEN, name: str = "") -> Any:
     return without_passwords(value, label)
 
 
-def apparent(value: Any, name: str = "") -> set[str]:
+def apparent_secrets(value: Any, name: str = "") -> set[str]:
     """Return the texts in a value that are under the name of a secret, and private keys; see `masked`."""
     if isinstance(value, Mapping):
-        return {text for key, item in value.items() for text in apparent(item, str(key))}
+        return {text for key, item in value.items() for text in apparent_secrets(item, str(key))}
     if isinstance(value, (list, tuple)):
-        return {text for item in value for text in apparent(item, name)}
+        return {text for item in value for text in apparent_secrets(item, name)}
     if not isinstance(value, str) or masked(value, name=name) == value:
         return set()
     return {value} if SECRET_NAME.search(name) else {found[0] for found in PRIVATE_KEY.finditer(value)}
@@ -78,7 +78,7 @@ def _random(part: str) -> bool:
     )
 
 
-def no_path(text: str) -> bool:
+def not_a_path(text: str) -> bool:
     """Tell whether the value of a path option is a secret instead: a key, a token, a document."""
     bare = text.strip()
     return bool(
@@ -95,12 +95,12 @@ def no_path(text: str) -> bool:
 def shown_path(text: str) -> str:
     """Return a path for output; one that looks like a secret is masked."""
     sure = text.startswith(("/", "~", "./", "../")) or "/" in text or re.search(r"\.[A-Za-z]{2,8}$", text)
-    if no_path(text) or not sure or any(_random(part) for part in text.split("/")):
+    if not_a_path(text) or not sure or any(_random(part) for part in text.split("/")):
         return HIDDEN
     return text
 
 
 def shown_url(text: str) -> str:
     """Return an address for output; one with credentials, or a text that is not an address, is masked."""
-    bare = "://" not in text and (no_path(text) or (len(text) > 20 and not re.search(r"[./:{]", text)))
+    bare = "://" not in text and (not_a_path(text) or (len(text) > 20 and not re.search(r"[./:{]", text)))
     return HIDDEN if bare or has_credentials(text) or TOKEN.search(text) else text
