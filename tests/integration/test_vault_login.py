@@ -444,7 +444,7 @@ def test_a_module_that_is_ended_revokes_its_own_login(
     assert 0 < made() < len(policies)
 
 
-def test_what_is_to_be_doubted_is_told(
+def test_an_insecure_connection_is_warned_about(
     login: Callable[..., Result], user: dict[str, Any], openbao: VaultServer, tmp_path: Path
 ) -> None:
     token = tmp_path / "open-token"

@@ -104,16 +104,16 @@ class Proof:
                 self.where,
                 IMMUTABLE if held.immutable else "look whether something else writes it or the same keys",
             )
-        doubts = made.doubts + ["another entry may write %s as well" % ", ".join(wrong)] * bool(wrong)
-        if not made.values and not doubts:
-            doubts = ["nothing of it is in the %s" % self.target.label]
-        if doubts and held.immutable and _seconds(held.created) < _seconds(created):
+        unproven = made.unknown + ["another entry may write %s as well" % ", ".join(wrong)] * bool(wrong)
+        if not made.values and not unproven:
+            unproven = ["nothing of it is in the %s" % self.target.label]
+        if unproven and held.immutable and _seconds(held.created) < _seconds(created):
             raise SecretopsError(
                 "the %s is immutable and older than version %d" % (self.target.label, self.version),
                 self.where,
                 IMMUTABLE,
             )
-        return "; ".join(doubts)
+        return "; ".join(unproven)
 
     def stored(self) -> tuple[Mapping[str, Any] | None, str]:
         """Return what the version holds, None when it may not be read, and when it was written."""

@@ -31,13 +31,13 @@ _EXACT = 2**53
 
 
 class Made:
-    """What a target gets of one secret: ``values`` by key, and ``doubts``, why other keys are not known."""
+    """What a target gets of one secret: ``values`` by key, and ``unknown``, why other keys are not known."""
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
         #: keys that something else may write over
         self.open: set[str] = set()
-        self.doubts: list[str] = []
+        self.unknown: list[str] = []
 
 
 def encoded(value: Any) -> bytes | None:
@@ -88,12 +88,12 @@ def provided(spec: Mapping[str, Any], key: str, stored: Mapping[str, Any]) -> Ma
         if remote.get("metadataPolicy") == "Fetch":
             made.open |= set(made.values)
         elif entry.get("rewrite") or remote.get("property") or remote.get("conversionStrategy") == "Unicode":
-            made.doubts.append("%s makes keys that are not known here" % where)
+            made.unknown.append("%s makes keys that are not known here" % where)
         else:
             for name, value in stored.items():
                 found = _fetched(remote, value)
                 if found is None or not name.isascii():
-                    made.doubts.append('%s: how the value of "%s" is written is not known here' % (where, name))
+                    made.unknown.append('%s: how the value of "%s" is written is not known here' % (where, name))
                 else:
                     new = re.sub(r"[^-._a-zA-Z0-9]", "_", name)
                     made.values[new] = found
@@ -107,7 +107,7 @@ def provided(spec: Mapping[str, Any], key: str, stored: Mapping[str, Any]) -> Ma
         wanted = str(remote.get("property") or "")
         found = _fetched(remote, stored[wanted]) if wanted in stored else None
         if found is None:
-            made.doubts.append(
+            made.unknown.append(
                 "data[%d]: how %s is written is not known here"
                 % (number, 'the property "%s"' % wanted if wanted else "a whole secret")
             )
@@ -150,21 +150,21 @@ def made_of(spec: Mapping[str, Any], key: str, stored: Mapping[str, Any]) -> Mad
     if not keep:
         made.values, made.open = {}, set()
     if template.get("templateFrom"):
-        made.doubts.append("template.templateFrom makes what is not known here")
+        made.unknown.append("template.templateFrom makes what is not known here")
     for name, text in texts.items():
         made.values.pop(name, None)
         made.open.discard(name)
-        if not _concerns(str(text), values, made.doubts):
+        if not _concerns(str(text), values, made.unknown):
             continue
         found = rendered(str(text), values)
         if found is None:
-            made.doubts.append("template.data.%s makes what is not known here" % name)
+            made.unknown.append("template.data.%s makes what is not known here" % name)
         else:
             made.values[name] = found
     return made
 
 
-def _concerns(text: str, values: Mapping[str, bytes], doubts: Sequence[str]) -> bool:
+def _concerns(text: str, values: Mapping[str, bytes], unknown: Sequence[str]) -> bool:
     """Tell whether a template takes any of these values, or may take one that is not known."""
     names = names_in(text)
-    return bool(names & set(values)) or bool(names and doubts) or ("{{" in text and not names)
+    return bool(names & set(values)) or bool(names and unknown) or ("{{" in text and not names)

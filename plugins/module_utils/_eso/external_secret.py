@@ -207,11 +207,11 @@ class Sync(Single):
             self.info["secret_keys"] = sorted(after.digests or {})
             if self.before is not None:
                 self.info["changed_keys"] = changed_keys(self.before.digests or {}, after.digests or {})
-        doubts = {proof.key: proof.confirm(after) for proof in self.proofs}
+        unproven = {proof.key: proof.confirm(after) for proof in self.proofs}
         if self.proofs:
-            self.info["versions"] = {proof.key: proof.version for proof in self.proofs if not doubts[proof.key]}
-            self.info["unproven"] = {key: doubt for key, doubt in doubts.items() if doubt}
-        self.info["proven"] = after is not None and not any(doubts.values())
+            self.info["versions"] = {proof.key: proof.version for proof in self.proofs if not unproven[proof.key]}
+            self.info["unproven"] = {key: reason for key, reason in unproven.items() if reason}
+        self.info["proven"] = after is not None and not any(unproven.values())
         self.tell(self.info.get("unproven") or {})
 
     def tell(self, unproven: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Callable
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import Module
 from .._engine.reconcile import DELETE, Change, Report, Resource, apply, plan
-from .._http import doubts
+from .._http import insecure
 from .apply import Action, Cluster, KubeObject, server_dry_run, validate
 from .client import Client
 from .kind import Kind, Object
@@ -73,7 +73,9 @@ class KubernetesModule(Module):
         with self.failing_clearly():
             client = connect(self.params)
             settings = client.configuration
-            for text in doubts.doubts([client.host], settings.verify_ssl, {"client_key": self.params["client_key"]}):
+            for text in insecure.warnings_of(
+                [client.host], settings.verify_ssl, {"client_key": self.params["client_key"]}
+            ):
                 self.ansible.warn(text)
             try:
                 yield client

@@ -298,7 +298,7 @@ class Exporter:
         except SecretopsError as error:
             if _stops(error):
                 raise
-            self._doubt(stage, "", str(error))
+            self._not_proven(stage, "", str(error))
             return
         good = []
         for item, resource in zip(items, resources):
@@ -309,30 +309,32 @@ class Exporter:
                 good.append(resource)
             except InvalidInput as error:
                 if list(_placeholders(item)):
-                    self._doubt(stage, resource.name, "what is to be filled in is needed to compare it: %s" % error)
+                    self._not_proven(
+                        stage, resource.name, "what is to be filled in is needed to compare it: %s" % error
+                    )
                 else:
                     refused[id(item)] = "its declaration would be refused: %s" % error
             except VaultError as error:
                 if _stops(error):
                     raise
-                self._doubt(stage, resource.name, str(error))
+                self._not_proven(stage, resource.name, str(error))
         try:
             changes = plan(good, "on_create", self.workers)
         except SecretopsError as error:
             if _stops(error):
                 raise
-            self._doubt(stage, "", str(error))
+            self._not_proven(stage, "", str(error))
             return
         for change in changes:
             if change.error is not None:
                 if _stops(change.error):
                     raise change.error
-                self._doubt(stage, change.resource.name, str(change.error))
+                self._not_proven(stage, change.resource.name, str(change.error))
             elif change.action != NONE:
                 told = "would %s it: %s" % (change.action, ", ".join(change.fields))
-                self._doubt(stage, change.resource.name, "a run %s" % told)
+                self._not_proven(stage, change.resource.name, "a run %s" % told)
 
-    def _doubt(self, stage: Stage, name: str, reason: str) -> None:
+    def _not_proven(self, stage: Stage, name: str, reason: str) -> None:
         entry = {"kind": stage.title, "name": name, "reason": reason}
         self.unproven.append({**entry, **({"namespace": stage.namespace} if stage.namespace else {})})
 

@@ -72,8 +72,8 @@ class AuthMethod(Resource):
         self.secret_fields = frozenset(PREFIX + key for key in secret_config)
         self.write_only_fields = frozenset(PREFIX + key for key in self.config.write_only)
         self.configured = bool(open_config or secret_config)
-        #: fields to check once the method exists
-        self._doubts: list[str] = []
+        #: warnings about fields that can be checked once the method exists
+        self._unchecked: list[str] = []
         super().__init__(path, desired)
 
     @property
@@ -142,10 +142,10 @@ class AuthMethod(Resource):
             mount = "auth/%s" % self.name
             below = path[len(mount) + 1 :]
             place = Place(mount, self.type, below, takes=self.method.knowing(below))
-            doubt = self.mounts.fields.check_inside(place, names, "type %s" % self.type)
-            if doubt:
-                self._doubts.append(doubt)
-                self.warnings.append(doubt)
+            warning = self.mounts.fields.check_inside(place, names, "type %s" % self.type)
+            if warning:
+                self._unchecked.append(warning)
+                self.warnings.append(warning)
 
     def _check_mount(self) -> None:
         """Compare the fields that are fixed after creation with the mounted method, before anything changes."""
@@ -237,7 +237,7 @@ class AuthMethod(Resource):
     def _ask_the_new(self, change: Change) -> None:
         """Check the fields of a method that was just mounted, and unmount it when it lacks a declared one."""
         self.mounts.fields.forget("auth/%s" % self.name)
-        self.warnings = [text for text in self.warnings if text not in self._doubts]
+        self.warnings = [text for text in self.warnings if text not in self._unchecked]
         try:
             self._check_known()
         except InvalidInput:

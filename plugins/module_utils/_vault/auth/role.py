@@ -242,9 +242,9 @@ class AuthRole(Resource):
             place = Place(
                 "auth/%s" % self.mount, self.type, entries.folder, in_url(self.role), method.knowing(entries.folder)
             )
-            doubt = self.mounts.fields.check_inside(place, wanted, "a role of type %s" % self.type)
-            if doubt:
-                self.warnings.append(doubt)
+            warning = self.mounts.fields.check_inside(place, wanted, "a role of type %s" % self.type)
+            if warning:
+                self.warnings.append(warning)
         new, whole = entries.new, entries.whole
         if new is not None:
             check_new(lambda: new(wanted), lambda: self.client.read(self.path) is not None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ..._http import doubts, environment
+from ..._http import environment, insecure
 from ..auth.registry import secret_files
 from .client import Client
 
@@ -42,7 +42,7 @@ def connect(params: Mapping[str, Any], token: str | None = None, warn: Callable[
     found = settings(params)
     if warn:
         files = {**{name: params.get(name) for name in SECRET_FILES}, "client_key": found["client_key"]}
-        for text in doubts.doubts(found["url"], found["validate_certs"], files):
+        for text in insecure.warnings_of(found["url"], found["validate_certs"], files):
             warn(text)
     client = Client(
         found.pop("url"),

@@ -184,9 +184,9 @@ class Role(InDatabaseMount):
             return
         place = Place(self.mount, "database", self.folder, self.own)
         unsure = set(self.item.get("options") or ()) | (UNSURE & set(self.desired))
-        doubt = self.mounts.fields.check_inside(place, unsure, "a %s" % self.kind)
-        if doubt:
-            self.warnings.append(doubt)
+        warning = self.mounts.fields.check_inside(place, unsure, "a %s" % self.kind)
+        if warning:
+            self.warnings.append(warning)
 
     def problem(self) -> tuple[str, str]:
         """Return why the role cannot use its connection, and the remedy."""

@@ -76,11 +76,11 @@ class Acme(InPkiMount):
             raise InvalidInput('dns_resolver: "%s" has no port' % resolver, remedy="write 10.0.0.53:53")
 
     def preflight(self) -> None:
-        doubt = self.mounts.fields.check_inside(
+        warning = self.mounts.fields.check_inside(
             Place(self.mount, "pki", self.folder), self.desired or {}, "the %s" % self.kind
         )
-        if doubt:
-            self.warnings.append(doubt)
+        if warning:
+            self.warnings.append(warning)
 
     def read(self) -> Mapping[str, Any] | None:
         found = self.current()

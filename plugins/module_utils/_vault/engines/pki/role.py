@@ -258,11 +258,11 @@ class Role(InPkiMount):
     def preflight(self) -> None:
         if self.desired is None:
             return
-        doubt = self.mounts.fields.check_inside(
+        warning = self.mounts.fields.check_inside(
             Place(self.mount, "pki", "roles", self.own), self.options, "a %s" % self.kind
         )
-        if doubt:
-            self.warnings.append(doubt)
+        if warning:
+            self.warnings.append(warning)
 
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         desired = dict(super().resolve(current))

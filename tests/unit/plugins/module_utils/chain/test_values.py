@@ -45,7 +45,7 @@ def template(text: str, **more: Any) -> dict[str, Any]:
 )
 def test_what_is_known_is_computed(spec: dict[str, Any], values: dict[str, bytes]) -> None:
     made = made_of(spec, "app", STORED)
-    assert (made.values, made.doubts, made.open) == (values, [], set())
+    assert (made.values, made.unknown, made.open) == (values, [], set())
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_what_is_known_is_computed(spec: dict[str, Any], values: dict[str, bytes
         {"dataFrom": [{"extract": {"key": "app", "property": "document"}}]},
     ],
 )
-def test_what_is_not_known_is_a_doubt_and_no_value(spec: dict[str, Any]) -> None:
+def test_a_value_that_is_not_known_is_told_as_unknown(spec: dict[str, Any]) -> None:
     made = made_of(spec, "app", STORED)
-    assert made.doubts
+    assert made.unknown
     assert not made.values
 
 

@@ -21,7 +21,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def doubts(urls: Iterable[str], validate_certs: bool, files: Mapping[str, object]) -> list[str]:
+def warnings_of(urls: Iterable[str], validate_certs: bool, files: Mapping[str, object]) -> list[str]:
     """Return the warnings for a connection.
 
     ``files``: paths of files with a secret, by option; None and other values are skipped.
