@@ -16,7 +16,7 @@ from typing import Any
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.secret_patterns import masked
 from .auth import registry
-from .base import rooted
+from .base import root_namespace
 from .base.kind import Kind
 from .base.listing import INFO, MAP, ONE, Found, Listing
 from .base.mounts import split_type
@@ -147,7 +147,7 @@ class Inventory:
         path = listing.path.format(mount=mount)
         try:
             if listing.at_root:
-                return data_of(rooted.ask(self.client, method, path, title.replace("_", " "), AT_ROOT))
+                return data_of(root_namespace.request(self.client, method, path, title.replace("_", " "), AT_ROOT))
             answer = self.client.request(method, path, missing_ok=True)
             return None if answer is None else data_of(answer)
         except VaultError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
-from ..base import legal, purge, secret_fields
+from ..base import purge, secret_fields, valid
 from ..base.declaring import EMPTY, View, declare, duration_text, further, placed, shaped, usual
 from ..base.kind import PURGE_DATA, Kind, RunContext
 from ..base.listing import Found, Listing
@@ -121,7 +121,7 @@ class AuthMethod(Resource):
             raise InvalidInput(
                 "a method of type %s has no user lockout" % self.type, remedy='remove "user_lockout_config"'
             )
-        legal.check_all(self.desired, self.config.checks, PREFIX)
+        valid.check_all(self.desired, self.config.checks, PREFIX)
         if self.config.review is not None:
             self.warnings += self.config.review(self._declared())
 

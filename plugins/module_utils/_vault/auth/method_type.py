@@ -18,7 +18,7 @@ from typing import Any, Callable
 from ..._engine import normalise
 from ..._engine.field import Field
 from ..._engine.normalise import Normaliser
-from ..base import legal
+from ..base import valid
 from ..base.normalisers import count, default, lower_set, networks
 from ..connection.login import Login
 from ..products import OPENBAO
@@ -38,7 +38,7 @@ class MethodField(Field):
     #: only for fields that are options of the module
     description: str | Sequence[str] = ""
     #: refuses values that the server would refuse
-    check: legal.Check | None = None
+    check: valid.Check | None = None
     #: the only product that has it; "" for all
     only: str = ""
     #: for a secret: the field of the answer that tells whether it is set
@@ -62,7 +62,7 @@ def table_of(fields: Iterable[MethodField]) -> dict[str, Normaliser]:
     return {field.name: field.normaliser for field in fields if field.normaliser is not None}
 
 
-def checks_of(fields: Iterable[MethodField]) -> dict[str, legal.Check]:
+def checks_of(fields: Iterable[MethodField]) -> dict[str, valid.Check]:
     """Return the fields' checks."""
     return {field.name: field.check for field in fields if field.check is not None}
 
@@ -105,7 +105,7 @@ TOKEN: tuple[MethodField, ...] = (
         "How often a token can be used; V(0) is without limit.",
         "int",
         normaliser=count,
-        check=legal.between(0),
+        check=valid.between(0),
     ),
     MethodField(
         "token_bound_cidrs",
@@ -113,7 +113,7 @@ TOKEN: tuple[MethodField, ...] = (
         "list",
         "str",
         normaliser=networks,
-        check=legal.blocks,
+        check=valid.address_blocks,
     ),
     MethodField(
         "token_strictly_bind_ip",
@@ -133,7 +133,7 @@ TOKEN: tuple[MethodField, ...] = (
         "Type of the tokens.",
         choices=("default", "service", "batch", "default-service", "default-batch"),
         normaliser=default("default"),
-        check=legal.one_of("", "default", "service", "batch"),
+        check=valid.one_of("", "default", "service", "batch"),
     ),
 )
 TOKEN_NAMES = tuple(field.name for field in TOKEN)
@@ -164,7 +164,7 @@ class Config:
         return table_of(self.fields)
 
     @cached_property
-    def checks(self) -> Mapping[str, legal.Check]:
+    def checks(self) -> Mapping[str, valid.Check]:
         """The fields' checks."""
         return checks_of(self.fields)
 
@@ -255,7 +255,7 @@ class Entries:
         return table_of(self.all_fields)
 
     @cached_property
-    def checks(self) -> Mapping[str, legal.Check]:
+    def checks(self) -> Mapping[str, valid.Check]:
         """The fields' checks."""
         return checks_of(self.all_fields)
 

@@ -17,7 +17,7 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource, check_completed, check_new
-from ..base import legal, secret_fields
+from ..base import secret_fields, valid
 from ..base.declaring import View, further, placed, shaped, usual
 from ..base.kind import MOUNTS, PURGE, Kind, RunContext
 from ..base.listing import Found, mark_absent
@@ -192,7 +192,7 @@ class AuthRole(Resource):
             near = difflib.get_close_matches(name, sorted(entries.names), 1, 0.8)
             if near:
                 raise InvalidInput('unknown option "%s"' % name, remedy='did you mean "%s"?' % near[0])
-        legal.check_all(declared, entries.checks)
+        valid.check_all(declared, entries.checks)
         if entries.check is not None:
             entries.check(declared)
 

@@ -14,7 +14,7 @@ from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..connection.answers import data_of
 from ..connection.client import Client
-from . import rooted
+from . import root_namespace
 from .schema import Fields
 
 AT_ROOT = 'leave "namespace" (in a tree "inside") out'
@@ -79,5 +79,5 @@ class AtRoot(Setting):
     def ask(self, method: str, path: str, missing_ok: bool = False) -> dict[str, Any] | None:
         """Return the data of an answer. Raises InvalidInput in a namespace, VaultError."""
         what = self.kind + ("s" if not self.kind.endswith("CORS") else " settings")
-        answer = rooted.ask(self.client, method, path, what, AT_ROOT)
+        answer = root_namespace.request(self.client, method, path, what, AT_ROOT)
         return data_of(answer)

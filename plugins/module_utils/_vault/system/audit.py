@@ -15,7 +15,7 @@ from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers, sent_names
 from ..._engine.reconcile import UPDATE, Change, Resource
-from ..base import purge, rooted
+from ..base import purge, root_namespace
 from ..base.declaring import Omitted, View
 from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Found, Listing
@@ -100,7 +100,7 @@ class Devices:
         """Return the devices by path without slashes at its ends. Raises InvalidInput in a namespace without any."""
         with self._lock:
             if self._entries is None:
-                answer = rooted.ask(self.client, "GET", "sys/audit", "audit devices", AT_ROOT)
+                answer = root_namespace.request(self.client, "GET", "sys/audit", "audit devices", AT_ROOT)
                 self._entries = {
                     normalise.path(path): entry
                     for path, entry in data_of(answer).items()

@@ -15,7 +15,7 @@ from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, duration_names, normalisers
 from ..._engine.reconcile import UPDATE, Change, Resource
-from ..base import purge, rooted
+from ..base import purge, root_namespace
 from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing
 from ..base.naming import check_plain
@@ -38,7 +38,7 @@ def ask(client: Client, method: str, path: str) -> dict[str, Any] | None:
     """
     kind = path.split("/")[2]
     try:
-        return data_of(rooted.ask(client, method, path, "quotas", AT_ROOT))
+        return data_of(root_namespace.request(client, method, path, "quotas", AT_ROOT))
     except NoApi as error:
         raise InvalidInput(
             "this server has no %s quotas" % kind, remedy="they need HashiCorp Vault Enterprise"

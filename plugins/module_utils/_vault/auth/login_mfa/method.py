@@ -16,7 +16,7 @@ from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, secret_names
 from ...._engine.reconcile import Change, Resource, check_new
-from ...base import legal, purge
+from ...base import purge, valid
 from ...base.declaring import View, declare, placed
 from ...base.kind import PURGE_DATA, Kind, RunContext
 from ...base.listing import Found, Listing
@@ -39,7 +39,7 @@ class MfaField(TypedField):
     #: the types that never return it
     unreadable_of: Sequence[str] = ()
     #: refuses what the server would refuse
-    check: legal.Check | None = None
+    check: valid.Check | None = None
 
 
 FIELDS = (
@@ -162,13 +162,13 @@ FIELDS = (
         "For okta, name of the organisation.",
         of=("okta",),
         needed=True,
-        check=legal.matching(r"\S+", "example"),
+        check=valid.matching(r"\S+", "example"),
     ),
     MfaField(
         "base_url",
         "For okta, domain of the API; the server's default is C(okta.com).",
         of=("okta",),
-        check=legal.matching(r"\S+", "okta.com"),
+        check=valid.matching(r"\S+", "okta.com"),
     ),
     MfaField(
         "primary_email",
@@ -256,7 +256,7 @@ class Method(Resource):
         for name in sorted({field.name for field in FIELDS if field.of} - set(BY_TYPE[self.type])):
             if self.item.get(name) is not None:
                 raise InvalidInput('a method of type %s has no field "%s"' % (self.type, name), remedy="remove it")
-        legal.check_all(self.desired, {field.name: field.check for field in FIELDS if field.check is not None})
+        valid.check_all(self.desired, {field.name: field.check for field in FIELDS if field.check is not None})
         for name in ("key_size", "max_validation_attempts"):
             if name in self.desired and self.desired[name] < 1:
                 raise InvalidInput('"%s" is below 1' % name, remedy="give a larger number, or leave it out")

@@ -13,7 +13,7 @@ from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field
 from ...._http import environment
-from ...base import legal
+from ...base import valid
 from ...base.naming import masked
 from ...base.normalisers import count, fills_in, networks, on_by_default
 from ...connection.client import Client
@@ -77,15 +77,15 @@ def token_type(value: Any) -> str:
 ROLES = Entries(
     fields=(
         MethodField("bind_secret_id", normaliser=on_by_default),
-        MethodField("secret_id_bound_cidrs", normaliser=networks, check=legal.blocks),
-        MethodField("secret_id_num_uses", normaliser=count, check=legal.between(0)),
+        MethodField("secret_id_bound_cidrs", normaliser=networks, check=valid.address_blocks),
+        MethodField("secret_id_num_uses", normaliser=count, check=valid.between(0)),
         MethodField("secret_id_ttl", normaliser=normalise.duration),
         MethodField("local_secret_ids", normaliser=normalise.boolean),
         MethodField("role_id"),
         MethodField(
             "token_type",
             normaliser=token_type,
-            check=legal.one_of("", "default", "service", "batch", "default-service", "default-batch"),
+            check=valid.one_of("", "default", "service", "batch", "default-service", "default-batch"),
         ),
     ),
     fixed={"local_secret_ids": "false"},

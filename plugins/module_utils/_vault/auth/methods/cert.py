@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...._engine import normalise
-from ...base import legal
+from ...base import valid
 from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login
 from ...products import VAULT
@@ -35,7 +35,7 @@ CONFIG = Config(
     fields=(
         *fields_of("disable_binding enable_identity_alias_metadata", normalise.boolean),
         MethodField("enable_metadata_on_failures", normaliser=normalise.boolean, only=VAULT),
-        MethodField("ocsp_cache_size", normaliser=normalise.integer, check=legal.between(2, 100_000)),
+        MethodField("ocsp_cache_size", normaliser=normalise.integer, check=valid.between(2, 100_000)),
         MethodField("role_cache_size", normaliser=normalise.integer, only=VAULT),
     ),
 )
@@ -49,7 +49,9 @@ def as_kept(certificate: Values, name: str) -> Values:
 CERTIFICATES = Entries(
     folder="certs",
     fields=(
-        MethodField("certificate", normaliser=normalise.pem, check=legal.both(legal.given, legal.pem("CERTIFICATE"))),
+        MethodField(
+            "certificate", normaliser=normalise.pem, check=valid.all_of(valid.not_empty, valid.pem("CERTIFICATE"))
+        ),
         *fields_of(
             "allowed_names allowed_common_names allowed_dns_sans allowed_email_sans allowed_uri_sans "
             "allowed_organizational_units allowed_metadata_extensions required_extensions",
@@ -57,7 +59,7 @@ CERTIFICATES = Entries(
         ),
         MethodField("display_name", normaliser=normalise.scalar),
         *fields_of("ocsp_enabled ocsp_fail_open ocsp_query_all_servers", normalise.boolean),
-        MethodField("ocsp_ca_certificates", normaliser=normalise.pem, check=legal.pem("CERTIFICATE")),
+        MethodField("ocsp_ca_certificates", normaliser=normalise.pem, check=valid.pem("CERTIFICATE")),
         MethodField("ocsp_servers_override", normaliser=normalise.strings),
         *fields_of("allowed_organizations ocsp_max_retries ocsp_this_update_max_age", only=VAULT),
     ),

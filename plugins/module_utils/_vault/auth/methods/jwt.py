@@ -15,7 +15,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field
-from ...base import legal
+from ...base import valid
 from ...base.normalisers import count, default, lower, on_by_default
 from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login
@@ -61,15 +61,15 @@ CONFIG = Config(
         *fields_of("oidc_discovery_ca_pem jwks_ca_pem", normalise.pem),
         MethodField("oidc_client_id", normaliser=normalise.scalar),
         MethodField("oidc_client_secret", normaliser=normalise.scalar, secret=True, told_by="oidc_client_id"),
-        MethodField("oidc_response_mode", normaliser=normalise.scalar, check=legal.one_of("", "query", "form_post")),
-        MethodField("oidc_response_types", normaliser=normalise.string_set, check=legal.each_of("code", "id_token")),
+        MethodField("oidc_response_mode", normaliser=normalise.scalar, check=valid.one_of("", "query", "form_post")),
+        MethodField("oidc_response_types", normaliser=normalise.string_set, check=valid.each_of("code", "id_token")),
         MethodField("jwks_pairs", normaliser=normalise.plain, only=VAULT),
         MethodField(
             "jwt_validation_pubkeys",
             normaliser=lambda value: sorted(normalise.pem_list(value)),
-            check=legal.both(legal.given, legal.pem("(?:PUBLIC KEY|CERTIFICATE)")),
+            check=valid.all_of(valid.not_empty, valid.pem("(?:PUBLIC KEY|CERTIFICATE)")),
         ),
-        MethodField("jwt_supported_algs", normaliser=normalise.string_set, check=legal.each_of(*_ALGORITHMS)),
+        MethodField("jwt_supported_algs", normaliser=normalise.string_set, check=valid.each_of(*_ALGORITHMS)),
         # the server keeps names in lower case
         MethodField("default_role", normaliser=lower),
         MethodField("namespace_in_state", normaliser=on_by_default),
@@ -135,11 +135,11 @@ def check_role(role: Values) -> None:
 
 ROLES = Entries(
     fields=(
-        MethodField("role_type", normaliser=default("oidc"), check=legal.one_of("", "jwt", "oidc")),
+        MethodField("role_type", normaliser=default("oidc"), check=valid.one_of("", "jwt", "oidc")),
         *fields_of("bound_audiences oidc_scopes allowed_redirect_uris", normalise.string_set),
         *fields_of("bound_subject user_claim groups_claim", normalise.scalar),
         MethodField("bound_claims", normaliser=claims),
-        MethodField("bound_claims_type", normaliser=default("string"), check=legal.one_of("string", "glob")),
+        MethodField("bound_claims_type", normaliser=default("string"), check=valid.one_of("string", "glob")),
         *fields_of("user_claim_json_pointer verbose_oidc_logging", normalise.boolean),
         MethodField("claim_mappings", normaliser=normalise.string_map),
         # -1 means none, 0 the server's default
@@ -148,15 +148,15 @@ ROLES = Entries(
         MethodField(
             "callback_mode",
             normaliser=normalise.scalar,
-            check=legal.one_of("client", "direct", "device"),
+            check=valid.one_of("client", "direct", "device"),
             only=OPENBAO,
         ),
         # seconds, as a number
-        MethodField("poll_interval", normaliser=count, check=legal.between(0), only=OPENBAO),
+        MethodField("poll_interval", normaliser=count, check=valid.between(0), only=OPENBAO),
         MethodField(
             "oauth2_metadata",
             normaliser=normalise.string_set,
-            check=legal.each_of("id_token", "refresh_token", "access_token"),
+            check=valid.each_of("id_token", "refresh_token", "access_token"),
             only=OPENBAO,
         ),
         *fields_of("oidc_disable_confirmation token_policies_template_claims", normalise.boolean, only=OPENBAO),

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...._engine import jwt, normalise
 from ...._engine.errors import InvalidInput
-from ...base import legal
+from ...base import valid
 from ...base.normalisers import default, on_by_default
 from ...connection.client import Client
 from ...connection.login import AUTH_ROLE, Login, read_secret_file
@@ -69,12 +69,12 @@ def review(config: Values) -> Iterator[str]:
 
 CONFIG = Config(
     fields=(
-        MethodField("kubernetes_host", normaliser=normalise.path, check=legal.given),
-        MethodField("kubernetes_ca_cert", normaliser=normalise.pem, check=legal.pem("CERTIFICATE")),
+        MethodField("kubernetes_host", normaliser=normalise.path, check=valid.not_empty),
+        MethodField("kubernetes_ca_cert", normaliser=normalise.pem, check=valid.pem("CERTIFICATE")),
         MethodField(
             "pem_keys",
             normaliser=lambda value: sorted(normalise.pem_list(value)),
-            check=legal.pem("(?:PUBLIC KEY|CERTIFICATE)"),
+            check=valid.pem("(?:PUBLIC KEY|CERTIFICATE)"),
         ),
         MethodField("token_reviewer_jwt", normaliser=normalise.scalar, secret=True, told_by="token_reviewer_jwt_set"),
         MethodField("issuer", normaliser=normalise.scalar),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...._engine import normalise
-from ...base import legal
+from ...base import valid
 from ...base.normalisers import default, lower_set, on_by_default
 from ...connection.client import Client
 from ...products import VAULT
@@ -39,9 +39,9 @@ CONFIG = Config(
         *fields_of(
             "tls_min_version tls_max_version",
             default("tls12"),
-            check=legal.one_of("tls10", "tls11", "tls12", "tls13"),
+            check=valid.one_of("tls10", "tls11", "tls12", "tls13"),
         ),
-        MethodField("certificate", normaliser=normalise.pem, check=legal.pem("CERTIFICATE")),
+        MethodField("certificate", normaliser=normalise.pem, check=valid.pem("CERTIFICATE")),
         MethodField("client_tls_cert", normaliser=normalise.pem, write_only=True, credential=True),
         MethodField("client_tls_key", normaliser=normalise.pem, secret=True, credential=True),
         *fields_of("request_timeout connection_timeout", normalise.duration),

@@ -15,7 +15,7 @@ from ...._engine.credential import in_header
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field
 from ...._http import environment
-from ...base import legal
+from ...base import valid
 from ...base.normalisers import default, lower_set, on_by_default
 from ...connection.client import Client
 from ...connection.login import Login, read_secret_file
@@ -88,11 +88,11 @@ ROLES = Entries(
         *fields_of("disallowed_policies disallowed_policies_glob", lower_set),
         MethodField("orphan", normaliser=normalise.boolean),
         MethodField("renewable", normaliser=on_by_default),
-        MethodField("path_suffix", normaliser=normalise.scalar, check=legal.matching(r"\w[\w.-]+\w", "ci-runs")),
+        MethodField("path_suffix", normaliser=normalise.scalar, check=valid.matching(r"\w[\w.-]+\w", "ci-runs")),
         MethodField(
             "token_type",
             normaliser=default("default-service"),
-            check=legal.one_of("service", "batch", "default-service", "default-batch"),
+            check=valid.one_of("service", "batch", "default-service", "default-batch"),
         ),
     ),
     without=frozenset(("token_policies", "token_ttl", "token_max_ttl", "token_strictly_bind_ip")),

@@ -37,13 +37,13 @@ def each_of(*words: str) -> Check:
     """Return a checker for a list of such words, or a comma string of them."""
 
     def check(name: str, value: Any) -> None:
-        for one in listed(value):
+        for one in members(value):
             one_of(*words)(name, one)
 
     return check
 
 
-def listed(value: Any) -> list[Any]:
+def members(value: Any) -> list[Any]:
     """Return the members of a list, including empty ones, or of a comma string."""
     return list(value) if isinstance(value, (list, tuple)) else list(normalise.strings(value))
 
@@ -75,9 +75,9 @@ def matching(pattern: str, example: str) -> Check:
     return check
 
 
-def blocks(name: str, value: Any) -> None:
+def address_blocks(name: str, value: Any) -> None:
     """Refuse what is not a list of address blocks, an empty member included."""
-    check_blocks(name, [normalise.scalar(one).strip() for one in listed(value)])
+    check_blocks(name, [normalise.scalar(one).strip() for one in members(value)])
 
 
 def pem(what: str) -> Check:
@@ -94,13 +94,13 @@ def pem(what: str) -> Check:
     return check
 
 
-def given(name: str, value: Any) -> None:
+def not_empty(name: str, value: Any) -> None:
     """Refuse an empty value."""
     if value in ("", [], {}):
         raise InvalidInput("%s is empty" % name, remedy="give one")
 
 
-def both(*checks: Check) -> Check:
+def all_of(*checks: Check) -> Check:
     """Return a checker that combines several."""
 
     def check(name: str, value: Any) -> None:

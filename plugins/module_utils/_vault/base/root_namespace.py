@@ -14,7 +14,7 @@ from ..connection.client import Client
 from ..connection.errors import NoNamespace, VaultError
 
 
-def ask(client: Client, method: str, path: str, what: str, remedy: str) -> dict[str, Any]:
+def request(client: Client, method: str, path: str, what: str, remedy: str) -> dict[str, Any]:
     """Return the answer of a path that only the root namespace has. Raises VaultError.
 
     Raises InvalidInput in another namespace, even if it does not exist yet.
