@@ -135,9 +135,9 @@ class Resource:
             if settled is not value:
                 self.desired[name] = settled  # type: ignore[index]
 
-    def heard(self) -> list[str]:
+    def take_warnings(self) -> list[str]:
         """Return the server's warnings since the last call in this thread, without the object's secrets."""
-        ask = getattr(getattr(self, "client", None), "heard", None)
+        ask = getattr(getattr(self, "client", None), "take_warnings", None)
         if ask is None:
             return []
         hidden = self.hidden()
@@ -464,14 +464,14 @@ def apply(changes: Sequence[Change], workers: int = 4) -> None:
         change.reached = True
         resource = change.resource
         # earlier warnings belong to another object
-        resource.heard()
+        resource.take_warnings()
         try:
             if change.action == DELETE:
                 resource.delete(change)
             else:
                 resource.write(change)
         finally:
-            for warning in resource.heard():
+            for warning in resource.take_warnings():
                 if warning not in resource.warnings:
                     resource.warnings.append("the server warns: %s" % warning)
 

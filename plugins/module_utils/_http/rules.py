@@ -117,12 +117,12 @@ def check_headers(headers: Mapping[str, str]) -> None:
             )
 
 
-def wish(retry_after: str, now: datetime.datetime | None = None) -> float:
-    """Return the seconds that a server's ``Retry-After`` asks for, as seconds or as a date; 0 for nothing usable.
+def retry_after(header: str, now: datetime.datetime | None = None) -> float:
+    """Return the seconds that a ``Retry-After`` header asks for, as seconds or as a date; 0 for anything else.
 
     Source: RFC 9110, 10.2.3.
     """
-    text = retry_after.strip()
+    text = header.strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
     try:
@@ -134,9 +134,9 @@ def wish(retry_after: str, now: datetime.datetime | None = None) -> float:
     return max((date - (now or datetime.datetime.now(datetime.timezone.utc))).total_seconds(), 0.0)
 
 
-def pause(attempt: int, retry_after: str = "", now: datetime.datetime | None = None) -> float:
-    """Return the seconds to wait after an attempt (0 is the first); ``retry_after``: the server's header."""
-    return min(wish(retry_after, now) or 0.2 * 2 ** min(attempt, 10), LONGEST_PAUSE)
+def pause(attempt: int, header: str = "", now: datetime.datetime | None = None) -> float:
+    """Return the seconds to wait after an attempt (0 is the first); ``header``: the server's ``Retry-After``."""
+    return min(retry_after(header, now) or 0.2 * 2 ** min(attempt, 10), LONGEST_PAUSE)
 
 
 class Redirect(NamedTuple):

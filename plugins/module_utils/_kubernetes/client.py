@@ -146,7 +146,7 @@ class Client:
             return answers.object_of(answer, path, self.host)
         refused = answers.refusal(answer, path, self.host)
         if answer.status_code in retry.KUBERNETES:
-            refused.retryable, refused.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
+            refused.retryable, refused.retry_after = True, rules.retry_after(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(refused, Missing):
             return None
         raise refused

@@ -125,17 +125,17 @@ class Client:
             self._said.add(text)
             return first
 
-    def _hear(self, warnings: Any, sent: Any) -> None:
-        """Keep the warnings in a write's answer, for `heard`."""
+    def _keep_warnings(self, warnings: Any, sent: Any) -> None:
+        """Keep the warnings in a write's answer, for `take_warnings`."""
         if isinstance(warnings, list):
             # the warning that a name was taken from the path is harmless
             news = [one for one in warnings if not wording.name_from_path(str(one))]
             said = [KNOWN.scrub_foreign(one, sent) for one in news]
-            self._local.heard = [*getattr(self._local, "heard", ()), *said]
+            self._local.warnings = [*getattr(self._local, "warnings", ()), *said]
 
-    def heard(self) -> list[str]:
+    def take_warnings(self) -> list[str]:
         """Return the server's warnings in this thread since the last call, one line each."""
-        said, self._local.heard = getattr(self._local, "heard", ()), []
+        said, self._local.warnings = getattr(self._local, "warnings", ()), []
         texts = ("".join(one if one.isprintable() else " " for one in text) for text in said)
         return [" ".join(text.split())[:500] for text in texts]
 
@@ -372,7 +372,7 @@ class Client:
         body = body_of(answer, method, path, self.url)
         if status < 400 or (status in (472, 473) and path.startswith("sys/health")):
             if method in ("POST", "PUT", "PATCH"):
-                self._hear(body.get("warnings"), sent)
+                self._keep_warnings(body.get("warnings"), sent)
             return body
         errors = [KNOWN.scrub_foreign(item, sent).strip() for item in body.get("errors") or []]
         if status == 404 and not errors and body.get("data"):
@@ -385,7 +385,7 @@ class Client:
             raise refusals.refusal(self, 400, method, path, errors)
         error = refusals.refusal(self, status, method, path, errors)
         if self._may_pass(answer):
-            error.retryable, error.retry_after = True, rules.wish(answer.headers.get("Retry-After") or "")
+            error.retryable, error.retry_after = True, rules.retry_after(answer.headers.get("Retry-After") or "")
         if missing_ok and isinstance(error, Missing) and self._absent(error, path):
             return None
         raise error

@@ -17,7 +17,7 @@ NAMED = [rules.Origin("https", "a.example.com", 8200), rules.Origin("https", "b.
 
 
 @pytest.mark.parametrize(
-    ("wish", "seconds"),
+    ("header", "seconds"),
     [
         ("", 0.2),
         ("3", 3),
@@ -33,8 +33,8 @@ NAMED = [rules.Origin("https", "a.example.com", 8200), rules.Origin("https", "b.
         ("Thu, 99 Foo 2026 00:00:02 GMT", 0.2),
     ],
 )
-def test_a_pause_is_the_servers_wish_where_it_makes_sense(wish: str, seconds: float) -> None:
-    assert rules.pause(0, wish, NOW) == seconds
+def test_a_pause_is_what_the_server_asks_for_within_the_limit(header: str, seconds: float) -> None:
+    assert rules.pause(0, header, NOW) == seconds
 
 
 def test_pauses_grow_up_to_a_limit() -> None:

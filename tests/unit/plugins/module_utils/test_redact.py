@@ -338,8 +338,8 @@ def test_conditions_and_warnings_and_addresses_hold_no_value() -> None:
     assert "Canary" not in str(condition({"status": {"conditions": [entry]}}))
     assert "atoi" in condition({"status": {"conditions": [entry]}})["message"]
     client = Client(["https://127.0.0.1:1"], token="Canary-token-1")
-    client._hear(["got Canary-token-1, Canary-sent-1 and Canary-known-1"], {"password": "Canary-sent-1"})
-    assert client.heard() == ["got (hidden), (hidden) and (hidden)"]
+    client._keep_warnings(["got Canary-token-1, Canary-sent-1 and Canary-known-1"], {"password": "Canary-sent-1"})
+    assert client.take_warnings() == ["got (hidden), (hidden) and (hidden)"]
 
 
 def test_nothing_of_a_text_controls_the_terminal() -> None:
