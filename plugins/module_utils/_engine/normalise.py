@@ -107,7 +107,7 @@ def as_seconds(value: Any, signed: bool = False) -> str | None:
     return None if total is None else "%ds" % total
 
 
-def settled(value: Any, normaliser: Normaliser | None) -> Any:
+def as_sent(value: Any, normaliser: Normaliser | None) -> Any:
     """Return a declared value as every endpoint takes it, by its field's normaliser.
 
     A duration becomes seconds, unless it is a text of hours, minutes and seconds. The values of a mapping of texts

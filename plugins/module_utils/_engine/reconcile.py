@@ -122,18 +122,18 @@ class Resource:
         stands = {name: value for name, value in change.current.items() if value is not None and name not in left}
         return {**stands, **{name: desired[name] for name in change.fields if name in desired}}
 
-    def settle_durations(self) -> None:
+    def convert_durations(self) -> None:
         """Turn the declared durations into seconds. Raises InvalidInput for any other text.
 
         This is the only change that the engine makes to a declaration; it comes after `check`.
         """
         for name, value in (self.desired or {}).items():
             try:
-                settled = normalise.settled(value, self.fields.get(name))
+                sent = normalise.as_sent(value, self.fields.get(name))
             except InvalidInput as error:
                 raise error.at(name) from None
-            if settled is not value:
-                self.desired[name] = settled  # type: ignore[index]
+            if sent is not value:
+                self.desired[name] = sent  # type: ignore[index]
 
     def take_warnings(self) -> list[str]:
         """Return the server's warnings since the last call in this thread, without the object's secrets."""
@@ -394,7 +394,7 @@ def distinct(resources: Iterable[Resource]) -> None:
         seen.add((resource.kind, resource.key))
         try:
             resource.check()
-            resource.settle_durations()
+            resource.convert_durations()
         except SecretopsError as error:
             raise error.at(resource.label) from None
 

@@ -75,7 +75,9 @@ class Manifests:
         accept = METADATA_ONLY if manifest["kind"] == SECRET.name else JSON
         try:
             current = self.client.get(path, accept=accept)
-            return current is None or self._settled(current) != self._settled(self._dry_run(path, manifest, accept))
+            return current is None or self._comparable(current) != self._comparable(
+                self._dry_run(path, manifest, accept)
+            )
         except KubernetesError as error:
             if error.ends_task:
                 raise
@@ -89,7 +91,7 @@ class Manifests:
             content_type = APPLY_PATCH
         return self.client.request("PATCH", path, manifest, query, content_type=content_type, accept=accept) or {}
 
-    def _settled(self, found: Object) -> Object:
+    def _comparable(self, found: Object) -> Object:
         """Return an object without what a dry run changes by itself."""
         one = copy.copy(found)
         metadata = dict(one["metadata"])

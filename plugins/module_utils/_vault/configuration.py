@@ -256,8 +256,8 @@ class Tree:
             purge = False
         # an empty mapping, null and "true" are a purge without options
         options = {} if purge is False else {"purge": True, **(purge if isinstance(purge, Mapping) else {})}
-        settled = ArgumentSpecValidator(dict(kind.options)).validate(options)
-        self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in settled.error_messages]
+        validated = ArgumentSpecValidator(dict(kind.options)).validate(options)
+        self.problems += ["%s.purge.%s: %s" % (where, title, message) for message in validated.error_messages]
         allowed = MAY_BE_EMPTY | {"%s.%s" % (title, name) for name in kind.may_be_empty}
         empty = [
             *empty_names({title: declared}, {title: entry}, where, allowed),
@@ -266,13 +266,13 @@ class Tree:
         self.problems += ["%s is empty: give a value, or leave it out" % name for name in empty]
         below = [
             *negative({title: found.validated_parameters.get(title)}, {title: entry}, where),
-            *negative(settled.validated_parameters, kind.options, "%s.purge.%s" % (where, title)),
+            *negative(validated.validated_parameters, kind.options, "%s.purge.%s" % (where, title)),
         ]
         self.problems += ["%s is negative (%g): give 0 or more" % one for one in below]
-        if found.error_messages or settled.error_messages:
+        if found.error_messages or validated.error_messages:
             self._secrets.add(*echo({title: declared}, {title: entry})[1], unless_public=True)
             return
-        context = RunContext(settled.validated_parameters, self.check_mode, mounts)
+        context = RunContext(validated.validated_parameters, self.check_mode, mounts)
         items = [dict(item, state=item.get("state") or "present") for item in found.validated_parameters[title]]
         self._secrets.public(kind.public(items, context))
         self._secrets.public(str(item[name]) for item in items for name in NAMES if item.get(name) is not None)

@@ -304,7 +304,7 @@ class Exporter:
         for item, resource in zip(items, resources):
             try:
                 resource.check()
-                resource.settle_durations()
+                resource.convert_durations()
                 resource.preflight()
                 good.append(resource)
             except InvalidInput as error:

@@ -239,7 +239,7 @@ class Entries:
     #: checks a new entry
     new: Callable[[Values], None] | None = None
     #: returns a declaration in the server's form; the second argument is the name of the entry
-    settle: Callable[[Values, str], Values] | None = None
+    as_stored: Callable[[Values, str], Values] | None = None
     #: yields warnings about the declaration merged with the current entry, each shown once
     advise: Callable[[Values], Iterator[str]] | None = None
 

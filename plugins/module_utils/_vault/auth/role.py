@@ -31,7 +31,7 @@ from . import registry
 from .method_type import CERTAIN, DOUBTFUL, TOKEN, Entries
 from .mounts import MethodMounts
 from .policies import Policies
-from .role_fields import FIELDS, REPLACED, TYPED, settled
+from .role_fields import FIELDS, REPLACED, TYPED, as_sent
 
 
 class AuthRole(Resource):
@@ -56,7 +56,7 @@ class AuthRole(Resource):
         self._fits = False
         desired: dict[str, Any] | None = None
         if item.get("state") != "absent":
-            desired = {name: settled(name, item.get(name)) for name in TYPED}
+            desired = {name: as_sent(name, item.get(name)) for name in TYPED}
             desired.update(item.get("options") or {})
             desired.update(secret)
         self.secret_fields = frozenset(secret)
@@ -119,8 +119,8 @@ class AuthRole(Resource):
 
     def wanted(self) -> Mapping[str, Any]:
         """Return the declaration in the server's form; only after `check`."""
-        settle = self.entries.settle
-        return settle(self._declared(), self.role) if settle else self._declared()
+        as_stored = self.entries.as_stored
+        return as_stored(self._declared(), self.role) if as_stored else self._declared()
 
     # -- what is refused ----------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class AuthRole(Resource):
         if self._checked_as != self.type:
             # unknown at its check
             self._check_type()
-            self.settle_durations()
+            self.convert_durations()
         if self.mounts.entries.setdefault(self.key, self) is not self:
             raise InvalidInput("is declared twice", remedy="keep one of the two")
         if self.desired is None:

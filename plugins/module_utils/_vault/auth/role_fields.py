@@ -74,6 +74,6 @@ REPLACED = frozenset(
 )
 
 
-def settled(name: str, value: Any) -> Any:
+def as_sent(name: str, value: Any) -> Any:
     """Return an option as the server takes it: a document as text."""
     return normalise.document(value) if name in DOCUMENTS else value

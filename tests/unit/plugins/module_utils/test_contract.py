@@ -127,4 +127,4 @@ def test_nobody_rewrites_what_was_declared() -> None:
     found = {name for path in files for name in mutations(ast.parse(path.read_text()))}
     assert found == set(), "put what depends on what stands into `resolve`"
     # the engine's own, for all kinds alike
-    assert set(mutations(ast.parse(engine.read_text()))) == {"Resource.settle_durations"}
+    assert set(mutations(ast.parse(engine.read_text()))) == {"Resource.convert_durations"}

@@ -74,19 +74,19 @@ def test_span_leaves_only_units_that_servers_know(value: Any, sent: Any) -> None
         *(("1h30m", "1h30m"), ("30", "30"), (3600, 3600), (None, None), ("30m1h", "5400s")),
     ],
 )
-def test_settled_durations_are_what_servers_know(value: Any, sent: Any) -> None:
-    assert normalise.settled(value, normalise.duration) == sent
-    assert normalise.settled(value, normalise.scalar) == value
+def test_durations_are_sent_as_servers_know_them(value: Any, sent: Any) -> None:
+    assert normalise.as_sent(value, normalise.duration) == sent
+    assert normalise.as_sent(value, normalise.scalar) == value
 
 
 @pytest.mark.parametrize("value", ["1.5s", "500ms", 0.5, "-1", "soon", True])
-def test_settled_refuses_what_no_server_takes(value: Any) -> None:
+def test_a_duration_that_no_server_takes_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput):
-        normalise.settled(value, normalise.duration)
+        normalise.as_sent(value, normalise.duration)
 
 
-def test_settled_lets_a_signed_duration_be_negative() -> None:
-    assert normalise.settled("-1", normalise.signed_duration) == "-1"
+def test_a_signed_duration_may_be_negative() -> None:
+    assert normalise.as_sent("-1", normalise.signed_duration) == "-1"
 
 
 def test_typed_tells_what_equals_in_python() -> None:

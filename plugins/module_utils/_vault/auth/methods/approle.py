@@ -62,7 +62,7 @@ def check_role(role: Values) -> None:
         )
 
 
-def as_kept(role: Values, name: str) -> Values:
+def as_stored(role: Values, name: str) -> Values:
     """Return a declaration with address blocks in the server's form."""
     blocks = role.get("secret_id_bound_cidrs")
     return {**role, "secret_id_bound_cidrs": masked(blocks)} if blocks else role
@@ -93,7 +93,7 @@ ROLES = Entries(
     also="bound_cidr_list period policies role_name",
     certain=frozenset(("role_id",)),
     whole=check_role,
-    settle=as_kept,
+    as_stored=as_stored,
 )
 
 METHOD = MethodType("approle", login=AppRoleLogin, entries=(ROLES,), locks_out=True)

@@ -41,7 +41,7 @@ CONFIG = Config(
 )
 
 
-def as_kept(certificate: Values, name: str) -> Values:
+def as_stored(certificate: Values, name: str) -> Values:
     """Return a declaration with the server's default display name."""
     return {**certificate, "display_name": name.lower()} if certificate.get("display_name") == "" else certificate
 
@@ -64,7 +64,7 @@ CERTIFICATES = Entries(
         *fields_of("allowed_organizations ocsp_max_retries ocsp_this_update_max_age", only=VAULT),
     ),
     also="policies bound_cidrs lease max_ttl name period ttl",
-    settle=as_kept,
+    as_stored=as_stored,
 )
 
 METHOD = MethodType("cert", login=CertLogin, config=CONFIG, entries=(CERTIFICATES,))
