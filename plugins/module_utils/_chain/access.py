@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._vault.connection.errors import PermissionDenied, VaultError
-from .links import Broken, Session, Untried, Wish, broken, has_property, metadata_values, quoted
+from .links import Broken, Need, Session, Untried, broken, has_property, metadata_values, quoted
 from .logins import Logins
 
 #: what the operator writes into managed-by of the metadata of a secret that it pushed
@@ -21,62 +21,62 @@ PATHS = 500
 
 
 class Access:
-    """Holds what is wanted against what a login can reach."""
+    """Compares what is needed with what a login can reach."""
 
     def __init__(self, logins: Logins) -> None:
         self.logins = logins
 
     def check_paths(self, session: Session) -> None:
-        """Hold the wishes against engines and policies."""
+        """Compare what is needed with engines and policies."""
         vault = session.source.vault
-        mounts = self.logins.remember(session.space, "sys/mounts", "engines are") if session.wishes else None
-        for wish in session.wishes:
-            session.wishes[wish] = self._engine(mounts, vault, wish) if mounts else None
-        paths = sorted({wish.path for wish, error in session.wishes.items() if error is None})
+        mounts = self.logins.remember(session.space, "sys/mounts", "engines are") if session.needs else None
+        for need in session.needs:
+            session.needs[need] = self._engine(mounts, vault, need) if mounts else None
+        paths = sorted({need.path for need, error in session.needs.items() if error is None})
         if session.client is None or not paths:
             return
-        held: dict[str, list[str]] = {}
+        granted: dict[str, list[str]] = {}
         try:
             for start in range(0, len(paths), PATHS):
                 part = paths[start : start + PATHS]
                 answer = session.client.write("sys/capabilities-self", {"paths": part})
-                held.update(answer.get("data") or answer)
+                granted.update(answer.get("data") or answer)
         except PermissionDenied:
             self.logins.say(
                 "%s: its policies do not let it ask for its capabilities: paths are tried instead"
                 % session.source.label
             )
             return
-        for wish, error in session.wishes.items():
-            allowed, needed = set(held.get(wish.path) or []), set(wish.capabilities)
-            enough = "root" in allowed or (needed <= allowed if wish.every else bool(needed & allowed))
+        for need, error in session.needs.items():
+            allowed, needed = set(granted.get(need.path) or []), set(need.capabilities)
+            enough = "root" in allowed or (needed <= allowed if need.every else bool(needed & allowed))
             if error is None and not enough:
-                session.wishes[wish] = self._denied(session, wish)
+                session.needs[need] = self._denied(session, need)
 
     @staticmethod
-    def _denied(session: Session, wish: Wish) -> Broken:
-        verb = {"read": "read", "list": "list", "delete": "delete"}.get(wish.capabilities[0], "write to")
-        if wish.every:
-            verb = "%s and %s" % (", ".join(wish.capabilities[:-1]), wish.capabilities[-1])
+    def _denied(session: Session, need: Need) -> Broken:
+        verb = {"read": "read", "list": "list", "delete": "delete"}.get(need.capabilities[0], "write to")
+        if need.every:
+            verb = "%s and %s" % (", ".join(need.capabilities[:-1]), need.capabilities[-1])
         whose = 'role "%s"' % session.role if session.role else session.source.label
         where = session.where if session.mount else session.source.label
         return broken(
             "policy",
             'the policies of %s (%s) do not let it %s "%s"'
-            % (whose, ", ".join(session.policies) or "none", verb, wish.path),
+            % (whose, ", ".join(session.policies) or "none", verb, need.path),
             where,
-            'add path "%s" { capabilities = [%s] } to one of them' % (wish.path, quoted(wish.capabilities)),
+            'add path "%s" { capabilities = [%s] } to one of them' % (need.path, quoted(need.capabilities)),
         )
 
     @staticmethod
-    def _engine(mounts: Mapping[str, Any], vault: Mapping[str, Any], wish: Wish) -> Broken | None:
-        mount = max((path for path in mounts if (wish.path + "/").startswith(path)), key=len, default="")
+    def _engine(mounts: Mapping[str, Any], vault: Mapping[str, Any], need: Need) -> Broken | None:
+        mount = max((path for path in mounts if (need.path + "/").startswith(path)), key=len, default="")
         if not mount:
-            name = str(vault.get("path") or wish.path.partition("/")[0])
+            name = str(vault.get("path") or need.path.partition("/")[0])
             return broken(
                 "engine", "no secrets engine is mounted there", name, "mount it, or correct path in the store"
             )
-        if not wish.what:
+        if not need.what:
             return None
         engine, version = mounts[mount] or {}, vault.get("version") or "v2"
         actual = "v%s" % ((engine.get("options") or {}).get("version") or "1")
@@ -98,12 +98,12 @@ class Access:
 
     def check_contents(self, session: Session, pool: ThreadPoolExecutor) -> None:
         """Read each distinct secret once, with the operator's login where there is one."""
-        places: dict[tuple[str, str, str], list[Wish]] = {}
-        for wish, error in session.wishes.items():
-            if error is None and wish.what:
-                places.setdefault((wish.path, wish.version, wish.what), []).append(wish)
+        places: dict[tuple[str, str, str], list[Need]] = {}
+        for need, error in session.needs.items():
+            if error is None and need.what:
+                places.setdefault((need.path, need.version, need.what), []).append(need)
 
-        def look(item: tuple[tuple[str, str, str], list[Wish]]) -> None:
+        def look(item: tuple[tuple[str, str, str], list[Need]]) -> None:
             (path, version, what), wanted = item
             try:
                 data = self._contents(session, path, version, what)
@@ -111,14 +111,14 @@ class Access:
                 self.logins.say("%s: not verified: %s" % (path, error))
                 return
             except Broken as error:
-                for wish in wanted:
-                    session.wishes[wish] = None if wish.tolerated and error.link == "secret" else error
+                for need in wanted:
+                    session.needs[need] = None if need.tolerated and error.link == "secret" else error
                 return
-            for wish in wanted:
-                if wish.property and not has_property(data, wish.property):
-                    session.wishes[wish] = broken(
+            for need in wanted:
+                if need.property and not has_property(data, need.property):
+                    session.needs[need] = broken(
                         "property",
-                        'it has no key "%s", only %s' % (wish.property, quoted(sorted(data)[:12]) or "none at all"),
+                        'it has no key "%s", only %s' % (need.property, quoted(sorted(data)[:12]) or "none at all"),
                         'secret "%s"' % path,
                         "write it, or correct property",
                     )
@@ -137,7 +137,7 @@ class Access:
         except PermissionDenied as error:
             if session.client is None:
                 raise Untried(str(error)) from error
-            raise self._denied(session, Wish(path, ("list" if what == "folder" else "read",), what)) from error
+            raise self._denied(session, Need(path, ("list" if what == "folder" else "read",), what)) from error
         except VaultError as error:
             if not error.status or error.status >= 500:
                 raise

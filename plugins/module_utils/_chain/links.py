@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: what is here may change at any time. Other collections must not import it.
-"""The links of the chain as data: what an ExternalSecret reads from, what it wants there, how it logs in. No I/O."""
+"""The links of the chain as data: what an ExternalSecret reads from, what it needs there, how it logs in. No I/O."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Source(NamedTuple):
         return '%s "%s"' % (self.kind, "%s/%s" % (self.namespace, self.name) if self.namespace else self.name)
 
 
-class Wish(NamedTuple):
-    """What is wanted of a source: a path of the API, any of some capabilities on it, and what is to be there."""
+class Need(NamedTuple):
+    """What is needed of a source: any of some capabilities on a path of the API, and what is to be there."""
 
     path: str
     capabilities: tuple[str, ...]
@@ -173,26 +173,26 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
         return False
     for rule in selector.get("matchExpressions") or []:
-        held, values = labels.get(rule["key"]), rule.get("values") or []
+        value, values = labels.get(rule["key"]), rule.get("values") or []
         holds = {
-            "In": held in values,
-            "NotIn": held not in values,
-            "Exists": held is not None,
-            "DoesNotExist": held is None,
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
         }.get(rule["operator"], False)
         if not holds:
             return False
     return True
 
 
-def wishes(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str, Any]) -> list[Wish]:
-    """Return what one entry of ``data`` or ``dataFrom`` wants of a store."""
+def needs(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str, Any]) -> list[Need]:
+    """Return what one entry of ``data`` or ``dataFrom`` needs of a store."""
     policy = (spec.get("target") or {}).get("deletionPolicy") or "Retain"
     find = entry.get("find")
     if find is not None:
         folder = str(find.get("path") or "").strip("/")
         path = api_path(vault, folder + "/" if folder else "", "metadata")
-        return [Wish(path, ("list",), "folder", folder)]
+        return [Need(path, ("list",), "folder", folder)]
     remote = entry.get("remoteRef") or entry.get("extract") or {}
     key = str(remote.get("key") or "")
     common: dict[str, Any] = {
@@ -202,8 +202,8 @@ def wishes(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str
     }
     if remote.get("metadataPolicy") == "Fetch":
         # missing metadata is an error whatever the deletion policy says
-        return [Wish(metadata_path(vault, key), ("read",), "metadata", **{**common, "tolerated": False})]
-    return [Wish(api_path(vault, key), ("read",), "secret", version=str(remote.get("version") or ""), **common)]
+        return [Need(metadata_path(vault, key), ("read",), "metadata", **{**common, "tolerated": False})]
+    return [Need(api_path(vault, key), ("read",), "secret", version=str(remote.get("version") or ""), **common)]
 
 
 def is_push(current: Mapping[str, Any]) -> bool:
@@ -211,14 +211,14 @@ def is_push(current: Mapping[str, Any]) -> bool:
     return "secretStoreRefs" in (current.get("spec") or {})
 
 
-def push_wishes(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str, Any]) -> list[Wish]:
-    """Return what one entry of a PushSecret's ``data`` wants of a store."""
+def push_needs(spec: Mapping[str, Any], entry: Mapping[str, Any], vault: Mapping[str, Any]) -> list[Need]:
+    """Return what one entry of a PushSecret's ``data`` needs of a store."""
     remote = (entry.get("match") or {}).get("remoteRef") or {}
     key = str(remote.get("remoteKey") or "")
-    needed = ("create", "read", "update", *(("delete",) if spec.get("deletionPolicy") == "Delete" else ()))
-    found = [Wish(api_path(vault, key), needed, "", key, every=True)]
+    capabilities = ("create", "read", "update", *(("delete",) if spec.get("deletionPolicy") == "Delete" else ()))
+    found = [Need(api_path(vault, key), capabilities, "", key, every=True)]
     if (vault.get("version") or "v2") != "v1":
-        found.append(Wish(api_path(vault, key, "metadata"), needed, "pushed", key, every=True))
+        found.append(Need(api_path(vault, key, "metadata"), capabilities, "pushed", key, every=True))
     return found
 
 
@@ -235,7 +235,7 @@ class Session:
         self.revocable = False
         self.role = ""
         self.policies: list[str] = []
-        self.wishes: dict[Wish, Broken | None] = {}
+        self.needs: dict[Need, Broken | None] = {}
         auth = source.vault.get("auth") or {}
         self.method = next((name for name in AUTH_METHODS if auth.get(name) is not None), "")
         self.options: Mapping[str, Any] = auth.get(self.method) or {}

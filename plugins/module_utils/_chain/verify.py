@@ -35,7 +35,7 @@ from .._kubernetes.waiting import with_cause
 from .._vault.connection.client import Client as Vault
 from .._vault.connection.module import connect, logged_in
 from .access import Access
-from .links import Broken, Session, Source, Wish, broken, is_push, push_wishes, quoted, selects, wishes
+from .links import Broken, Need, Session, Source, broken, is_push, needs, push_needs, quoted, selects
 from .logins import Logins, Warn
 
 NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
@@ -147,7 +147,7 @@ class Chain:
                     return True
         return False
 
-    def generator(self, namespace: str, reference: Mapping[str, Any]) -> tuple[Source, Wish] | None:
+    def generator(self, namespace: str, reference: Mapping[str, Any]) -> tuple[Source, Need] | None:
         """Return a generator that asks Vault and what it asks, None for any other. Raises Broken."""
         kind, name = str(reference.get("kind") or ""), str(reference.get("name") or "")
         if kind not in ("VaultDynamicSecret", "ClusterGenerator"):
@@ -173,7 +173,7 @@ class Chain:
                 return None
         method = spec.get("method") or "GET"
         needed = {"GET": ("read",), "LIST": ("list",), "DELETE": ("delete",)}.get(method, ("create", "update"))
-        return Source(kind, space, name, spec["provider"], False, live), Wish(str(spec["path"]), needed, "")
+        return Source(kind, space, name, spec["provider"], False, live), Need(str(spec["path"]), needed, "")
 
     def session(self, source: Source, namespace: str) -> Session:
         """Return the login that a source makes from a namespace; shared where it is the same."""
@@ -207,9 +207,9 @@ class Chain:
         results = [self._judge(one, *plan) for one, plan in zip(external_secrets, plans)]
         return results + [self._judge_store(session) for session in others]
 
-    def _plan_push(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Wish]], Broken | None]:
+    def _plan_push(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Need]], Broken | None]:
         spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
-        steps: list[tuple[Session, Wish]] = []
+        steps: list[tuple[Session, Need]] = []
         error: Broken | None = None
         for reference in self.named(namespace, spec.get("secretStoreRefs") or []):
             try:
@@ -221,9 +221,9 @@ class Chain:
                 continue
             for entry in spec.get("data") or []:
                 session = self.session(source, namespace)
-                steps += [(session, wish) for wish in push_wishes(spec, entry, source.vault)]
-        for session, wish in steps:
-            session.wishes[wish] = None
+                steps += [(session, need) for need in push_needs(spec, entry, source.vault)]
+        for session, need in steps:
+            session.needs[need] = None
         return steps, error or self._source_secret(namespace, spec)
 
     def named(self, namespace: str, references: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -259,23 +259,23 @@ class Chain:
         if spec.get("template"):
             # what it makes is pushed
             return None
-        held = secret.get("data") or {}
+        data = secret.get("data") or {}
         for entry in spec.get("data") or []:
             key = (entry.get("match") or {}).get("secretKey")
-            if key and key not in held:
+            if key and key not in data:
                 return broken(
                     "source",
-                    'has no key "%s", only %s' % (key, quoted(sorted(held)[:12]) or "none at all"),
+                    'has no key "%s", only %s' % (key, quoted(sorted(data)[:12]) or "none at all"),
                     where,
                     "add it, or correct secretKey",
                 )
         return None
 
-    def _plan(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Wish]], Broken | None]:
+    def _plan(self, current: Mapping[str, Any]) -> tuple[list[tuple[Session, Need]], Broken | None]:
         if is_push(current):
             return self._plan_push(current)
         spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
-        steps: list[tuple[Session, Wish]] = []
+        steps: list[tuple[Session, Need]] = []
         for entry in [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]:
             other = entry.get("sourceRef") or {}
             try:
@@ -285,14 +285,14 @@ class Chain:
                         steps.append((self.session(made[0], namespace), made[1]))
                     continue
                 source = self.source(namespace, other.get("storeRef") or spec.get("secretStoreRef") or {})
-                wanted = [] if source is None else wishes(spec, entry, source.vault)
+                wanted = [] if source is None else needs(spec, entry, source.vault)
             except Broken as error:
                 return steps, error
             if source is not None:
                 session = self.session(source, namespace)
-                steps += [(session, wish) for wish in wanted]
-        for session, wish in steps:
-            session.wishes[wish] = None
+                steps += [(session, need) for need in wanted]
+        for session, need in steps:
+            session.needs[need] = None
         return steps, None
 
     def _lone_stores(self) -> list[Session]:
@@ -319,14 +319,14 @@ class Chain:
     # -- judging ------------------------------------------------------------------------------------------------------
 
     def _judge(
-        self, current: Mapping[str, Any], steps: Sequence[tuple[Session, Wish]], error: Broken | None
+        self, current: Mapping[str, Any], steps: Sequence[tuple[Session, Need]], error: Broken | None
     ) -> dict[str, Any]:
         metadata = current["metadata"]
         kind = (PUSH_SECRET if is_push(current) else EXTERNAL_SECRET).name
-        first = next((session.error for session, _wish in steps if session.error), None) or error
-        first = first or next((session.wishes[wish] for session, wish in steps if session.wishes[wish]), None)
+        first = next((session.error for session, _need in steps if session.error), None) or error
+        first = first or next((session.needs[need] for session, need in steps if session.needs[need]), None)
         if first is None and self.ready:
-            first = next((lacking for lacking in (self._unready(session) for session, _wish in steps) if lacking), None)
+            first = next((lacking for lacking in (self._unready(session) for session, _need in steps) if lacking), None)
             lacking = synced(dict(current))
             if first is None and lacking:
                 why = cause(self.kubernetes, kind, dict(current))
@@ -336,7 +336,7 @@ class Chain:
                     "",
                     "force a sync, and look at the operator's log",
                 )
-        untried = sorted({session.untried for session, _wish in steps if session.untried})
+        untried = sorted({session.untried for session, _need in steps if session.untried})
         if first is None and self.ready and kind == EXTERNAL_SECRET.name:
             # the operator says Ready where it had nothing to write as well
             lacking, unseen = self.targets.judge(dict(current))
