@@ -240,7 +240,7 @@ def main() -> None:
             module.carry_out(client, syncs(SyncRun(client, version), items), wait=True)
         module.require("hvac", HVAC_ERROR)
         with verify.connected(client, module) as verifier:
-            verifier.look(sorted({item["namespace"] for item in items if item["namespace"]}))
+            verifier.sources.read(sorted({item["namespace"] for item in items if item["namespace"]}))
             run = SyncRun(client, version, partial(Proof, verifier), partial(PushProof, verifier))
             module.carry_out(client, syncs(run, items), wait=True, reasons=verifier.reasons)
 

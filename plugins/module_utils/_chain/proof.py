@@ -47,7 +47,7 @@ class Proof:
             known = sorted({str(remote["key"]) for _one, remote in remotes if remote.get("key")})
             raise InvalidInput("it does not read this secret", self.where, "name one of %s" % quoted(known))
         store = (self.entries[0][0].get("sourceRef") or {}).get("storeRef") or spec.get("secretStoreRef") or {}
-        source = chain.source(current["metadata"]["namespace"], store)
+        source = chain.sources.store(current["metadata"]["namespace"], store)
         if source is None or source.vault.get("version") == "v1":
             raise InvalidInput("it has no versions", self.where, "expect them of KV version 2 only")
         self.vault = source.vault
@@ -151,8 +151,8 @@ class PushProof:
         self.chain = chain
         self.spec = current.get("spec") or {}
         self.namespace = current["metadata"]["namespace"]
-        references = chain.named(self.namespace, self.spec.get("secretStoreRefs") or [])
-        sources = [chain.source(self.namespace, reference) for reference in references]
+        references = chain.sources.named(self.namespace, self.spec.get("secretStoreRefs") or [])
+        sources = [chain.sources.store(self.namespace, reference) for reference in references]
         self.vaults = [source.vault for source in sources if source is not None]
 
     def confirm(self) -> dict[str, int]:

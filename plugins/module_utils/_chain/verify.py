@@ -13,7 +13,6 @@ secrets, not with that of ExternalSecrets.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,7 +21,6 @@ from typing import Any
 from .._engine.errors import InvalidInput
 from .._engine.module import Module
 from .._eso.external_secret import EXTERNAL_SECRET
-from .._eso.generator import KINDS, SPECS, check_generator
 from .._eso.provider import references
 from .._eso.push_secret import PUSH_SECRET
 from .._eso.status import cause, ready, synced
@@ -30,15 +28,14 @@ from .._eso.store import CLUSTER_STORE, STORE, check_store
 from .._eso.targets import Targets
 from .._kubernetes.client import Client as Kubernetes
 from .._kubernetes.errors import Forbidden, NotServed
-from .._kubernetes.kind import SECRET, Kind, Object
+from .._kubernetes.kind import SECRET
 from .._kubernetes.waiting import with_cause
 from .._vault.connection.client import Client as Vault
 from .._vault.connection.module import connect, logged_in
 from .access import Access
-from .links import Broken, Need, Session, Source, broken, is_push, needs, push_needs, quoted, selects
+from .links import Broken, Need, Session, Source, broken, is_push, needs, push_needs, quoted
 from .logins import Logins, Warn
-
-NAMESPACE = Kind("Namespace", "namespaces", "", ("v1",), False)
+from .sources import Sources
 
 
 class Chain:
@@ -49,10 +46,8 @@ class Chain:
         self.vault = vault
         self.ready = ready
         self.workers = max(workers, 1)
-        self.versions = {kind.name: kubernetes.version_of(kind) for kind in (STORE, CLUSTER_STORE, EXTERNAL_SECRET)}
-        self._stores: dict[tuple[str, str, str], Object] = {}
-        self._generators: dict[tuple[str, str, str], Object | None] = {}
-        self._labels: dict[str, Mapping[str, str]] | None = None
+        self.sources = Sources(kubernetes)
+        self.version = kubernetes.version_of(EXTERNAL_SECRET)
         self._sessions: dict[tuple[str, str, str, str], Session] = {}
         self.targets = Targets(kubernetes)
         self.logins = Logins(kubernetes, vault, warn)
@@ -62,8 +57,7 @@ class Chain:
         """Verify what is there. ``wanted``: namespaces, name, label_selector. Raises SecretopsError."""
         spaces = wanted.get("namespaces")
         query = {"labelSelector": wanted["label_selector"]} if wanted.get("label_selector") else None
-        kind = EXTERNAL_SECRET
-        kinds = [(kind, self.versions[kind.name])]
+        kinds = [(EXTERNAL_SECRET, self.version)]
         with suppress(NotServed):
             kinds.append((PUSH_SECRET, self.kubernetes.version_of(PUSH_SECRET)))
         found = [
@@ -73,7 +67,7 @@ class Chain:
             for one in self.kubernetes.list_objects(kind.path(version, space), query)
             if wanted.get("name") in (None, one["metadata"]["name"])
         ]
-        self.look(spaces)
+        self.sources.read(spaces)
         return self.verify(found, lone=not query and wanted.get("name") is None)
 
     def reasons(self, objects: Sequence[Mapping[str, Any] | None]) -> list[str]:
@@ -81,99 +75,12 @@ class Chain:
         self._sessions.clear()
         found = [one for one in objects if one is not None and one["metadata"].get("namespace")]
         # their status is newer now
-        self.look(sorted({one["metadata"]["namespace"] for one in found}))
+        self.sources.read(sorted({one["metadata"]["namespace"] for one in found}))
         # whoever asks has told already what the object's own status says
         told = iter(
             "everything in Vault holds" if one["link"] == "status" else one["message"] for one in self.verify(found)
         )
         return [next(told) if one is not None and one["metadata"].get("namespace") else "" for one in objects]
-
-    # -- what is there ------------------------------------------------------------------------------------------------
-
-    def look(self, namespaces: Sequence[str] | None) -> None:
-        """Read the stores of all or some namespaces, and those of the cluster."""
-        for kind, spaces in ((STORE, namespaces), (CLUSTER_STORE, None)):
-            for space in spaces if spaces is not None else [None]:
-                for one in self.kubernetes.list_objects(kind.path(self.versions[kind.name], space)):
-                    meta = one["metadata"]
-                    self._stores[kind.name, meta.get("namespace") or "", meta["name"]] = one
-
-    def source(self, namespace: str, reference: Mapping[str, Any]) -> Source | None:
-        """Return the store behind a reference, None when it is not Vault's. Raises Broken."""
-        kind = reference.get("kind") or STORE.name
-        name = str(reference.get("name") or "")
-        space = "" if kind == CLUSTER_STORE.name else namespace
-        label = '%s "%s"' % (kind, "%s/%s" % (space, name) if space else name)
-        store = self._stores.get((kind, space, name))
-        if store is None:
-            remedy = "create it, or correct the reference to it"
-            if space:
-                remedy += "; a SecretStore serves its own namespace only, a ClusterSecretStore others too"
-            raise broken("store", "does not exist", label, remedy)
-        spec = store.get("spec") or {}
-        vault = (spec.get("provider") or {}).get("vault")
-        if vault is None:
-            return None
-        try:
-            check_store(kind, space or None, spec)
-        except InvalidInput as error:
-            raise broken("store", error.what, label, error.remedy) from error
-        if kind == CLUSTER_STORE.name and not self._allowed(spec.get("conditions") or [], namespace):
-            raise broken(
-                "store",
-                'its conditions do not let the namespace "%s" use it' % namespace,
-                label,
-                "add the namespace to its conditions",
-            )
-        return Source(kind, space, name, vault, kind == CLUSTER_STORE.name, store)
-
-    def _allowed(self, conditions: Sequence[Mapping[str, Any]], namespace: str) -> bool:
-        if not conditions:
-            return True
-        for one in conditions:
-            if namespace in (one.get("namespaces") or []):
-                return True
-            if any(re.search(pattern, namespace) for pattern in one.get("namespaceRegexes") or []):
-                return True
-            if one.get("namespaceSelector") is not None:
-                if self._labels is None:
-                    self._labels = {
-                        item["metadata"]["name"]: item["metadata"].get("labels") or {}
-                        for item in self.kubernetes.list_objects(NAMESPACE.path("v1"))
-                    }
-                # old API servers do not set this label themselves
-                labels = {"kubernetes.io/metadata.name": namespace, **(self._labels.get(namespace) or {})}
-                if selects(one["namespaceSelector"], labels):
-                    return True
-        return False
-
-    def generator(self, namespace: str, reference: Mapping[str, Any]) -> tuple[Source, Need] | None:
-        """Return a generator that asks Vault and what it asks, None for any other. Raises Broken."""
-        kind, name = str(reference.get("kind") or ""), str(reference.get("name") or "")
-        if kind not in ("VaultDynamicSecret", "ClusterGenerator"):
-            return None
-        api = KINDS[kind]
-        space = namespace if api.namespaced else ""
-        key = (kind, space, name)
-        if key not in self._generators:
-            path = api.path(self.kubernetes.version_of(api), space or None, name)
-            self._generators[key] = self.kubernetes.get(path)
-        label = '%s "%s"' % (kind, "%s/%s" % (space, name) if space else name)
-        live = self._generators[key]
-        if live is None:
-            raise broken("store", "does not exist", label, "create it, or correct the reference to it")
-        spec = live.get("spec") or {}
-        try:
-            check_generator(kind, space or None, spec)
-        except InvalidInput as error:
-            raise broken("store", error.what, label, error.remedy) from error
-        if kind == "ClusterGenerator":
-            spec = (spec.get("generator") or {}).get(SPECS["VaultDynamicSecret"])
-            if spec is None:
-                return None
-        method = spec.get("method") or "GET"
-        needed = {"GET": ("read",), "LIST": ("list",), "DELETE": ("delete",)}.get(method, ("create", "update"))
-        return Source(kind, space, name, spec["provider"], False, live), Need(str(spec["path"]), needed, "")
 
     def session(self, source: Source, namespace: str) -> Session:
         """Return the login that a source makes from a namespace; shared where it is the same."""
@@ -211,9 +118,9 @@ class Chain:
         spec, namespace = current.get("spec") or {}, current["metadata"]["namespace"]
         steps: list[tuple[Session, Need]] = []
         error: Broken | None = None
-        for reference in self.named(namespace, spec.get("secretStoreRefs") or []):
+        for reference in self.sources.named(namespace, spec.get("secretStoreRefs") or []):
             try:
-                source = self.source(namespace, reference)
+                source = self.sources.store(namespace, reference)
             except Broken as one:
                 error = error or one
                 continue
@@ -225,23 +132,6 @@ class Chain:
         for session, need in steps:
             session.needs[need] = None
         return steps, error or self._source_secret(namespace, spec)
-
-    def named(self, namespace: str, references: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return references to stores by name for those by name or by labels."""
-        found: list[Mapping[str, Any]] = []
-        for one in references:
-            kind = one.get("kind") or STORE.name
-            if one.get("labelSelector") is None:
-                found.append(one)
-                continue
-            space = "" if kind == CLUSTER_STORE.name else namespace
-            found += [
-                {"kind": kind, "name": key[2]}
-                for key, store in sorted(self._stores.items())
-                if key[:2] == (kind, space)
-                and selects(one["labelSelector"] or {}, store["metadata"].get("labels") or {})
-            ]
-        return found
 
     def _source_secret(self, namespace: str, spec: Mapping[str, Any]) -> Broken | None:
         """Return what the Secret lacks that a PushSecret pushes, None for nothing and for what is chosen by labels."""
@@ -280,11 +170,11 @@ class Chain:
             other = entry.get("sourceRef") or {}
             try:
                 if other.get("generatorRef"):
-                    made = self.generator(namespace, other["generatorRef"])
+                    made = self.sources.generator(namespace, other["generatorRef"])
                     if made is not None:
                         steps.append((self.session(made[0], namespace), made[1]))
                     continue
-                source = self.source(namespace, other.get("storeRef") or spec.get("secretStoreRef") or {})
+                source = self.sources.store(namespace, other.get("storeRef") or spec.get("secretStoreRef") or {})
                 wanted = [] if source is None else needs(spec, entry, source.vault)
             except Broken as error:
                 return steps, error
@@ -298,13 +188,13 @@ class Chain:
     def _lone_stores(self) -> list[Session]:
         used = {(one.source.kind, one.source.namespace, one.source.name) for one in self._sessions.values()}
         lone = []
-        for key in sorted(set(self._stores) - used):
-            spec = self._stores[key].get("spec") or {}
+        for key in sorted(set(self.sources.stores) - used):
+            spec = self.sources.stores[key].get("spec") or {}
             vault = (spec.get("provider") or {}).get("vault")
             cluster = key[0] == CLUSTER_STORE.name
             if vault is None:
                 continue
-            source = Source(*key, vault, cluster, self._stores[key])
+            source = Source(*key, vault, cluster, self.sources.stores[key])
             if cluster and any(not ref.get("namespace") for _where, ref in references(vault.get("auth") or {})):
                 # whose credentials it takes is known only where it is used
                 continue

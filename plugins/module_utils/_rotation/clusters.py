@@ -59,7 +59,7 @@ class Cluster:
         self.client = connect(self.params)
         if any(self._mine(one.external_secrets) for one in applications):
             self.chain = Chain(self.client, self.vault, self.warn, workers=self.workers)
-            self.chain.look(
+            self.chain.sources.read(
                 sorted({place.namespace for one in applications for place in self._mine(one.external_secrets)})
             )
 
@@ -134,7 +134,7 @@ class Cluster:
                 continue
             key = str(remote["key"])
             store = (entry.get("sourceRef") or {}).get("storeRef") or spec.get("secretStoreRef") or {}
-            source = self.chain.source(place.namespace, store)
+            source = self.chain.sources.store(place.namespace, store)
             inside = "" if source is None else str(source.vault.get("namespace") or "").strip("/")
             if source is None or inside != here or in_url(api_path(source.vault, key)) != in_url(path):
                 others.add(key)
