@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._eso.forced import Held
+from .._eso.forced import Contents
 from .._eso.targets import fills, target_of
 from .._kubernetes.kind import SECRET
 from .._vault.connection.errors import PermissionDenied
@@ -75,10 +75,10 @@ class Proof:
             raise SecretopsError("does not exist in Vault", self.where, "write it, or correct the key")
         return int(found.get("current_version") or 0)
 
-    def confirm(self, held: Held | None) -> str:
+    def confirm(self, contents: Contents | None) -> str:
         """Complete the proof after the sync: return "" when it is proven, else why it is not.
 
-        ``held``: what the target holds now, None when it may not be read. Raises SecretopsError when the target holds
+        ``contents``: those of the target now, None when it may not be read. Raises SecretopsError when the target holds
         something else.
         """
         newest = self.newest()
@@ -86,10 +86,10 @@ class Proof:
             raise SecretopsError("it was written again meanwhile (version %d)" % newest, self.where, "run again")
         if not fills(self.spec):
             return "its creation policy is None, so it fills nothing"
-        if held is None:
+        if contents is None:
             return "its target may not be read here"
-        digests = held.digests or {}
-        if not held.known:
+        digests = contents.digests or {}
+        if not contents.known:
             return "the contents of a %s are not known here" % self.target.kind
         stored, created = self.stored()
         if stored is None:
@@ -102,12 +102,12 @@ class Proof:
                 "the %s holds another value than version %d in %s"
                 % (self.target.label, self.version, ", ".join(certain)),
                 self.where,
-                IMMUTABLE if held.immutable else "look whether something else writes it or the same keys",
+                IMMUTABLE if contents.immutable else "look whether something else writes it or the same keys",
             )
         unproven = made.unknown + ["another entry may write %s as well" % ", ".join(wrong)] * bool(wrong)
         if not made.values and not unproven:
             unproven = ["nothing of it is in the %s" % self.target.label]
-        if unproven and held.immutable and _seconds(held.created) < _seconds(created):
+        if unproven and contents.immutable and _seconds(contents.created) < _seconds(created):
             raise SecretopsError(
                 "the %s is immutable and older than version %d" % (self.target.label, self.version),
                 self.where,
@@ -164,12 +164,12 @@ class PushProof:
                 match = entry.get("match") or {}
                 remote = match.get("remoteRef") or {}
                 key, name = str(remote.get("remoteKey") or ""), str(remote.get("property") or "")
-                held, version = self._held(vault, key)
+                stored, version = self._stored(vault, key)
                 where = 'secret "%s"' % key
-                if name and name not in held:
+                if name and name not in stored:
                     raise SecretopsError('has no key "%s" after the push' % name, where, "run again")
                 wanted = None if values is None else _pushed(values, str(match.get("secretKey") or ""), name, entry)
-                if wanted is not None and wanted != {part: held.get(part) for part in ([name] if name else held)}:
+                if wanted is not None and wanted != {part: stored.get(part) for part in ([name] if name else stored)}:
                     raise SecretopsError(
                         "Vault holds another value than the Secret%s" % (' in "%s"' % name if name else ""),
                         where,
@@ -190,7 +190,7 @@ class PushProof:
             for key, value in (secret.get("data") or {}).items()
         }
 
-    def _held(self, vault: Mapping[str, Any], key: str) -> tuple[Mapping[str, Any], int]:
+    def _stored(self, vault: Mapping[str, Any], key: str) -> tuple[Mapping[str, Any], int]:
         """Return what is at a key of a KV engine and its version, 0 where it has none."""
         found = self.chain.vault.within(vault.get("namespace")).read(api_path(vault, key))
         if (vault.get("version") or "v2") != "v1":

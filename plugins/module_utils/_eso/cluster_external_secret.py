@@ -23,7 +23,7 @@ from .._kubernetes.objects import condition
 from .._kubernetes.waiting import Expectation
 from .children import Children, astray, provided, provisioned
 from .external_secret import EXTERNAL_SECRET, store_of
-from .forced import Forced, Held, SyncRun, changed_keys, unproven
+from .forced import Contents, Forced, SyncRun, changed_keys, unproven
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .secret_spec import SECRET_FIELDS, check_external_secret, external_secret_spec
 from .status import describe
@@ -161,7 +161,7 @@ class ClusterSync(Forced):
 
     def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
         self.children = run.shared(Children)
-        self.before: dict[str, Held | None] = {}
+        self.before: dict[str, Contents | None] = {}
         self.old: dict[str, str] = {}
         self.synced: dict[str, Object] = {}
         self.late: Object | None = None
@@ -181,7 +181,7 @@ class ClusterSync(Forced):
         for one in self.children.of(current):
             namespace = one["metadata"]["namespace"]
             self.old[namespace] = str((one.get("status") or {}).get("syncedResourceVersion") or "")
-            self.before[namespace] = self.held(self.run.contents.before, target_of(one))
+            self.before[namespace] = self.contents(self.run.contents.before, target_of(one))
         return {self.annotation: (current["metadata"].get("annotations") or {}).get(self.annotation)}
 
     def culprit(self, current: Object | None) -> tuple[str, Object | None]:
@@ -217,7 +217,7 @@ class ClusterSync(Forced):
     def conclude(self) -> None:
         changed, seen = {}, True
         for namespace in self.info.get("namespaces", []):
-            one, before = self.synced[namespace], self.before.get(namespace, Held())
+            one, before = self.synced[namespace], self.before.get(namespace, Contents())
             try:
                 after = self.arrived(one, target_of(one))
             except SecretopsError as error:

@@ -15,7 +15,7 @@ from .._kubernetes.client import METADATA_ONLY, Client
 from .._kubernetes.errors import Forbidden
 from .._kubernetes.kind import SECRET, Kind, Object
 from .._kubernetes.waiting import Expectation
-from .forced import Held, Single, SyncRun, changed_keys
+from .forced import Contents, Single, SyncRun, changed_keys
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
 from .secret_spec import SECRET_FIELDS, check_external_secret, external_secret_spec
 from .status import describe, frozen, synced
@@ -171,7 +171,7 @@ class Sync(Single):
 
     def __init__(self, run: SyncRun, item: Mapping[str, Any]) -> None:
         self.proofs: list[Any] = []
-        self.before: Held | None = None
+        self.before: Contents | None = None
         self.target = Target("", "")
         super().__init__(run, item)
 
@@ -188,7 +188,7 @@ class Sync(Single):
     def look_at(self, current: Object) -> None:
         self.refuse_frozen(current.get("spec") or {})
         self.target = target_of(current)
-        self.before = self.held(self.run.contents.before, self.target)
+        self.before = self.contents(self.run.contents.before, self.target)
         self.proofs = [
             self.run.prover(current, key, int(version))
             for key, version in sorted((self.item.get("expect_versions") or {}).items())
@@ -254,5 +254,5 @@ class ExternalSecrets(EsoKind):
             targets = Targets(client)
             for one, entry in found:
                 path = targets.path(target_of(one))
-                held = client.get(path) if path else None
-                entry["target_keys"] = sorted((held or {}).get("data") or {})
+                secret = client.get(path) if path else None
+                entry["target_keys"] = sorted((secret or {}).get("data") or {})

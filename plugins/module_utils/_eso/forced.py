@@ -42,8 +42,8 @@ PushProver = Callable[[Object], Any]
 Made = TypeVar("Made")
 
 
-class Held(NamedTuple):
-    """What an object holds, as digests of its values by key; ``digests`` is None for a missing object."""
+class Contents(NamedTuple):
+    """The contents of an object, as digests of its values by key; ``digests`` is None for a missing object."""
 
     digests: Mapping[str, str] | None = None
     #: whether nobody can change it
@@ -54,10 +54,10 @@ class Held(NamedTuple):
     known: bool = True
 
 
-def held_in(current: Mapping[str, Any] | None) -> Held:
-    """Return what a Secret, a ConfigMap or an object of any other kind holds."""
+def contents_of(current: Mapping[str, Any] | None) -> Contents:
+    """Return the contents of a Secret, a ConfigMap or an object of any other kind."""
     if current is None:
-        return Held()
+        return Contents()
     # the objects of a list do not say their kind, and only Secrets are listed
     kind = current.get("kind") or "Secret"
     found: dict[str, str] = {}
@@ -68,7 +68,7 @@ def held_in(current: Mapping[str, Any] | None) -> Held:
         for key, text in (current.get("data") or {}).items():
             found[key] = hashlib.sha256(str(text).encode()).hexdigest()
     created = str(current["metadata"].get("creationTimestamp") or "")
-    return Held(found, bool(current.get("immutable")), created, kind in ("Secret", "ConfigMap"))
+    return Contents(found, bool(current.get("immutable")), created, kind in ("Secret", "ConfigMap"))
 
 
 def digests(secret: Mapping[str, Any] | None) -> dict[str, str]:
@@ -106,18 +106,18 @@ def unproven(current: Mapping[str, Any], old: str, reasons: Sequence[str] = WRIT
     return ""
 
 
-def unexpected(target: Target, held: Mapping[str, str], item: Mapping[str, Any]) -> str:
+def unexpected(target: Target, found: Mapping[str, str], item: Mapping[str, Any]) -> str:
     """Return "" when a Secret holds what ``expect_keys`` and ``expect_sha256`` want, else what is wrong."""
     wanted = {key: str(digest).lower() for key, digest in (item.get("expect_sha256") or {}).items()}
-    missing = [key for key in sorted({*(item.get("expect_keys") or []), *wanted}) if key not in held]
+    missing = [key for key in sorted({*(item.get("expect_keys") or []), *wanted}) if key not in found]
     if missing:
         return "the %s lacks %s" % (target.label, ", ".join(missing))
-    other = [key for key in sorted(wanted) if not hmac.compare_digest(held[key], wanted[key])]
+    other = [key for key in sorted(wanted) if not hmac.compare_digest(found[key], wanted[key])]
     return "the %s holds another value than expected in %s" % (target.label, ", ".join(other)) if other else ""
 
 
 class TargetContents:
-    """What targets hold, as digests by key; of many Secrets in a namespace by one list. Shared by the syncs of a run.
+    """The contents of targets; of many Secrets in a namespace by one list. Shared by the syncs of a run.
 
     All that reads raises Forbidden.
     """
@@ -131,34 +131,34 @@ class TargetContents:
         self._after: Reader | None = None
 
     def _reader(self) -> Reader:
-        return Reader(self.client, {"labelSelector": MANAGED + "=true"}, held_in)
+        return Reader(self.client, {"labelSelector": MANAGED + "=true"}, contents_of)
 
     def expect(self, namespaces: Sequence[str | None]) -> None:
         """Say in which namespaces Secrets will be asked for, one entry for each Secret."""
         self._wanted += [(SECRET, "v1", namespace) for namespace in namespaces]
         self._before.prefetch(self._wanted)
 
-    def before(self, target: Target) -> Held:
-        """Return what a target held at the beginning."""
+    def before(self, target: Target) -> Contents:
+        """Return the contents of a target at the beginning."""
         return self._get(self._before, target)
 
-    def after(self, target: Target) -> Held:
-        """Return what a target holds after all syncs."""
+    def after(self, target: Target) -> Contents:
+        """Return the contents of a target after all syncs."""
         with self._lock:
             if self._after is None:
                 self._after = self._reader()
                 self._after.prefetch(self._wanted)
         return self._get(self._after, target)
 
-    def _get(self, reader: Reader, target: Target) -> Held:
+    def _get(self, reader: Reader, target: Target) -> Contents:
         if target.generic:
             return self.now(target)
-        return reader.get(SECRET, "v1", target.namespace, target.name) or Held()
+        return reader.get(SECRET, "v1", target.namespace, target.name) or Contents()
 
-    def now(self, target: Target) -> Held:
-        """Return what a target holds now."""
+    def now(self, target: Target) -> Contents:
+        """Return the contents of a target now."""
         path = self.targets.path(target)
-        return held_in(None if path is None else self.client.get(path))
+        return contents_of(None if path is None else self.client.get(path))
 
 
 class SyncRun:
@@ -240,10 +240,10 @@ class Forced(Action):
                 remedy="give it a refresh interval, or the refresh policy OnChange",
             )
 
-    def held(self, look: Callable[[Target], Held], target: Target) -> Held | None:
-        """Return what a target holds, None with a warning when it may not be read."""
+    def contents(self, read: Callable[[Target], Contents], target: Target) -> Contents | None:
+        """Return the contents of a target, None with a warning when it may not be read."""
         try:
-            return look(target)
+            return read(target)
         except Forbidden as error:
             if self.item.get("expect_keys") or self.item.get("expect_sha256"):
                 raise
@@ -256,12 +256,12 @@ class Forced(Action):
         """Return what a target lacks of what is expected, "" for nothing."""
         if not self.item.get("expect_keys") and not self.item.get("expect_sha256"):
             return ""
-        held = self.held(self.run.contents.now, target) or Held()
-        return unexpected(target, held.digests or {}, self.item)
+        contents = self.contents(self.run.contents.now, target) or Contents()
+        return unexpected(target, contents.digests or {}, self.item)
 
-    def arrived(self, current: Object, target: Target) -> Held | None:
-        """Return what a target holds after the sync, None when it may not be read. Raises SecretopsError."""
-        after = self.held(self.run.contents.after, target)
+    def arrived(self, current: Object, target: Target) -> Contents | None:
+        """Return the contents of a target after the sync, None when it may not be read. Raises SecretopsError."""
+        after = self.contents(self.run.contents.after, target)
         spec = current.get("spec") or {}
         if after is not None and fills(spec):
             lacking = lacks(target, spec, after.digests)
