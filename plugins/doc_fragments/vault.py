@@ -113,3 +113,18 @@ options:
     description: Password, for O(auth_method=ldap) and O(auth_method=userpass).
     type: str
 """
+
+    SHARES = r"""
+options:
+  key_store:
+    description: Path of the key store of P(secretops.vault_eso.vault_init#module). Its key shares are taken unless others are given.
+    type: path
+  shares:
+    description:
+      - Key shares that are valid now, base64 or hexadecimal. O(shares_file) is better, because these stand in Ansible's variables.
+    type: list
+    elements: str
+  shares_file:
+    description: Path of a file with one key share a line, or a JSON list of them.
+    type: path
+"""

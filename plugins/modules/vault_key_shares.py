@@ -21,17 +21,7 @@ author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
-options:
-  key_store:
-    description: Path of the key store of P(secretops.vault_eso.vault_init#module).
-    type: path
-  shares:
-    description: Key shares, base64 or hexadecimal. O(shares_file) is better, because these stand in Ansible's variables.
-    type: list
-    elements: str
-  shares_file:
-    description: Path of a file with one key share a line, or a JSON list of them.
-    type: path
+  - secretops.vault_eso.vault.shares
 attributes:
   check_mode:
     description: Counts the shares and compares them with each other, and gives none to the server.
@@ -79,22 +69,17 @@ wrong:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_shares import proof_of
-
-SPEC = {
-    "key_store": {"type": "path", "no_log": False},
-    "shares": {"type": "list", "elements": "str", "no_log": True},
-    "shares_file": {"type": "path", "no_log": False},
-}
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_shares import prove_shares
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_store import (
+    SHARES_EXCLUSIVE,
+    SHARES_SPEC,
+)
 
 
 def main() -> None:
-    module = VaultModule(SPEC, mutually_exclusive=[["shares", "shares_file"]])
+    module = VaultModule(SHARES_SPEC, mutually_exclusive=SHARES_EXCLUSIVE)
     with module.client() as client:
-        found, warnings = proof_of(client, module.params, module.check_mode)
-        for warning in warnings:
-            module.ansible.warn(warning)
-        module.ansible.exit_json(changed=False, **found)
+        prove_shares(module, client)
 
 
 if __name__ == "__main__":

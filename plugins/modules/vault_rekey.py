@@ -22,9 +22,10 @@ author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
+  - secretops.vault_eso.vault.shares
 options:
   key_store:
-    description: Path of the key store. It is made when the cluster was initialised elsewhere.
+    description: Path of the key store. Its key shares are taken unless others are given. It is made when the cluster was initialised elsewhere.
     type: path
     required: true
   generation:
@@ -50,13 +51,6 @@ options:
     description: Whether the new shares may be written to the key store as they are.
     type: bool
     default: false
-  shares:
-    description: The key shares that are valid now. O(shares_file) is better; by default those of the key store.
-    type: list
-    elements: str
-  shares_file:
-    description: Path of a file with one of them a line, or a JSON list.
-    type: path
   new_shares_file:
     description: Path of a file with new shares that their holders have decrypted, one a line, for the second run.
     type: path
@@ -123,24 +117,27 @@ recovery:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_store import (
+    SHARES_EXCLUSIVE,
+    SHARES_SPEC,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.rekey import Rekey
 
 SPEC = {
+    **SHARES_SPEC,
     "key_store": {"type": "path", "required": True, "no_log": False},
     "generation": {"type": "int", "required": True},
     "count": {"type": "int", "default": 5},
     "threshold": {"type": "int", "default": 3},
     "pgp_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "plain_shares": {"type": "bool", "default": False},
-    "shares": {"type": "list", "elements": "str", "no_log": True},
-    "shares_file": {"type": "path", "no_log": False},
     "new_shares_file": {"type": "path", "no_log": False},
     "cancel_nonce": {"type": "str"},
 }
 
 
 def main() -> None:
-    module = VaultModule(SPEC, mutually_exclusive=[["shares", "shares_file"]])
+    module = VaultModule(SPEC, mutually_exclusive=SHARES_EXCLUSIVE)
     with module.client() as client:
         module.reconcile([Rekey(client, module.params)])
 

@@ -23,6 +23,7 @@ author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
+  - secretops.vault_eso.vault.shares
 options:
   state:
     description:
@@ -49,13 +50,6 @@ options:
     description: Life of the lent token, a duration.
     type: str
     default: 15m
-  shares:
-    description: Key shares for V(generated), base64 or hexadecimal. O(shares_file) is better, because these stand in Ansible's variables.
-    type: list
-    elements: str
-  shares_file:
-    description: Path of a file with one key share a line, or a JSON list of them.
-    type: path
   cancel_nonce:
     description: Nonce of somebody else's attempt to make a root token that may be thrown away.
     type: str
@@ -116,16 +110,21 @@ revoked:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.root_token import end_or_lend, has_login
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_store import (
+    SHARES_EXCLUSIVE,
+    SHARES_SPEC,
+)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.root_token import (
+    end_or_lend,
+    needs_login,
+)
 
 SPEC = {
     "state": {"type": "str", "choices": ["absent", "lent", "generated"], "default": "absent"},
-    "key_store": {"type": "path", "no_log": False},
+    **SHARES_SPEC,
     "dest": {"type": "path"},
     "directory": {"type": "path"},
     "ttl": {"type": "str", "default": "15m"},
-    "shares": {"type": "list", "elements": "str", "no_log": True},
-    "shares_file": {"type": "path", "no_log": False},
     "cancel_nonce": {"type": "str"},
 }
 NEEDED = [
@@ -136,12 +135,8 @@ NEEDED = [
 
 
 def main() -> None:
-    module = VaultModule(SPEC, required_if=NEEDED, mutually_exclusive=[["shares", "shares_file"]])
-    state = module.params["state"]
-    # who makes one with key shares may have no other way in
-    module.login = (state == "absent" and module.params["key_store"]) or (
-        state == "generated" and has_login(module.params)
-    )
+    module = VaultModule(SPEC, required_if=NEEDED, mutually_exclusive=SHARES_EXCLUSIVE)
+    module.login = needs_login(module.params)
     with module.client() as client:
         end_or_lend(module, client)
 

@@ -12,24 +12,15 @@ version_added: 0.1.0
 description:
   - Looks at each node of O(url) and gives just enough key shares to those that are sealed, all at the same time, and waits until they are unsealed.
   - Shares come from the key store that P(secretops.vault_eso.vault_init#module) wrote, so that they travel through no option,
-    unless given by O(shares) or O(shares_file).
+    unless given by O(shares) or O(shares_file). The key store is not read unless a node needs shares.
   - A node that is still to join a cluster (C(retry_join)) is waited for; one with a seal that opens by itself is waited for only.
   - No login is needed. Login options, as C(module_defaults) of the action group may give them, are accepted and not used.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
+  - secretops.vault_eso.vault.shares
 options:
-  key_store:
-    description: Path of the key store. It is read only when a node needs shares.
-    type: path
-  shares:
-    description: Key shares, base64 or hexadecimal. O(shares_file) is better, because these stand in Ansible's variables.
-    type: list
-    elements: str
-  shares_file:
-    description: Path of a file with one key share a line, or a JSON list of them.
-    type: path
   wait_timeout:
     description: Seconds that a node may take until it is unsealed.
     type: int
@@ -79,24 +70,23 @@ unsealed:
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.key_store import (
+    SHARES_EXCLUSIVE,
+    SHARES_SPEC,
+)
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.unseal import unseal
 
 SPEC = {
-    "key_store": {"type": "path", "no_log": False},
-    "shares": {"type": "list", "elements": "str", "no_log": True},
-    "shares_file": {"type": "path", "no_log": False},
+    **SHARES_SPEC,
     "wait_timeout": {"type": "int", "default": 120},
     "start_timeout": {"type": "int", "default": 30},
 }
 
 
 def main() -> None:
-    module = VaultModule(SPEC, login=False, mutually_exclusive=[["shares", "shares_file"]])
+    module = VaultModule(SPEC, login=False, mutually_exclusive=SHARES_EXCLUSIVE)
     with module.client() as client:
-        report = unseal(client, module.params, module.check_mode)
-        module.finish(
-            report, unsealed=[change.resource.name for change in report.changes if change.effective(report.check_mode)]
-        )
+        unseal(module, client)
 
 
 if __name__ == "__main__":

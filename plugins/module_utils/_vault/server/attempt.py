@@ -18,6 +18,7 @@ from ..connection.answers import data_of
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Missing, PermissionDenied, VaultError
 from .shares import Share, attempts, enough
+from .status import opens_by_itself
 
 #: the paths of each kind, the newer first: OpenBao has the first, HashiCorp Vault and older versions the second
 ROOT_KEY = ("sys/rotate/root", "sys/rekey")
@@ -207,5 +208,4 @@ def prove(client: Client, given: Sequence[str], recovery: bool) -> tuple[Share, 
 def seal_of(client: Client) -> tuple[bool, int]:
     """Return whether the seal opens by itself, so that the shares are recovery shares, and their threshold."""
     status = client.request("GET", "sys/seal-status", authenticated=False) or {}
-    recovery = str(status.get("type") or "shamir") != "shamir" or bool(status.get("recovery_seal"))
-    return recovery, int(status.get("t") or 0)
+    return opens_by_itself(status), int(status.get("t") or 0)

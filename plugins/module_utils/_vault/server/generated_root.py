@@ -23,7 +23,7 @@ from ..connection.answers import data_of
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
 from .attempt import ROOT_TOKEN, Attempt, seal_of
-from .key_store import KeyStore, shares_from, undisturbed
+from .key_store import shares_from, undisturbed
 from .shares import enough
 
 ROOT_PATH = "auth/token/root"
@@ -45,7 +45,6 @@ class GeneratedToken(Resource):
     def __init__(self, client: Client, params: Mapping[str, Any]) -> None:
         self.client = client
         self.params = params
-        self.store = KeyStore(params["key_store"]) if params["key_store"] else None
         self.attempt = Attempt(client, ROOT_TOKEN)
         self.recovery = False
         self.dest = str(params["dest"])
@@ -71,9 +70,7 @@ class GeneratedToken(Resource):
         return data if isinstance(data, dict) else {}
 
     def _shares(self) -> list[str]:
-        return shares_from(
-            self.store, self.params["shares"], self.params["shares_file"], running=True, recovery=self.recovery
-        )
+        return shares_from(self.params, running=True, recovery=self.recovery)
 
     def read(self) -> Mapping[str, Any] | None:
         held = private_file.read(self.dest)

@@ -17,7 +17,7 @@ from ..connection.client import Client
 from ..connection.errors import Unreachable
 from .key_store import FORMAT, KeyStore, Reservation, undisturbed
 from .pgp import fingerprint, pgp_key
-from .status import now, product_of, wait_seal_status
+from .status import now, opens_by_itself, product_of, wait_seal_status
 
 
 class Initialisation(Resource):
@@ -114,7 +114,7 @@ class Initialisation(Resource):
     @property
     def auto(self) -> bool:
         """Whether the seal opens by itself, so that shares are recovery shares."""
-        return str(self.status.get("type") or "shamir") != "shamir" or bool(self.status.get("recovery_seal"))
+        return opens_by_itself(self.status)
 
     def _request(self) -> tuple[dict[str, Any], list[bytes]]:
         params = self.params

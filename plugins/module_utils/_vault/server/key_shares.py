@@ -11,8 +11,9 @@ from typing import Any
 
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied
+from ..connection.module import VaultModule
 from .attempt import Busy, NotOffered, prove, seal_of
-from .key_store import KeyStore, shares_from
+from .key_store import shares_from
 from .shares import enough, outsiders
 
 
@@ -22,8 +23,7 @@ def proof_of(client: Client, params: Mapping[str, Any], check_mode: bool) -> tup
     Raises InvalidInput when they are too few or not the cluster's.
     """
     recovery, needed = seal_of(client)
-    store = KeyStore(params["key_store"]) if params["key_store"] else None
-    given = shares_from(store, params["shares"], params["shares_file"], running=True, recovery=recovery)
+    given = shares_from(params, running=True, recovery=recovery)
     shares = enough(given, needed)
     found: dict[str, Any] = {"proven": False, "given": len(shares), "threshold": needed, "wrong": []}
     warnings: list[str] = []
@@ -42,3 +42,11 @@ def proof_of(client: Client, params: Mapping[str, Any], check_mode: bool) -> tup
             % ", ".join(str(number) for number in found["wrong"])
         )
     return found, warnings
+
+
+def prove_shares(module: VaultModule, client: Client) -> None:
+    """Be the module of the proof: warn, and exit with what was found."""
+    found, warnings = proof_of(client, module.params, module.check_mode)
+    for warning in warnings:
+        module.ansible.warn(warning)
+    module.ansible.exit_json(changed=False, **found)

@@ -14,13 +14,20 @@ import json
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from ..._engine import private_file
 from ..._engine.errors import InvalidInput, SecretopsError
 
+#: options of the modules that are given key shares, documented by the fragment `vault.shares`
+SHARES_SPEC: dict[str, dict[str, Any]] = {
+    "key_store": {"type": "path", "no_log": False},
+    "shares": {"type": "list", "elements": "str", "no_log": True},
+    "shares_file": {"type": "path", "no_log": False},
+}
+SHARES_EXCLUSIVE = [["shares", "shares_file"]]
 #: bytes that are allocated on the disk before the server is asked; far more than any answer
 RESERVE = 256 * 1024
 FORMAT = 1
@@ -180,49 +187,47 @@ def rescue(content: bytes) -> str | None:
     return None
 
 
-def shares_from(
-    key_store: KeyStore | None,
-    shares: Sequence[str] | None,
-    shares_file: str | None,
-    running: bool = False,
-    recovery: bool = False,
-) -> list[str]:
-    """Return the key shares from the first of: given ones, a file of them, the key store.
+def shares_in(path: str, option: str) -> list[str]:
+    """Return the key shares of a file: one a line, or a JSON list. Raises SecretopsError."""
+    path, where = os.path.expanduser(path), 'option "%s"' % option
+    text = private_file.read(path)
+    if text is None:
+        raise InvalidInput("%s is missing or empty" % path, where, "write one share a line to it")
+    try:
+        found = json.loads(text) if text.startswith("[") else text.split()
+    except ValueError:
+        raise InvalidInput("%s is not a list of shares" % path, where, "write one a line") from None
+    return [str(share) for share in found]
 
-    A shares file holds one share a line, or a JSON list. ``running``: the cluster is not sealed; ``recovery``: its seal
-    opens by itself. Raises SecretopsError when there are none to be had.
+
+def shares_from(params: Mapping[str, Any], running: bool = False, recovery: bool = False) -> list[str]:
+    """Return the key shares of the first of the options ``shares``, ``shares_file`` and ``key_store`` that is given.
+
+    ``running``: the cluster is not sealed; ``recovery``: its seal opens by itself. Raises SecretopsError when there are
+    none to be had.
     """
-    if shares:
-        return [share.strip() for share in shares]
-    if shares_file:
-        path = os.path.expanduser(shares_file)
-        text = private_file.read(path)
-        if text is None:
-            raise InvalidInput("%s is missing or empty" % path, 'option "shares_file"', "write one share a line to it")
-        try:
-            found = json.loads(text) if text.startswith("[") else text.split()
-        except ValueError:
-            raise InvalidInput(
-                "%s is not a list of shares" % path, 'option "shares_file"', "write one a line"
-            ) from None
-        return [str(share) for share in found]
+    if params.get("shares"):
+        return [share.strip() for share in params["shares"]]
+    if params.get("shares_file"):
+        return shares_in(params["shares_file"], "shares_file")
     why = "" if running else "sealed, and "
-    if key_store is None:
+    if not params.get("key_store"):
         raise InvalidInput(why + "no key shares are known", remedy='give "key_store", "shares_file" or "shares"')
-    data = key_store.load()
+    store = KeyStore(params["key_store"])
+    data = store.load()
     if data is None:
         raise InvalidInput(
-            "%sthe key store %s does not exist" % (why, key_store.path),
+            "%sthe key store %s does not exist" % (why, store.path),
             remedy='put the file back, or give the shares by "shares_file"',
         )
     if data.get("share_type") == "recovery" and not recovery:
         raise InvalidInput(
-            "%s%s holds recovery shares, which do not unseal" % (why, key_store.path),
+            "%s%s holds recovery shares, which do not unseal" % (why, store.path),
             remedy="check that the server reaches its seal's key service",
         )
     if data.get("encrypted"):
         raise InvalidInput(
-            "%s%s holds the shares as PGP ciphertext only" % (why, key_store.path),
+            "%s%s holds the shares as PGP ciphertext only" % (why, store.path),
             remedy='let %s of the holders decrypt theirs and give them by "shares_file" or "shares", '
             "or unseal by hand" % data.get("threshold", "enough"),
         )

@@ -20,7 +20,7 @@ from ..._engine.reconcile import Change, Resource
 from ..._engine.secrets import KNOWN
 from ..connection.client import Client
 from .attempt import RECOVERY_KEY, ROOT_KEY, Attempt, prove, seal_of
-from .key_store import FORMAT, KeyStore, shares_from, undisturbed
+from .key_store import FORMAT, KeyStore, shares_from, shares_in, undisturbed
 from .pgp import fingerprint, pgp_key
 from .shares import enough
 from .status import now
@@ -105,14 +105,12 @@ class Rekey(Resource):
 
     def _valid(self) -> list[str]:
         """Return the shares that are valid before the rekey."""
-        return shares_from(
-            self.store, self.params["shares"], self.params["shares_file"], running=True, recovery=self.recovery
-        )
+        return shares_from(self.params, running=True, recovery=self.recovery)
 
     def _new(self) -> list[str] | None:
         """Return the new shares in clear, None when only their holders can decrypt them."""
         if self.params["new_shares_file"]:
-            return shares_from(None, None, self.params["new_shares_file"], running=True)
+            return shares_in(self.params["new_shares_file"], "new_shares_file")
         coming = self.coming
         return None if coming.get("encrypted") else list(coming["shares"])
 

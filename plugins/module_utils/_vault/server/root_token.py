@@ -144,8 +144,10 @@ class RootSession(Resource):
             raise
 
 
-def has_login(params: Mapping[str, Any]) -> bool:
-    """Tell whether a login was given, by options or as a token in the usual environment."""
+def needs_login(params: Mapping[str, Any]) -> bool:
+    """Tell whether the module logs in. Who makes a root token with key shares may have no other way in."""
+    if params["state"] != "generated":
+        return bool(params["state"] == "absent" and params["key_store"])
     return bool(
         params.get("auth_method")
         or params.get("token")

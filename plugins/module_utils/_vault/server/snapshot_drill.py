@@ -16,7 +16,7 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change
 from ..connection.client import Client
 from ..connection.errors import VaultError
-from .key_store import KeyStore, shares_from
+from .key_store import shares_from
 from .scratch import Scratch, describe, find_binary, isolated
 from .snapshot_fetch import age
 from .snapshot_fitness import unfit
@@ -97,7 +97,7 @@ class Drilled(Verified):
         return "cluster %s (%s)" % (named, self.info.get("cluster_id")) if named else "a cluster that is not recorded"
 
     def write(self, change: Change) -> None:
-        sets = [shares_from(KeyStore(path), None, None) for path in self.info["key_stores"]]
+        sets = [shares_from({"key_store": path}) for path in self.info["key_stores"]]
         began = time.monotonic()
         found = isolated(lambda: self._drill(sets), self.params["wait_timeout"] + self.params["transfer_timeout"])
         change.touched = True

@@ -35,6 +35,11 @@ def seal_status(client: Client, url: str, retries: int | None = None) -> dict[st
     return dict(node.api.sys.read_seal_status())
 
 
+def opens_by_itself(status: Mapping[str, Any]) -> bool:
+    """Tell from ``sys/seal-status`` whether the seal opens by itself: then shares are recovery shares."""
+    return str(status.get("type") or "shamir") != "shamir" or bool(status.get("recovery_seal"))
+
+
 def product_of(status: Mapping[str, Any], health: Mapping[str, Any] | None = None) -> str:
     """Return the product by what only one of them answers; empty when that is not to be told.
 

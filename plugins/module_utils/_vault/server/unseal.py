@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._engine.errors import SecretopsError
-from ..._engine.reconcile import Change, Report, Resource, reconcile
+from ..._engine.reconcile import Change, Resource, reconcile
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError
+from ..connection.module import VaultModule
 from .key_store import KeyStore, shares_from
 from .shares import Share, attempts, enough, outsiders
-from .status import PAUSE, seal_status, wait_seal_status
+from .status import PAUSE, opens_by_itself, seal_status, wait_seal_status
 
 #: seconds that a node gets to take one share; a node that cannot join with it never answers
 SHARE_TIMEOUT = 20
@@ -34,7 +35,6 @@ class NodeSeal(Resource):
     def __init__(self, client: Client, url: str, params: Mapping[str, Any]) -> None:
         self.client = client.at(url)
         self.params = params
-        self.store = KeyStore(params["key_store"]) if params["key_store"] else None
         super().__init__(url.rstrip("/"), {"sealed": False})
 
     def read(self) -> Mapping[str, Any] | None:
@@ -42,13 +42,10 @@ class NodeSeal(Resource):
         # one that waits to join can only do so when an initialised one is open
         self.rank = 0 if status.get("initialized") else 1
         self.info.update(initialized=bool(status.get("initialized")), seal_type=status.get("type"))
-        if status.get("sealed") and status.get("initialized") and str(status.get("type") or "shamir") == "shamir":
+        if status.get("sealed") and status.get("initialized") and not opens_by_itself(status):
             # too few of them are told before any node is given one, and in check mode
-            enough(self._shares(), int(status.get("t") or 0))
+            enough(shares_from(self.params), int(status.get("t") or 0))
         return {"sealed": bool(status.get("sealed")), "initialized": bool(status.get("initialized"))}
-
-    def _shares(self) -> list[str]:
-        return shares_from(self.store, self.params["shares"], self.params["shares_file"])
 
     def _until(self, wanted: str, deadline: float) -> dict[str, Any] | None:
         """Wait until ``initialized``, or ``unsealed``; None when the time is over."""
@@ -66,7 +63,7 @@ class NodeSeal(Resource):
     def write(self, change: Change) -> None:
         deadline = time.monotonic() + self.params["wait_timeout"]
         status = seal_status(self.client, self.name)
-        if str(status.get("type") or "shamir") != "shamir":
+        if opens_by_itself(status):
             if self._until("unsealed", deadline) is None:
                 raise SecretopsError(
                     "still sealed after %s seconds, though its seal is %s"
@@ -75,7 +72,7 @@ class NodeSeal(Resource):
                 )
         else:
             # known before anything is waited for
-            shares = self._shares()
+            shares = shares_from(self.params)
             found = self._until("initialized", deadline)
             if found is None:
                 raise SecretopsError(
@@ -153,14 +150,14 @@ class NodeSeal(Resource):
             time.sleep(PAUSE)
 
 
-def unseal(client: Client, params: Mapping[str, Any], check_mode: bool) -> Report:
-    """Unseal what is sealed of the client's addresses, all at the same time: a leader needs more than half of them."""
+def unseal(module: VaultModule, client: Client) -> None:
+    """Be the module of unsealing: all sealed nodes at the same time, as a leader needs more than half of them."""
+    params, check_mode = module.params, module.check_mode
     nodes = [NodeSeal(client, url, params) for url in dict.fromkeys(client.urls)]
     report = reconcile(nodes, check_mode, workers=len(nodes))
-    found = KeyStore(params["key_store"]) if params["key_store"] else None
-    if found is not None and report.changed and not check_mode:
-        complete(found, client)
-    return report
+    if params["key_store"] and report.changed and not check_mode:
+        complete(KeyStore(params["key_store"]), client)
+    module.finish(report, unsealed=[one.resource.name for one in report.changes if one.effective(check_mode)])
 
 
 def complete(store: KeyStore, client: Client) -> None:
