@@ -151,38 +151,23 @@ requests:
   sample: {total: 231}
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import yaml_dump
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import export
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
-from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.export_files import Files
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.export import DEPTHS
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.export_files import export
 
 SPEC = {
     "dest": {"type": "path"},
     "overwrite": {"type": "bool", "default": False},
     "kinds": {"type": "list", "elements": "str"},
     "namespaces": {"type": "bool", "default": True},
-    "secrets": {"type": "str", "choices": list(export.DEPTHS), "default": export.DEPTHS[0], "no_log": False},
+    "secrets": {"type": "str", "choices": list(DEPTHS), "default": DEPTHS[0], "no_log": False},
     "placeholders": {"type": "bool", "default": True},
     "workers": {"type": "int", "default": 4},
 }
 
 
 def main() -> None:
-    module = VaultModule(SPEC)
-    params = module.params
-    with module.failing_clearly():
-        export.check(params["kinds"] or (), params["secrets"], params["placeholders"])
-    if params["dest"]:
-        module.require("PyYAML", yaml_dump.YAML_ERROR)
-    with module.client() as client:
-        exporter = export.Exporter(client, params["kinds"], params["namespaces"], params["secrets"], params["workers"])
-        exporter.gather()
-        exporter.prove()
-        result = {"changed": False, **exporter.result()}
-        if params["dest"]:
-            files = Files(exporter, params["dest"], params["overwrite"], params["placeholders"])
-            result.update(files.deliver(module.check_mode, module.ansible.warn))
-        module.ansible.exit_json(**result, requests=dict(module.requests))
+    export(VaultModule(SPEC))
 
 
 if __name__ == "__main__":

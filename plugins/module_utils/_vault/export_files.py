@@ -14,7 +14,8 @@ from .._engine import private_file, yaml_dump
 from .._engine.errors import InvalidInput
 from .base.declaring import VARIABLE
 from .configuration import INSIDE, KINDS
-from .export import Exporter
+from .connection.module import VaultModule
+from .export import Exporter, check
 
 #: what the variables of the role vault_config begin with
 ROLE = "vault_config_"
@@ -139,3 +140,21 @@ class Files:
                 # the writer ends it with a line end
                 private_file.write(os.path.join(self.dest, name), self.wanted[name].rstrip("\n"))
         return self.result()
+
+
+def export(module: VaultModule) -> None:
+    """Be the module of exports: read, hold against the server, write the files, and exit."""
+    params = module.params
+    with module.failing_clearly():
+        check(params["kinds"] or (), params["secrets"], params["placeholders"])
+    if params["dest"]:
+        module.require("PyYAML", yaml_dump.YAML_ERROR)
+    with module.client() as client:
+        exporter = Exporter(client, params["kinds"], params["namespaces"], params["secrets"], params["workers"])
+        exporter.gather()
+        exporter.prove()
+        result = {"changed": False, **exporter.result()}
+        if params["dest"]:
+            files = Files(exporter, params["dest"], params["overwrite"], params["placeholders"])
+            result.update(files.deliver(module.check_mode, module.ansible.warn))
+        module.ansible.exit_json(**result, requests=dict(module.requests))
