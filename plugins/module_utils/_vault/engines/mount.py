@@ -301,7 +301,7 @@ class SecretsEngines(Kind):
         told = one.told or {}
         tune = declare(TUNE, told.get("config") or {}, {})
         tune.update({name: duration_text(tune[name]) for name in TTLS if name in tune})
-        # the version that runs is no wish
+        # a version is declared where one was pinned, not the one that happens to run
         tune.update({"plugin_version": told["plugin_version"]} if told.get("plugin_version") else {})
         if mounts.protected(one.name):
             own = {name: value for name, value in tune.items() if "tune.%s" % name in OWN}

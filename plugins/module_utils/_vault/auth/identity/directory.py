@@ -16,6 +16,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.reconcile import Resource
+from ...base.declaring import View
 from ...base.kind import RunContext
 from ...connection.answers import data_of
 from ...connection.client import Client
@@ -148,3 +149,9 @@ class Directory:
         missing = self.policies.missing(list(names))
         if missing:
             resource.warnings.append("no policy has the name %s" % ", ".join('"%s"' % name for name in missing))
+
+
+def exported_directory(view: View) -> Directory:
+    """Return the directory of a namespace that is exported, the same for all its kinds."""
+    found: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+    return found

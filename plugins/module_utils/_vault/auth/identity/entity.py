@@ -25,7 +25,7 @@ from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied
 from .common import Identity, check_alias
-from .directory import Directory, mount_path
+from .directory import Directory, exported_directory, mount_path
 
 #: the server's name for an entity that a login created
 AUTOMATIC = re.compile(r"entity_[0-9a-f]{8}(\..*)?")
@@ -254,7 +254,7 @@ class IdentityEntities(Kind):
         if AUTOMATIC.fullmatch(one.name):
             # the next login makes it again
             return None
-        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        directory = exported_directory(view)
         told = dict(one.told or {})
         aliases = []
         for alias in told.pop("aliases", None) or []:

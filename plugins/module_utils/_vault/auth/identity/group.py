@@ -22,7 +22,7 @@ from ...base.normalisers import lower_set
 from ...connection.answers import data_of
 from ...connection.client import Client
 from .common import Identity, check_alias
-from .directory import Directory, mount_path
+from .directory import Directory, exported_directory, mount_path
 
 FIELDS = (
     Field(
@@ -260,7 +260,7 @@ class IdentityGroups(Kind):
     exported_always = ("type",)
 
     def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
-        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        directory = exported_directory(view)
         told = dict(one.told or {})
         if told.get("type") != "external":
             for names, option in ((directory.entities, "entities"), (directory.groups, "groups")):

@@ -24,7 +24,7 @@ from ...base.naming import check_plain
 from ...base.normalisers import lower_set
 from ...connection.client import Client
 from ..identity.common import UUID, segment
-from ..identity.directory import Directory, Names, mount_path
+from ..identity.directory import Directory, Names, exported_directory, mount_path
 from .known import Methods
 
 FIELDS = (
@@ -242,7 +242,7 @@ class LoginMfaEnforcements(Kind):
     listings = (Listing("identity/mfa/login-enforcement"),)
 
     def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
-        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        directory = exported_directory(view)
         methods: Methods = view.once("mfa methods", lambda: Methods(directory))
         item = {"name": one.name, "state": "absent"}
         # what is to be absent is read as people would declare it

@@ -26,7 +26,7 @@ from ...connection.answers import data_of
 from ...connection.client import Client
 from ...connection.errors import VaultError
 from ...system.policy_text import fill_accessors, name_accessors
-from ..identity.directory import Directory
+from ..identity.directory import Directory, exported_directory
 from .known import Methods
 
 
@@ -399,7 +399,7 @@ class LoginMfaMethods(Kind):
             # one of a namespace above, which is seen here as well
             return None
         kind = str(told.get("type"))
-        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        directory = exported_directory(view)
         if told.get("username_format"):
             told["username_format"] = name_accessors(told["username_format"], directory.mounts.path_of)
         usual = view.usual("identity/mfa/method/%s" % kind)

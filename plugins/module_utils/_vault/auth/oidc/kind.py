@@ -17,7 +17,7 @@ from ...base.kind import PURGE, Kind, RunContext
 from ...base.listing import Found, Listing
 from ...base.schema import Fields
 from ...connection.client import Client
-from ..identity.directory import Directory
+from ..identity.directory import exported_directory
 from .common import References
 from .fields import FIELDS
 from .objects import TYPES, server_of
@@ -45,7 +45,7 @@ class Oidc(Kind):
     listings = tuple(Listing("identity/oidc/%s" % name, type=name) for name in TYPES)
 
     def declaration(self, one: Found, view: View) -> dict[str, Any] | None:
-        directory: Directory = view.once("directory", lambda: Directory(view.client, RunContext({})))
+        directory = exported_directory(view)
         references: References = view.once("oidc", lambda: References(view.client, RunContext({})))
         told = dict(one.told or {})
         for option, names in (("entity_ids", directory.entities), ("group_ids", directory.groups)):
@@ -53,16 +53,16 @@ class Oidc(Kind):
         if one.listing.type == "provider":
             known = {key: name for name, key in references.client_ids().items()}
             told["allowed_client_ids"] = [known.get(key, key) for key in told.get("allowed_client_ids") or []]
-            own = view.once("address", lambda: (view.client.read("sys/leader") or {}).get("leader_address"))
+            address = view.once("address", lambda: (view.client.read("sys/leader") or {}).get("leader_address"))
             issuer = server_of(told.get("issuer"))
-            # without a wish it is the server's own
-            told["issuer"] = None if issuer == str(own or "").rstrip("/") else issuer
+            # the server's own address is the default
+            told["issuer"] = None if issuer == str(address or "").rstrip("/") else issuer
         item = super().declaration(one.told_as(told), view)
         if item is not None and one.listing.type == "role":
             # a new one needs it
             item["key"] = told.get("key")
-        own = TYPES[one.listing.type].fixed
-        return None if item is None or (one.name in own and _as_made(item)) else item
+        built_in = TYPES[one.listing.type].fixed
+        return None if item is None or (one.name in built_in and _as_made(item)) else item
 
     def resources(self, client: Client, items: Sequence[Mapping[str, Any]], context: RunContext) -> list[Any]:
         """Return the resources of declared objects; with a purge also resources that delete the others.
