@@ -37,6 +37,22 @@ def decoded(encoded: str, otp: str) -> str:
     return bytes(one ^ two for one, two in zip(content, otp.encode())).decode("ascii")
 
 
+def at_root(client: Client, token: str) -> Client:
+    """Return a client with a root token. Its namespace is the root, whatever the client's own is."""
+    found = client.at(client.choose(), token)
+    found.namespace = None
+    return found
+
+
+def revoke(client: Client, token: str) -> int:
+    """Revoke a root token; return how many were: 0 when an earlier run had revoked it. Raises VaultError."""
+    try:
+        at_root(client, token).request("POST", "auth/token/revoke-self", {}, idempotent=True)
+    except PermissionDenied:
+        return 0
+    return 1
+
+
 class GeneratedToken(Resource):
     """A root token in a file of mode 0600, made with key shares unless the file holds a valid one."""
 
@@ -54,10 +70,8 @@ class GeneratedToken(Resource):
 
     def _root(self, token: str) -> dict[str, Any] | None:
         """Return what the server says of a root token, None when it does not know it."""
-        holder = self.client.at(self.client.choose(), token)
-        holder.namespace = None
         try:
-            found = data_of(holder.request("GET", "auth/token/lookup-self") or {})
+            found = data_of(at_root(self.client, token).request("GET", "auth/token/lookup-self") or {})
         except PermissionDenied:
             return None
         return found if "root" in (found.get("policies") or []) else None
@@ -125,23 +139,13 @@ class GeneratedToken(Resource):
     def delete(self, change: Change) -> None:
         """Revoke the token, and remove its file only then: a root token that nobody has must not stay valid."""
         token = private_file.read(self.dest)
-        self.info["revoked"] = 0
-        if token:
-            holder = self.client.at(self.client.choose(), token)
-            holder.namespace = None
-            try:
-                holder.request("POST", "auth/token/revoke-self", {}, idempotent=True)
-                self.info["revoked"] = 1
-            except PermissionDenied:
-                # an earlier run was cut off before the file, or it was revoked by another way
-                pass
+        self.info["revoked"] = revoke(self.client, token) if token else 0
         change.touched = True
         private_file.remove(self.dest)
 
     def _tell_lost(self, token: str, before: Mapping[str, Any]) -> None:
         """Warn of a root token that nobody has: an earlier run was cut off between the server's answer and the file."""
-        holder = self.client.at(self.client.choose(), token)
-        holder.namespace = None
+        holder = at_root(self.client, token)
         lost = []
         for accessor in holder.list("auth/token/accessors"):
             try:

@@ -20,7 +20,7 @@ from ..connection import session
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
 from ..connection.module import VaultModule
-from .generated_root import ROOT_PATH, GeneratedToken
+from .generated_root import ROOT_PATH, GeneratedToken, revoke
 from .key_store import KeyStore
 from .status import now
 
@@ -71,19 +71,9 @@ class RootToken(Resource):
         if data.get("root_token_encrypted"):
             self.info["revoked"] = self._by_accessor()
         else:
-            self.info["revoked"] = self._itself(str(data["root_token"]))
+            self.info["revoked"] = revoke(self.client, str(data["root_token"]))
         change.touched = True
         self.store.save({**data, "root_token": None, "root_token_revoked_at": now()})
-
-    def _itself(self, token: str) -> int:
-        root = self.client.at(self.client.choose(), token)
-        root.namespace = None
-        try:
-            root.request("POST", "auth/token/revoke-self", {}, idempotent=True)
-        except PermissionDenied:
-            # an earlier run was cut off between the revocation and the file
-            return 0
-        return 1
 
     def _by_accessor(self) -> int:
         count = 0
