@@ -176,6 +176,35 @@ def prepare_admin(
     client.auth.userpass.create_or_update_user("admin", ADMIN["password"], ["admin"])
 
 
+def test_an_encrypted_root_token_is_revoked_from_any_namespace(
+    fresh: VaultServer, run_module: Run, tmp_path: Path, gpg: Callable[..., bytes]
+) -> None:
+    if fresh.product != "openbao":
+        pytest.skip("namespaces are OpenBao's")
+    public, store = tmp_path / "ada.asc", tmp_path / "keys" / "store.json"
+    public.write_bytes(gpg("--armor", "--export", "ada@example.com"))
+    args = init_args(fresh, store, shares=1, threshold=1, root_token_pgp_key=str(public))
+    run_module("vault_init", args, must_succeed=True)
+    connection = init_args(fresh, store, namespace="team")
+    run_module("vault_unseal", connection, must_succeed=True)
+    fresh.wait_active()
+    root = gpg("--decrypt", given=base64.b64decode(json.loads(store.read_text())["root_token"])).decode()
+    prepare_admin(fresh, root)
+    client = fresh.client(root)
+    client.adapter.post("/v1/sys/namespaces/team")
+    text = client.sys.read_policy("admin")["data"]["rules"]
+    client.sys.create_or_update_policy("blind", text + ' path "auth/token/lookup-accessor" { capabilities = ["deny"] }')
+    blind, able = (
+        client.auth.token.create_orphan(policies=[name])["auth"]["client_token"] for name in ("blind", "admin")
+    )
+
+    refused = run_module("vault_root_token", {**connection, "token": blind})
+    assert refused.failed and "lacks update on auth/token/lookup-accessor" in refused.msg
+    assert json.loads(store.read_text())["root_token"] and fresh.client(root).is_authenticated()
+    assert run_module("vault_root_token", {**connection, "token": able}, must_succeed=True)["revoked"] == 1
+    assert not json.loads(store.read_text())["root_token"] and not fresh.client(root).is_authenticated()
+
+
 def test_root_goes_only_when_another_way_in_is_proven(fresh: VaultServer, run_module: Run, tmp_path: Path) -> None:
     store = tmp_path / "keys" / "store.json"
     run_module("vault_init", init_args(fresh, store, shares=1, threshold=1), must_succeed=True)

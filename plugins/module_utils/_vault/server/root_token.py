@@ -29,6 +29,8 @@ PROOF = {
     "sys/policies/acl/vault-eso-proof": {"create", "update"},
     "sys/auth/vault-eso-proof": {"create", "update", "sudo"},
 }
+#: without it each token that cannot be looked up would pass for one that has expired meanwhile
+TO_FIND_IT = {"auth/token/lookup-accessor": {"update"}}
 
 
 class RootToken(Resource):
@@ -38,7 +40,8 @@ class RootToken(Resource):
     secret_fields = frozenset({"root_token"})
 
     def __init__(self, client: Client, params: Mapping[str, Any]) -> None:
-        self.client = client
+        # root tokens are of the root namespace, and so is what makes them dispensable
+        self.client = client.within(None)
         self.store = KeyStore(params["key_store"])
         super().__init__(self.store.path, None)
 
@@ -48,16 +51,16 @@ class RootToken(Resource):
             raise InvalidInput("the key store does not exist", remedy="give the file that vault_init wrote")
         return {"root_token": data["root_token"]} if data.get("root_token") else None
 
-    def prove(self) -> None:
-        """Refuse to go on unless the login at hand is not root and may administer. Raises PermissionDenied."""
+    def prove(self, rights: Mapping[str, set[str]]) -> None:
+        """Refuse to go on unless the login at hand is not root and has these rights. Raises PermissionDenied."""
         me = self.client.read("auth/token/lookup-self") or {}
         if "root" in (me.get("policies") or []):
             raise InvalidInput(
                 "the login that is to replace the root token is itself root", remedy='log in by another "auth_method"'
             )
-        answer = self.client.write("sys/capabilities-self", {"paths": sorted(PROOF)})
+        answer = self.client.write("sys/capabilities-self", {"paths": sorted(rights)})
         found = answer.get("data") or answer
-        for path, needed in PROOF.items():
+        for path, needed in rights.items():
             missing = needed - set(found.get(path) or [])
             if missing:
                 raise PermissionDenied(
@@ -66,9 +69,10 @@ class RootToken(Resource):
                 )
 
     def delete(self, change: Change) -> None:
-        self.prove()
         data = self.store.load() or {}
-        if data.get("root_token_encrypted"):
+        encrypted = bool(data.get("root_token_encrypted"))
+        self.prove({**PROOF, **(TO_FIND_IT if encrypted else {})})
+        if encrypted:
             self.info["revoked"] = self._by_accessor()
         else:
             self.info["revoked"] = revoke(self.client, str(data["root_token"]))
@@ -80,7 +84,7 @@ class RootToken(Resource):
         for accessor in self.client.list("auth/token/accessors"):
             try:
                 token = self.client.write("auth/token/lookup-accessor", {"accessor": accessor}).get("data") or {}
-            except (PermissionDenied, VaultError) as error:
+            except VaultError as error:
                 if error.status in (400, 403, 404):
                     continue
                 raise
