@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._engine import normalise
-from ..._engine.errors import InvalidInput, SecretopsError
+from ..._engine.errors import SecretopsError
 from ..._engine.reconcile import Change, Resource
 from ..connection.client import Client
 
@@ -65,4 +65,4 @@ class BarrierKey(Resource):
         change.touched = True
         self._status()
         if not isinstance(before, int) or not isinstance(self.info["term"], int) or self.info["term"] <= before:
-            raise InvalidInput("the key is still number %s" % before, ROTATE, "see the server's log")
+            raise SecretopsError("the key is still number %s" % before, ROTATE, "see the server's log")

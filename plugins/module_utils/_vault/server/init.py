@@ -13,6 +13,7 @@ from typing import Any
 
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource
+from ..._engine.secrets import KNOWN
 from ..connection.client import Client
 from ..connection.errors import Unreachable
 from .key_store import FORMAT, KeyStore, Reservation, undisturbed
@@ -155,6 +156,7 @@ class Initialisation(Resource):
                 place.drop()
                 raise
             change.touched = True
+            KNOWN.add(answer)
             data: dict[str, Any] = {
                 "format": FORMAT,
                 "generation": 1,
