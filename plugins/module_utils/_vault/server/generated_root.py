@@ -121,12 +121,13 @@ class GeneratedToken(Resource):
                 change.touched = True
                 token = decoded(str(answer.get("encoded_token") or answer.get("encoded_root_token") or ""), otp)
                 KNOWN.add(token)
-                private_file.write(self.dest, token)
+                self._keep(token)
         except SecretopsError:
             self.attempt.look()
             if self.attempt.started and self.attempt.nonce == nonce:
                 self.attempt.cancel()
-            private_file.remove(self.note)
+                private_file.remove(self.note)
+            # of an attempt that is over the server may have made a token: by the note the next run looks for it
             raise
         found = self._root(token)
         if found is None:
@@ -135,6 +136,14 @@ class GeneratedToken(Resource):
         private_file.remove(self.note)
         if before:
             self._tell_lost(token, before)
+
+    def _keep(self, token: str) -> None:
+        """Write the token to its file. One that cannot be written is revoked: nobody would have it."""
+        try:
+            private_file.write(self.dest, token)
+        except SecretopsError:
+            revoke(self.client, token)
+            raise
 
     def delete(self, change: Change) -> None:
         """Revoke the token, and remove its file only then: a root token that nobody has must not stay valid."""

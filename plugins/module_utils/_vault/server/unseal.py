@@ -15,6 +15,7 @@ from typing import Any
 
 from ..._engine.errors import SecretopsError
 from ..._engine.reconcile import Change, Resource, reconcile
+from ..._http import rules
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError
 from ..connection.module import VaultModule
@@ -136,11 +137,23 @@ class NodeSeal(Resource):
                 break
         return True
 
+    def _is_led(self) -> bool:
+        """Tell whether a node leads. After a crash a standby names the former leader until another one is elected."""
+        state = self.client.api.sys.read_leader_status()
+        if state.get("is_self") or not state.get("ha_enabled", True):
+            return True
+        address = str(state.get("leader_address") or "")
+        if rules.origin(address) not in self.client.named:
+            # it cannot be asked
+            return bool(address)
+        leader = self.client.at(address)
+        leader.retries = 0
+        return bool(leader.api.sys.read_leader_status().get("is_self"))
+
     def _leader(self, deadline: float) -> None:
         while True:
             try:
-                leader = self.client.api.sys.read_leader_status()
-                if leader.get("leader_address") or not leader.get("ha_enabled", True):
+                if self._is_led():
                     return
             except VaultError:
                 pass
