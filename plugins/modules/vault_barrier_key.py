@@ -75,7 +75,7 @@ SPEC = {"max_age": {"type": "str", "default": "90d"}}
 
 
 def main() -> None:
-    module = VaultModule(SPEC)
+    module = VaultModule(SPEC, whole_cluster=True)
     with module.client() as client:
         module.reconcile([BarrierKey(client, module.params)])
 

@@ -77,7 +77,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.
 
 
 def main() -> None:
-    module = VaultModule(SHARES_SPEC, mutually_exclusive=SHARES_EXCLUSIVE)
+    module = VaultModule(SHARES_SPEC, mutually_exclusive=SHARES_EXCLUSIVE, whole_cluster=True)
     with module.client() as client:
         prove_shares(module, client)
 

@@ -156,7 +156,7 @@ SPEC = {
 
 
 def main() -> None:
-    module = VaultModule(SPEC)
+    module = VaultModule(SPEC, whole_cluster=True)
     with module.client() as client:
         report = raft.reconcile(client, module.params, module.check_mode)
         module.finish(report, **raft.state(report))

@@ -137,7 +137,7 @@ SPEC = {
 
 
 def main() -> None:
-    module = VaultModule(SPEC, mutually_exclusive=SHARES_EXCLUSIVE)
+    module = VaultModule(SPEC, mutually_exclusive=SHARES_EXCLUSIVE, whole_cluster=True)
     with module.client() as client:
         module.reconcile([Rekey(client, module.params)])
 

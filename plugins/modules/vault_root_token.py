@@ -135,7 +135,7 @@ NEEDED = [
 
 
 def main() -> None:
-    module = VaultModule(SPEC, required_if=NEEDED, mutually_exclusive=SHARES_EXCLUSIVE)
+    module = VaultModule(SPEC, required_if=NEEDED, mutually_exclusive=SHARES_EXCLUSIVE, whole_cluster=True)
     module.login = needs_login(module.params)
     with module.client() as client:
         end_or_lend(module, client)

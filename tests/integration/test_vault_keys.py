@@ -175,6 +175,24 @@ def test_a_root_token_is_made_once_and_a_killed_run_is_completed(
     assert run_module("vault_root_token", end, must_succeed=True)["revoked"] == 0 and not dest.exists()
 
 
+def test_what_is_of_the_cluster_is_done_from_any_namespace(custody: Custody, run_module: Run, tmp_path: Path) -> None:
+    if custody.server.product != "openbao":
+        pytest.skip("namespaces are OpenBao's")
+    custody.call("POST", "sys/namespaces/team")
+    inside = {**custody.args, "namespace": "team"}
+    assert run_module("vault_key_shares", inside, must_succeed=True)["proven"] is True
+    login = {name: value for name, value in inside.items() if name != "key_store"}
+    assert run_module("vault_barrier_key", {**login, "max_age": "0"}, must_succeed=True).changed
+    assert run_module("vault_raft", login, must_succeed=True)["voters"] == ["node1"]
+    rekeyed = {"generation": custody.held["generation"] + 1, "plain_shares": True}
+    assert run_module("vault_rekey", {**inside, **rekeyed}, check=True, must_succeed=True).changed
+    dest = tmp_path / "root"
+    made = {**inside, "state": "generated", "dest": str(dest)}
+    run_module("vault_root_token", made, must_succeed=True)
+    assert custody.server.client(dest.read_text().strip()).lookup_token()["data"]["policies"] == ["root"]
+    run_module("vault_root_token", {**login, "state": "absent", "dest": str(dest)}, must_succeed=True)
+
+
 def test_a_root_token_that_cannot_be_written_is_revoked(custody: Custody, run_module: Run, tmp_path: Path) -> None:
     dest, note = tmp_path / "root", tmp_path / "root.attempt"
 

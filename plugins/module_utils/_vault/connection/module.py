@@ -92,6 +92,9 @@ class VaultModule(Module):
 
     Such a module takes the login options as well, and leaves them alone: `module_defaults` of the action group give the
     same to all.
+
+    ``whole_cluster``: servers refuse in a namespace what it does. The login is that of the option ``namespace``, all
+    else is done in the root namespace. So is all that needs no token.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class VaultModule(Module):
         required: Sequence[str] = ("name",),
         login: bool = True,
         update_secrets: bool = False,
+        whole_cluster: bool = False,
         **kwargs: Any,
     ) -> None:
         spec = {
@@ -112,6 +116,7 @@ class VaultModule(Module):
         }
         super().__init__(spec, plural, item, required, **kwargs)
         self.login = login
+        self.whole_cluster = whole_cluster
         self.requests: dict[str, int] = {}
         self.require("hvac", HVAC_ERROR)
 
@@ -129,13 +134,14 @@ class VaultModule(Module):
             client = connect(self.params, warn=self.ansible.warn)
             self.requests = client.requests
             if not self.login:
+                client.namespace = None
                 try:
                     yield client
                 finally:
                     client.close()
                 return
             with logged_in(client, self.params, self.ansible.warn, self.check_mode):
-                yield client
+                yield client.within(None) if self.whole_cluster else client
 
 
 def converge(kind: Kind) -> None:
