@@ -11,7 +11,8 @@ import glob
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Callable
 
 from .errors import InvalidInput, SecretopsError
@@ -113,6 +114,21 @@ def temporary(path: str, prefix: str = "", disposable: Callable[[str], bool] = l
         # another process may have found it before it was locked
         if os.fstat(handle).st_nlink:
             return handle, made
+        os.close(handle)
+
+
+@contextmanager
+def unfinished(path: str, prefix: str = "") -> Iterator[str]:
+    """Give the name of a `temporary` file next to ``path``, and remove it at the end unless it was renamed.
+
+    It is not taken for one that a killed process left, as long as it is written in place. Raises OSError.
+    """
+    handle, made = temporary(path, prefix)
+    try:
+        yield made
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(made)
         os.close(handle)
 
 

@@ -24,6 +24,8 @@ from .._engine.errors import InvalidInput
 MEMBERS = ("meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed")
 CHUNK = 1 << 20
 SUFFIX = ".snap"
+#: what the name of a file begins with that is not whole yet
+UNFINISHED = ".vault-eso-"
 
 
 def sha256(path: str) -> str:

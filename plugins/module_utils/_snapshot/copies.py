@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
 
 from .._engine import private_file, progress
 from .._engine.errors import InvalidInput, SecretopsError
 from . import encryption
-from .archive import SUFFIX, inspect, sha256
+from .archive import SUFFIX, UNFINISHED, inspect, sha256
 from .places.base import NotAllowed, Place
 
 MANIFEST = ".json"
@@ -88,46 +88,22 @@ def prune(place: Place, cluster_id: Any, keep: int) -> list[str]:
     return old
 
 
-class Outgoing:
-    """A snapshot on its way to places: encrypted once for all of them. ``close`` removes the encrypted file."""
+class Outgoing(NamedTuple):
+    """A snapshot as it goes to each place, and its manifest: two local files, and their names there."""
 
-    def __init__(self, path: str, name: str, record: Mapping[str, Any], how: encryption.Encryption) -> None:
-        self.record = record
-        self.name = name + how.suffix
-        self.manifest = name + MANIFEST
-        self.path, self.made = path, ""
-        if how.by:
-            progress.tell("encrypting the snapshot by %s", how.by)
-            handle, self.made = tempfile.mkstemp(prefix=".vault-eso-encrypted-", dir=os.path.dirname(path))
-            os.close(handle)
-            try:
-                # the programs want to make the file themselves
-                os.unlink(self.made)
-                how.encrypt(path, self.made)
-            except BaseException:
-                self.close()
-                raise
-            self.path = self.made
-        self.size, self.sha256 = os.path.getsize(self.path), sha256(self.path)
-        stored = {"name": self.name, "size": self.size, "sha256": self.sha256, "encrypted": how.by or None}
-        self.text = json.dumps({**record, "stored": stored}, indent=2, sort_keys=True) + "\n"
-
-    def close(self) -> None:
-        """Remove the encrypted file."""
-        if self.made and os.path.exists(self.made):
-            os.unlink(self.made)
+    path: str
+    name: str
+    manifest_path: str
+    manifest: str
+    record: Mapping[str, Any]
+    size: int
+    sha256: str
 
     def put(self, place: Place, keep: int | None) -> dict[str, Any]:
         """Copy it to one place, then remove older ones there. Returns what was done. Raises PlaceError."""
         progress.tell("copying the snapshot to %s", place.label)
         read_back = place.put(self.path, self.name, self.sha256)
-        handle, trial = tempfile.mkstemp(prefix=".vault-eso-manifest-", dir=os.path.dirname(self.path))
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.text)
-            place.put(trial, self.manifest, sha256(trial))
-        finally:
-            os.unlink(trial)
+        place.put(self.manifest_path, self.manifest, sha256(self.manifest_path))
         pruned = prune(place, self.record.get("cluster_id"), keep) if keep is not None else []
         return {
             "url": place.label,
@@ -137,6 +113,38 @@ class Outgoing:
             "read_back": read_back,
             "pruned": pruned,
         }
+
+
+@contextmanager
+def outgoing(path: str, name: str, record: Mapping[str, Any], how: encryption.Encryption) -> Iterator[Outgoing]:
+    """Give a snapshot as it goes to places: encrypted once for all of them, in a file beside it that is removed again.
+
+    Raises SecretopsError.
+    """
+    with ExitStack() as files:
+        try:
+            made = _outgoing(files, path, name, record, how)
+        except OSError as error:
+            raise SecretopsError(
+                "a copy cannot be prepared there (%s)" % error.strerror, os.path.dirname(path), "make room on the disk"
+            ) from error
+        yield made
+
+
+def _outgoing(
+    files: ExitStack, path: str, name: str, record: Mapping[str, Any], how: encryption.Encryption
+) -> Outgoing:
+    sent = path
+    if how.by:
+        progress.tell("encrypting the snapshot by %s", how.by)
+        sent = files.enter_context(private_file.unfinished(path, UNFINISHED))
+        how.encrypt(path, sent)
+    size, digest = os.path.getsize(sent), sha256(sent)
+    stored = {"name": name + how.suffix, "size": size, "sha256": digest, "encrypted": how.by or None}
+    manifest = files.enter_context(private_file.unfinished(path, UNFINISHED))
+    with open(manifest, "w", encoding="utf-8") as file:
+        file.write(json.dumps({**record, "stored": stored}, indent=2, sort_keys=True) + "\n")
+    return Outgoing(sent, name + how.suffix, manifest, name + MANIFEST, record, size, digest)
 
 
 def newest_index(place: Place, cluster_id: Any) -> tuple[int, str]:
@@ -174,49 +182,53 @@ def choose(place: Place, cluster: str | None, name: str | None) -> dict[str, Any
 def fetch(
     place: Place,
     record: Mapping[str, Any],
-    folder: str,
+    path: str,
+    identity: str | None,
+    gnupg_home: str | None,
+    seconds: float,
+) -> None:
+    """Bring a copy to a path, decrypted and verified. Raises SecretopsError.
+
+    It gets its name only when it is what was saved; its record stands beside it as beside one that was saved there.
+    """
+    try:
+        with ExitStack() as files:
+            whole = _fetched(files, place, record, path, identity, gnupg_home, seconds)
+            plain = {name: value for name, value in record.items() if name not in ("stored", "manifest")}
+            private_file.write(path + MANIFEST, json.dumps(plain, indent=2, sort_keys=True))
+            private_file.rename(whole, path)
+    except OSError as error:
+        raise SecretopsError("cannot be written (%s)" % error.strerror, path, "make room on the disk") from error
+
+
+def _fetched(
+    files: ExitStack,
+    place: Place,
+    record: Mapping[str, Any],
+    path: str,
     identity: str | None,
     gnupg_home: str | None,
     seconds: float,
 ) -> str:
-    """Bring a copy into a directory, decrypted and verified, and return its path. Raises SecretopsError.
-
-    It gets its name only when it is what was saved; its record stands beside it as beside one that was saved there.
-    """
+    """Return the path of an unfinished file with a whole copy."""
     stored = record["stored"]
-    path = os.path.join(folder, os.path.basename(str(record["manifest"])[: -len(MANIFEST)]))
-    plain = {name: value for name, value in record.items() if name not in ("stored", "manifest")}
-    if os.path.exists(path) and sha256(path) == record.get("sha256"):
-        return path
-    handle, trial = private_file.temporary(path, ".vault-eso-fetch-")
-    decrypted = ""
-    try:
-        place.fetch(str(stored["name"]), trial)
-        if sha256(trial) != stored.get("sha256"):
+    found = files.enter_context(private_file.unfinished(path, UNFINISHED))
+    place.fetch(str(stored["name"]), found)
+    if sha256(found) != stored.get("sha256"):
+        raise InvalidInput(
+            "%s is not what was saved: its checksum differs from its manifest's" % stored["name"],
+            place.where,
+            "fetch an older one by its name, and look at that storage",
+        )
+    if stored.get("encrypted"):
+        encrypted, found = found, files.enter_context(private_file.unfinished(path, UNFINISHED))
+        encryption.decrypt(str(stored["encrypted"]), encrypted, found, identity, gnupg_home, seconds)
+    facts = inspect(found)
+    for name in ("sha256", "index", "term"):
+        if record.get(name) not in (None, facts[name]):
             raise InvalidInput(
-                "%s is not what was saved: its checksum differs from its manifest's" % stored["name"],
+                "the %s of %s is another than its manifest says" % (name, stored["name"]),
                 place.where,
-                "fetch an older one by its name, and look at that storage",
+                "fetch an older one by its name",
             )
-        if stored.get("encrypted"):
-            decrypted = trial + ".plain"
-            encryption.decrypt(str(stored["encrypted"]), trial, decrypted, identity, gnupg_home, seconds)
-        facts = inspect(decrypted or trial)
-        for name in ("sha256", "index", "term"):
-            if record.get(name) not in (None, facts[name]):
-                raise InvalidInput(
-                    "the %s of %s is another than its manifest says" % (name, stored["name"]),
-                    place.where,
-                    "fetch an older one by its name",
-                )
-        try:
-            private_file.write(path + MANIFEST, json.dumps(plain, indent=2, sort_keys=True))
-            private_file.rename(decrypted or trial, path)
-        except OSError as error:
-            raise SecretopsError("cannot be written (%s)" % error.strerror, path, "make room on the disk") from error
-    finally:
-        os.close(handle)
-        for one in (trial, decrypted):
-            if one and os.path.exists(one):
-                os.unlink(one)
-    return path
+    return found

@@ -60,13 +60,13 @@ class Encryption:
         if not self.by:
             return
         with tempfile.TemporaryDirectory(prefix="vault-eso-") as folder:
-            plain, trial = os.path.join(folder, "a"), os.path.join(folder, "b")
+            plain = os.path.join(folder, "a")
             with open(plain, "wb") as file:
                 file.write(b"trial\n")
-            self.encrypt(plain, trial)
+            self.encrypt(plain, os.path.join(folder, "b"))
 
     def encrypt(self, source: str, dest: str) -> None:
-        """Write the encrypted content of a file into another, of mode 0600. Raises SecretopsError."""
+        """Write the encrypted content of a file into another, which keeps its mode. Raises SecretopsError."""
         option = 'option "age_recipients"' if self.by == AGE else 'option "gpg_public_keys"'
         program = programs.find(self.by, option, PACKAGES[self.by])
         remedy = "check that these are public keys, and that there is room in %s" % os.path.dirname(dest)
@@ -84,7 +84,6 @@ class Encryption:
                     remedy,
                     self.seconds,
                 )
-        os.chmod(dest, 0o600)
 
 
 def of(params: Mapping[str, Any]) -> Encryption:
@@ -95,7 +94,7 @@ def of(params: Mapping[str, Any]) -> Encryption:
 
 
 def decrypt(by: str, source: str, dest: str, identity: str | None, gnupg_home: str | None, seconds: float) -> None:
-    """Write the decrypted content of a file into another, of mode 0600.
+    """Write the decrypted content of a file into another, which keeps its mode.
 
     ``identity``: the file of the key of age. OpenPGP's key is in a key ring, the user's own without ``gnupg_home``.
     Raises SecretopsError.
@@ -114,4 +113,3 @@ def decrypt(by: str, source: str, dest: str, identity: str | None, gnupg_home: s
         command = [program, *home, "--batch", "--no-tty", "--yes", "--output", dest, "--decrypt", source]
         remedy = 'check "gnupg_home": the key ring must hold the private key of one of the recipients'
     programs.run(command, where, remedy, seconds)
-    os.chmod(dest, 0o600)

@@ -19,11 +19,9 @@ from typing import Any
 from .._engine import private_file, progress
 from .._engine.errors import InvalidInput, SecretopsError
 from . import copies, encryption, metrics
-from .archive import SUFFIX, sidecar
+from .archive import SUFFIX, UNFINISHED, sidecar
 from .places.base import Place
 from .places.choose import place
-
-PREFIX = ".vault-eso-"
 
 
 def _staging() -> str:
@@ -168,14 +166,8 @@ class Saving:
     @contextmanager
     def trial(self) -> Iterator[str]:
         """Give the path of a private file to stream into; it is removed at the end where it got no other name."""
-        with self._prepared():
-            handle, path = private_file.temporary(os.path.join(self.folder, "x"), PREFIX)
-            try:
-                yield path
-            finally:
-                os.close(handle)
-                if os.path.exists(path):
-                    os.unlink(path)
+        with self._prepared(), private_file.unfinished(os.path.join(self.folder, "x"), UNFINISHED) as path:
+            yield path
 
     @property
     def touched(self) -> bool:
@@ -204,8 +196,7 @@ class Saving:
         if not self.places:
             return
         problems: list[SecretopsError] = []
-        outgoing = copies.Outgoing(path, name, record, self.encryption)
-        try:
+        with copies.outgoing(path, name, record, self.encryption) as outgoing:
             for one, options in zip(self.places, self.declared):
                 try:
                     self.info["copies"].append(outgoing.put(one, options.get("keep")))
@@ -215,8 +206,6 @@ class Saving:
                     continue
                 if not self.info["copies"][-1]["read_back"]:
                     self.warnings.append("%s could not be read back: the identity may only write there" % one.where)
-        finally:
-            outgoing.close()
         if problems:
             problem = problems[0]
             for more in problems[1:]:

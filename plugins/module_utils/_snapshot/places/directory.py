@@ -13,10 +13,9 @@ from typing import Any
 
 from ..._engine import private_file
 from ..._engine.errors import InvalidInput
-from ..archive import CHUNK, sha256
+from ..archive import CHUNK, UNFINISHED
+from ..archive import sha256 as digest_of
 from .base import Place, PlaceError
-
-PREFIX = ".vault-eso-copy-"
 
 
 class Directory(Place):
@@ -61,23 +60,19 @@ class Directory(Place):
         except OSError as error:
             raise self._failed("read", error) from error
 
-    def put(self, path: str, name: str, sha256: str) -> bool:  # pylint: disable=redefined-outer-name
+    def put(self, path: str, name: str, sha256: str) -> bool:
         """Write a file, read it back, and give it its name."""
-        trial = ""
         try:
-            handle, trial = private_file.temporary(self._path(name), PREFIX)
-            with os.fdopen(handle, "wb") as file, open(path, "rb") as source:
-                shutil.copyfileobj(source, file, CHUNK)
-                file.flush()
-                os.fsync(file.fileno())
-                if _digest(trial) != sha256:
+            with private_file.unfinished(self._path(name), UNFINISHED) as trial:
+                with open(path, "rb") as source, open(trial, "wb") as file:
+                    shutil.copyfileobj(source, file, CHUNK)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if digest_of(trial) != sha256:
                     raise self.damaged(name)
                 private_file.rename(trial, self._path(name))
         except OSError as error:
             raise self._failed("written", error) from error
-        finally:
-            if trial and os.path.exists(trial):
-                os.unlink(trial)
         return True
 
     def texts(self, names: list[str]) -> dict[str, str]:
@@ -96,7 +91,3 @@ class Directory(Place):
     def remove(self, name: str) -> None:
         """Remove a file."""
         private_file.remove(self._path(name))
-
-
-def _digest(path: str) -> str:
-    return sha256(path)

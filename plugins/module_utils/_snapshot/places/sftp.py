@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..._engine import private_file
 from ..._engine.errors import InvalidInput
 from .. import programs
+from ..archive import UNFINISHED
 from ..archive import sha256 as digest_of
 from .base import Place, PlaceError, require_file
 
@@ -119,23 +121,26 @@ class Sftp(Place):
     def put(self, path: str, name: str, sha256: str) -> bool:
         """Write a file, read it back, and give it its name."""
         trial = self._path(".vault-eso-new-%s" % name)
-        handle, back = tempfile.mkstemp(prefix=".vault-eso-back-", dir=os.path.dirname(path))
-        os.close(handle)
         try:
-            self._run(
-                'put "%s" %s' % (path, trial),
-                "chmod 600 %s" % trial,
-                'get %s "%s"' % (trial, back),
-                seconds=self.seconds,
-            )
-            if digest_of(back) != sha256:
-                raise self.damaged(name)
+            with private_file.unfinished(path, UNFINISHED) as back:
+                self._run(
+                    'put "%s" %s' % (path, trial),
+                    "chmod 600 %s" % trial,
+                    'get %s "%s"' % (trial, back),
+                    seconds=self.seconds,
+                )
+                if digest_of(back) != sha256:
+                    raise self.damaged(name)
             self._run("rename %s %s" % (trial, self._path(name)))
         except PlaceError:
             self._try_to_remove(trial)
             raise
-        finally:
-            os.unlink(back)
+        except OSError as error:
+            raise PlaceError(
+                "cannot be read back into %s (%s)" % (os.path.dirname(path), error.strerror),
+                self.where,
+                "make room on the disk here",
+            ) from error
         return True
 
     def _try_to_remove(self, path: str) -> None:

@@ -64,7 +64,7 @@ class Fetched(Resource):
         copies.fetch(
             self.source,
             self.chosen,
-            self.folder,
+            self.info["path"],
             params["age_identity"],
             params["gnupg_home"],
             float(params["transfer_timeout"]),
