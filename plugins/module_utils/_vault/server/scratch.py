@@ -10,7 +10,6 @@ gave them. Those must never hear of a drill.
 
 from __future__ import annotations
 
-import base64
 import ctypes
 import fcntl
 import json
@@ -31,7 +30,8 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from .. import products
 from ..connection.client import Client
 from ..connection.errors import Unreachable, VaultError
-from .status import PAUSE, seal_status
+from .generated_root import decoded
+from .status import PAUSE, is_active, seal_status
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -94,12 +94,14 @@ def _cut_off() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
-def isolated(work: Callable[[], Any], seconds: float) -> Any:
+def isolated(work: Callable[[str], Any], seconds: float, where: str = "") -> Any:
     """Run ``work`` in a child process that is cut off from the network, and return what it returns, as JSON takes it.
 
-    Whatever the child started ends with it. Raises what ``work`` raises, and SecretopsError when it takes longer than
-    ``seconds`` or ends without an answer.
+    ``work`` is given a private directory, made in ``where``. That ends with the child, and so does whatever the child
+    started. Raises what ``work`` raises, and SecretopsError when it takes longer than ``seconds`` or ends without an
+    answer.
     """
+    folder = tempfile.mkdtemp(prefix="vault-drill-", dir=where or None)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -109,11 +111,13 @@ def isolated(work: Callable[[], Any], seconds: float) -> Any:
             os.setsid()
             try:
                 _cut_off()
-                answer: tuple[str, Any] = ("done", work())
+                answer: tuple[str, Any] = ("done", work(folder))
             except SecretopsError as error:
                 answer = ("failed", (error.what, error.where, error.remedy))
             except BaseException as error:  # noqa: BLE001  (the parent tells it)
                 answer = ("failed", ("the drill broke off (%s)" % type(error).__name__, "", ""))
+            # nobody else does it where the parent was killed
+            shutil.rmtree(folder, ignore_errors=True)
             with os.fdopen(writing, "w", encoding="utf-8") as pipe:
                 json.dump(answer, pipe)
             status = 0
@@ -130,6 +134,7 @@ def isolated(work: Callable[[], Any], seconds: float) -> Any:
                 break
             time.sleep(0.2)
         os.waitpid(child, 0)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answer(reading: int, seconds: float) -> Any:
@@ -155,10 +160,10 @@ def _answer(reading: int, seconds: float) -> Any:
 
 
 class Scratch:
-    """One server with raft storage in a private directory that ends with it. Only in a process that is cut off."""
+    """One server with raft storage in a private directory. Only in a process that is cut off."""
 
     def __init__(self, binary: str, product: str, folder: str) -> None:
-        self.folder = tempfile.mkdtemp(prefix="vault-drill-", dir=folder or None)
+        self.folder = folder
         self.binary = binary
         os.mkdir(os.path.join(self.folder, "data"), 0o700)
         listener = {"address": "127.0.0.1:8200", "cluster_address": "127.0.0.1:8201", "tls_disable": True}
@@ -212,13 +217,6 @@ class Scratch:
                 self.process.kill()
                 self.process.wait()
 
-    def discard(self) -> None:
-        """End the process, and remove its data."""
-        try:
-            self.stop()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
     def client(self, token: str | None = None) -> Client:
         """Return a client for it."""
         return Client([URL], token=token, timeout=30, retries=0)
@@ -248,8 +246,7 @@ class Scratch:
         deadline = time.monotonic() + seconds
         client = self.client()
         while time.monotonic() < deadline:
-            state: Mapping[str, Any] = client.health(URL) or {}
-            if state.get("initialized") and not state.get("sealed") and state.get("standby") is False:
+            if is_active(client.health(URL)):
                 return True
             time.sleep(PAUSE)
         return False
@@ -261,5 +258,4 @@ class Scratch:
         for share in shares[: int(begun["required"])]:
             answer = self._ask("sys/generate-root/update", {"key": share, "nonce": begun["nonce"]})
         encoded = str(answer.get("encoded_token") or answer.get("encoded_root_token") or "")
-        raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
-        return bytes(one ^ other for one, other in zip(raw, str(begun["otp"]).encode())).decode()
+        return decoded(encoded, str(begun["otp"]))

@@ -99,7 +99,11 @@ class Drilled(Verified):
     def write(self, change: Change) -> None:
         sets = [shares_from({"key_store": path}) for path in self.info["key_stores"]]
         began = time.monotonic()
-        found = isolated(lambda: self._drill(sets), self.params["wait_timeout"] + self.params["transfer_timeout"])
+        found = isolated(
+            lambda folder: self._drill(sets, folder),
+            self.params["wait_timeout"] + self.params["transfer_timeout"],
+            self.params["dest"] or "",
+        )
         change.touched = True
         self.phases.update(found.pop("phases"))
         self.info.update(
@@ -110,9 +114,9 @@ class Drilled(Verified):
             program=self.program,
         )
 
-    def _drill(self, sets: Sequence[Sequence[str]]) -> dict[str, Any]:
+    def _drill(self, sets: Sequence[Sequence[str]], folder: str) -> dict[str, Any]:
         """Do it, in a process that is cut off from the network."""
-        scratch = Scratch(self.binary, self.program["product"], self.params["dest"] or "")
+        scratch = Scratch(self.binary, self.program["product"], folder)
         seconds = float(self.params["wait_timeout"])
         try:
             with self._phase("start"):
@@ -141,7 +145,7 @@ class Drilled(Verified):
             with self._phase("read"):
                 return {**self._read(scratch.client(scratch.root_token(shares))), "phases": self.phases}
         finally:
-            scratch.discard()
+            scratch.stop()
 
     def _open(self, scratch: Scratch, sets: Sequence[Sequence[str]]) -> Sequence[str]:
         for shares in sets:

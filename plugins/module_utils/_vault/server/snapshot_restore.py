@@ -20,7 +20,7 @@ from ..connection.errors import InvalidToken, NotVault, PermissionDenied, VaultE
 from .key_store import KeyStore
 from .snapshot_fitness import is_foreign, opening, unfit
 from .snapshot_transfer import leader, transfer
-from .status import PAUSE, product_of, seal_status
+from .status import PAUSE, is_active, product_of, seal_status
 
 
 class Verified(Resource):
@@ -122,7 +122,7 @@ class Restored(Verified):
         while time.monotonic() < deadline:
             progress.tell("restored; waiting for an active node")
             states = {url: self.client.health(url) or {} for url in self.client.urls}
-            active = [url for url, state in states.items() if state.get("standby") is False and not state.get("sealed")]
+            active = [url for url, state in states.items() if is_active(state)]
             if active:
                 sealed_since = 0.0
                 steady = steady or time.monotonic()

@@ -55,6 +55,11 @@ def product_of(status: Mapping[str, Any], health: Mapping[str, Any] | None = Non
     return products.OPENBAO if products.parse_version(version) >= (2, 0, 0) else products.VAULT
 
 
+def is_active(health: Mapping[str, Any] | None) -> bool:
+    """Tell whether a node serves by itself, by its ``sys/health``; None is a node that gave no answer."""
+    return health is not None and health.get("standby") is False and not health.get("sealed")
+
+
 def wait_seal_status(client: Client, url: str, seconds: float) -> dict[str, Any]:
     """Return ``sys/seal-status`` of a node, which may take ``seconds`` to start. Raises Unreachable."""
     deadline = time.monotonic() + seconds

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +18,10 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.snapshot_drill import text_of
 
 
-def isolated(work, seconds: float = 20):  # type: ignore[no-untyped-def]
+def isolated(work, seconds: float = 20, where: str = ""):  # type: ignore[no-untyped-def]
     """Run work cut off from the network, where this machine allows that."""
     try:
-        return scratch.isolated(work, seconds)
+        return scratch.isolated(work, seconds, where)
     except SecretopsError as error:
         if "cannot be cut off" in error.what:
             pytest.skip(error.what)
@@ -31,7 +32,7 @@ def test_nothing_outside_is_reached_and_the_loopback_is_its_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as outside:
         port = outside.getsockname()[1]
 
-        def work() -> list[str]:
+        def work(_folder: str) -> list[str]:
             found = []
             for address in (("127.0.0.1", port), ("192.0.2.1", 443)):
                 try:
@@ -47,14 +48,14 @@ def test_nothing_outside_is_reached_and_the_loopback_is_its_own() -> None:
 
 
 def test_an_error_arrives_as_itself_and_what_was_started_ends() -> None:
-    def refuse() -> None:
+    def refuse(_folder: str) -> None:
         raise SecretopsError("what", "where", "remedy")
 
     with pytest.raises(SecretopsError) as caught:
         isolated(refuse)
     assert (caught.value.what, caught.value.where, caught.value.remedy) == ("what", "where", "remedy")
 
-    def leave() -> int:
+    def leave(_folder: str) -> int:
         return subprocess.Popen(["sleep", "60"]).pid
 
     pid = isolated(leave)
@@ -62,6 +63,18 @@ def test_an_error_arrives_as_itself_and_what_was_started_ends() -> None:
     while time.monotonic() < deadline and os.path.exists(f"/proc/{pid}") and _lives(pid):
         time.sleep(0.05)
     assert not _lives(pid)
+
+
+def test_the_private_directory_ends_with_a_child_that_takes_too_long(tmp_path: Path) -> None:
+    def linger(folder: str) -> None:
+        (Path(folder) / "data").write_text("restored")
+        (tmp_path / "mode").write_text(oct(os.stat(folder).st_mode & 0o777))
+        time.sleep(60)
+
+    with pytest.raises(SecretopsError, match="did not end within 1 seconds"):
+        isolated(linger, 1, str(tmp_path))
+    assert (tmp_path / "mode").read_text() == "0o700"
+    assert os.listdir(tmp_path) == ["mode"]
 
 
 def _lives(pid: int) -> bool:
