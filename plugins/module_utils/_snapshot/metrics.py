@@ -25,6 +25,7 @@ METRICS = {
     "vault_snapshot_raft_index": "Raft index of the last snapshot.",
     "vault_snapshot_copy_success": "Whether the last copy to a place succeeded.",
 }
+_CLUSTER = re.compile(r'cluster="((?:[^"\\]|\\.)*)"')
 _LINE = re.compile(r'(?P<name>\w+)\{(?P<labels>(?:\w+="(?:[^"\\]|\\.)*",?)*)\} (?P<value>[0-9.e+]+)')
 
 
@@ -45,10 +46,14 @@ def parse(text: str) -> dict[tuple[str, str], str]:
 def render(before: str, cluster: str, ended: int, saved: Mapping[str, Any] | None, copies: Mapping[str, bool]) -> str:
     """Return the text of the file after a run. ``saved``: size and index, None when no snapshot was saved. Pure.
 
-    What a failed run does not know stays as it was, so that the age goes on from the last success.
+    What a failed run does not know stays as it was, so that the age goes on from the last success. Without the name of
+    a cluster it is the one of the file.
     """
-    ours = 'cluster="%s"' % _label(cluster)
-    values = {key: value for key, value in parse(before).items() if key[1] == ours}
+    known = parse(before)
+    ours = 'cluster="%s"' % _label(cluster or "vault")
+    if not cluster:
+        ours = next((labels for _name, labels in known if _CLUSTER.fullmatch(labels)), ours)
+    values = {key: value for key, value in known.items() if key[1] == ours}
     success = saved is not None and all(copies.values())
     values["vault_snapshot_last_run_success", ours] = str(int(success))
     values["vault_snapshot_last_run_timestamp_seconds", ours] = str(ended)

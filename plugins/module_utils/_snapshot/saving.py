@@ -43,8 +43,6 @@ class Saving:
         self.single = self.dest.endswith(SUFFIX)
         self.declared: list[Mapping[str, Any]] = params["copies"] or []
         self.places: list[Place] = []
-        #: whether the copy to a place succeeded, by its label
-        self.copied: dict[str, bool] = {}
         self.encryption = encryption.of(params)
         self.info: dict[str, Any] = {}
         self.warnings: list[str] = []
@@ -69,7 +67,6 @@ class Saving:
             metrics.check(self.params["metrics_file"])
         self.places = [place(one, float(self.params["transfer_timeout"])) for one in self.declared]
         labels = [one.label for one in self.places]
-        self.copied = dict.fromkeys(labels, False)
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise InvalidInput("%s is named twice" % ", ".join(twice), 'option "copies"', "keep one of them")
@@ -81,19 +78,22 @@ class Saving:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Have a failure in the metrics too."""
+        """Have a failure in the metrics too. What fails is told, even where the metrics cannot be written either."""
         try:
             yield
         except BaseException:
-            self.measure()
+            with suppress(SecretopsError):
+                self.measure()
             raise
 
     def measure(self) -> None:
         """Write the metrics, where they are wanted. Raises SecretopsError."""
         if self.params["metrics_file"] and self.writes:
-            cluster = str(self.params["cluster"] or self.info.get("cluster") or "vault")
+            cluster = str(self.params["cluster"] or self.info.get("cluster") or "")
             saved = self.info if "sha256" in self.info else None
-            metrics.write(self.params["metrics_file"], cluster, int(time.time()), saved, self.copied)
+            done = {one["url"] for one in self.info.get("copies", [])}
+            copied = {one.label: one.label in done for one in self.places}
+            metrics.write(self.params["metrics_file"], cluster, int(time.time()), saved, copied)
 
     def try_places(self) -> None:
         """Prove that each place takes a snapshot, before anything is asked of the server. Raises SecretopsError."""
@@ -102,9 +102,9 @@ class Saving:
         if self.writes:
             if self.params["metrics_file"]:
                 private_file.prepare(self.params["metrics_file"], "metrics_file")
-            with self._prepared():
-                # a copy that is encrypted stands beside the archive for a while
-                free, need = shutil.disk_usage(self.folder).free, expected * (2 if self.encryption.by else 1)
+            self._prepare()
+            # a copy that is encrypted stands beside the archive for a while
+            free, need = shutil.disk_usage(self.folder).free, expected * (2 if self.encryption.by else 1)
             if free < need:
                 raise InvalidInput(
                     "there is room for %d bytes in %s, and %d are needed" % (free, self.folder, need),
@@ -131,8 +131,8 @@ class Saving:
         sizes = [int(record.get("size") or 0) for _path, record in self._records()[:1]]
         return max([int(self.params["min_size"]), *sizes])
 
-    def _others(self, cluster_id: Any) -> list[tuple[str, dict[str, Any]]]:
-        """Return the snapshots of this cluster beside the new one, the newest first."""
+    def _of_cluster(self, cluster_id: Any) -> list[tuple[str, dict[str, Any]]]:
+        """Return the snapshots of a cluster in the directory, the newest first."""
         return [one for one in self._records() if one[1].get("cluster_id") == cluster_id]
 
     def _check_index(self, record: Mapping[str, Any]) -> None:
@@ -140,7 +140,8 @@ class Saving:
         if self.params["allow_lower_index"]:
             return
         known = [
-            (int(one.get("index") or 0), os.path.basename(path)) for path, one in self._others(record["cluster_id"])[:1]
+            (int(one.get("index") or 0), os.path.basename(path))
+            for path, one in self._of_cluster(record["cluster_id"])[:1]
         ]
         if not known:
             known = [copies.newest_index(one, record["cluster_id"]) for one in self.places]
@@ -151,22 +152,15 @@ class Saving:
                 remedy="find out whether the cluster lost data or was restored; then set allow_lower_index once",
             )
 
-    @contextmanager
-    def _prepared(self) -> Iterator[None]:
-        """Have the directory; one that is nobody's `dest` goes again at the end. Raises InvalidInput."""
+    def _prepare(self) -> None:
+        """Make the directory. One that is nobody's `dest` stays: another run may need it. Raises InvalidInput."""
         private_file.prepare(os.path.join(self.folder, "x"), "dest", private=not self.dest)
-        try:
-            yield
-        finally:
-            if not self.dest:
-                # another run may be at work in it
-                with suppress(OSError):
-                    os.rmdir(self.folder)
 
     @contextmanager
     def trial(self) -> Iterator[str]:
         """Give the path of a private file to stream into; it is removed at the end where it got no other name."""
-        with self._prepared(), private_file.unfinished(os.path.join(self.folder, "x"), UNFINISHED) as path:
+        self._prepare()
+        with private_file.unfinished(os.path.join(self.folder, "x"), UNFINISHED) as path:
             yield path
 
     @property
@@ -200,7 +194,6 @@ class Saving:
             for one, options in zip(self.places, self.declared):
                 try:
                     self.info["copies"].append(outgoing.put(one, options.get("keep")))
-                    self.copied[one.label] = True
                 except SecretopsError as error:
                     problems.append(error)
                     continue
@@ -215,7 +208,7 @@ class Saving:
     def _prune(self, cluster_id: Any) -> list[str]:
         if self.params["keep"] is None:
             return []
-        old = [path for path, _record in self._others(cluster_id)[self.params["keep"] :]]
+        old = [path for path, _record in self._of_cluster(cluster_id)[self.params["keep"] :]]
         for path in old:
             private_file.remove(path)
             private_file.remove(path + ".json")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copies of snapshots: what is left of a run, and which copies go."""
+"""Copies of snapshots: what is left of a run, which copies go, and what is measured of it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import private_file
-from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot import copies
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
+from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot import copies, metrics
 from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot.archive import UNFINISHED, inspect
 from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot.encryption import Encryption
 from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot.places.directory import Directory
+from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot.saving import Saving
 from support.packages import Unavailable, provide
 
 TIME = "2026-08-01T0%d:00:00Z"
@@ -128,3 +130,20 @@ def test_a_copy_is_private_while_it_is_decrypted(
     assert (back / snapshot.name).read_bytes() == snapshot.read_bytes()
     assert sorted(os.listdir(back)) == [snapshot.name, f"{snapshot.name}.json"]
     assert "stored" not in json.loads((back / f"{snapshot.name}.json").read_text())
+
+
+def test_a_failed_run_that_does_not_know_the_clusters_name_keeps_the_last_success() -> None:
+    saved = metrics.render("", "vault-cluster-1a", 100, {"size": 5, "index": 7}, {"/a": True})
+    failed = metrics.parse(metrics.render(saved, "", 200, None, {"/a": False}))
+    ours = 'cluster="vault-cluster-1a"'
+    assert failed["vault_snapshot_last_success_timestamp_seconds", ours] == "100"
+    assert failed["vault_snapshot_last_run_success", ours] == "0"
+    assert failed["vault_snapshot_copy_success", f'{ours},place="/a"'] == "0"
+    assert {labels.partition(",")[0] for _name, labels in failed} == {ours}
+
+
+def test_metrics_that_cannot_be_written_do_not_hide_what_failed(tmp_path: Path) -> None:
+    params = {"dest": str(tmp_path), "copies": [], "transfer_timeout": 60, "cluster": "prod"}
+    saving = Saving({**params, "metrics_file": str(tmp_path / "missing" / "vault.prom")})
+    with pytest.raises(InvalidInput, match="the failure"), saving.measured():
+        raise InvalidInput("the failure")
