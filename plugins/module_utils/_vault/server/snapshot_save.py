@@ -20,8 +20,8 @@ from ..._snapshot.saving import Saving
 from ..connection.client import Client
 from ..connection.errors import VaultError
 from .key_store import KeyStore
-from .snapshot_transfer import NoLeader, leader, transfer
-from .status import PAUSE, now, product_of, seal_status
+from .snapshot_transfer import NotLeading, leader, transfer
+from .status import PAUSE, is_active, now, product_of, seal_status
 
 #: how often a snapshot is begun, where the leader changes meanwhile
 ATTEMPTS = 3
@@ -70,6 +70,13 @@ class Ready(_Saved):
         return {}
 
 
+def _may_be_lost(error: VaultError | InvalidInput) -> bool:
+    """Tell whether a failed transfer may mean that the leader is lost: the archive is cut off, or its node fails."""
+    if isinstance(error, (InvalidInput, NotLeading)):
+        return True
+    return error.code in BROKEN or error.status in (500, 503)
+
+
 class Snapshot(_Saved):
     """A new snapshot: each run that wants one makes one."""
 
@@ -91,30 +98,27 @@ class Snapshot(_Saved):
 
         Where the leader changes meanwhile, the next one is asked for a whole archive of its own.
         """
-        client = leader(self.client)
-        for attempt in range(1, ATTEMPTS + 1):
+        client, left = leader(self.client), ATTEMPTS
+        while True:
+            left -= 1
             try:
                 self._download(client, path)
                 return client, inspect(path, self.params["min_size"])
             except (VaultError, InvalidInput) as error:
-                broken = isinstance(error, InvalidInput) or error.code in BROKEN or error.status in (500, 503)
-                following = self._following(client) if broken and attempt < ATTEMPTS else None
+                following = self._following(client) if left and _may_be_lost(error) else None
                 if following is None:
                     raise
                 self.warnings.append("the leader changed while it was saved: begun again at %s" % following.url)
                 client = following
-        raise NoLeader("the leader changed %d times while it was saved" % ATTEMPTS, remedy="run again")
 
     def _following(self, lost: Client) -> Client | None:
         """Return the leader that follows one that was lost, None where that one still leads or none follows in time."""
         deadline = time.monotonic() + self.params["wait_timeout"]
         while True:
-            state = self.client.health(lost.url)
-            if state and state.get("standby") is False and not state.get("sealed"):
+            if is_active(self.client.health(lost.url)):
                 return None
             for url in self.client.urls:
-                state = self.client.health(url) if url != lost.url else None
-                if state and state.get("standby") is False and not state.get("sealed"):
+                if url != lost.url and is_active(self.client.health(url)):
                     return self.client.at(url, self.client.token)
             if len(self.client.urls) == 1 or time.monotonic() > deadline:
                 return None

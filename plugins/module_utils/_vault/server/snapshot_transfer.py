@@ -18,6 +18,7 @@ from ..._engine.errors import SecretopsError
 from ..._http import rules
 from ..connection.client import Client
 from ..connection.errors import Unreachable, VaultError, unreachable
+from .status import PAUSE
 
 try:
     import requests
@@ -27,11 +28,10 @@ except ImportError:
 
 #: Restored data names the leader of the cluster that it came from until the next one is elected; seconds.
 ELECTION = 15.0
-PAUSE = 0.5
 
 
-class NoLeader(SecretopsError):
-    """No node of the cluster is active."""
+class NotLeading(Unreachable):
+    """The node led the cluster when it was chosen, and is a standby now."""
 
 
 def leader(client: Client) -> Client:
@@ -43,7 +43,7 @@ def leader(client: Client) -> Client:
         if state.get("is_self") or not state.get("ha_enabled", True):
             return client.at(url, client.token)
         if not state.get("leader_address"):
-            raise NoLeader("the cluster has no leader", url, "unseal more than half of its nodes")
+            raise SecretopsError("the cluster has no leader", url, "unseal more than half of its nodes")
         address = str(state["leader_address"])
         if rules.origin(address) in client.named:
             return client.at(address, client.token)
@@ -54,6 +54,7 @@ def leader(client: Client) -> Client:
                 'add that address to "url" if it is a node of the cluster',
             )
         time.sleep(PAUSE)
+        client.choose_again()
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def transfer(
         with client.session.transfer(method, url, headers, body, seconds, params["max_size"]) as (answer, pieces):
             if answer.status_code in rules.REDIRECTS:
                 client.redirected(answer, url)
-                raise Unreachable("the node is not the leader any more", client.url, "run again")
+                raise NotLeading("the node is not the leader any more", client.url, "run again")
             if answer.status_code not in (200, 204):
                 answer.content = next(pieces, b"")
                 client.understand(answer, method, path)
