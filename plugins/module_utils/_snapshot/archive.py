@@ -20,6 +20,7 @@ from typing import Any
 
 from .._engine import private_file
 from .._engine.errors import InvalidInput
+from .record import order
 
 MEMBERS = ("meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed")
 CHUNK = 1 << 20
@@ -125,7 +126,7 @@ def newest(path: str) -> str:
     for name in glob.glob(os.path.join(glob.escape(path), "*" + SUFFIX)):
         record = sidecar(name)
         if record:
-            found.append((str(record.get("time")), int(record.get("index") or 0), name))
+            found.append((*order(record), name))
     if not found:
         raise InvalidInput("holds no snapshot", 'directory "%s"' % path, "save one first")
     return max(found)[2]

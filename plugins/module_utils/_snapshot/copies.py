@@ -22,21 +22,17 @@ from .._engine.errors import InvalidInput, SecretopsError
 from . import encryption
 from .archive import SUFFIX, UNFINISHED, inspect, sha256
 from .places.base import NotAllowed, Place
+from .record import order
 
 MANIFEST = ".json"
 #: a name that `file_name` made, with what encryption and the manifest add to it
-_NAME = re.compile(r"(?P<base>.+-(?P<time>\d{8}T\d{6}Z)-\d+\.snap)(\.age|\.gpg)?(\.json)?")
+_NAME = re.compile(r"(?P<cluster>.+)-(?P<time>\d{8}T\d{6}Z)-\d+\.snap(\.age|\.gpg)?(\.json)?")
 
 
 def file_name(cluster: str, record: Mapping[str, Any]) -> str:
     """Return the name of a snapshot: cluster, time and index."""
     prefix = re.sub(r"[^A-Za-z0-9._-]", "-", cluster or "vault").lstrip(".-") or "vault"
     return "%s-%s-%d%s" % (prefix, re.sub(r"[-:]", "", record["time"]), record["index"], SUFFIX)
-
-
-def age_order(record: Mapping[str, Any]) -> tuple[str, int]:
-    """Return what sorts records by time, then by index."""
-    return str(record.get("time")), int(record.get("index") or 0)
 
 
 def records(place: Place, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -52,7 +48,7 @@ def records(place: Place, names: Sequence[str] | None = None) -> list[dict[str, 
         stored = record.get("stored") if isinstance(record, dict) else None
         if isinstance(stored, dict) and stored.get("name") in found and isinstance(record.get("index"), int):
             made.append({**record, "manifest": name})
-    return sorted(made, key=age_order, reverse=True)
+    return sorted(made, key=order, reverse=True)
 
 
 def superfluous(names: Sequence[str], found: Sequence[Mapping[str, Any]], cluster_id: Any, keep: int) -> list[str]:
@@ -63,18 +59,13 @@ def superfluous(names: Sequence[str], found: Sequence[Mapping[str, Any]], cluste
     """
     mine = [one for one in found if one.get("cluster_id") == cluster_id]
     old = [name for one in mine[keep:] for name in (one["manifest"], one["stored"]["name"])]
-    if len(mine) < keep or not mine:
+    oldest = _NAME.fullmatch(mine[keep - 1]["manifest"]) if len(mine) >= keep else None
+    if oldest is None:
         return old
-    last = mine[:keep][-1]
     whole = {name for one in found for name in (one["manifest"], one["stored"]["name"])}
-    prefix = str(last["stored"]["name"]).rpartition("-")[0].rpartition("-")[0]
     for name in names:
         parts = _NAME.fullmatch(name)
-        if parts is None or name in whole or not name.startswith(prefix + "-"):
-            continue
-        stamp = re.sub(r"[-:]", "", str(last.get("time")))
-        # another cluster's name may begin with this one's
-        if parts["base"].rpartition("-")[0].rpartition("-")[0] == prefix and parts["time"] < stamp:
+        if parts and name not in whole and parts["cluster"] == oldest["cluster"] and parts["time"] < oldest["time"]:
             old.append(name)
     return old
 

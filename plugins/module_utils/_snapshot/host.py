@@ -11,7 +11,7 @@ the server, ``product``, ``auth_mount``, and the files of an AppRole, ``role_id_
 
 from __future__ import annotations
 
-import datetime
+import errno
 import http.client
 import json
 import os
@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from .._engine import private_file
 from .._engine.errors import InvalidInput, SecretopsError
+from . import record
 from .archive import CHUNK, inspect
 from .saving import Saving
 
@@ -123,7 +124,7 @@ class Server:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            what = "cannot be written" if error.filename or error.errno == 28 else "the stream broke"
+            what = "cannot be written" if error.filename or error.errno == errno.ENOSPC else "the stream broke"
             raise SecretopsError("%s (%s)" % (what, error), path, "see the server's log and the disk") from error
         except http.client.HTTPException as error:
             raise SecretopsError("the stream broke (%s)" % type(error).__name__, self.url, "run again") from error
@@ -162,7 +163,8 @@ def save(settings: Mapping[str, Any]) -> str:
             with saving.trial() as trial:
                 server.stream(trial)
                 facts = inspect(trial, int(params["min_size"]))
-                saving.keep(trial, _record(server, params, facts))
+                status = server.ask("GET", "sys/seal-status")
+                saving.keep(trial, record.made(facts, status, server.url, params["cluster"], params["product"]))
         finally:
             if server.token:
                 server.ask("POST", "auth/token/revoke-self", {})
@@ -174,29 +176,10 @@ def save(settings: Mapping[str, Any]) -> str:
     return "saved %s (index %d, %d bytes)" % (", ".join(kept), saving.info["index"], saving.info["size"])
 
 
-def _record(server: Server, params: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    status = server.ask("GET", "sys/seal-status")
-    return {
-        **facts,
-        "cluster": params["cluster"] or status.get("cluster_name"),
-        "cluster_id": status.get("cluster_id"),
-        "cluster_name": status.get("cluster_name"),
-        "product": params.get("product"),
-        "version": status.get("version"),
-        "seal_type": status.get("type"),
-        "key_shares": status.get("n"),
-        "key_threshold": status.get("t"),
-        "key_share_generation": None,
-        "node": server.url,
-        "time": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "labels": {},
-    }
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run with the file of the settings as argument; the exit status is 1 for a failure, told in one sentence."""
     try:
-        settings = json.loads(private_file.read(arguments[0]) or "{}")
+        settings = json.loads(_read(arguments[0], "setting"))
         sys.stdout.write(save(settings) + "\n")
     except SecretopsError as error:
         sys.stderr.write("%s\n" % error)

@@ -22,6 +22,7 @@ from . import copies, encryption, metrics
 from .archive import SUFFIX, UNFINISHED, sidecar
 from .places.base import Place
 from .places.choose import place
+from .record import order
 
 
 def _staging() -> str:
@@ -124,7 +125,7 @@ class Saving:
                 continue
             if record:
                 found.append((path, record))
-        return sorted(found, key=lambda item: copies.age_order(item[1]), reverse=True)
+        return sorted(found, key=lambda item: order(item[1]), reverse=True)
 
     def _last_size(self) -> int:
         """Return how many bytes the last snapshot here had, at least the least that a snapshot has."""

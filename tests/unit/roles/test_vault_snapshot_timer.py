@@ -9,8 +9,10 @@ import ast
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot import host
 from support.system import ROOT
 
 UTILS = ROOT / "plugins" / "module_utils"
@@ -42,3 +44,9 @@ def test_the_program_is_complete() -> None:
     brought = yaml.safe_load((ROOT / "roles" / "vault_snapshot_timer" / "vars" / "main.yml").read_text())
     assert sorted(str(file.relative_to(UTILS)) for file in seen) == brought["__vault_snapshot_timer_files"]
     assert foreign <= sys.stdlib_module_names | OPTIONAL
+
+
+def test_missing_settings_are_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "settings.json")
+    assert host.main([path]) == 1
+    assert capsys.readouterr().err == f"there is no setting in {path}; run the playbook snapshot_timer again\n"

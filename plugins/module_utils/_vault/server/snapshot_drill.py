@@ -14,11 +14,11 @@ from typing import Any
 from ..._engine import progress
 from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change
+from ..._snapshot.record import age
 from ..connection.client import Client
 from ..connection.errors import VaultError
 from .key_store import shares_from
 from .scratch import Scratch, describe, find_binary, isolated
-from .snapshot_fetch import age
 from .snapshot_fitness import unfit
 from .snapshot_restore import Verified
 from .snapshot_transfer import transfer
@@ -61,7 +61,7 @@ class Drilled(Verified):
     def read(self) -> Mapping[str, Any] | None:
         with self._phase("verify"):
             super().read()
-        self.info["age"] = age(self.info.get("time"))
+        self.info["age"] = age(self.info)
         limit = self.params["max_age"]
         if limit and self.info["age"] is None:
             raise InvalidInput(

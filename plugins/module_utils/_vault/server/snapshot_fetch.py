@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -17,15 +16,7 @@ from ..._engine.reconcile import Change, Resource
 from ..._snapshot import copies
 from ..._snapshot.archive import sha256
 from ..._snapshot.places.choose import place
-
-
-def age(time: Any) -> int | None:
-    """Return how many seconds ago a time of a record was, None for what is no time."""
-    try:
-        then = datetime.datetime.strptime(str(time), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
-    except ValueError:
-        return None
-    return int((datetime.datetime.now(datetime.timezone.utc) - then).total_seconds())
+from ..._snapshot.record import age
 
 
 class Fetched(Resource):
@@ -52,7 +43,7 @@ class Fetched(Resource):
         self.info.update(
             {name: value for name, value in self.chosen.items() if name != "manifest"},
             path=path,
-            age=age(self.chosen.get("time")),
+            age=age(self.chosen),
             place=self.source.label,
         )
         whole = os.path.exists(path) and sha256(path) == self.chosen.get("sha256")

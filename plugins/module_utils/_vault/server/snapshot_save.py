@@ -16,12 +16,13 @@ from ..._engine.errors import InvalidInput, SecretopsError
 from ..._engine.reconcile import Change, Resource
 from ..._http import failure
 from ..._snapshot.archive import inspect
+from ..._snapshot.record import made
 from ..._snapshot.saving import Saving
 from ..connection.client import Client
 from ..connection.errors import VaultError
 from .key_store import KeyStore
 from .snapshot_transfer import NotLeading, leader, transfer
-from .status import PAUSE, is_active, now, product_of, seal_status
+from .status import PAUSE, is_active, product_of, seal_status
 
 #: how often a snapshot is begun, where the leader changes meanwhile
 ATTEMPTS = 3
@@ -126,23 +127,10 @@ class Snapshot(_Saved):
             time.sleep(PAUSE)
 
     def _record(self, client: Client, facts: Mapping[str, Any]) -> dict[str, Any]:
-        status = seal_status(client, client.url)
-        store = KeyStore(self.params["key_store"]).load() if self.params["key_store"] else None
-        return {
-            **facts,
-            "cluster": self.params["cluster"] or status.get("cluster_name"),
-            "cluster_id": status.get("cluster_id"),
-            "cluster_name": status.get("cluster_name"),
-            "product": product_of(status),
-            "version": status.get("version"),
-            "seal_type": status.get("type"),
-            "key_shares": status.get("n"),
-            "key_threshold": status.get("t"),
-            "key_share_generation": (store or {}).get("generation"),
-            "node": client.url,
-            "time": now(),
-            "labels": self.params["labels"],
-        }
+        status, params = seal_status(client, client.url), self.params
+        store = KeyStore(params["key_store"]).load() if params["key_store"] else None
+        generation = (store or {}).get("generation")
+        return made(facts, status, client.url, params["cluster"], product_of(status), generation, params["labels"])
 
     def write(self, change: Change) -> None:
         try:
