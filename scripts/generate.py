@@ -34,6 +34,9 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.kinds imp
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import registry  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import Kind  # noqa: E402
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS  # noqa: E402
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.snapshot_places import (  # noqa: E402
+    PLACE,
+)
 
 #: a line of documentation is not longer
 WIDTH = 150
@@ -380,6 +383,26 @@ def tree() -> Iterator[tuple[Path, str]]:
     yield path, between(path.read_text(), "documented there.\n", "      - C(purge) is", "".join(lines))
 
 
+# -- places of snapshots ---------------------------------------------------------------------------------------------
+
+
+def snapshot_places() -> Iterator[tuple[Path, str]]:
+    """Yield the module and the roles that take places to which snapshots are copied."""
+    docs = documentation(PLACE)
+    path = ROOT / "plugins" / "modules" / "vault_snapshot.py"
+    lines = [line for name, entry in docs.items() for line in option(name, entry, 6)]
+    yield path, between(path.read_text(), "    suboptions: &place\n", "  from_copy:\n", "\n".join(lines) + "\n")
+
+    secret = {field.name for field in PLACE if field.secret}
+    entries = {name: {**entry, "no_log": True} if name in secret else entry for name, entry in docs.items()}
+    lines = [line for name, entry in entries.items() for line in option(name, entry, 10)]
+    for role in ("snapshot", "vault_snapshot_timer"):
+        path = ROOT / "roles" / role / "meta" / "argument_specs.yml"
+        head, begin, rest = path.read_text().partition(f"      {role}_copies:\n")
+        end = f"      {role}_age_recipients:\n"
+        yield path, head + begin + between(rest, "        options:\n", end, "\n".join(lines) + "\n")
+
+
 # -- the index of modules --------------------------------------------------------------------------------------------
 
 
@@ -402,6 +425,7 @@ WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (
     groups,
     vault_config,
     tree,
+    snapshot_places,
     *generate_eso.WRITERS,
     index,
 )

@@ -52,16 +52,17 @@ options:
     description: Places to which each snapshot is copied.
     type: list
     elements: dict
-    suboptions:
+    suboptions: &place
       url:
         description:
           - C(/directory), which must exist, so that a file system that is not mounted is told.
           - C(sftp://user@host:port/directory), by the program C(sftp); the account needs no shell.
-          - C(s3://bucket/prefix), by the Python library boto3, which is to be installed where the module runs.
+          - C(s3://bucket/prefix), by the Python library boto3, which is to be installed where snapshots are copied.
         type: str
         required: true
       keep:
-        description: How many copies of this cluster to keep there. Older ones are removed after a new one was verified. Without it none is.
+        description: How many copies of this cluster to keep there. Older ones are removed after a new one was verified. Without it none is, and where
+          a copy is fetched it has no effect.
         type: int
       ssh_key:
         description: Private key for SSH, without a passphrase; by default those that SSH finds.
@@ -79,7 +80,7 @@ options:
         description: Access key. Without it boto3 looks for a credential, as in its environment variables, files and the host's role.
         type: str
       s3_secret_key:
-        description: The secret of O(copies[].s3_access_key).
+        description: The secret of C(s3_access_key).
         type: str
       s3_session_token:
         description: Session token of a temporary credential.
@@ -90,12 +91,12 @@ options:
       s3_encryption:
         description: Server-side encryption of the objects.
         type: str
-        choices: [AES256, "aws:kms"]
+        choices: [AES256, 'aws:kms']
       s3_kms_key_id:
-        description: Key for V(aws:kms).
+        description: Key for C(aws:kms).
         type: str
       s3_lock_mode:
-        description: Object lock, for which the bucket must be made. Until O(copies[].s3_lock_days) are over the storage keeps each copy, whoever removes it.
+        description: Object lock, for which the bucket must be made. Until C(s3_lock_days) are over the storage keeps each copy, whoever removes it.
         type: str
         choices: [GOVERNANCE, COMPLIANCE]
       s3_lock_days:
@@ -107,58 +108,7 @@ options:
   from_copy:
     description: Place that O(state=fetched) takes a snapshot from, described as in O(copies).
     type: dict
-    suboptions:
-      url:
-        description:
-          - C(/directory), which must exist, so that a file system that is not mounted is told.
-          - C(sftp://user@host:port/directory), by the program C(sftp); the account needs no shell.
-          - C(s3://bucket/prefix), by the Python library boto3, which is to be installed where the module runs.
-        type: str
-        required: true
-      keep:
-        description: Of no effect here.
-        type: int
-      ssh_key:
-        description: Private key for SSH, without a passphrase; by default those that SSH finds.
-        type: path
-      ssh_known_hosts:
-        description: File with the host's key, by default the user's own. A host that is not in it is refused.
-        type: path
-      s3_endpoint:
-        description: URL of an S3-compatible storage, by default that of Amazon.
-        type: str
-      s3_region:
-        description: Region of the bucket.
-        type: str
-      s3_access_key:
-        description: Access key. Without it boto3 looks for a credential, as in its environment variables, files and the host's role.
-        type: str
-      s3_secret_key:
-        description: The secret of O(from_copy.s3_access_key).
-        type: str
-      s3_session_token:
-        description: Session token of a temporary credential.
-        type: str
-      s3_ca_cert:
-        description: File of the CA of the storage's certificate.
-        type: path
-      s3_encryption:
-        description: Server-side encryption of the objects.
-        type: str
-        choices: [AES256, "aws:kms"]
-      s3_kms_key_id:
-        description: Key for V(aws:kms).
-        type: str
-      s3_lock_mode:
-        description: Object lock, for which the bucket must be made. Until O(from_copy.s3_lock_days) are over the storage keeps each copy, whoever removes it.
-        type: str
-        choices: [GOVERNANCE, COMPLIANCE]
-      s3_lock_days:
-        description: Days of the lock.
-        type: int
-      s3_storage_class:
-        description: Storage class of the objects.
-        type: str
+    suboptions: *place
   copy_name:
     description: Name of the copy that O(state=fetched) takes, by default the newest.
     type: str
@@ -408,9 +358,10 @@ token_valid:
   sample: true
 """
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._snapshot.places.choose import SPEC as PLACE
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.field import argument_spec
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server import snapshot
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.snapshot_places import PLACE
 
 SPEC = {
     "state": {
@@ -421,8 +372,8 @@ SPEC = {
     "dest": {"type": "path"},
     "src": {"type": "path"},
     "cluster": {"type": "str"},
-    "copies": {"type": "list", "elements": "dict", "options": PLACE},
-    "from_copy": {"type": "dict", "options": PLACE},
+    "copies": {"type": "list", "elements": "dict", "options": argument_spec(PLACE)},
+    "from_copy": {"type": "dict", "options": argument_spec(PLACE)},
     "copy_name": {"type": "str"},
     "age_recipients": {"type": "list", "elements": "str"},
     "gpg_public_keys": {"type": "list", "elements": "path", "no_log": False},

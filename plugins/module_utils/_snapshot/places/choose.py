@@ -15,25 +15,6 @@ from .directory import Directory
 from .s3 import S3
 from .sftp import Sftp
 
-#: options of a place, in an argument spec
-SPEC: dict[str, Any] = {
-    "url": {"type": "str", "required": True},
-    "keep": {"type": "int"},
-    "ssh_key": {"type": "path", "no_log": False},
-    "ssh_known_hosts": {"type": "path"},
-    "s3_endpoint": {"type": "str"},
-    "s3_region": {"type": "str"},
-    "s3_access_key": {"type": "str", "no_log": False},
-    "s3_secret_key": {"type": "str", "no_log": True},
-    "s3_session_token": {"type": "str", "no_log": True},
-    "s3_ca_cert": {"type": "path"},
-    "s3_encryption": {"type": "str", "choices": ["AES256", "aws:kms"]},
-    "s3_kms_key_id": {"type": "str", "no_log": False},
-    "s3_lock_mode": {"type": "str", "choices": ["GOVERNANCE", "COMPLIANCE"]},
-    "s3_lock_days": {"type": "int"},
-    "s3_storage_class": {"type": "str"},
-}
-
 
 def place(options: Mapping[str, Any], seconds: float) -> Place:
     """Return the place that options name; ``seconds``: for one file. Raises InvalidInput."""
