@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -19,7 +17,8 @@ from support.cluster import Cluster
 from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
-from support.system import BIN, ROOT, Play
+from support.playbooks import play
+from support.system import Play
 
 Run = Callable[..., Result]
 
@@ -69,18 +68,8 @@ class Site:
 
     def play(self, *arguments: str) -> Play:
         """Run ``playbooks/restore.yml``; a failed run is an outcome too."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
-        done = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", "hosts.json", str(ROOT / "playbooks" / "restore.yml"), *arguments],
-            cwd=self.folder,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return Play(done.returncode, " ".join((done.stdout + done.stderr).split()))
+        done = play("restore", self.folder / "hosts.json", *arguments)
+        return Play(done.rc, " ".join(done.output.split()))
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any, Callable
 
@@ -16,7 +14,7 @@ import pytest
 from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
-from support.system import BIN, ROOT
+from support.playbooks import play
 
 Run = Callable[..., Result]
 
@@ -108,28 +106,12 @@ def test_the_playbook_takes_the_newest_and_writes_reports(saved: dict[str, Any],
     }
     (tmp_path / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": variables}}}))
 
-    def play(*arguments: str) -> tuple[int, str, dict[str, Any]]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
-        done = subprocess.run(
-            [
-                str(BIN / "ansible-playbook"),
-                "-i",
-                "hosts.json",
-                str(ROOT / "playbooks" / "restore_drill.yml"),
-                *arguments,
-            ],
-            cwd=tmp_path,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+    def drill(*arguments: str) -> tuple[int, str, dict[str, Any]]:
+        done = play("restore_drill", tmp_path / "hosts.json", *arguments)
         report = tmp_path / "reports" / "vault.json"
-        return done.returncode, " ".join((done.stdout + done.stderr).split()), json.loads(report.read_text())
+        return done.rc, " ".join(done.output.split()), json.loads(report.read_text())
 
-    rc, output, report = play()
+    rc, output, report = drill()
     assert rc == 0, output
     assert (report["ok"], report["canary"], report["counts"]) == (True, "read", saved["counts"])
     assert report["rto_seconds"] > 0 and report["rpo_seconds"] >= 0
@@ -139,6 +121,6 @@ def test_the_playbook_takes_the_newest_and_writes_reports(saved: dict[str, Any],
     assert "A restore of the newest snapshot works." in page
 
     changed(Path(f"{saved['path']}.json"), time="2020-01-01T00:00:00Z")
-    rc, output, report = play("-e", "snapshot_drill_max_age=86400")
+    rc, output, report = drill("-e", "snapshot_drill_max_age=86400")
     assert rc != 0 and report["ok"] is False and "may be 1 d" in report["fault"]
     assert "may be 1 d" in (tmp_path / "reports" / "vault.html").read_text()

@@ -24,8 +24,9 @@ from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
 from support.packages import Unavailable, provide
+from support.playbooks import play
 from support.storage import S3Server, SftpServer
-from support.system import BIN, ROOT, Play
+from support.system import Play
 
 Run = Callable[..., Result]
 
@@ -294,8 +295,8 @@ def test_a_damaged_copy_is_not_fetched(save: Callable[..., Result], run_module: 
 
 
 @pytest.fixture
-def play(new_server: Callable[..., VaultServer], tmp_path: Path) -> Callable[..., Play]:
-    """A function that runs ``playbooks/snapshot.yml`` for a server of its own; ``play.server`` is that."""
+def save_by_playbook(new_server: Callable[..., VaultServer], tmp_path: Path) -> Callable[..., Play]:
+    """A function that runs ``playbooks/snapshot.yml`` for a server of its own; its ``server`` is that."""
     server = new_server()
     server.client().sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
     write_private(tmp_path / "token", server.token.encode())
@@ -309,34 +310,22 @@ def play(new_server: Callable[..., VaultServer], tmp_path: Path) -> Callable[...
     def run(*arguments: str, **variables: Any) -> Play:
         hosts = {"vault_clusters": {"hosts": {"prod": {**declared, **variables}}}}
         (tmp_path / "hosts.json").write_text(json.dumps(hosts))
-        foreign = ("VAULT_", "BAO_", "ANSIBLE_", "AWS_")
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-        done = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", "hosts.json", str(ROOT / "playbooks" / "snapshot.yml"), *arguments],
-            cwd=tmp_path,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return Play(done.returncode, done.stdout + done.stderr)
+        return play("snapshot", tmp_path / "hosts.json", *arguments)
 
     run.server = server  # type: ignore[attr-defined]
     return run
 
 
 def test_the_playbook_writes_nothing_to_vault_before_each_place_was_tried(
-    play: Any, s3: S3Server, tmp_path: Path
+    save_by_playbook: Any, s3: S3Server, tmp_path: Path
 ) -> None:
-    client = play.server.client()
+    client = save_by_playbook.server.client()
     before = client.sys.list_policies()["data"]["policies"]
     bucket = f"snapshots-{tmp_path.name[-1]}"
     places = [{**s3.options(bucket), "keep": 3}]
     metrics = tmp_path / "metrics"
     metrics.mkdir(mode=0o755)
-    refused = play(snapshot_copies=places, snapshot_metrics_directory=str(metrics))
+    refused = save_by_playbook(snapshot_copies=places, snapshot_metrics_directory=str(metrics))
     assert refused.rc != 0 and "status 404" in refused.output
     assert client.sys.list_policies()["data"]["policies"] == before
     with pytest.raises(hvac.exceptions.InvalidPath):
@@ -346,7 +335,7 @@ def test_the_playbook_writes_nothing_to_vault_before_each_place_was_tried(
 
     # kept there alone, nothing on the controller
     s3.client().create_bucket(Bucket=bucket)
-    saved = play(snapshot_copies=places, snapshot_metrics_directory=str(metrics))
+    saved = save_by_playbook(snapshot_copies=places, snapshot_metrics_directory=str(metrics))
     assert saved.rc == 0, saved.output[-3000:]
     name, manifest = (one["Key"] for one in s3.client().list_objects_v2(Bucket=bucket)["Contents"])
     record = json.loads(s3.client().get_object(Bucket=bucket, Key=manifest)["Body"].read())
@@ -357,4 +346,4 @@ def test_the_playbook_writes_nothing_to_vault_before_each_place_was_tried(
     assert f"prod: saved s3://{bucket}/{name}" in " ".join(saved.output.split())
     assert 'vault_snapshot_last_run_success{cluster="prod"} 1' in measured.read_text()
     for output in (refused.output, saved.output):
-        assert s3.SECRET not in output and play.server.token not in output
+        assert s3.SECRET not in output and save_by_playbook.server.token not in output

@@ -36,20 +36,21 @@ class Inventory:
 
     def play(self, playbook: str, *arguments: str, timeout: float = 900) -> Play:
         """Run ``playbooks/NAME.yml`` and return what it printed; a failed run is an outcome too."""
-        clean = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_")) and key != "KUBECONFIG"
-        }
-        result = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", str(self.folder), str(ROOT / "playbooks" / f"{playbook}.yml")]
-            + list(arguments),
-            cwd=self.folder,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
-        return Play(result.returncode, result.stdout + result.stderr)
+        return play(playbook, self.folder, *arguments, timeout=timeout)
+
+
+def play(playbook: str, inventory: Path, *arguments: str, timeout: float = 300) -> Play:
+    """Run ``playbooks/NAME.yml`` beside an inventory, and return what it printed; a failed run is an outcome too."""
+    foreign = ("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_", "KUBECONFIG", "AWS_")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    result = subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / f"{playbook}.yml"), *arguments],
+        cwd=inventory if inventory.is_dir() else inventory.parent,
+        env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    return Play(result.returncode, result.stdout + result.stderr)
