@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from .._engine import private_file, progress
@@ -23,6 +23,9 @@ from .archive import SUFFIX, UNFINISHED, sidecar
 from .places.base import Place
 from .places.choose import place
 from .record import order
+
+#: how often the directory is made, where other runs remove it
+ATTEMPTS = 3
 
 
 def _staging() -> str:
@@ -104,8 +107,10 @@ class Saving:
             if self.params["metrics_file"]:
                 private_file.prepare(self.params["metrics_file"], "metrics_file")
             self._prepare()
+            self._tidy()
             # a copy that is encrypted stands beside the archive for a while
-            free, need = shutil.disk_usage(self.folder).free, expected * (2 if self.encryption.by else 1)
+            room = self.folder if self.dest else os.path.dirname(self.folder)
+            free, need = shutil.disk_usage(room).free, expected * (2 if self.encryption.by else 1)
             if free < need:
                 raise InvalidInput(
                     "there is room for %d bytes in %s, and %d are needed" % (free, self.folder, need),
@@ -154,14 +159,29 @@ class Saving:
             )
 
     def _prepare(self) -> None:
-        """Make the directory. One that is nobody's `dest` stays: another run may need it. Raises InvalidInput."""
+        """Make the directory. Raises InvalidInput."""
         private_file.prepare(os.path.join(self.folder, "x"), "dest", private=not self.dest)
+
+    def _tidy(self) -> None:
+        """Remove a directory that is nobody's `dest`; it stays while another run has a file in it."""
+        if not self.dest:
+            with suppress(OSError):
+                os.rmdir(self.folder)
 
     @contextmanager
     def trial(self) -> Iterator[str]:
         """Give the path of a private file to stream into; it is removed at the end where it got no other name."""
-        self._prepare()
-        with private_file.unfinished(os.path.join(self.folder, "x"), UNFINISHED) as path:
+        with ExitStack() as stack:
+            stack.callback(self._tidy)
+            for left in reversed(range(ATTEMPTS)):
+                self._prepare()
+                try:
+                    path = stack.enter_context(private_file.unfinished(os.path.join(self.folder, "x"), UNFINISHED))
+                    break
+                except FileNotFoundError:
+                    # another run removed the directory when it ended
+                    if not left:
+                        raise
             yield path
 
     @property
