@@ -85,19 +85,24 @@ def test_a_stream_that_is_cut_leaves_nothing(
     assert list((tmp_path / "snaps").iterdir()) == []
 
 
-def test_a_node_that_leads_no_longer_gives_way_to_the_one_that_does(
+def test_a_node_that_leads_no_longer_serves_it_or_gives_way_to_the_one_that_does(
     nodes: list[tuple[VaultServer, Relay]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = tmp_path / "ca.crt"
     bundle.write_text("".join(Path(server.ca_cert).read_text() for server, _relay in nodes))
     client = Client([relay.url for _server, relay in nodes], token=nodes[0][0].token, ca_cert=str(bundle))
+    leading = next(relay.url for server, relay in nodes if server.health() == 200)
+    standby = next(relay.url for server, relay in nodes if server.health() == 429)
     # it stepped down just after it was found
-    monkeypatch.setattr(snapshot_save, "leader", lambda client: client.at(nodes[1][1].url, client.token))
+    monkeypatch.setattr(snapshot_save, "leader", lambda client: client.at(standby, client.token))
     options = {"dest": str(tmp_path), "copies": [], "transfer_timeout": 60, "max_size": 1 << 30, "min_size": 1}
     snapshot = snapshot_save.Snapshot(client, {**options, "wait_timeout": 20}, False)
     followed, facts = snapshot._stream(str(tmp_path / "one.snap"))
-    assert followed.url == nodes[0][1].url and facts["size"] > CUT
-    assert "the leader changed while it was saved" in str(snapshot.warnings)
+    assert facts["size"] > CUT
+    # a standby of OpenBao may serve it, one of Vault names the leader
+    assert followed.url == standby or (
+        followed.url == leading and "the leader changed while it was saved" in str(snapshot.warnings)
+    )
 
 
 def test_where_the_leader_dies_meanwhile_the_next_one_is_asked(

@@ -61,7 +61,7 @@ class Restored(Verified):
 
     def read(self) -> Mapping[str, Any] | None:
         super().read()
-        status = seal_status(self.client, leader(self.client).url)
+        status = seal_status(self.client, leader(self.client, self.params["wait_timeout"]).url)
         server = {
             "product": product_of(status),
             "version": status.get("version"),

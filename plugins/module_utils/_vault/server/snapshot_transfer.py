@@ -34,20 +34,20 @@ class NotLeading(Unreachable):
     """The node led the cluster when it was chosen, and is a standby now."""
 
 
-def leader(client: Client) -> Client:
-    """Return a client for the active node. Raises SecretopsError when there is none."""
-    deadline = time.monotonic() + ELECTION
+def leader(client: Client, seconds: float = ELECTION) -> Client:
+    """Return a client for the active node, which may take ``seconds`` to be elected. Raises SecretopsError."""
+    deadline = time.monotonic() + seconds
     while True:
         url = client.choose()
         state = client.at(url).api.sys.read_leader_status()
         if state.get("is_self") or not state.get("ha_enabled", True):
             return client.at(url, client.token)
-        if not state.get("leader_address"):
-            raise SecretopsError("the cluster has no leader", url, "unseal more than half of its nodes")
-        address = str(state["leader_address"])
-        if rules.origin(address) in client.named:
+        address = str(state.get("leader_address") or "")
+        if address and rules.origin(address) in client.named:
             return client.at(address, client.token)
         if time.monotonic() > deadline:
+            if not address:
+                raise SecretopsError("the cluster has no leader", url, "unseal more than half of its nodes")
             raise VaultError(
                 "the leader is at %s, which is not among the named addresses" % str(rules.origin(address)),
                 url,
