@@ -110,9 +110,9 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
         yield "would be put back to %s" % restored.get("path")
     elif restored:
         yield "put back to %s, %s" % (restored.get("path"), host.get("snapshot_restore_proof") or "not proven")
-    drilled = _ran(host, "__snapshot_drilled")
-    if drilled:
-        yield "a restore of %s %s" % (drilled.get("path"), "would be tried" if check else "was tried, and works")
+    drilled = host.get("__snapshot_drill_report") or {}
+    if drilled.get("ok"):
+        yield "a restore of %s %s" % (drilled.get("snapshot"), "would be tried" if check else "was tried, and works")
     backup = _ran(host, "__eso_backup_saved")
     if backup:
         what = sum((backup.get("count") or {}).values())

@@ -317,7 +317,7 @@ rto:
   sample: 21.3
 phases:
   description: Seconds that each part took.
-  returned: with O(state=drilled)
+  returned: when a snapshot was fetched or drilled
   type: dict
   sample: {verify: 0.1, start: 5.2, restore: 3.1, unseal: 9.8, read: 0.3}
 counts:

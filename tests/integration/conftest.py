@@ -23,6 +23,7 @@ from support.openbao import VaultServer
 from support.postgresql import PASSWORD, PostgreSql
 from support.rotation import DatabaseEngine, Work
 from support.scene import Scene
+from support.storage import S3Server
 
 _numbers = itertools.count(1)
 
@@ -291,3 +292,13 @@ def tree(
         return run_module("vault_configuration", given, check=check, diff=True)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """S3-compatible storage without a bucket."""
+    server = S3Server(tmp_path_factory.mktemp("moto"))
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
 from pathlib import Path
 from typing import Any, Callable
 
@@ -15,13 +17,14 @@ from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
 from support.playbooks import play
+from support.storage import S3Server
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def saved(new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path) -> dict[str, Any]:
-    """A snapshot with manifest and canary, the key store of its cluster, and the program that made it."""
+def saved(new_server: Callable[..., VaultServer], run_module: Run, s3: S3Server, tmp_path: Path) -> dict[str, Any]:
+    """A snapshot with manifest and canary, a copy in a bucket, the key store of its cluster, and the program."""
     server = new_server(shares=3, threshold=2)
     client = server.client()
     client.sys.enable_secrets_engine("kv", path="secret", options={"version": "1"})
@@ -33,7 +36,10 @@ def saved(new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Pat
     }
     dest = tmp_path / "snapshots"
     options = {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token, "dest": str(dest)}
-    done = run_module("vault_snapshot", {**options, "labels": {"canary": "c1", "counts": counts}}, must_succeed=True)
+    bucket = f"good-{os.getpid()}-{tmp_path.name[-1]}"
+    s3.client().create_bucket(Bucket=bucket)
+    options.update(labels={"canary": "c1", "counts": counts}, copies=[s3.options(bucket)], cluster="good")
+    done = run_module("vault_snapshot", options, must_succeed=True)
     store = {"shares": server.keys, "threshold": 2, "generation": 1, "encrypted": False, "share_type": "unseal"}
     store["cluster_id"] = client.seal_status["cluster_id"]
     write_private(tmp_path / "keys.json", json.dumps(store).encode())
@@ -41,8 +47,9 @@ def saved(new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Pat
     return {
         "path": Path(done["path"]),
         "store": tmp_path / "keys.json",
-        "secrets": [server.token, *server.keys],
+        "secrets": [server.token, *server.keys, s3.SECRET],
         "counts": counts,
+        "bucket": bucket,
         "drill": {
             "state": "drilled",
             "src": str(dest),
@@ -94,33 +101,83 @@ def test_a_drill_passes_and_names_each_fault(saved: dict[str, Any], run_module: 
     assert list(tmp_path.glob("vault-drill-*")) == []
 
 
-def test_the_playbook_takes_the_newest_and_writes_reports(saved: dict[str, Any], tmp_path: Path) -> None:
-    """Of one that is too old the report names the fault."""
-    folder = saved["path"].parent
-    variables = {
-        "snapshot_source": str(folder),
+def bucket_of(cluster: str, saved: dict[str, Any], s3: S3Server, damage: str, **told: Any) -> dict[str, Any]:
+    """Make a bucket with the good copy for a cluster, with other values in its manifest, damaged; return the place."""
+    client = s3.client()
+    bucket = f"{cluster}-{saved['bucket']}"
+    client.create_bucket(Bucket=bucket)
+    for one in client.list_objects_v2(Bucket=saved["bucket"])["Contents"]:
+        content = client.get_object(Bucket=saved["bucket"], Key=one["Key"])["Body"].read()
+        if one["Key"].endswith(".json"):
+            content = json.dumps({**json.loads(content), "cluster": cluster, **told}).encode()
+        elif damage == "flipped":
+            content = content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]
+        elif damage == "truncated":
+            content = content[: len(content) // 2]
+        client.put_object(Bucket=bucket, Key=one["Key"], Body=content)
+    return s3.options(bucket)
+
+
+def test_the_playbook_writes_reports_and_names_the_fault_of_each_copy(
+    saved: dict[str, Any], s3: S3Server, tmp_path: Path
+) -> None:
+    """Each cluster has a bucket or a directory of its own, and one run tries them all."""
+    write_private(tmp_path / "another.json", saved["store"].read_bytes())
+    changed(tmp_path / "another.json", cluster_id="another")
+    another = {"snapshot_drill_key_stores": [str(tmp_path / "another.json")]}
+    good = s3.options(saved["bucket"])
+    clusters: dict[str, tuple[dict[str, Any], str]] = {
+        "good": ({"snapshot_drill_copy": good}, ""),
+        "here": ({"snapshot_source": str(saved["path"].parent)}, ""),
+        "flipped": (
+            {"snapshot_drill_copy": bucket_of("flipped", saved, s3, "flipped")},
+            "checksum differs from its manifest's",
+        ),
+        "truncated": (
+            {"snapshot_drill_copy": bucket_of("truncated", saved, s3, "truncated")},
+            "checksum differs from its manifest's",
+        ),
+        "old": (
+            {"snapshot_drill_copy": bucket_of("old", saved, s3, "", time="2020-01-01T00:00:00Z")},
+            "old, and may be 1 d",
+        ),
+        "foreign": ({"snapshot_drill_copy": good}, 'holds no snapshot of "foreign", but of good'),
+        # the cluster was built anew under the same name
+        "rebuilt": (
+            {"snapshot_drill_copy": bucket_of("rebuilt", saved, s3, ""), **another},
+            "none of the key shares in",
+        ),
+        "away": (
+            {"snapshot_drill_copy": {**good, "s3_endpoint": "http://127.0.0.1:1"}},
+            "check s3_endpoint",
+        ),
+    }
+    declared = {
         "snapshot_drill_key_stores": [str(saved["store"])],
         "snapshot_drill_binary": saved["drill"]["binary"],
         "snapshot_drill_directory": str(tmp_path / "reports"),
+        "snapshot_drill_max_age": 86400,
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
     }
-    (tmp_path / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": variables}}}))
+    hosts = {name: {**declared, **variables} for name, (variables, _fault) in clusters.items()}
+    (tmp_path / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": hosts}}))
+    done = play("restore_drill", tmp_path / "hosts.json")
+    output = " ".join(done.output.split())
+    assert done.rc != 0 and not any(secret in output for secret in saved["secrets"])
 
-    def drill(*arguments: str) -> tuple[int, str, dict[str, Any]]:
-        done = play("restore_drill", tmp_path / "hosts.json", *arguments)
-        report = tmp_path / "reports" / "vault.json"
-        return done.rc, " ".join(done.output.split()), json.loads(report.read_text())
-
-    rc, output, report = drill()
-    assert rc == 0, output
-    assert (report["ok"], report["canary"], report["counts"]) == (True, "read", saved["counts"])
-    assert report["rto_seconds"] > 0 and report["rpo_seconds"] >= 0
-    assert "was tried, and works" in output
-    assert not any(secret in output for secret in saved["secrets"])
-    page = (tmp_path / "reports" / "vault.html").read_text()
-    assert "A restore of the newest snapshot works." in page
-
-    changed(Path(f"{saved['path']}.json"), time="2020-01-01T00:00:00Z")
-    rc, output, report = drill("-e", "snapshot_drill_max_age=86400")
-    assert rc != 0 and report["ok"] is False and "may be 1 d" in report["fault"]
-    assert "may be 1 d" in (tmp_path / "reports" / "vault.html").read_text()
+    reports = {name: json.loads((tmp_path / "reports" / f"{name}.json").read_text()) for name in clusters}
+    assert [name for name, report in reports.items() if report["ok"]] == ["good", "here"], output
+    for name, (_variables, fault) in clusters.items():
+        page = " ".join((tmp_path / "reports" / f"{name}.html").read_text().split())
+        assert fault in reports[name].get("fault", ""), (name, reports[name])
+        assert (fault or "A restore of the newest snapshot works.") in html.unescape(page)
+    for name in ("good", "here"):
+        report = reports[name]
+        assert (report["canary"], report["counts"], report["counts_compared"]) == ("read", saved["counts"], True)
+        assert report["rto_seconds"] > 0 and report["rpo_seconds"] >= 0
+    assert reports["here"]["snapshot"] == str(saved["path"])
+    report = reports["good"]
+    assert report["snapshot"].startswith(f"s3://{saved['bucket']}/good-")
+    assert sorted(report["phases_seconds"]) == ["fetch", "read", "restore", "start", "unseal", "verify"]
+    assert f"a restore of {report['snapshot']} was tried, and works" in output
+    assert reports["old"]["snapshot"].startswith(f"s3://old-{saved['bucket']}/")

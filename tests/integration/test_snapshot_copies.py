@@ -43,15 +43,6 @@ def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
         server.stop()
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    server = S3Server(tmp_path_factory.mktemp("moto"))
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture
 def save(vault_args: dict[str, Any], run_module: Run) -> Callable[..., Result]:
     """A function that saves a snapshot of the shared server."""

@@ -147,9 +147,12 @@ def newest_index(place: Place, cluster_id: Any) -> tuple[int, str]:
     return (int(mine[0]["index"]), str(mine[0]["stored"]["name"])) if mine else (0, "")
 
 
-def choose(place: Place, cluster: str | None, name: str | None) -> dict[str, Any]:
-    """Return the manifest of the newest copy, of one cluster or of one name. Raises InvalidInput, PlaceError."""
-    found = records(place)
+def choose(place: Place, cluster: str | None, name: str | None) -> tuple[dict[str, Any], list[str]]:
+    """Return the manifest of the newest copy, of one cluster or one name, and the IDs of others that it may be of.
+
+    A cluster that was built anew has the name of the lost one, and another ID. Raises InvalidInput, PlaceError.
+    """
+    every = found = records(place)
     if name:
         base = re.sub(r"(\.age|\.gpg)?(\.json)?$", "", name)
         found = [one for one in found if one["manifest"] == base + MANIFEST]
@@ -161,13 +164,20 @@ def choose(place: Place, cluster: str | None, name: str | None) -> dict[str, Any
         ]
     if not found:
         of = ' of "%s"' % cluster if cluster else ""
-        raise InvalidInput("holds no snapshot%s" % of, place.where, "save one first, or correct the address")
-    clusters = sorted({str(one.get("cluster") or one.get("cluster_name")) for one in found})
-    if len({one.get("cluster_id") for one in found}) > 1 and not name:
+        others = ", but of %s" % _clusters(every) if every else ""
         raise InvalidInput(
-            "holds snapshots of several clusters (%s)" % ", ".join(clusters), place.where, 'name one as "cluster"'
+            "holds no snapshot%s%s" % (of, others), place.where, "save one first, or correct the address or the name"
         )
-    return found[0]
+    others_ids = sorted({str(one.get("cluster_id")) for one in found} - {str(found[0].get("cluster_id"))})
+    if others_ids and not name and not cluster:
+        raise InvalidInput(
+            "holds snapshots of several clusters (%s)" % _clusters(found), place.where, 'name one as "cluster"'
+        )
+    return found[0], others_ids
+
+
+def _clusters(found: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(sorted({str(one.get("cluster") or one.get("cluster_name")) for one in found}))
 
 
 def fetch(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,12 @@ class Fetched(Resource):
         self.source = place(self.params["from_copy"], float(self.params["transfer_timeout"]))
 
     def read(self) -> Mapping[str, Any] | None:
-        self.chosen = copies.choose(self.source, self.params["cluster"], self.params["copy_name"])
+        self.chosen, others = copies.choose(self.source, self.params["cluster"], self.params["copy_name"])
+        if others:
+            self.warnings.append(
+                "holds snapshots of other clusters of that name too (%s), and the newest is of %s; for one of the"
+                ' others name its ID as "cluster"' % (", ".join(others), self.chosen.get("cluster_id"))
+            )
         path = os.path.join(self.folder, str(self.chosen["manifest"])[: -len(copies.MANIFEST)])
         self.info.update(
             {name: value for name, value in self.chosen.items() if name != "manifest"},
@@ -52,6 +58,7 @@ class Fetched(Resource):
     def write(self, change: Change) -> None:
         params = self.params
         private_file.prepare(os.path.join(self.folder, "x"), "dest")
+        began = time.monotonic()
         copies.fetch(
             self.source,
             self.chosen,
@@ -60,3 +67,4 @@ class Fetched(Resource):
             params["gnupg_home"],
             float(params["transfer_timeout"]),
         )
+        self.info["phases"] = {"fetch": round(time.monotonic() - began, 2)}

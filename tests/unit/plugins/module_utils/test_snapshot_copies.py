@@ -123,7 +123,7 @@ def test_a_copy_is_private_while_it_is_decrypted(
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     before = os.umask(0o022)
     try:
-        copies.fetch(place, copies.choose(place, "prod", None), str(back / snapshot.name), identity[0], None, 60)
+        copies.fetch(place, copies.choose(place, "prod", None)[0], str(back / snapshot.name), identity[0], None, 60)
     finally:
         os.umask(before)
     assert seen.read_text().split() == ["600", "600"]
