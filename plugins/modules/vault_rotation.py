@@ -139,6 +139,28 @@ options:
             description: Name of the workload.
             type: str
             required: true
+      probe:
+        description:
+          - An HTTP request by which the application shows that it works. The controller sends it before the rotation, so that an application that does
+            not work is not begun, and again after the restart; what fails then is put back.
+        type: dict
+        suboptions:
+          url:
+            description: The URL to get. In a folder C(*) stands for the secret's name.
+            type: str
+            required: true
+          status:
+            description: The statuses that mean that the application works. Redirects are not followed.
+            type: list
+            elements: int
+            default: [200]
+          ca_cert:
+            description: File of the CA that signed the application's certificate; by default the CAs that the controller trusts.
+            type: path
+          timeout:
+            description: Seconds within which the application must answer so after the restart.
+            type: int
+            default: 60
       unproven:
         description:
           - What to do when it is not known what an ExternalSecret makes of the values, such as by a template with functions.
@@ -174,6 +196,12 @@ options:
     type: str
     choices: [ended, written, put_back]
     default: ended
+  keep_open:
+    description:
+      - Whether what is put back stays noted as begun, so that something else can get the former values as well before a task with
+        O(until=put_back) and without this restarts the workloads and ends it. A run that dies in between is completed by the next one.
+    type: bool
+    default: false
   batch:
     description: How many applications are rotated at the same time.
     type: int
@@ -320,6 +348,15 @@ APPLICATION = {
             "kind": {"type": "str", "choices": ["Deployment", "StatefulSet", "DaemonSet"], "default": "Deployment"},
         },
     },
+    "probe": {
+        "type": "dict",
+        "options": {
+            "url": {"type": "str", "required": True},
+            "status": {"type": "list", "elements": "int", "default": [200]},
+            "ca_cert": {"type": "path"},
+            "timeout": {"type": "int", "default": 60},
+        },
+    },
     "unproven": {"type": "str", "choices": ["stop", "accept"], "default": "stop"},
     "keep_versions": {"type": "int", "default": 0},
 }
@@ -335,6 +372,7 @@ SPEC = {
     "left_out": {"type": "list", "elements": "str", "default": []},
     "now": {"type": "bool", "default": False},
     "until": {"type": "str", "choices": ["ended", "written", "put_back"], "default": "ended"},
+    "keep_open": {"type": "bool", "default": False},
     "batch": {"type": "int", "default": 20},
     "failure_budget": {"type": "int", "default": 5},
     "sync_timeout": {"type": "int", "default": 120},

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from support.rotation import DatabaseEngine, Work, entry
@@ -89,6 +91,9 @@ def test_what_is_declared_wrongly_changes_nothing(work: Work) -> None:
     for options, message in (
         ({"generate": {}}, "nothing of it is rotated"),
         ({"database": {"key": "password"}}, "names a static role and a connection, or none"),
+        ({"probe": {"url": "app/health"}}, 'option "probe": option "url": "app/health" is not a URL'),
+        ({"probe": {"url": work.scene.vault.url, "status": [2000]}}, "2000 is no HTTP status"),
+        ({"probe": {"url": work.scene.vault.url, "timeout": 0}}, "0 seconds are not a possible time"),
         ({"max_age": "a month"}, "is not a duration"),
         ({"external_secrets": [{"namespace": at, "name": "app", "cluster": "two"}]}, 'the cluster "two" is none'),
     ):
@@ -165,6 +170,79 @@ def test_a_rollout_that_does_not_get_ready_is_put_back(work: Work) -> None:
     assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
     assert "the rollout is not finished" in failed.msg and "were put back as version 3" in failed.msg
     assert work.held("app") == before and work.secret("app")["password"] == before["password"]
+
+
+class Shop:
+    """An application over HTTP that works while its Secret holds a password that it accepts; None: any."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.accepted: str | None = None
+        self.asked: list[int] = []
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                shop.asked.append(200 if shop.accepted in (None, shop.work.secret("app")["password"]) else 503)
+                self.send_response(shop.asked[-1] if self.path == "/health/" else 404)
+                self.end_headers()
+
+            def log_message(self, *_arguments: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/health/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def test_what_fails_its_probe_is_put_back(work: Work) -> None:
+    work.deploy("app")
+    shop = Shop(work)
+    probe = {"url": shop.url, "timeout": 3}
+    one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}], probe=probe)
+    first = work.held("app")
+    work.secret_is("app", first["password"])
+
+    # it does not work before: then nobody could tell what broke it
+    shop.accepted = "another-password"
+    for check in (True, False):
+        down = work.rotate(one, check=check)
+        assert down.failed and not down.changed and "rotation_open" not in work.custom("app")
+        assert "it answers with status 503, not 200, before anything was rotated" in down.msg
+    assert work.version("app") == 1
+
+    shop.accepted, shop.asked = None, []
+    planned = work.rotate(one, check=True)
+    assert planned["plan"][0].endswith(f"; probes {shop.url}") and shop.asked == [200]
+    done = work.rotate(one)
+    assert not done.failed and shop.asked == [200] * 3, done.msg
+
+    # the new password breaks it
+    second = work.held("app")
+    shop.accepted, shop.asked = second["password"], []
+    failed = work.rotate(one)
+    shop.server.shutdown()
+    assert failed.failed and entry(failed)["outcome"] == "put_back" and failed["error_code"] == "probe_failed"
+    assert f'probe "{shop.url}": it answers with status 503, not 200; look at' in failed.msg
+    assert "the values of version 2 were put back as version 4" in failed.msg
+    assert shop.asked[0] == 200 and shop.asked[-1] == 200 and 503 in shop.asked
+    assert work.held("app") == second and work.secret("app")["password"] == second["password"]
+    assert "rotation_open" not in work.custom("app")
+
+
+def test_a_probe_trusts_the_ca_that_is_named(work: Work) -> None:
+    """The server of Vault stands for an application with a certificate of its own CA."""
+    health = {"url": f"{work.scene.vault.url}/v1/sys/health"}
+    one = work.application(external_secrets=[])
+    unknown = work.rotate({**one, "probe": health})
+    assert unknown.failed and "certificate is not signed by a CA that this machine trusts" in unknown.msg
+    missing = work.rotate({**one, "probe": {**health, "ca_cert": "/no/such/file"}}, check=True)
+    assert (
+        missing.failed and 'no such file: "/no/such/file"' in missing.msg and missing["error_code"] == "invalid_input"
+    )
+    assert work.version("app") == 1
+    done = work.rotate({**one, "probe": {**health, "ca_cert": work.scene.vault.ca_cert}})
+    assert not done.failed and work.version("app") == 2, done.msg
 
 
 def test_a_folder_and_a_failure_budget(work: Work) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
+from contextlib import suppress
 from typing import Any
 
 import hvac
@@ -90,6 +91,16 @@ class Work:
         """Return what a Secret of Kubernetes holds."""
         found = self.scene.kube.call("GET", f"/api/v1/namespaces/{self.scene.at}/secrets/{name}")
         return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+    def secret_is(self, name: str, password: str) -> None:
+        """Wait until a Secret of Kubernetes holds a password."""
+        deadline = time.monotonic() + 20
+        while True:
+            with suppress(ApiException):
+                if self.secret(name).get("password") == password:
+                    return
+            assert time.monotonic() < deadline, f"the Secret {name} does not hold the password"
+            time.sleep(0.1)
 
     def note(self, path: str, **custom: str) -> None:
         """Write the custom metadata."""

@@ -16,6 +16,7 @@ from typing import Any
 from .._engine import process
 from .._engine.errors import InvalidInput, SecretopsError, ServerError
 from .._engine.secrets import KNOWN
+from .._http.rules import shown
 from .._vault.base.mounts import EngineMounts
 from .._vault.connection.client import Client
 from .._vault.engines.kv.generate import Generator
@@ -23,6 +24,7 @@ from . import record
 from .database import Credential
 from .declared import Application
 from .kv import Conflict, KvSecret, Patience, Version, differing, passes
+from .probe import BEFORE, ProbeFailed
 
 # What is to be done for an application.
 BEGIN, REDO, WRITTEN, BACK, BRING, REST = "begin", "redo", "written", "back", "bring", "rest"
@@ -114,6 +116,14 @@ class Case:
             self.application = self.application.within(set(one.clusters) - set(self.left))
         if self.credential is not None and self.state not in (REST, BRING):
             self.credential.check(held)
+        if one.probe is not None and self.state != REST:
+            one.probe.check()
+        if one.probe is not None and self.state == BEGIN:
+            try:
+                one.probe.wait(BEFORE)
+            except ProbeFailed as error:
+                error.what += ", before anything was rotated"
+                raise
 
     def _look_at_open(self, found: record.Open, held: Mapping[str, Any]) -> None:
         if found.owner and process.lives(found.owner) and dict(found.owner) != process.run():
@@ -223,6 +233,11 @@ class Case:
             self.version = current.number
         self.values = {key: restored[key] for key in one.values}
 
+    def probe(self) -> None:
+        """Ask the application whether it works. Raises ProbeFailed."""
+        if self.application.probe is not None:
+            self.application.probe.wait()
+
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def end(self, run: str) -> None:
@@ -286,6 +301,8 @@ class Case:
                 len(one.workloads),
                 ", ".join(one.clusters),
             )
+        if one.probe is not None:
+            text += "; probes %s" % shown(one.probe.url)
         return text
 
 

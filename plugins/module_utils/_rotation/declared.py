@@ -14,6 +14,7 @@ from .._engine import normalise
 from .._engine.errors import InvalidInput
 from .._vault.base.naming import check_mount, check_plain
 from .._vault.engines.kv.generate import check_generate
+from . import probe
 
 #: ends the path of an entry that stands for every secret below a folder, and stands for its name elsewhere
 EVERY = "*"
@@ -86,6 +87,7 @@ class Application:
             self.unproven = str(item.get("unproven") or "stop")
             self.external_secrets = _places(item.get("external_secrets"), clusters, "external_secrets")
             self.workloads = _places(item.get("workloads"), clusters, "workloads")
+            self.probe = probe.declared(item.get("probe"))
         except InvalidInput as error:
             raise error.at(self.where) from None
 
@@ -213,7 +215,11 @@ def expanded(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, An
                 "static_roles": [str(one).replace(EVERY, name) for one in database.get("static_roles") or []],
                 "username": str(database.get("username") or "").replace(EVERY, name),
             }
-        found.append({**item, **places, "database": database, "name": name, "path": "%s/%s" % (folder(item), name)})
+        asked = item.get("probe")
+        if asked:
+            asked = {**asked, "url": str(asked["url"]).replace(EVERY, name)}
+        named = {"name": name, "path": "%s/%s" % (folder(item), name)}
+        found.append({**item, **places, **named, "database": database, "probe": asked})
     return found
 
 

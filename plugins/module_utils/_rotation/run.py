@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     now: bool
     #: "ended", "written" or "put_back": how far each application goes
     until: str = "ended"
+    #: whether what was put back stays noted as begun
+    keep_open: bool = False
 
 
 class Passwords(Resource):
@@ -175,6 +177,7 @@ class Rotation:
         for case in going:
             case.restarted = bool(case.application.workloads)
         broken = self._restart(going)
+        broken += self._probe([case for case in going if case not in broken])
         self._each(lambda case: case.end(self.run), [case for case in going if case not in broken])
         # what was only to be brought on is as valid as before
         self._put_back([*(case for case in (*bad, *broken) if case.state != BRING), *before])
@@ -230,6 +233,11 @@ class Rotation:
             case.error = bad[case.application.name]
         return failed
 
+    def _probe(self, cases: Sequence[Case]) -> list[Case]:
+        """Probe applications; return those that do not work, with the error."""
+        self._each(lambda case: case.probe(), cases)
+        return [case for case in cases if case.error is not None]
+
     # -- the way back -------------------------------------------------------------------------------------------------
 
     def _put_back(self, cases: Sequence[Case]) -> None:
@@ -242,7 +250,9 @@ class Rotation:
         self._each(lambda case: case.put_back(), cases)
         back = [case for case in cases if case.error is None]
         bad = self._prove(back, min(self.settings.sync_timeout, 30))
-        self._restart([case for case in back if case.restarted and case not in bad])
+        if not self.settings.keep_open:
+            self._restart([case for case in back if case.restarted and case not in bad])
+            self._probe([case for case in back if case.error is None])
         for case in cases:
             case.outcome = "put_back" if case in back else "failed"
             self._tell(case, causes[case.application.name], case in back)
@@ -261,7 +271,7 @@ class Rotation:
             text += "the values of version %d were put back as version %d" % (case.base.number, case.version)
             if problem is not None:
                 text += ", which is not proven everywhere: %s" % problem
-        if back and problem is None:
+        if back and problem is None and not self.settings.keep_open:
             try:
                 case.end_back()
             except SecretopsError as error:
