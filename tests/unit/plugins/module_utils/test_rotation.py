@@ -59,6 +59,16 @@ def test_clusters_that_are_left_out_are_read_as_they_were_written() -> None:
         assert record.left_out({record.LEFT: noted}, among) == found
 
 
+def test_a_probe_is_what_is_declared() -> None:
+    found = application(probe={"url": "https://web.example.com/health/", "status": None, "timeout": None}).probe
+    assert found is not None and found[:2] == ("https://web.example.com/health/", (200,)) and found.timeout == 60
+    assert application(probe=None).probe is None
+    for url in ("web/health", "https://somebody:a-password@web.example.com", "https://web.example.com/?token=x"):
+        with pytest.raises(InvalidInput, match='application "web": option "probe": option "url"') as refused:
+            application(probe={"url": url})
+        assert "a-password" not in str(refused.value)
+
+
 def test_what_is_noted_is_nobodys_drift() -> None:
     assert {record.AT, record.RUN, record.OPEN, record.LEFT} == NOTES
 
@@ -88,12 +98,15 @@ def test_a_folder_becomes_its_secrets() -> None:
         "path": "apps/*",
         "external_secrets": [{"namespace": "team-*", "name": "*"}],
         "database": {"static_roles": ["*-a", "*-b"], "key": "password", "username_key": "user"},
+        "probe": {"url": "https://*.example.com/health"},
     }
+    assert declared.Application({**item, "path": "apps"}, ["one"]).probe is not None
     assert declared.is_pattern(item) and declared.folder(item) == "apps"
     (one,) = declared.expanded(item, ["web", "inner/"])
     assert (one["name"], one["path"]) == ("web", "apps/web")
     assert one["external_secrets"] == [{"namespace": "team-web", "name": "web"}]
     assert one["database"]["static_roles"] == ["web-a", "web-b"]
+    assert one["probe"] == {"url": "https://web.example.com/health"}
 
 
 @pytest.mark.parametrize(
