@@ -223,6 +223,12 @@ def expanded(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, An
     return found
 
 
+def check_folder(item: Mapping[str, Any], clusters: Sequence[str]) -> None:
+    """Refuse an entry for a folder that is wrong for a secret of any name. Raises InvalidInput."""
+    for one in expanded(item, ["name"]):
+        Application({**one, "name": item["name"]}, clusters)
+
+
 def distinct(applications: Sequence[Application]) -> None:
     """Refuse two applications of one name or one secret. Raises InvalidInput."""
     names: dict[str, Application] = {}

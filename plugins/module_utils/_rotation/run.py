@@ -23,7 +23,7 @@ from .._vault.connection.module import VaultModule
 from .._vault.engines.kv.generate import Generator
 from .case import BACK, BEGIN, BRING, REDO, REST, WRITTEN, Case, NotProven
 from .clusters import Cluster, Synced
-from .declared import Application, distinct, expanded, folder, is_pattern
+from .declared import Application, check_folder, distinct, expanded, folder, is_pattern
 from .kv import PAUSE, Patience, passes
 
 
@@ -59,7 +59,7 @@ def applications(
         if not is_pattern(item):
             found.append(Application(item, clusters))
             continue
-        Application({**item, "path": folder(item)}, clusters)
+        check_folder(item, clusters)
         listed = client.list("%s/metadata/%s" % (item["mount"].strip("/"), in_url(folder(item))))
         if not [name for name in listed if not name.endswith("/")]:
             raise InvalidInput(

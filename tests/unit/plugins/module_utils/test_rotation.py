@@ -100,7 +100,9 @@ def test_a_folder_becomes_its_secrets() -> None:
         "database": {"static_roles": ["*-a", "*-b"], "key": "password", "username_key": "user"},
         "probe": {"url": "https://*.example.com/health"},
     }
-    assert declared.Application({**item, "path": "apps"}, ["one"]).probe is not None
+    declared.check_folder(item, ["one"])
+    with pytest.raises(InvalidInput, match='the cluster "no" is none of this run'):
+        declared.check_folder({**item, "workloads": [{"namespace": "x", "name": "x", "cluster": "no"}]}, ["one"])
     assert declared.is_pattern(item) and declared.folder(item) == "apps"
     (one,) = declared.expanded(item, ["web", "inner/"])
     assert (one["name"], one["path"]) == ("web", "apps/web")
