@@ -121,6 +121,13 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
             yield "%d objects are in %s as they stand" % (what, place)
         else:
             yield "%d objects %s %s" % (what, "would be saved to" if check else "saved to", place)
+    replaced = host.get("vault_cluster_replacement")
+    if isinstance(replaced, Mapping):
+        names = ", ".join(replaced["take"])
+        end = (
+            "would be replaced" if check else "replaced, and votes" if replaced.get("proven") else "not proven to vote"
+        )
+        yield "%s %s" % (names, end) if names else "no node was replaced"
     exported = _ran(host, "__vault_export_result")
     if exported:
         yield str(exported.get("msg"))

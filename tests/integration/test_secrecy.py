@@ -295,7 +295,8 @@ def given(options: Any, path: str = "") -> Iterator[str]:
 
 def family(kubernetes: bool) -> list[str]:
     """Return the names of the modules for Kubernetes, or of those for Vault; some talk to neither."""
-    names = [name for name in argument_specs() if name not in ("known_variables", "vault_host_state")]
+    neither = ("known_variables", "vault_host_state", "vault_raft_data")
+    names = [name for name in argument_specs() if name not in neither]
     return [name for name in names if name.startswith("vault_") is not kubernetes]
 
 

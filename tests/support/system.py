@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -117,6 +118,29 @@ class Lab:
         )
         result = Play(done.returncode, done.stdout + done.stderr)
         self.outputs.append(result.output)
+        return result
+
+    def cut(self, book: str, task: str, *options: str) -> Play:
+        """Run a playbook and kill it, with all its processes, when the task of that name begins."""
+        process = subprocess.Popen(
+            ["ansible-playbook", "-i", self.inventory, book, *options],
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line)
+            found = TASK.match(line)
+            if found and found.group(1).split(" : ")[-1] == task:
+                os.killpg(process.pid, signal.SIGKILL)
+        result = Play(process.wait(), "".join(lines))
+        self.outputs.append(result.output)
+        assert result.rc == -signal.SIGKILL, f"{task} never began: {result.output[-6000:]}"
         return result
 
     def host(self, action: str, *hosts: str) -> None:

@@ -14,6 +14,7 @@ PLAYBOOKS = [
     "drift",
     "export",
     "rekey",
+    "replace_node",
     "restore",
     "rolling",
     "rotate",

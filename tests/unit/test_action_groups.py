@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # What decides: the documentation fragment that gives a module its connection.
-LOCAL = {"eso_manifests", "known_variables", "vault_host_state"}  # talk to nobody
+LOCAL = {"eso_manifests", "known_variables", "vault_host_state", "vault_raft_data"}  # talk to nobody
 FRAGMENTS = {"vault": "secretops.vault_eso.vault", "eso": "secretops.vault_eso.kubernetes"}
 
 
