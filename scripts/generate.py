@@ -13,8 +13,7 @@ import difflib
 import os
 import re
 import sys
-import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,10 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "playbooks" / "collections")]
 
+import generate_environment  # noqa: E402
 import generate_eso  # noqa: E402
+import generate_vault_config  # noqa: E402
+from generate_text import between, blocks, option, value, within  # noqa: E402
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.field import (  # noqa: E402
     Field,
@@ -38,69 +40,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.
     PLACE,
 )
 
-#: a line of documentation is not longer
-WIDTH = 150
-
-
 # -- the documentation of modules -----------------------------------------------------------------------------------
-
-
-def scalar(text: str, indent: int, lead: int = 0) -> str:
-    """Return a text as YAML, without quotes and over several lines where that is possible.
-
-    ``lead``: how much further than the indentation it begins.
-    """
-    plain = True
-    try:
-        plain = yaml.safe_load("key: " + text) == {"key": text} and yaml.safe_load("- " + text) == [text]
-    except yaml.YAMLError:
-        plain = False
-    if not plain:
-        return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
-    # what comes before it in its line is as long as the placeholder
-    lines = textwrap.wrap(
-        text, WIDTH - indent, initial_indent="_" * lead, break_long_words=False, break_on_hyphens=False
-    )
-    return ("\n" + " " * indent).join(lines)[lead:]
-
-
-def value(item: Any) -> str:
-    """Return a default or a list of choices as YAML in one line."""
-    return yaml.safe_dump(item, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")
-
-
-def option(name: str, entry: Mapping[str, Any], indent: int, anchor: bool = False) -> list[str]:
-    """Return the lines of one option."""
-    lines = ["%s%s:%s" % (" " * indent, name, " &" + name if anchor else "")]
-    pad = " " * (indent + 2)
-    for key, item in entry.items():
-        if key == "description" and isinstance(item, str):
-            first = "%sdescription: " % pad
-            text = scalar(item, indent + 4, len("description: ") - 2)
-            lines += (first + text).split("\n")
-        elif key == "description":
-            lines.append("%sdescription:" % pad)
-            for sentence in item:
-                lines += ("%s  - %s" % (pad, scalar(sentence, indent + 6))).split("\n")
-        elif key == "suboptions":
-            lines.append("%ssuboptions:" % pad)
-            for inner, inner_entry in item.items():
-                lines += option(inner, inner_entry, indent + 4)
-        else:
-            line = "%s%s: %s" % (pad, key, value(item))
-            lines += textwrap.wrap(line, WIDTH, subsequent_indent=pad + "  ", break_on_hyphens=False)
-    return lines
-
-
-def blocks(lines: Sequence[str], indent: int) -> dict[str, list[str]]:
-    """Return the lines of each key at an indentation, by key."""
-    found: dict[str, list[str]] = {}
-    name = ""
-    for line in lines:
-        match = re.match(r" {%d}([\w-]+):" % indent, line)
-        name = match[1] if match else name
-        found.setdefault(name, []).append(line)
-    return found
 
 
 def documented(text: str, fields: Sequence[Field], plural: str, required: Sequence[str]) -> str:
@@ -266,123 +206,6 @@ def groups() -> Iterator[tuple[Path, str]]:
     yield path, between(path.read_text(), "action_groups:\n", "", "\n".join(lines) + "\n")
 
 
-# -- the lists of vault_config ---------------------------------------------------------------------------------------
-
-CONFIG = ROOT / "roles" / "vault_config"
-BEGIN, END = '# kinds: written by "make generate"', "# end of kinds"
-#: whose defaults and description say more than its kind can
-BY_HAND = ("audit_devices",)
-#: options beside ``purge``, as the role describes them; of some kinds otherwise
-PURGE = {
-    "protected": "Names that are never deleted, beside the server's own.",
-    "purge_data": "What may be deleted although it holds data.",
-    "purge_mounts": "Mounts to look into, beside those that are declared or hold something declared.",
-    "remove_last": "Whether the last device may be deleted as well.",
-    "purge_mount": "The engines; by default those of the declared secrets.",
-    "purge_below": "The folder; by default the whole engine.",
-    "purge_delete": "How much of a secret is deleted.",
-    "purge_automatic": "Whether entities go as well that a login made.",
-    "secrets.protected": "Patterns of paths that are never deleted.",
-    "secrets.purge_data": "Patterns of paths that may be deleted.",
-}
-README_BEGIN, README_END = "<!-- {} -->\n", "<!-- end of {} -->\n"
-
-
-def between(text: str, begin: str, end: str, inner: str) -> str:
-    """Return a text with what stands between two marks replaced; without an ``end`` it is the rest of the text."""
-    head, mark, rest = text.partition(begin)
-    tail = rest.partition(end)[1:] if end else ("",)
-    if not mark or (end and not tail[0]):
-        raise SystemExit(f"a mark is missing: {begin!r} or {end!r}")
-    return "".join([head, mark, inner, *tail])
-
-
-def marked(text: str, indent: int, lines: Sequence[str]) -> str:
-    """Return a text of YAML with the lines between its marks replaced."""
-    pad = " " * indent
-    inner = "".join(f"{pad}{line}".rstrip() + "\n" for line in lines)
-    return between(text, f"{pad}{BEGIN}\n", f"{pad}{END}\n", inner)
-
-
-def within(text: str, name: str, inner: str) -> str:
-    """Return a text of Markdown with what stands between its marks replaced."""
-    return between(text, README_BEGIN.format(name), README_END.format(name), inner)
-
-
-def tags() -> dict[str, list[str]]:
-    """Return the kinds of each tag, in their order."""
-    found: dict[str, list[str]] = {}
-    for title, kind in KINDS.items():
-        found.setdefault(kind.tag, []).append(title)
-    return found
-
-
-def described(kind: Kind) -> str:
-    """Return what the role says of a list."""
-    return f"{kind.about}, M(secretops.vault_eso.{kind.module})." + (f" {kind.note}" if kind.note else "")
-
-
-def purged(title: str, kind: Kind) -> list[str]:
-    """Return what the role documents of a kind's purge."""
-    about = f"{kind.about}, see O(secretops.vault_eso.{kind.module}#module:purge)."
-    lines = [f"{title}:", *(f"  {line}" for line in entry({"description": about, "type": "dict"}))]
-    lines.append("  options:")
-    for name, spec in kind.options.items():
-        if name == "purge":
-            continue
-        option_spec = {"description": PURGE.get(f"{title}.{name}") or PURGE[name], "type": spec["type"]}
-        option_spec.update({key: spec[key] for key in ("elements", "choices") if key in spec})
-        lines += [f"    {name}:", *(f"      {line}" for line in entry(option_spec))]
-    return lines
-
-
-def entry(spec: Mapping[str, Any]) -> list[str]:
-    """Return an option's lines below its name."""
-    return [line[2:] for line in option("x", spec, 0)[1:]]
-
-
-def vault_config() -> Iterator[tuple[Path, str]]:
-    """Yield the files of the role, and the play that knows its tags."""
-    listed = {title: kind for title, kind in KINDS.items() if title not in BY_HAND}
-    path = CONFIG / "defaults" / "main.yml"
-    yield path, marked(path.read_text(), 0, [f"vault_config_{title}: []" for title in listed])
-
-    path = CONFIG / "tasks" / "main.yml"
-    text = marked(path.read_text(), 6, ['%s: "{{ vault_config_%s }}"' % (title, title) for title in KINDS])
-    names = textwrap.wrap("['" + "', '".join(tags()) + "']", WIDTH - 10)
-    yield path, between(text, "      {{ ", "\n         | difference", "\n          ".join(names))
-
-    path = CONFIG / "vars" / "main.yml"
-    yield path, marked(path.read_text(), 2, [f"{tag}: [{', '.join(titles)}]" for tag, titles in tags().items()])
-
-    path = CONFIG / "meta" / "argument_specs.yml"
-    lines: list[str] = []
-    for title, kind in listed.items():
-        spec = {"description": described(kind), "type": "list", "elements": "dict", "default": []}
-        lines += [f"vault_config_{title}:", *(f"  {line}" for line in entry(spec))]
-    text = marked(path.read_text(), 6, lines)
-    purges = [line for title, kind in KINDS.items() if "purge" in kind.options for line in purged(title, kind)]
-    yield path, marked(text, 10, purges)
-
-    path = CONFIG / "README.md"
-    head = "| variable | module | tag | what |\n|---|---|---|---|\n"
-    rows = [f"| `vault_config_{title}` | `{one.module}` | `{one.tag}` | {one.about} |" for title, one in KINDS.items()]
-    yield path, within(path.read_text(), "kinds", head + "".join(f"{row}\n" for row in rows))
-
-    path = ROOT / "playbooks" / "configure.yml"
-    yield path, between(path.read_text(), "configure_kinds: &kinds\n", "\n", f"      [{', '.join(tags())}]")
-
-
-def tree() -> Iterator[tuple[Path, str]]:
-    """Yield the module that takes all kinds as one tree."""
-    path = ROOT / "plugins" / "modules" / "vault_configuration.py"
-    lines = [
-        f"      - C({title}) as O(secretops.vault_eso.{kind.module}#module:{kind.plural}).\n"
-        for title, kind in KINDS.items()
-    ]
-    yield path, between(path.read_text(), "documented there.\n", "      - C(purge) is", "".join(lines))
-
-
 # -- places of snapshots ---------------------------------------------------------------------------------------------
 
 
@@ -423,8 +246,8 @@ WRITERS: Sequence[Callable[[], Iterator[tuple[Path, str]]]] = (
     modules,
     actions,
     groups,
-    vault_config,
-    tree,
+    *generate_vault_config.WRITERS,
+    *generate_environment.WRITERS,
     snapshot_places,
     *generate_eso.WRITERS,
     index,

@@ -36,19 +36,20 @@ options:
     description: Bearer token. E(K8S_AUTH_API_KEY).
     type: str
   ca_cert:
-    description: Path of the PEM file with the cluster's CA certificates. E(K8S_AUTH_SSL_CA_CERT).
+    description: Path of the PEM file with the cluster's CA certificates. E(K8S_AUTH_CA_CERT), E(K8S_AUTH_SSL_CA_CERT).
     type: path
     aliases: [ssl_ca_cert]
   client_cert:
-    description: Path of a PEM client certificate. E(K8S_AUTH_CERT_FILE).
+    description: Path of a PEM client certificate. E(K8S_AUTH_CLIENT_CERT), E(K8S_AUTH_CERT_FILE).
     type: path
     aliases: [cert_file]
   client_key:
-    description: Path of the client certificate's private key. E(K8S_AUTH_KEY_FILE).
+    description: Path of the client certificate's private key. E(K8S_AUTH_CLIENT_KEY), E(K8S_AUTH_KEY_FILE).
     type: path
     aliases: [key_file]
   validate_certs:
-    description: Whether the API server's certificate is checked. Never switch this off outside a trial. E(K8S_AUTH_VERIFY_SSL).
+    description:
+      - Whether the API server's certificate is checked. Never switch this off outside a trial. E(K8S_AUTH_VALIDATE_CERTS), E(K8S_AUTH_VERIFY_SSL).
     type: bool
     aliases: [verify_ssl]
   proxy:

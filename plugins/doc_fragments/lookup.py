@@ -109,7 +109,7 @@ options:
     ini: [{section: hashi_vault_collection, key: cert_auth_private_key}]
   proxy:
     description:
-      - URL of an HTTP proxy that all requests take. E(BAO_PROXY_ADDR), E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
+      - URL of an HTTP proxy that all requests take. E(BAO_PROXY_ADDR), E(VAULT_PROXY_ADDR), E(BAO_HTTP_PROXY), E(VAULT_HTTP_PROXY).
       - A mapping of V(http) and V(https), also as text of JSON, says one for each scheme of O(url).
       - Without it E(HTTPS_PROXY) and E(NO_PROXY), as other tools read them.
     type: raw

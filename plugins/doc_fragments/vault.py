@@ -23,7 +23,7 @@ options:
   ca_cert:
     description:
       - Path of the PEM file with the CA certificates that the server's certificate is checked against.
-      - Without it E(BAO_CACERT), then E(VAULT_CACERT), then the machine's own CA certificates.
+      - Without it E(BAO_CACERT), then E(VAULT_CACERT), then E(REQUESTS_CA_BUNDLE) or the CA certificates of Python's library requests.
     type: path
   validate_certs:
     description:
@@ -58,7 +58,7 @@ options:
     type: path
   proxy:
     description:
-      - URL of an HTTP proxy that all requests take. E(BAO_PROXY_ADDR), E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
+      - URL of an HTTP proxy that all requests take. E(BAO_PROXY_ADDR), E(VAULT_PROXY_ADDR), E(BAO_HTTP_PROXY), E(VAULT_HTTP_PROXY).
       - Without it E(HTTPS_PROXY) and E(NO_PROXY), as other tools read them.
     type: str
 requirements:

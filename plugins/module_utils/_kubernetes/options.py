@@ -51,17 +51,16 @@ def _settings(params: Mapping[str, Any], opened: ExitStack) -> tuple[Any, dict[s
     Files that the configuration names and that were written for it are removed when ``opened`` is closed.
     """
 
-    def given(option: str, *names: str) -> Any:
+    def given(option: str) -> Any:
         value = params.get(option)
-        return value if value is not None else environment.kubernetes(*names)
+        return value if value is not None else environment.kubernetes(option)
 
-    kubeconfig, context = given("kubeconfig", "KUBECONFIG"), given("context", "CONTEXT")
-    host, api_key = given("host", "HOST"), given("api_key", "API_KEY")
+    kubeconfig, context, host, api_key = map(given, ("kubeconfig", "context", "host", "api_key"))
     configuration = kubernetes_client.Configuration()
     files = {
-        "ssl_ca_cert": ("ca_cert", given("ca_cert", "CA_CERT", "SSL_CA_CERT")),
-        "cert_file": ("client_cert", given("client_cert", "CLIENT_CERT", "CERT_FILE")),
-        "key_file": ("client_key", given("client_key", "CLIENT_KEY", "KEY_FILE")),
+        "ssl_ca_cert": ("ca_cert", given("ca_cert")),
+        "cert_file": ("client_cert", given("client_cert")),
+        "key_file": ("client_key", given("client_key")),
     }
     for option, name in files.values():
         if name and not os.path.exists(name):
@@ -86,18 +85,16 @@ def _settings(params: Mapping[str, Any], opened: ExitStack) -> tuple[Any, dict[s
     for attribute, (_option, name) in files.items():
         if name:
             setattr(configuration, attribute, name)
-    validate = params.get("validate_certs")
-    if validate is None and environment.kubernetes("VALIDATE_CERTS", "VERIFY_SSL"):
-        validate = str(environment.kubernetes("VALIDATE_CERTS", "VERIFY_SSL")).lower() not in ("0", "false", "no")
+    validate = given("validate_certs")
     if validate is not None:
-        configuration.verify_ssl = validate
-    proxy, no_proxy = given("proxy", "PROXY"), given("no_proxy", "NO_PROXY")
+        configuration.verify_ssl = str(validate).lower() not in ("0", "false", "no")
+    proxy, no_proxy = given("proxy"), given("no_proxy")
     if proxy:
         configuration.proxy = proxy
     if no_proxy:
         configuration.no_proxy = no_proxy
     headers = {}
-    user = given("impersonate_user", "IMPERSONATE_USER")
+    user = given("impersonate_user")
     if user:
         headers["Impersonate-User"] = user
     rules.check_headers(headers)
@@ -129,7 +126,7 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None, opened: Exit
                     'no such file: "%s"' % shown_path(path), where, "give the path of an existing kubeconfig"
                 )
         else:
-            path = environment.kubeconfig() or os.path.expanduser("~/.kube/config")
+            path = environment.kubeconfig()
             if not context and environment.in_pod() and not os.path.exists(path):
                 kubernetes_config.load_incluster_config(client_configuration=configuration)
                 return

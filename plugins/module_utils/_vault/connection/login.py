@@ -54,8 +54,6 @@ class Login:
     options: ClassVar[Sequence[Field]] = ()
     #: options that name a file with a secret
     secret_files: ClassVar[Sequence[str]] = ()
-    #: options with a default from ``BAO_x`` or ``VAULT_x``
-    environment: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
@@ -68,7 +66,7 @@ class Login:
     def need(self, *names: str) -> None:
         """Raise InvalidInput when an option is missing."""
         for name in names:
-            if name in self.environment and environment.vault(self.environment[name]):
+            if environment.vault(name):
                 continue
             if not self.params.get(name) and not (name + "_file" in self.params and self.params.get(name + "_file")):
                 raise InvalidInput(
@@ -80,7 +78,7 @@ class Login:
         """Return an option's value, or the text of the file that ``<name>_file`` names."""
         if self.params.get(name):
             return str(self.params[name])
-        found = environment.vault(self.environment.get(name, "")) if not self.params.get(name + "_file") else None
+        found = environment.vault(name) if not self.params.get(name + "_file") else None
         if found:
             KNOWN.add(found)
             return found

@@ -21,16 +21,13 @@ def settings(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the connection settings of options and environment (``BAO_*`` before ``VAULT_*``)."""
     validate = params.get("validate_certs")
     if validate is None:
-        validate = (environment.vault("SKIP_VERIFY") or "false").lower() not in ("1", "true", "yes")
+        # the variables say the opposite
+        validate = (environment.vault("validate_certs") or "false").lower() not in ("1", "true", "yes")
+    texts = ("namespace", "ca_cert", "tls_server_name", "client_cert", "client_key", "proxy")
     return {
-        "url": params.get("url") or list(filter(None, map(str.strip, (environment.vault("ADDR") or "").split(",")))),
-        "namespace": params.get("namespace") or environment.vault("NAMESPACE"),
-        "ca_cert": params.get("ca_cert") or environment.vault("CACERT"),
+        "url": params.get("url") or list(filter(None, map(str.strip, (environment.vault("url") or "").split(",")))),
         "validate_certs": validate,
-        "tls_server_name": params.get("tls_server_name") or environment.vault("TLS_SERVER_NAME"),
-        "client_cert": params.get("client_cert") or environment.vault("CLIENT_CERT"),
-        "client_key": params.get("client_key") or environment.vault("CLIENT_KEY"),
-        "proxy": params.get("proxy") or environment.vault("PROXY_ADDR", "HTTP_PROXY"),
+        **{name: params.get(name) or environment.vault(name) for name in texts},
     }
 
 

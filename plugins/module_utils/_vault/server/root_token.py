@@ -9,13 +9,13 @@ Source: /api-docs/auth/token.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..._engine import private_file
 from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
+from ..._http import environment
 from ..connection import session
 from ..connection.client import Client
 from ..connection.errors import PermissionDenied, VaultError
@@ -143,11 +143,7 @@ def needs_login(params: Mapping[str, Any]) -> bool:
     if params["state"] != "generated":
         return bool(params["state"] == "absent" and params["key_store"])
     return bool(
-        params.get("auth_method")
-        or params.get("token")
-        or params.get("token_file")
-        or os.environ.get("BAO_TOKEN")
-        or os.environ.get("VAULT_TOKEN")
+        params.get("auth_method") or params.get("token") or params.get("token_file") or environment.vault("token")
     )
 
 

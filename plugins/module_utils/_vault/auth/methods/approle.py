@@ -36,19 +36,17 @@ class AppRoleLogin(Login):
         ),
         Field("secret_id_file", "Path of a file that holds the secret ID.", "path"),
     )
-    # AWX's built-in credential type sets the ``VAULT_`` variables
-    environment = {"role_id": "APPROLE_ROLE_ID", "secret_id": "APPROLE_SECRET_ID"}
 
     @classmethod
     def likely(cls, params: Mapping[str, Any]) -> int:
-        return 2 if all(map(environment.vault, cls.environment.values())) else 0
+        return 2 if all(map(environment.vault, ("role_id", "secret_id"))) else 0
 
     def validate(self) -> None:
         self.need("role_id")
 
     def ask(self, client: Client, mount: str) -> Any:
         given = self.params.get("secret_id") or self.params.get("secret_id_file")
-        secret_id = self.value("secret_id") if given or environment.vault(self.environment["secret_id"]) else None
+        secret_id = self.value("secret_id") if given or environment.vault("secret_id") else None
         return client.api.auth.approle.login(self.value("role_id"), secret_id, use_token=False, mount_point=mount)
 
 

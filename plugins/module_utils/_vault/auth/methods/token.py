@@ -48,14 +48,14 @@ class TokenLogin(Login):
     @classmethod
     def likely(cls, params: Mapping[str, Any]) -> int:
         # the default without a hint of another method
-        return 3 if params.get("token") or params.get("token_file") or environment.vault("TOKEN") else 1
+        return 3 if params.get("token") or params.get("token_file") or environment.vault("token") else 1
 
     def token(self, client: Client) -> str:
         if self.params.get("token"):
             return in_header(str(self.params["token"]), "token")
         if self.params.get("token_file"):
             return read_secret_file(self.params["token_file"], "token_file")
-        found = environment.vault("TOKEN")
+        found = environment.vault("token")
         if found:
             return in_header(found, "token")
         for name in ("~/.vault-token", "~/.bao-token"):
