@@ -161,7 +161,7 @@ def vault_server_sans(names: Iterable[Any]) -> list[str]:
     return found
 
 
-def _same_san(name: str) -> str:
+def same_san(name: str) -> str:
     kind, _colon, value = name.partition(":")
     if kind == "IP":
         with suppress(ValueError):
@@ -169,7 +169,7 @@ def _same_san(name: str) -> str:
     return "%s:%s" % (kind, value)
 
 
-def _sans(certificate: Any) -> set[str]:
+def sans_of(certificate: Any) -> set[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -208,7 +208,7 @@ def _usages(certificate: Any) -> tuple[bool, set[str]]:
     return found.critical, {name for name in names if getattr(found.value, name)}
 
 
-def _load(pem: Any) -> Any:
+def load(pem: Any) -> Any:
     return x509.load_pem_x509_certificate(str(pem).encode())
 
 
@@ -220,7 +220,7 @@ def _issued_by(certificate: Any, issuer: Any) -> bool:
     return True
 
 
-def _moment(certificate: Any, name: str) -> datetime.datetime:
+def moment_of(certificate: Any, name: str) -> datetime.datetime:
     found = getattr(certificate, name + "_utc", None) or getattr(certificate, name)
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
 
@@ -233,7 +233,7 @@ def _authority_reasons(authority: Mapping[str, Any], wanted: Mapping[str, Any]) 
     if not authority.get("has_key"):
         yield "key of the certificate authority"
         return
-    certificate = _load(authority["pem"])
+    certificate = load(authority["pem"])
     constraints = _extension(certificate, x509.BasicConstraints)
     key = certificate.public_key()
     if not (
@@ -259,14 +259,14 @@ def _certificate_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any], now
         return
     if not authority.get("pem"):
         return
-    certificate, issuer = _load(found["pem"]), _load(authority["pem"])
+    certificate, issuer = load(found["pem"]), load(authority["pem"])
     usage = _extension(certificate, x509.ExtendedKeyUsage)
     purposes = set(usage.value) if usage is not None and not usage.critical else set()
     if not _issued_by(certificate, issuer):
         yield "the certificate is not of the certificate authority"
     if not _is_for(certificate, str(wanted["tls_server_name"])):
         yield "common name of the certificate"
-    if _sans(certificate) != {_same_san(name) for name in wanted["tls_sans"]}:
+    if sans_of(certificate) != {same_san(name) for name in wanted["tls_sans"]}:
         yield "SANs of the certificate"
     if _usages(certificate) != (True, {"digital_signature", "key_encipherment"}) or purposes != {
         ExtendedKeyUsageOID.SERVER_AUTH,
@@ -274,25 +274,33 @@ def _certificate_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any], now
     }:
         yield "usage of the certificate"
     until = now + datetime.timedelta(days=int(wanted["tls_renew_days"]))
-    if not _moment(certificate, "not_valid_before") <= until <= _moment(certificate, "not_valid_after"):
+    if not moment_of(certificate, "not_valid_before") <= until <= moment_of(certificate, "not_valid_after"):
         yield "the certificate ends soon"
 
 
 def _all_certificates(pem: Any) -> list[Any]:
-    return [_load(one) for one in tls.split(str(pem))]
+    return [load(one) for one in tls.split(str(pem))]
 
 
-def _is_of(pem: Any, authority: Any) -> bool:
+def is_of(pem: Any, authority: Any) -> bool:
     """Tell whether a certificate is of one of the CAs of a bundle; what is no certificate is of every one."""
     try:
-        return any(_issued_by(_load(pem), issuer) for issuer in _all_certificates(authority))
+        return any(_issued_by(load(pem), issuer) for issuer in _all_certificates(authority))
     except ValueError:
         return True
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two texts hold the same certificate."""
+    try:
+        return bool(load(one) == load(other))
+    except ValueError:
+        return False
+
+
 def _issuer(pem: Any) -> str:
     """Return the common name of a certificate's issuer, or all of the issuer's name where it has none."""
-    issuer = _load(pem).issuer
+    issuer = load(pem).issuer
     return next((str(one.value) for one in issuer if one.oid == NameOID.COMMON_NAME), issuer.rfc4514_string())
 
 
@@ -313,11 +321,16 @@ def _authority_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], othe
             tls.OTHER: "it does not belong to the first certificate of ca.crt there",
             tls.ENCRYPTED: "vault_server_tls_ca_passphrase does not open it",
         }.get(str(authority["key"]), "it holds no private key that can be read")
-        yield "%s/ca.key: %s; bring the CA's own key and certificate back from their backup" % (folder, wrong)
+        cut = ", or complete a replacement that was cut (playbooks/replace_ca.yml -e replace_ca_step=sign)"
+        yield "%s/ca.key: %s; bring the CA's own key and certificate back from their backup%s" % (
+            folder,
+            wrong,
+            cut if authority["key"] == tls.OTHER else "",
+        )
         return
     held = {"this host": (host.get("certificate") or {}).get("pem"), **others, **(host.get("peers") or {})}
     bundle = authority.get("pem") if whole else ""
-    foreign = {name: pem for name, pem in held.items() if pem and (not whole or not _is_of(pem, bundle))}
+    foreign = {name: pem for name, pem in held.items() if pem and (not whole or not is_of(pem, bundle))}
     try:
         of = sorted({_issuer(pem) for pem in foreign.values()})
     except ValueError:
@@ -337,8 +350,14 @@ def _authority_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], othe
         )
 
 
-def _pair_problems(found: Mapping[str, Any], certificate: str, key: str, ca: str) -> Iterator[str]:
-    """Yield why a provided certificate cannot serve; the arguments name the three files."""
+def pair_problems(
+    found: Mapping[str, Any],
+    certificate: str,
+    key: str,
+    ca: str,
+    declared: str = "vault_server_tls_server_name or vault_server_address",
+) -> Iterator[str]:
+    """Yield why a certificate cannot serve; the arguments name the three files, and where its names are declared."""
     if not found.get("pem"):
         yield "%s: it holds no certificate in PEM; give one, its issuers after it" % certificate
         return
@@ -363,7 +382,7 @@ def _pair_problems(found: Mapping[str, Any], certificate: str, key: str, ca: str
             names = [each["name"] for each in found["refused"] if each["code"] == code]
             yield (
                 "%s: it is not for %s, by which the other servers and the clients reach this one; have these names in its SANs, or"
-                " correct vault_server_tls_server_name or vault_server_address" % (certificate, " and ".join(names))
+                " correct %s" % (certificate, " and ".join(names), declared)
             )
         elif code in failure.NO_ISSUER:
             yield (
@@ -379,10 +398,12 @@ def _validity(pem: Any) -> str:
     if not HAS_CRYPTOGRAPHY:
         return "see its dates"
     try:
-        found = _load(pem)
+        found = load(pem)
     except ValueError:
         return "see its dates"
-    moments = [_moment(found, name).strftime("%Y-%m-%d %H:%M UTC") for name in ("not_valid_before", "not_valid_after")]
+    moments = [
+        moment_of(found, name).strftime("%Y-%m-%d %H:%M UTC") for name in ("not_valid_before", "not_valid_after")
+    ]
     return "valid from %s to %s" % (moments[0], moments[1])
 
 
@@ -394,11 +415,11 @@ def _tls_problems(host: Mapping[str, Any], wanted: Mapping[str, Any], others: Ma
         places = wanted["tls_cert_file"], wanted["tls_key_file"], wanted["tls_ca_file"]
         there = (host.get("files") or {}).get(wanted["tls_cert_file"], {}).get("type", "missing") != "missing"
         # files that are missing are told by the tasks: what comes before them may bring them
-        return list(_pair_problems(host.get("certificate") or {}, *map(str, places))) if there else []
+        return list(pair_problems(host.get("certificate") or {}, *map(str, places))) if there else []
     if not host.get("provided"):
         return []
     return list(
-        _pair_problems(
+        pair_problems(
             host["provided"],
             "vault_server_tls_cert_src (%s)" % wanted["tls_cert_src"],
             "vault_server_tls_key_src (%s)" % wanted["tls_key_src"],

@@ -138,6 +138,9 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
     if isinstance(chain, Mapping) and "broken" in chain:
         every, broken = len(chain.get("results") or []), int(chain.get("broken") or 0)
         yield "%d of %d ways to Vault are broken" % (broken, every) if broken else "all %d ways to Vault hold" % every
+    replaced = host.get("__vault_server_ca_plan") or {}
+    if replaced.get("says"):
+        yield str(replaced["says"])
     if host.get("vault_server_state"):
         yield _server(host, check)
     # the cluster's own host; its servers keep the same facts empty

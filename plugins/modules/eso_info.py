@@ -93,12 +93,13 @@ readiness:
   elements: dict
   sample: [{namespace: applications, kind: ExternalSecret, ready: 12, not_ready: 1, not_ready_names: [app-secrets]}]
 stores:
-  description: SecretStores and ClusterSecretStores.
+  description: SecretStores and ClusterSecretStores. C(ca_bundle) are the certificates by which the operator checks Vault's.
   returned: when gathered
   type: list
   elements: dict
   sample: [{kind: SecretStore, name: vault, namespace: applications, ready: true, reason: Valid, message: store validated,
-            managed: true, provider: vault, server: "https://vault.example.com:8200", path: secret, auth_method: kubernetes}]
+            managed: true, provider: vault, server: "https://vault.example.com:8200", path: secret, auth_method: kubernetes,
+            ca_bundle: "-----BEGIN CERTIFICATE-----..."}]
 external_secrets:
   description: ExternalSecrets.
   returned: when gathered

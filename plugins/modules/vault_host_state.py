@@ -110,6 +110,11 @@ options:
     type: list
     elements: str
     default: []
+  presented:
+    description: Addresses of servers whose certificate is looked at in any case.
+    type: list
+    elements: str
+    default: []
   binary:
     description: The server's binary on the host.
     type: path
@@ -240,6 +245,11 @@ peers:
   returned: when O(peers) is given and files of O(authority) are missing
   type: dict
   sample: {}
+presented:
+  description: The same of O(presented).
+  returned: when O(presented) is given
+  type: dict
+  sample: {}
 binary:
   description: Whether the binary C(exists), its C(version) as it says it, and its C(sha256).
   returned: when O(binary) is given
@@ -318,6 +328,7 @@ SPEC = {
     "names_ca": {"type": "path"},
     "provided": {"type": "dict", "options": PROVIDED},
     "peers": {"type": "list", "elements": "str", "default": []},
+    "presented": {"type": "list", "elements": "str", "default": []},
     "binary": {"type": "path"},
     "checksum": {"type": "bool", "default": False},
     "unit": {"type": "str"},

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import json
 import shutil
 import ssl
 import subprocess
@@ -13,10 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
-from support.system import Lab
+from support.system import Lab, Play
+from support.traffic import Traffic
 
 SERVERS = "playbooks/vault.yml"
+BOOK = "playbooks/replace_ca.yml"
 TLS = "/etc/openbao/tls"
 
 
@@ -123,4 +128,76 @@ def test_an_expired_certificate_is_renewed_and_no_node_restarted(
     lab.play("playbooks/rolling.yml").succeeded()
     assert (lab.health(lab.urls[host]) or {}).get("sealed") is False
     assert lab.ssh(host, "systemctl show openbao -P MainPID") == process
+    canary()
+
+
+def test_a_ca_is_replaced_while_clients_of_both_work(
+    lab: Lab, tmp_path: Path, traffic: Callable[[], Traffic], canary: Callable[[], None]
+) -> None:
+    """The three steps, two of them cut. The client of the traffic trusts what ca.crt holds."""
+    authority = lab.ca_cert.parent
+    old, both = tmp_path / "old.crt", tmp_path / "both.crt"
+    old.write_bytes(lab.ca_cert.read_bytes())
+    before = {host: presented(lab, host) for host in lab.urls}
+
+    def step(name: str, *options: str) -> Play:
+        return lab.play(BOOK, "-e", f"replace_ca_step={name}", *(options or ("-e", "replace_ca_confirmed=vault")))
+
+    def trusts(ca: Path) -> list[str]:
+        """The hosts whose certificate a client takes that trusts these CAs."""
+        taken = []
+        for host, url in lab.urls.items():
+            with contextlib.suppress(requests.exceptions.SSLError):
+                requests.get(f"{url}/v1/sys/health", verify=str(ca), timeout=10)
+                taken.append(host)
+        return taken
+
+    # out of turn, without its name, of a part of the cluster: refused, and nothing changed
+    for play in (
+        step("sign"),
+        step("trust", "-e", "replace_ca_confirmed=true"),
+        step("trust", "-e", "replace_ca_confirmed=vault", "--limit", "vault-1,vault"),
+    ):
+        assert play.rc and play.changed == 0, play.output[-3000:]
+    assert "a new CA is made in" in " ".join(step("trust", "--check").succeeded().output.split())
+    assert not (authority / "next").exists()
+
+    # cut after the new CA was made, then whole
+    (authority / "next").mkdir(mode=0o700)
+    (authority / "next" / "ca.key").write_bytes(
+        subprocess.check_output(["openssl", "ecparam", "-genkey", "-noout", "-name", "secp384r1"])
+    )
+    step("trust").succeeded()
+    both.write_bytes(lab.ca_cert.read_bytes())
+    new = tmp_path / "new.crt"
+    new.write_bytes((authority / "next" / "ca.crt").read_bytes())
+    assert {host: presented(lab, host) for host in lab.urls} == before
+    assert trusts(old) == trusts(both) == list(lab.urls) and trusts(new) == []
+    store = json.loads(lab.kubectl("get", "clustersecretstore", "vault", "-o", "json"))
+    assert base64.b64decode(store["spec"]["provider"]["vault"]["caBundle"]).decode().strip() == both.read_text().strip()
+    # the overlap may last: everything is as declared meanwhile
+    assert lab.play("playbooks/site.yml").succeeded().changed == 0
+
+    # cut between the certificate and the key of the CA that signs
+    (authority / "former").mkdir(mode=0o700)
+    shutil.copy(authority / "ca.key", authority / "former" / "ca.key")
+    shutil.copy(old, authority / "former" / "ca.crt")
+    lab.ca_cert.write_text(new.read_text() + old.read_text())
+    play = lab.play(SERVERS, "--check")
+    assert play.rc and "replace_ca_step=sign" in " ".join(play.output.split())
+    with traffic() as client:
+        step("sign").succeeded()
+        assert step("sign").succeeded().changed == 0
+    client.nothing_lost()
+    assert trusts(new) == trusts(both) == list(lab.urls) and trusts(old) == []
+    assert all(presented(lab, host) != before[host] for host in lab.urls)
+
+    # the operator still trusts the servers, and nobody trusts the old CA at the end
+    step("drop").succeeded()
+    assert lab.ca_cert.read_text().strip() == new.read_text().strip()
+    assert {lab.ssh(host, f"sudo cat {TLS}/ca.crt").strip() for host in lab.urls} == {new.read_text().strip()}
+    assert step("drop").succeeded().changed == 0
+    assert lab.play("playbooks/site.yml").succeeded().changed == 0
+    store = json.loads(lab.kubectl("get", "clustersecretstore", "vault", "-o", "json"))
+    assert base64.b64decode(store["spec"]["provider"]["vault"]["caBundle"]).decode().strip() == new.read_text().strip()
     canary()

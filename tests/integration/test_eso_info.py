@@ -115,6 +115,7 @@ def test_every_kind_is_told_with_its_readiness_by_namespace(scene: Scene, kube_a
     assert (generators["web"]["auth_method"], generators["long"]["kind"]) == ("kubernetes", "Password")
     cluster = next(one for one in info["stores"] if one["name"] == scene.at)
     assert (cluster["kind"], cluster["auth_method"]) == ("ClusterSecretStore", "kubernetes")
+    assert cluster["ca_bundle"] == generators["web"]["ca_bundle"] == Path(scene.vault.ca_cert).read_text().strip()
     counted = {(one["namespace"], one["kind"]): one for one in info["readiness"] if one["namespace"]}
     assert {key: (one["ready"], one["not_ready"]) for key, one in counted.items()} == {
         (scene.at, "SecretStore"): (1, 0),

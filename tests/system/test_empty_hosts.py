@@ -14,6 +14,7 @@ PLAYBOOKS = [
     "drift",
     "export",
     "rekey",
+    "replace_ca",
     "replace_node",
     "restore",
     "rolling",

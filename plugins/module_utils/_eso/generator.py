@@ -23,7 +23,7 @@ from .._kubernetes.kind import Kind
 from .._kubernetes.module import APPLY_SPEC, WAIT_SPEC
 from .._kubernetes.objects import applied_by_us
 from .kind import OPERATOR, EsoKind, EsoObject
-from .provider import auth_method, check_vault, references, same_bundle, vault_fields, vault_provider
+from .provider import auth_method, check_vault, references, same_bundle, trusted, vault_fields, vault_provider
 from .values import RETRY_FIELDS, check_choice, check_retries, manifest_names
 
 GROUP = "generators.external-secrets.io"
@@ -370,6 +370,7 @@ def describe_generator(current: Mapping[str, Any]) -> dict[str, Any]:
                 "path": spec.get("path"),
                 "server": provider.get("server"),
                 "auth_method": auth_method(provider) or None,
+                "ca_bundle": trusted(provider) or None,
             }
         )
     )

@@ -19,6 +19,7 @@ from .._engine.field import Field
 from .._engine.secret_patterns import shown_url
 from .values import manifest_names
 
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s[^-]+-----END CERTIFICATE-----")
 #: the operator takes the first of several and says nothing; here more than one is an error
 AUTH_METHODS = ("tokenSecretRef", "appRole", "kubernetes", "ldap", "userPass", "jwt", "cert", "iam", "gcp")
 #: fields that people write and that do not exist: what to write instead
@@ -239,11 +240,19 @@ def ca_bundle(pem: str) -> str:
 
 
 def same_bundle(value: Any) -> str:
-    """Normalise base64 of PEM to the PEM."""
+    """Normalise base64 of PEM to the PEM. The order of certificates has no meaning."""
     try:
-        return normalise.pem(base64.b64decode(str(value or ""), validate=False).decode())
+        text = normalise.pem(base64.b64decode(str(value or ""), validate=False).decode())
     except (binascii.Error, ValueError):
         return str(value)
+    certificates = _CERTIFICATE.findall(text)
+    only = certificates and not _CERTIFICATE.sub("", text).strip()
+    return "\n".join(sorted(set(certificates))) if only else text
+
+
+def trusted(vault: Mapping[str, Any]) -> str:
+    """Return the certificates of a provider's bundle in PEM, and nothing else that may stand there."""
+    return "\n".join(_CERTIFICATE.findall(same_bundle(vault.get("caBundle"))))
 
 
 PROVIDER_OPTIONS = (

@@ -17,7 +17,16 @@ from .._kubernetes.fields import without_none
 from .._kubernetes.kind import Kind
 from .._kubernetes.waiting import Expectation
 from .kind import GROUP, OPERATOR, VERSIONS, EsoKind, EsoObject
-from .provider import PROVIDER_OPTIONS, auth_method, check_vault, references, same_bundle, vault_fields, vault_provider
+from .provider import (
+    PROVIDER_OPTIONS,
+    auth_method,
+    check_vault,
+    references,
+    same_bundle,
+    trusted,
+    vault_fields,
+    vault_provider,
+)
 from .status import describe, expect_ready
 from .values import RETRY_FIELDS, check_pattern, check_retries, manifest_names, raw_spec
 
@@ -174,6 +183,7 @@ def describe_store(current: Mapping[str, Any]) -> dict[str, Any]:
         "server": vault.get("server") or "",
         "path": vault.get("path") or "",
         "auth_method": auth_method(vault),
+        "ca_bundle": trusted(vault),
     }
 
 

@@ -310,6 +310,8 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
         )
     if asked.get("peers"):
         found["peers"] = tls.of_servers(asked["peers"], asked["timeout"])
+    if asked.get("presented"):
+        found["presented"] = tls.of_servers(asked["presented"], asked["timeout"])
     if asked.get("binary"):
         found["binary"] = binary(asked["binary"], bool(asked.get("checksum")))
     if asked.get("unit"):

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.external_secret import check_external_secret
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.provider import ca_bundle
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.provider import ca_bundle, same_bundle, trusted
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.status import frozen, synced
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.store import check_store, store_spec
 
@@ -118,6 +118,18 @@ def test_options_become_the_manifest() -> None:
         store_spec({"spec": {"provider": {}}, "server": "https://v"})
     with pytest.raises(InvalidInput, match="private key"):
         ca_bundle(PEM + "-----BEGIN PRIVATE KEY-----")
+
+
+def test_the_order_of_a_bundle_has_no_meaning() -> None:
+    first, second = (PEM.replace("-----\n", f"-----\n{word}", 1) for word in ("AAAA", "BBBB"))
+    bundles = [base64.b64encode(text.encode()).decode() for text in (f"{first}\n{second}", f"{second}{first}", first)]
+    assert same_bundle(bundles[0]) == same_bundle(bundles[1]) != same_bundle(bundles[2])
+    # what else stands in a bundle is compared, and told to nobody
+    odd = base64.b64encode(f"{first}-----BEGIN PRIVATE KEY-----\nx\n".encode()).decode()
+    assert same_bundle(odd) != same_bundle(bundles[2])
+    assert trusted({"caBundle": odd}) == trusted({"caBundle": bundles[2]}) and "PRIVATE" not in trusted(
+        {"caBundle": odd}
+    )
 
 
 def external(**fields: Any) -> dict[str, Any]:
