@@ -273,8 +273,9 @@ def _certificate_reasons(host: Mapping[str, Any], wanted: Mapping[str, Any], now
         ExtendedKeyUsageOID.CLIENT_AUTH,
     }:
         yield "usage of the certificate"
-    until = now + datetime.timedelta(days=int(wanted["tls_renew_days"]))
-    if not moment_of(certificate, "not_valid_before") <= until <= moment_of(certificate, "not_valid_after"):
+    if now < moment_of(certificate, "not_valid_before"):
+        yield "the certificate is not yet valid"
+    if now + datetime.timedelta(days=int(wanted["tls_renew_days"])) > moment_of(certificate, "not_valid_after"):
         yield "the certificate ends soon"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import datetime
 import json
 import shutil
 import ssl
@@ -16,6 +17,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from support.system import Lab, Play
 from support.traffic import Traffic
@@ -30,7 +34,7 @@ def presented(lab: Lab, host: str) -> str:
     return ssl.get_server_certificate((lab.facts["hosts"][host]["address"], 8200), timeout=10)
 
 
-def issue(lab: Lab, folder: Path, host: str, days: int = 5) -> tuple[Path, Path]:
+def issue(lab: Lab, folder: Path, host: str) -> tuple[Path, Path]:
     """A certificate of the lab's CA for a host, and its key."""
     address = lab.facts["hosts"][host]["address"]
     authority = lab.ca_cert.parent
@@ -41,7 +45,7 @@ def issue(lab: Lab, folder: Path, host: str, days: int = 5) -> tuple[Path, Path]
     subprocess.run([*new, "-keyout", key, "-out", request], check=True, capture_output=True)
     sign = ["openssl", "x509", "-req", "-in", request, "-CA", authority / "ca.crt", "-CAkey", authority / "ca.key"]
     subprocess.run(
-        [*sign, "-out", certificate, "-extfile", extensions, "-days", str(days)],
+        [*sign, "-out", certificate, "-extfile", extensions, "-days", "5"],
         check=True,
         capture_output=True,
     )
@@ -113,16 +117,40 @@ def test_a_server_that_presents_another_certificate_than_its_file_is_reloaded(la
     assert lab.play(SERVERS, "--tags", "servers").succeeded().changed == 0
 
 
-def test_an_expired_certificate_is_renewed_and_no_node_restarted(
-    lab: Lab, tmp_path: Path, canary: Callable[[], None]
+def dated(lab: Lab, certificate: Path, *hours: float) -> None:
+    """Sign a certificate anew with other dates, from and until, in hours from now."""
+    authority = lab.ca_cert.parent
+    key = serialization.load_pem_private_key((authority / "ca.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    old = x509.load_pem_x509_certificate(certificate.read_bytes())
+    begin, end = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=one) for one in hours)
+    builder = x509.CertificateBuilder().subject_name(old.subject).issuer_name(old.issuer).public_key(old.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
+    for extension in old.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+
+@pytest.mark.parametrize(
+    ("hours", "reason"),
+    [
+        ((-24, -0.01), "it, or one of its issuers, has expired"),
+        # as one that was signed where the clock is an hour ahead; the hosts of the lab share one clock
+        ((1, 2000), "it, or one of its issuers, is not yet valid by the clock of this host"),
+    ],
+)
+def test_a_certificate_out_of_its_time_is_renewed_and_no_node_restarted(
+    lab: Lab, tmp_path: Path, canary: Callable[[], None], hours: tuple[float, float], reason: str
 ) -> None:
     host = "vault-2"
-    present(lab, host, *issue(lab, tmp_path, host, days=0))
+    certificate, key = issue(lab, tmp_path, host)
+    dated(lab, certificate, *hours)
+    present(lab, host, certificate, key)
     process = lab.ssh(host, "systemctl show openbao -P MainPID")
     assert lab.health(lab.urls[host]) is None
     play = lab.play("playbooks/rolling.yml", "--check").succeeded()
     said = " ".join(play.output.split())
-    assert f"{host}: clients refuse the server" in said and "it, or one of its issuers, has expired" in said
+    assert f"{host}: clients refuse the server" in said and reason in said
     assert lab.health(lab.urls[host]) is None
     # logged in, looked at and rolled while one of three is not trusted
     lab.play("playbooks/rolling.yml").succeeded()

@@ -82,15 +82,17 @@ PLACES = {
 }
 
 
-def sign(subject: str, issuer: str, key: Any, signer: Any, days: int, extensions: list[tuple[Any, bool]]) -> str:
-    """Return a certificate in PEM that is valid from the day before NOW."""
+def sign(
+    subject: str, issuer: str, key: Any, signer: Any, days: int, extensions: list[tuple[Any, bool]], begin: float = -1
+) -> str:
+    """Return a certificate in PEM that is valid from the day before NOW, or from so many days after it."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - datetime.timedelta(days=1))
+        .not_valid_before(NOW + datetime.timedelta(days=begin))
         .not_valid_after(NOW + datetime.timedelta(days=days))
     )
     for extension, critical in extensions:
@@ -124,6 +126,7 @@ def certificate(
     signer: Any = CA_KEY,
     sans: tuple[str, ...] = ("192.0.2.1", "::1"),
     purposes: tuple[Any, ...] = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH),
+    begin: float = -1,
 ) -> str:
     """Return a server's certificate."""
     names = [x509.DNSName("vault.example.com"), *(x509.IPAddress(ipaddress.ip_address(one)) for one in sans)]
@@ -132,7 +135,7 @@ def certificate(
         (usage("digital_signature", "key_encipherment"), True),
         (x509.ExtendedKeyUsage(purposes), False),
     ]
-    return sign(name, "Some CA", KEY, signer, days, extensions)
+    return sign(name, "Some CA", KEY, signer, days, extensions, begin)
 
 
 def settled(**changes: Any) -> dict[str, Any]:
@@ -290,6 +293,8 @@ OTHER = ec.generate_private_key(ec.SECP384R1())
         {"certificate": {"pem": certificate(sans=("192.0.2.1", "::1", "192.0.2.2")), "has_key": True}},
         {"certificate": {"pem": certificate(purposes=(ExtendedKeyUsageOID.SERVER_AUTH,)), "has_key": True}},
         {"certificate": {"pem": certificate(days=29), "has_key": True}},
+        # of a CA whose clock was an hour ahead
+        {"certificate": {"pem": certificate(begin=1 / 24), "has_key": True}},
         {"certificate": {"pem": certificate(signer=OTHER), "has_key": True}},
         {"authority": {**HOST["authority"], "has_key": False}},
         {"authority": {**HOST["authority"], "files": {}}},
