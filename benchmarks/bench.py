@@ -216,6 +216,13 @@ class Bench:
         found = self.playbook(tasks, variables, "ansible-playbook", what, **env)
         return {step: found["tasks"][len(steps) + i :: len(steps)] for i, step in enumerate(steps)}
 
+    def whole(self, kind: Kind, where: str, count: int) -> dict[str, float]:
+        """Return the seconds of whole tasks in Ansible's worker: the first, and the median of those that follow."""
+        task = self.task_of(f"secretops.vault_eso.{kind.module}", kind, where, "objects")
+        variables = {"objects": self.objects(kind, where, count)}
+        found = self.playbook([task] * (1 + ROUNDS), variables, "ansible-playbook", f"{kind.title}, whole tasks")
+        return {"first": found["tasks"][0], "unchanged": statistics.median(found["tasks"][1:])}
+
     def task(self, kind: Kind, where: str, count: int) -> dict[str, Any]:
         """One task of this collection in a playbook."""
         return self.with_objects(f"secretops.vault_eso.{kind.module}", kind, where, count, "this collection")
@@ -440,6 +447,19 @@ def compare(bench: Bench, kind: Kind, size: int, given: argparse.Namespace, larg
         told = f"{kind.title} {size} {row['contender']} {row['phase']}: {row['work']:.2f} s for {row['count']}"
         print(told, file=sys.stderr, flush=True)
     return rows
+
+
+def whole(bench: Bench, kind: Kind, size: int, repeat: int) -> dict[str, Any]:
+    """Return the seconds of whole tasks, the least of some playbooks: what a user waits for."""
+    found = []
+    for turn in range(repeat):
+        where = f"whole{turn}"
+        bench.mount(kind, where)
+        found.append(bench.whole(kind, where, size))
+        bench.unmount(kind, where, size)
+    row = {"count": size, **{phase: min(one[phase] for one in found) for phase in ("first", "unchanged")}}
+    print(f"{kind.title} {size} whole tasks: {row}", file=sys.stderr, flush=True)
+    return row
 
 
 def large(bench: Bench, size: int, deadline: float) -> list[dict[str, Any]]:
@@ -750,7 +770,8 @@ def main() -> int:
                     key: [row for size in sizes for row in compare(bench, KINDS[key], size, given, size == max(sizes))]
                     for key in given.kinds.split(",")
                 }
-                results["kinds"] = {"place": here, "rows": rows}
+                tasks_of = {key: whole(bench, KINDS[key], max(sizes), given.repeat) for key in rows}
+                results["kinds"] = {"place": here, "rows": rows, "whole": tasks_of}
             if not given.no_guide and "guide" in parts:
                 results["guide"] = {"place": here, "rows": guide(bench)}
             if given.large and "large" in parts:

@@ -98,6 +98,31 @@ def summary(results: dict[str, Any]) -> str:
     return table(head, lines)
 
 
+def whole(results: dict[str, Any]) -> str:
+    """Return the table of whole tasks; the other contenders' figures are those of the same run."""
+    lines = []
+    for key, tasks in results["kinds"]["whole"].items():
+        size = tasks["count"]
+        rows = find(results["kinds"]["rows"][key], phase="unchanged", size=size)
+        (pooled,) = find(rows, contender=POOLED)
+        cells = [f"{KINDS[key].title}, {size}", number(tasks["first"]), number(tasks["unchanged"])]
+        cells += [number(pooled["work"]), number(tasks["unchanged"] / pooled["work"])]
+        for peer in PEERS:
+            found = find(rows, contender=peer)
+            cells.append(number(found[0]["each_ms"] * size / 1000 / tasks["unchanged"]) if found else "-")
+        lines.append(cells)
+    head = [
+        "objects in one task",
+        "first, seconds",
+        "unchanged, seconds",
+        "pooled client, seconds",
+        "times the pooled client",
+        "times less than community.hashi_vault",
+        "times less than hashivault",
+    ]
+    return table(head, lines)
+
+
 def details(results: dict[str, Any]) -> str:
     """Return every measurement."""
     text = ""
@@ -188,6 +213,14 @@ def page(results: dict[str, Any]) -> str:
             "connections, the fewest requests. Against the peers' loops all counts that grows with the objects, what "
             "Ansible takes to hand them over too; the start of ansible-playbook is in no number.\n\n"
             f"{summary(results)}\n"
+        )
+    if "whole" in results.get("kinds", {}):
+        text += (
+            "## Whole tasks\n\n"
+            "What a user waits for: the task as it runs, in Ansible's own worker, with nothing taken off. The least of "
+            "several playbooks, of each the median of the unchanged tasks. The pooled client and the peers' loops are "
+            "those of the tables above and below, without their start.\n\n"
+            f"{whole(results)}\n"
         )
     if "tasks" in results:
         text += (
