@@ -181,10 +181,12 @@ def very_old_kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kube
 
 
 @pytest.fixture(scope="module")
-def operator(kube_api: kubernetes_api.KubeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An operator that serves the Kubernetes API while the tests of a file run."""
-    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")):
-        yield
+def operator(
+    kube_api: kubernetes_api.KubeApi, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of an operator that serves the Kubernetes API while the tests of a file run."""
+    with eso_operator.running(kube_api, tmp_path_factory.mktemp("operator")) as process:
+        yield process
 
 
 @pytest.fixture(scope="module")

@@ -11,32 +11,64 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from support import eso_operator, kubernetes_api
 from support.cluster import Cluster
 from support.modules import ROOT, RUNNER, run_module
 from support.openbao import enable_kv
 from support.rotation import DatabaseEngine, Work, entry
+from support.scene import Scene
 
 MANY = int(os.environ.get("ROTATION_APPLICATIONS", "8"))
 KILLS = int(os.environ.get("ROTATION_KILLS", "5"))
+#: from so many applications on, the second Kubernetes cluster is one of its own
+SEARCH = 100
 
 
-def options_of(work: Work, applications: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the options of a run over two Kubernetes clusters, which are one here, by two names."""
+@pytest.fixture
+def second(work: Work, tmp_path: Path) -> Iterator[Scene]:
+    """The Kubernetes cluster "two" with a store of the same Vault; for a few applications the first by another name."""
+    first = work.scene
+    if MANY < SEARCH:
+        yield first
+        return
+    api = kubernetes_api.start_local(tmp_path / "two")
+    try:
+        with eso_operator.running(api, tmp_path):
+            scene = Scene(api, first.vault, first.run_module, api.namespace(first.at), f"{first.name}-two")
+            scene.raise_up()
+            scene.allow(f'path "{work.mount}/data/*" {{ capabilities = ["read"] }}')
+            scene.store(path=work.mount, wait=True, wait_timeout=30)
+            yield scene
+            scene.tear_down()
+    finally:
+        api.stop()
+
+
+def options_of(work: Work, second: Scene, applications: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the options of a run over two Kubernetes clusters."""
     return {
         "url": [work.scene.vault.url],
         "ca_cert": work.scene.vault.ca_cert,
         "token": work.scene.vault.token,
         "applications": applications,
-        "clusters": [{"name": name, "kubeconfig": str(work.scene.kube.kubeconfig)} for name in ("one", "two")],
-        "sync_timeout": 60,
+        "clusters": [
+            {"name": "one", "kubeconfig": str(work.scene.kube.kubeconfig)},
+            {"name": "two", "kubeconfig": str(second.kube.kubeconfig)},
+        ],
+        "sync_timeout": 300,
         "rollout_wait": False,
-        "batch": max(MANY // 4, 2),
+        "batch": min(max(MANY // 4, 2), 20),
     }
 
 
@@ -61,11 +93,12 @@ def killed(options: dict[str, Any], seconds: float) -> bool:
         return True
 
 
-def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database: DatabaseEngine) -> None:
+def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, second: Scene, database: DatabaseEngine) -> None:
     """A third has a user of a connection, a third two static roles, a third generated values only."""
     names = [f"app{number}" for number in range(MANY)]
     applications, firsts = [], {}
-    externals = []
+    externals: dict[str, list[dict[str, Any]]] = {"one": [], "two": []}
+    scenes = {"one": work.scene, "two": second}
     for number, name in enumerate(names):
         user = f"{work.scene.name}_{name}".replace("-", "_")
         declared: dict[str, Any] = {"database": None}
@@ -87,12 +120,12 @@ def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database:
         first = firsts.get(name, ("somebody", f"the-first-of-{name}"))
         work.scene.put(name, user=first[0], password=first[1], kept=f"what-{name}-keeps")
         places = []
-        for cluster in ("one", "two"):
-            places.append({"cluster": cluster, "namespace": work.scene.at, "name": f"{name}-{cluster}"})
-            externals.append(
+        for cluster, scene in scenes.items():
+            places.append({"cluster": cluster, "namespace": scene.at, "name": f"{name}-{cluster}"})
+            externals[cluster].append(
                 {
                     "name": f"{name}-{cluster}",
-                    "namespace": work.scene.at,
+                    "namespace": scene.at,
                     "store": {"name": "vault"},
                     "refresh_interval": "1h",
                     "data_from": [{"extract": {"key": name}}],
@@ -101,11 +134,12 @@ def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database:
         generate = {} if declared.get("static_roles") else {"password": {"length": 20}}
         one = work.application(name, external_secrets=places, max_age="1d", generate=generate)
         applications.append({**one, **({} if "key" not in declared else {"database": declared})})
-    kube = {"kubeconfig": str(work.scene.kube.kubeconfig)}
-    made = {**kube, "external_secrets": externals, "wait": True, "wait_timeout": 300}
-    run_module("eso_externalsecret", made, must_succeed=True, timeout=400)
+    for cluster, scene in scenes.items():
+        kube = {"kubeconfig": str(scene.kube.kubeconfig)}
+        made = {**kube, "external_secrets": externals[cluster], "wait": True, "wait_timeout": 600}
+        run_module("eso_externalsecret", made, must_succeed=True, timeout=700)
     work.client.secrets.kv.v2.configure(mount_point=work.mount)
-    options = options_of(work, applications)
+    options = options_of(work, second, applications)
     # written a moment ago: older than a day by what their metadata says
     for name in names:
         work.note(name, rotated_at="2020-01-01T00:00:00Z", team="shop")
@@ -116,10 +150,10 @@ def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database:
     assert len(checked["plan"]) == MANY
     chance, cut = random.Random(4711), 0  # noqa: S311 - moments to kill at
     for _number in range(KILLS):
-        cut += killed(options, start * chance.uniform(0.7, 1.7))
+        cut += killed(options, start * chance.uniform(0.7, 1.7 if MANY < SEARCH else 6))
     print(f"{cut} of {KILLS} runs were killed; a look took {start:.1f} s")
     began = time.monotonic()
-    last = run_module("vault_rotation", options, timeout=900)
+    last = run_module("vault_rotation", options, timeout=1800)
     print(f"the last run took {time.monotonic() - began:.1f} s and rotated {last['summary']['update']} of {MANY}")
     assert not last.failed, last.msg
     for name in names:
@@ -129,8 +163,8 @@ def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, database:
         assert held["password"] != work.held(name, 1)["password"]
         custom = work.custom(name)
         assert custom["team"] == "shop" and custom["rotated_at"] > "2021" and "rotation_open" not in custom
-        for cluster in ("one", "two"):
-            assert work.secret(f"{name}-{cluster}") == held
+        for cluster, scene in scenes.items():
+            assert work.secret(f"{name}-{cluster}", scene) == held
         if name in firsts:
             assert database.let_in(held["user"], held["password"])
             if held["user"] == firsts[name][0]:
@@ -151,6 +185,31 @@ def test_a_way_back_that_was_killed_restarts_as_well(work: Work) -> None:
     assert "an earlier run ended while it put the former values back; the values of version 1 were" in back.msg
     assert work.held("app") == before and work.secret("app")["password"] == before["password"]
     assert work.restarted("app")
+
+
+def test_the_operator_is_stopped(work: Work, operator: subprocess.Popen[bytes]) -> None:
+    """Nothing restarts; Vault has the former values, and the next run proves that they are everywhere."""
+    if operator.poll() is not None:
+        pytest.skip("the operator runs in the cluster")
+    work.deploy("app")
+    first = work.held("app")
+    work.secret_is("app", first["password"])
+    one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}])
+    operator.send_signal(signal.SIGSTOP)
+    try:
+        failed = work.rotate(one, sync_timeout=3)
+    finally:
+        operator.send_signal(signal.SIGCONT)
+    assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
+    assert "was not synced" in failed.msg and "which is not proven everywhere" in failed.msg
+    assert work.held("app") == first and work.version("app") == 3 and work.restarted("app") is None
+    assert "rotation_open" in work.custom("app")
+
+    back = work.rotate(one)
+    assert entry(back)["outcome"] == "put_back" and "not proven" not in back.msg, back.msg
+    assert work.secret("app")["password"] == first["password"] and "rotation_open" not in work.custom("app")
+    done = work.rotate(one)
+    assert not done.failed and work.version("app") == 4 and work.restarted("app"), done.msg
 
 
 class Meanwhile(threading.Thread):

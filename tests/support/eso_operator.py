@@ -34,8 +34,10 @@ def name_namespace(kube_api: KubeApi, namespace: str) -> None:
 
 
 @contextmanager
-def running(kube_api: KubeApi, folder: Path) -> Iterator[None]:
-    """Run an operator while the block runs; its output goes to ``operator.log`` in the folder.
+def running(kube_api: KubeApi, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an operator while the block runs, and yield its process; its output goes to ``operator.log`` in the folder.
+
+    The process has ended where the real operator serves the cluster already.
 
     What ESO_CONTROLLER names is taken for one of today, which knows v1 only: a cluster of before has the emulated one.
     """
@@ -49,6 +51,6 @@ def running(kube_api: KubeApi, folder: Path) -> Iterator[None]:
     try:
         time.sleep(2)
         assert process.poll() in (None, REAL_OPERATOR_RUNS), log.read_text()
-        yield
+        yield process
     finally:
         stop(process)

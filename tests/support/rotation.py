@@ -87,9 +87,10 @@ class Work:
         """Return a secret's custom metadata."""
         return dict(self.about(path)["custom_metadata"] or {})
 
-    def secret(self, name: str) -> dict[str, str]:
-        """Return what a Secret of Kubernetes holds."""
-        found = self.scene.kube.call("GET", f"/api/v1/namespaces/{self.scene.at}/secrets/{name}")
+    def secret(self, name: str, scene: Scene | None = None) -> dict[str, str]:
+        """Return what a Secret of Kubernetes holds; ``scene``: in another cluster."""
+        scene = scene or self.scene
+        found = scene.kube.call("GET", f"/api/v1/namespaces/{scene.at}/secrets/{name}")
         return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
 
     def secret_is(self, name: str, password: str) -> None:
