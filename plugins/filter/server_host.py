@@ -494,7 +494,7 @@ def vault_server_settled(
     wish: Mapping[str, Any],
     places: Mapping[str, Any],
     missing: Iterable[Mapping[str, Any]] = (),
-    fleeting: Sequence[str] = (),
+    ephemeral: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a host is held against, without a secret in it: ``problems``, and where there are none the rest.
 
@@ -502,7 +502,7 @@ def vault_server_settled(
     """
     # each look at a value renders its template anew
     wish, places = plain(wish), plain(places)
-    found = vault_server_problems(wish, missing, fleeting)
+    found = vault_server_problems(wish, missing, ephemeral)
     if found:
         return {"problems": found}
     declared = {**{name: wish.get(name) for name in _WANTED}, **places}

@@ -80,11 +80,11 @@ def _custody(asked: Mapping[str, Any]) -> Iterator[str]:
             "%s: there are %d PGP keys for %d shares; give one for each. Nothing was changed"
             % (cluster, len(keys), shares)
         )
-    if asked["fleeting"]:
+    if asked["ephemeral"]:
         yield (
             "%s: %s would be lost when this job's container ends, and the cluster with it; name a mounted directory that lasts"
             " in vault_eso_durable_directories, and put the files there. Nothing was changed"
-            % (cluster, ", ".join(asked["fleeting"]))
+            % (cluster, ", ".join(asked["ephemeral"]))
         )
 
 

@@ -40,20 +40,20 @@ def vault_detect(output: str) -> dict[str, str]:
 
 
 def vault_server_problems(
-    wish: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), fleeting: Iterable[str] = ()
+    wish: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), ephemeral: Iterable[str] = ()
 ) -> list[str]:
     """Return why the wish cannot come true, one sentence each.
 
-    ``missing`` are files that the controller does not have, each with its ``variable`` and ``path``; ``fleeting`` are those that
+    ``missing`` are files that the controller does not have, each with its ``variable`` and ``path``; ``ephemeral`` are those that
     would be made there and end with the job.
     """
     lost = [
         "the key of the private CA, %s, would be lost when this job's container ends; put vault_server_tls_ca_dir into a mounted"
         " directory that lasts, and name that in vault_eso_durable_directories. Nothing was changed"
-        % ", ".join(fleeting)
+        % ", ".join(ephemeral)
     ]
     files = ["%(variable)s: there is no file %(path)s on the controller; give an existing one" % one for one in missing]
-    return (lost if fleeting else []) + problems(wish) + files
+    return (lost if ephemeral else []) + problems(wish) + files
 
 
 def vault_server_config(wish: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ GOOD = {
     "unseal_mode": "key_store",
     "share_keys": [],
     "shares": "5",
-    "fleeting": [],
+    "ephemeral": [],
 }
 
 
@@ -59,7 +59,7 @@ def test_what_is_missing_is_named(change: dict[str, Any], word: str) -> None:
         ({"plain_shares": False}, "the key shares would be written to /keys.json in clear; set vault_cluster_pgp_keys"),
         ({"plain_shares": False, "unseal_mode": "auto"}, "the recovery shares would be written to /keys.json in clear"),
         ({"share_keys": ["a"]}, "there are 1 PGP keys for 5 shares"),
-        ({"fleeting": ["/a", "/b"]}, "/a, /b would be lost when this job's container ends"),
+        ({"ephemeral": ["/a", "/b"]}, "/a, /b would be lost when this job's container ends"),
     ],
 )
 def test_who_holds_the_keys_is_settled_before_there_are_any(change: dict[str, Any], word: str) -> None:

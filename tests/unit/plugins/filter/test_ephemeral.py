@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.filter import fleeting as places
+from ansible_collections.secretops.vault_eso.plugins.filter import ephemeral as places
 
 
 @pytest.fixture(autouse=True)
@@ -19,10 +19,10 @@ def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_outside_of_a_job_everything_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert places.fleeting(["/runner/keys.json"]) == []
+    assert places.ephemeral(["/runner/keys.json"]) == []
     # ansible-runner without a container
     monkeypatch.setenv(places.RUNNER_VARIABLE, "/srv/runner/artifacts")
-    assert places.fleeting(["/srv/keys.json"]) == []
+    assert places.ephemeral(["/srv/keys.json"]) == []
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_in_a_job_only_what_is_named_lasts(
     job = "" if name else 7
     there = tmp_path / "keys.json"
     paths = ["/runner/project/keys.json", str(there), f"{tmp_path}-other/keys.json"]
-    assert places.fleeting(paths, [], job) == paths
-    assert places.fleeting(paths, str(tmp_path), job) == [paths[0], paths[2]]
+    assert places.ephemeral(paths, [], job) == paths
+    assert places.ephemeral(paths, str(tmp_path), job) == [paths[0], paths[2]]
     there.touch()
     # what was brought into the job is not made by it
-    assert places.fleeting(paths, [], job) == [paths[0], paths[2]]
+    assert places.ephemeral(paths, [], job) == [paths[0], paths[2]]

@@ -24,7 +24,7 @@ def in_a_job() -> bool:
     return any(os.environ.get(name) for name in JOB_VARIABLES) or (runner + "/").startswith(RUNNER_DIRECTORY + "/")
 
 
-def fleeting(paths: Any, durable: Any = (), job: Any = "") -> list[str]:
+def ephemeral(paths: Any, durable: Any = (), job: Any = "") -> list[str]:
     """Return those paths that end with the job, none outside of one.
 
     ``durable`` are directories that outlast it, ``job`` its number where it is known. A file that is there already came from
@@ -47,4 +47,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by name."""
-        return {"fleeting": fleeting}
+        return {"ephemeral": ephemeral}
