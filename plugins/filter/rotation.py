@@ -74,12 +74,12 @@ def rotation_clusters(
     ]
 
 
-def rotation_plain(applications: Iterable[Application]) -> list[Application]:
+def rotation_without_hooks(applications: Iterable[Application]) -> list[Application]:
     """Return the applications without tasks of their own, which the module rotates together."""
     return [one for one in applications if not one.get("hook")]
 
 
-def rotation_hooked(applications: Iterable[Application]) -> list[Application]:
+def rotation_with_hooks(applications: Iterable[Application]) -> list[Application]:
     """Return the applications whose new values tasks of their own bring to another system."""
     found = [one for one in applications if one.get("hook")]
     for one in found:
@@ -91,7 +91,7 @@ def rotation_hooked(applications: Iterable[Application]) -> list[Application]:
     return found
 
 
-def rotation_bare(applications: Iterable[Application]) -> list[dict[str, Any]]:
+def rotation_module_options(applications: Iterable[Application]) -> list[dict[str, Any]]:
     """Return applications as the module takes them."""
     return [{name: value for name, value in one.items() if name != "hook"} for one in applications]
 
@@ -103,17 +103,12 @@ def rotation_unknown(applications: Sequence[Application], only: Iterable[str]) -
     return [name for name in only if name not in {one["name"] for one in applications}]
 
 
-def rotation_chosen(applications: Sequence[Application], only: Sequence[str]) -> list[str]:
+def rotation_only_option(applications: Sequence[Application], only: Sequence[str]) -> list[str]:
     """Return the names that the module chooses by, as it lists folders; those that have an entry are chosen already."""
     return list(only) if any(_is_folder(one) for one in applications) else []
 
 
-def rotation_left(results: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of the applications of a run that hold no new values that are proven."""
-    return [str(one["name"]) for one in results if "error" in one or one.get("outcome") == "not_reached"]
-
-
-def rotation_told(results: Iterable[Mapping[str, Any]]) -> list[str]:
+def rotation_summary(results: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return one text for each application that was rotated: its name, the version, and what is not proven."""
     return [
         "%s (version %s%s)" % (one["name"], one["info"]["version"], "" if one["info"].get("proven") else ", not proven")
@@ -140,13 +135,12 @@ class FilterModule:
         """Return the filters by name."""
         functions = (
             rotation_applications,
-            rotation_bare,
-            rotation_chosen,
+            rotation_module_options,
+            rotation_only_option,
             rotation_clusters,
-            rotation_hooked,
-            rotation_left,
-            rotation_plain,
-            rotation_told,
+            rotation_with_hooks,
+            rotation_without_hooks,
+            rotation_summary,
             rotation_unknown,
         )
         return {function.__name__: _of_list(function.__name__, function) for function in functions}

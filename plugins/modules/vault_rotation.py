@@ -15,9 +15,10 @@ description:
   - Of each application by itself, the credential is changed where it lives and tried there; the new version is written by check-and-set with every
     other key kept; the ExternalSecrets are forced to sync, and the bytes in the Secrets are compared with those of the version, in memory; only
     then the workloads are restarted, and waited for.
-  - When a later step fails, the former values are put back as a newer version, in the database and in the clusters too, and the failure says so.
+  - When a later step fails, the application is rolled back, and the failure says so. The former values are written as a newer version, and set in the
+    database and in the clusters too.
   - Where it cannot be proven that the new values arrived, nothing is restarted and the result is C(not_proven).
-  - A rotation that has begun is noted in the custom metadata of its secret (C(rotation_open)), without values. A run that died is completed by the
+  - A rotation that has begun is noted in the custom metadata of its secret (C(rotation_in_progress)), without values. A run that died is completed by the
     next one, and nothing is rotated twice.
 author: secretops.vault_eso contributors (@secretops)
 extends_documentation_fragment:
@@ -142,7 +143,7 @@ options:
       probe:
         description:
           - An HTTP request by which the application shows that it works. The controller sends it before the rotation, so that an application that does
-            not work is not begun, and again after the restart; what fails then is put back.
+            not work is not begun, and again after the restart; what fails then is rolled back.
         type: dict
         suboptions:
           url:
@@ -177,7 +178,7 @@ options:
     type: list
     elements: str
     default: []
-  left_out:
+  skip_clusters:
     description:
       - Names of clusters that the new values are not brought to, such as one that is down. What they have to be brought is noted, and a later run
         without this brings it.
@@ -191,15 +192,15 @@ options:
   until:
     description:
       - How far each application goes. With V(written) the new version is written and noted as begun, so that something else can be changed before a
-        second task with V(ended) proves it, and restarts.
-      - With V(put_back) what was V(written) gets its former values as a newer version, and nothing else is done.
+        second task with V(done) proves it, and restarts.
+      - With V(rolled_back) what was V(written) gets its former values as a newer version, and nothing else is done.
     type: str
-    choices: [ended, written, put_back]
-    default: ended
-  keep_open:
+    choices: [done, written, rolled_back]
+    default: done
+  keep_in_progress:
     description:
-      - Whether what is put back stays noted as begun, so that something else can get the former values as well before a task with
-        O(until=put_back) and without this restarts the workloads and ends it. A run that dies in between is completed by the next one.
+      - Whether what is rolled back stays noted as in progress, so that something else can get the former values as well before a task with
+        O(until=rolled_back) and without this restarts the workloads and ends it. A run that dies in between is completed by the next one.
     type: bool
     default: false
   batch:
@@ -222,7 +223,7 @@ options:
     description: Seconds within which they must be.
     type: int
     default: 300
-  patience:
+  retry_timeout:
     description: Seconds for which a step is repeated while no server of the Vault cluster can take it, such as during an election.
     type: int
     default: 120
@@ -282,7 +283,7 @@ RETURN = r"""
 results:
   description:
     - One entry per application. C(outcome) is V(done), V(written), V(not_due), V(held) (not begun, as a cluster would not take it), V(not_reached) (not begun
-      after too many failures), V(put_back), V(not_proven), V(failed), or V(planned) in check mode.
+      after too many failures), V(rolled_back), V(not_proven), V(failed), or V(planned) in check mode.
     - C(info) has the versions before and after, whether the bytes were proven, the clusters, and what was destroyed.
   returned: always
   type: list
@@ -369,16 +370,16 @@ SPEC = {
         "options": {"name": {"type": "str", "required": True}, **KUBERNETES_SPEC},
     },
     "only": {"type": "list", "elements": "str", "default": []},
-    "left_out": {"type": "list", "elements": "str", "default": []},
+    "skip_clusters": {"type": "list", "elements": "str", "default": []},
     "now": {"type": "bool", "default": False},
-    "until": {"type": "str", "choices": ["ended", "written", "put_back"], "default": "ended"},
-    "keep_open": {"type": "bool", "default": False},
+    "until": {"type": "str", "choices": ["done", "written", "rolled_back"], "default": "done"},
+    "keep_in_progress": {"type": "bool", "default": False},
     "batch": {"type": "int", "default": 20},
     "failure_budget": {"type": "int", "default": 5},
     "sync_timeout": {"type": "int", "default": 120},
     "rollout_wait": {"type": "bool", "default": True},
     "rollout_timeout": {"type": "int", "default": 300},
-    "patience": {"type": "int", "default": 120},
+    "retry_timeout": {"type": "int", "default": 120},
     "workers": {"type": "int", "default": 8},
 }
 

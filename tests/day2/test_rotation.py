@@ -103,7 +103,7 @@ def test_without_a_leader_nothing_is_restarted(lab: Lab, folder: str, declared: 
     before = restarted(lab)
     lost = list(lab.urls)[:2]
     lab.host("kill", *lost)
-    run = lab.play(ROTATE, *declared(rotation_applications=applications(folder), rotation_patience=5))
+    run = lab.play(ROTATE, *declared(rotation_applications=applications(folder), rotation_retry_timeout=5))
     assert run.rc != 0
     assert restarted(lab) == before
 

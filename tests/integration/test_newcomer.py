@@ -324,7 +324,7 @@ def test_tasks_of_an_application_change_another_system(newcomer: Newcomer, tmp_p
     assert "the other system refuses it" in said and "the former values were put back" in said
     assert newcomer.password("web-app") == second == accepted()
     about = kv.read_secret_metadata("web-app", mount_point="applications")["data"]
-    assert about["current_version"] == 4 and "rotation_open" not in about["custom_metadata"]
+    assert about["current_version"] == 4 and "rotation_in_progress" not in about["custom_metadata"]
     assert verdict(failed) == (
         "vault: 1 application rotated. Pending: vault: not rotated: web-app. Failed: vault (see the error below)."
     )

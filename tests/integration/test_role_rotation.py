@@ -115,10 +115,10 @@ def test_another_system_accepts_what_vault_holds(site: Site) -> None:
     failed = site.play("-e", '{"refused": [3]}')
     assert failed.rc != 0 and "rotated: plain (version 3)." in failed.output, failed.output
     assert "the other system refuses it; " in failed.output
-    assert "the values of version 2 were put back as version 4" in failed.output
+    assert "rolled back to the values of version 2, as version 4" in failed.output
     assert "an earlier run" not in failed.output
     assert site.accepted() == [2, 4] and site.password("hooked", 4) == site.password("hooked", 2)
-    assert "rotation_open" not in site.about("hooked")["custom_metadata"]
+    assert "rotation_in_progress" not in site.about("hooked")["custom_metadata"]
 
 
 def test_the_other_system_fails_on_the_way_back(site: Site) -> None:
@@ -126,21 +126,21 @@ def test_the_other_system_fails_on_the_way_back(site: Site) -> None:
     failed = site.play("-e", '{"refused": [2, 3]}')
     assert failed.rc != 0 and failed.output.count("the other system refuses it") >= 2, failed.output
     assert site.password("hooked", 3) == "the-first-of-hooked" and not (site.folder / "accepted").exists()
-    assert "rotation_open" in site.about("hooked")["custom_metadata"]
+    assert "rotation_in_progress" in site.about("hooked")["custom_metadata"]
     back = site.play("-e", "rotation_only=hooked")
-    assert back.rc != 0 and "the values of version 1 were put back as version 3" in back.output, back.output
+    assert back.rc != 0 and "rolled back to the values of version 1, as version 3" in back.output, back.output
     assert site.accepted() == [3] and site.about("hooked")["current_version"] == 3
-    assert "rotation_open" not in (site.about("hooked")["custom_metadata"] or {})
+    assert "rotation_in_progress" not in (site.about("hooked")["custom_metadata"] or {})
 
 
 def test_the_way_back_of_a_killed_run_ends_in_the_other_system(site: Site) -> None:
     site.write("hooked", "what-the-killed-run-wrote")
-    note = {"rotation_open": json.dumps({"run": "x", "version": 1, "step": "back"})}
+    note = {"rotation_in_progress": json.dumps({"run": "x", "version": 1, "step": "rolling_back"})}
     site.kv.update_metadata("hooked", mount_point=site.mount, custom_metadata=note)
     back = site.play()
-    assert back.rc != 0 and "an earlier run ended while it put the former values back" in back.output, back.output
+    assert back.rc != 0 and "an earlier run ended while it rolled back" in back.output, back.output
     assert site.accepted() == [3] and site.password("hooked", 3) == "the-first-of-hooked"
-    assert "rotation_open" not in (site.about("hooked")["custom_metadata"] or {})
+    assert "rotation_in_progress" not in (site.about("hooked")["custom_metadata"] or {})
 
     done = site.play()
     assert done.rc == 0 and site.accepted() == [3, 4], done.output

@@ -34,7 +34,7 @@ def test_it_arrives_and_only_then_restarts(work: Work) -> None:
     assert work.restarted("app")
     assert work.version("app") == 2
     custom = work.custom("app")
-    assert custom["team"] == "shop" and custom["rotation_run"] == done["run"] and "rotation_open" not in custom
+    assert custom["team"] == "shop" and custom["rotation_run"] == done["run"] and "rotation_in_progress" not in custom
 
     # what it noted there is no drift of a declared secret, and stays when something else changes
     connection = {"url": [work.scene.vault.url], "ca_cert": work.scene.vault.ca_cert, "token": work.scene.vault.token}
@@ -112,13 +112,13 @@ def test_a_cluster_that_is_down_holds_its_applications_until_it_is_left_out(work
     held = work.rotate(one, clusters=clusters)
     assert held.failed and entry(held)["outcome"] == "held" and not held.changed
     assert "Kubernetes cluster down" in held.msg and "connection refused" in held.msg
-    assert work.version("app") == 1 and "rotation_open" not in work.custom("app")
+    assert work.version("app") == 1 and "rotation_in_progress" not in work.custom("app")
 
-    done = work.rotate(one, clusters=clusters, left_out=["down"])
+    done = work.rotate(one, clusters=clusters, skip_clusters=["down"])
     assert not done.failed, done.msg
-    assert entry(done)["info"]["left_out"] == ["down"] and work.custom("app")["rotation_left"] == "down"
+    assert entry(done)["info"]["skipped_clusters"] == ["down"] and work.custom("app")["rotation_skipped"] == "down"
     assert work.secret("app")["password"] == work.held("app")["password"]
-    again = work.rotate({**one, "max_age": "1d"}, clusters=clusters, left_out=["down"])
+    again = work.rotate({**one, "max_age": "1d"}, clusters=clusters, skip_clusters=["down"])
     assert not again.failed and not again.changed and entry(again)["outcome"] == "not_due"
 
     # it is back: what it missed is brought to it, and nothing is rotated
@@ -126,7 +126,7 @@ def test_a_cluster_that_is_down_holds_its_applications_until_it_is_left_out(work
     brought = work.rotate({**one, "max_age": "1d"}, clusters=back)
     assert not brought.failed and entry(brought)["outcome"] == "done", brought.msg
     assert entry(brought)["info"]["clusters"] == ["down"]
-    assert work.version("app") == 2 and "rotation_left" not in work.custom("app")
+    assert work.version("app") == 2 and "rotation_skipped" not in work.custom("app")
 
 
 def test_what_does_not_arrive_is_put_back(work: Work) -> None:
@@ -137,11 +137,11 @@ def test_what_does_not_arrive_is_put_back(work: Work) -> None:
     before = work.held("app")
     work.freeze()
     failed = work.rotate(one, sync_timeout=4)
-    assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
-    assert "the values of version 1 were put back as version 3" in failed.msg
+    assert failed.failed and entry(failed)["outcome"] == "rolled_back", failed.msg
+    assert "rolled back to the values of version 1, as version 3" in failed.msg
     assert work.held("app") == before and work.version("app") == 3
     assert work.restarted("app") is None
-    assert "rotation_open" not in work.custom("app") and "rotated_at" not in work.custom("app")
+    assert "rotation_in_progress" not in work.custom("app") and "rotated_at" not in work.custom("app")
     kube.call("DELETE", f"/api/v1/namespaces/{at}/secrets/app")
     done = work.rotate(one)
     assert not done.failed and work.version("app") == 4 and work.restarted("app"), done.msg
@@ -167,8 +167,8 @@ def test_a_rollout_that_does_not_get_ready_is_put_back(work: Work) -> None:
     one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}])
     before = work.held("app")
     failed = work.rotate(one, rollout_wait=True, rollout_timeout=2)
-    assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
-    assert "the rollout is not finished" in failed.msg and "were put back as version 3" in failed.msg
+    assert failed.failed and entry(failed)["outcome"] == "rolled_back", failed.msg
+    assert "the rollout is not finished" in failed.msg and "of version 1, as version 3" in failed.msg
     assert work.held("app") == before and work.secret("app")["password"] == before["password"]
 
 
@@ -207,7 +207,7 @@ def test_what_fails_its_probe_is_put_back(work: Work) -> None:
     shop.accepted = "another-password"
     for check in (True, False):
         down = work.rotate(one, check=check)
-        assert down.failed and not down.changed and "rotation_open" not in work.custom("app")
+        assert down.failed and not down.changed and "rotation_in_progress" not in work.custom("app")
         assert "it answers with status 503, not 200, before anything was rotated" in down.msg
     assert work.version("app") == 1
 
@@ -222,12 +222,12 @@ def test_what_fails_its_probe_is_put_back(work: Work) -> None:
     shop.accepted, shop.asked = second["password"], []
     failed = work.rotate(one)
     shop.server.shutdown()
-    assert failed.failed and entry(failed)["outcome"] == "put_back" and failed["error_code"] == "probe_failed"
+    assert failed.failed and entry(failed)["outcome"] == "rolled_back" and failed["error_code"] == "probe_failed"
     assert f'probe "{shop.url}": it answers with status 503, not 200; look at' in failed.msg
-    assert "the values of version 2 were put back as version 4" in failed.msg
+    assert "rolled back to the values of version 2, as version 4" in failed.msg
     assert shop.asked[0] == 200 and shop.asked[-1] == 200 and 503 in shop.asked
     assert work.held("app") == second and work.secret("app")["password"] == second["password"]
-    assert "rotation_open" not in work.custom("app")
+    assert "rotation_in_progress" not in work.custom("app")
 
 
 def test_a_probe_trusts_the_ca_that_is_named(work: Work) -> None:
@@ -315,7 +315,8 @@ def test_a_single_static_role_is_not_rotated_twice(work: Work, database: Databas
     work.client.write_data(f"{database.mount}/rotate-role/{user}", data={})
     kept = database.password(user)
     work.note(
-        "app", rotation_open=json.dumps({"run": "x", "version": work.version("app"), "step": "begun", "role": rotated})
+        "app",
+        rotation_in_progress=json.dumps({"run": "x", "version": work.version("app"), "step": "begun", "role": rotated}),
     )
     done = work.rotate(one)
     assert not done.failed, done.msg
@@ -345,15 +346,15 @@ def test_the_user_of_a_connection(work: Work, database: DatabaseEngine) -> None:
     assert database.leftovers() == []
 
     failed = work.rotate(one, rollout_wait=True, rollout_timeout=2)
-    assert entry(failed)["outcome"] == "put_back", failed.msg
+    assert entry(failed)["outcome"] == "rolled_back", failed.msg
     assert work.held("app") == {"password": second, "other": "a-value-that-stays"}
     assert database.let_in(user, second)
 
     # the Pods do not get ready with the former values either, so the next run looks at that once more
     number = work.version("app")
     completed = work.rotate(one)
-    assert entry(completed)["outcome"] == "put_back" and "an earlier run ended while" in completed.msg
-    assert work.version("app") == number and "rotation_open" not in work.custom("app")
+    assert entry(completed)["outcome"] == "rolled_back" and "an earlier run ended while" in completed.msg
+    assert work.version("app") == number and "rotation_in_progress" not in work.custom("app")
 
     # the database refuses
     database.postgresql.query(f"ALTER ROLE {database.root} NOSUPERUSER")
@@ -361,7 +362,7 @@ def test_the_user_of_a_connection(work: Work, database: DatabaseEngine) -> None:
     database.postgresql.query(f"ALTER ROLE {database.root} SUPERUSER")
     assert refused.failed and "the database does not take the password" in refused.msg
     assert work.version("app") == number and database.let_in(user, second)
-    assert "rotation_open" not in work.custom("app")
+    assert "rotation_in_progress" not in work.custom("app")
     statement = "ALTER ROLE \"{username}\" WITH PASSWORD '{password}x'"
     other = work.rotate({**one, "database": {**declared, "statement": statement}})
     assert other.failed and "does not let it in with the password" in other.msg
@@ -382,7 +383,7 @@ def test_what_a_killed_run_set_in_the_database_is_put_back(work: Work, database:
     work.scene.put("app", password=first)
     database.postgresql.query(f"ALTER ROLE {user} PASSWORD 'what-a-killed-run-set'")
     number = work.version("app")
-    work.note("app", rotation_open=json.dumps({"run": "x", "version": number, "step": "begun"}))
+    work.note("app", rotation_in_progress=json.dumps({"run": "x", "version": number, "step": "begun"}))
     failed = work.rotate(
         work.application(
             generate={"password": {"length": 20, "charset": "';"}},
@@ -392,7 +393,7 @@ def test_what_a_killed_run_set_in_the_database_is_put_back(work: Work, database:
     )
     assert failed.failed and "holds a character that a statement cannot hold" in failed.msg
     assert database.let_in(user, first) and work.version("app") == number
-    assert "rotation_open" not in work.custom("app") and database.leftovers() == []
+    assert "rotation_in_progress" not in work.custom("app") and database.leftovers() == []
 
 
 def test_what_cannot_be_removed_from_the_database_engine_is_named(work: Work, database: DatabaseEngine) -> None:

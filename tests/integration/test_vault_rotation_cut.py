@@ -162,7 +162,7 @@ def test_killed_anywhere_it_is_completed_and_never_doubled(work: Work, second: S
         assert held["kept"] == f"what-{name}-keeps"
         assert held["password"] != work.held(name, 1)["password"]
         custom = work.custom(name)
-        assert custom["team"] == "shop" and custom["rotated_at"] > "2021" and "rotation_open" not in custom
+        assert custom["team"] == "shop" and custom["rotated_at"] > "2021" and "rotation_in_progress" not in custom
         for cluster, scene in scenes.items():
             assert work.secret(f"{name}-{cluster}", scene) == held
         if name in firsts:
@@ -179,10 +179,10 @@ def test_a_way_back_that_was_killed_restarts_as_well(work: Work) -> None:
     work.deploy("app")
     before = work.held("app")
     work.scene.put("app", **{**before, "password": "a-new-password-that-failed"})
-    work.note("app", rotation_open=json.dumps({"run": "x", "version": 1, "step": "back"}))
+    work.note("app", rotation_in_progress=json.dumps({"run": "x", "version": 1, "step": "rolling_back"}))
     back = work.rotate(work.application(workloads=[{"namespace": work.scene.at, "name": "app"}]))
-    assert entry(back)["outcome"] == "put_back", back.msg
-    assert "an earlier run ended while it put the former values back; the values of version 1 were" in back.msg
+    assert entry(back)["outcome"] == "rolled_back", back.msg
+    assert "an earlier run ended while it rolled back; rolled back to the values of version 1" in back.msg
     assert work.held("app") == before and work.secret("app")["password"] == before["password"]
     assert work.restarted("app")
 
@@ -200,14 +200,14 @@ def test_the_operator_is_stopped(work: Work, operator: subprocess.Popen[bytes]) 
         failed = work.rotate(one, sync_timeout=3)
     finally:
         operator.send_signal(signal.SIGCONT)
-    assert failed.failed and entry(failed)["outcome"] == "put_back", failed.msg
+    assert failed.failed and entry(failed)["outcome"] == "rolled_back", failed.msg
     assert "was not synced" in failed.msg and "which is not proven everywhere" in failed.msg
     assert work.held("app") == first and work.version("app") == 3 and work.restarted("app") is None
-    assert "rotation_open" in work.custom("app")
+    assert "rotation_in_progress" in work.custom("app")
 
     back = work.rotate(one)
-    assert entry(back)["outcome"] == "put_back" and "not proven" not in back.msg, back.msg
-    assert work.secret("app")["password"] == first["password"] and "rotation_open" not in work.custom("app")
+    assert entry(back)["outcome"] == "rolled_back" and "not proven" not in back.msg, back.msg
+    assert work.secret("app")["password"] == first["password"] and "rotation_in_progress" not in work.custom("app")
     done = work.rotate(one)
     assert not done.failed and work.version("app") == 4 and work.restarted("app"), done.msg
 
@@ -223,7 +223,7 @@ class Meanwhile(threading.Thread):
     def run(self) -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            if "rotation_open" in self.work.custom(self.path) and self.work.version(self.path) >= self.version:
+            if "rotation_in_progress" in self.work.custom(self.path) and self.work.version(self.path) >= self.version:
                 kv = self.work.client.secrets.kv.v2
                 answer = kv.patch(self.path, self.values, mount_point=self.work.mount)
                 self.written = answer["data"]["version"]
@@ -248,7 +248,7 @@ def test_what_somebody_else_writes_meanwhile_is_kept(work: Work) -> None:
     somebody.start()
     failed = work.rotate(work.application(), sync_timeout=4)
     somebody.join()
-    assert entry(failed)["outcome"] == "put_back", failed.msg
+    assert entry(failed)["outcome"] == "rolled_back", failed.msg
     assert work.held("app") == {"user": "a-third-user-name", "password": held["password"]}
 
 
@@ -260,7 +260,7 @@ def test_the_same_key_of_somebody_else_is_left_as_it_is(work: Work) -> None:
     somebody.join()
     assert failed.failed and "somebody else wrote version 3 meanwhile; it was left as it is" in failed.msg
     assert work.held("app")["password"] == "what-somebody-else-wants" and work.version("app") == 3
-    assert "rotation_open" not in work.custom("app")
+    assert "rotation_in_progress" not in work.custom("app")
 
 
 def test_the_leader_is_lost_in_the_middle(tmp_path: Any) -> None:
@@ -303,7 +303,7 @@ def test_the_leader_is_lost_in_the_middle(tmp_path: Any) -> None:
         client = servers.client(token)
         for name in names:
             about = client.secrets.kv.v2.read_secret_metadata(name, mount_point="apps")["data"]
-            assert about["current_version"] == 2 and "rotation_open" not in about["custom_metadata"], name
+            assert about["current_version"] == 2 and "rotation_in_progress" not in about["custom_metadata"], name
             held = client.secrets.kv.v2.read_secret_version(name, mount_point="apps", raise_on_deleted_version=True)[
                 "data"
             ]["data"]

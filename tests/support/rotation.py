@@ -50,7 +50,7 @@ class Work:
             "clusters": [{"name": "one", "kubeconfig": self.scene.kube.kubeconfig}],
             "sync_timeout": 30,
             "rollout_wait": False,
-            "patience": 20,
+            "retry_timeout": 20,
             **more,
         }
         result = self.scene.run_module("vault_rotation", options, check=check, diff=diff, timeout=300)

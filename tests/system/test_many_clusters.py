@@ -145,7 +145,7 @@ def test_a_rotation_reaches_the_other_and_names_the_one_that_is_down(eu: Lab) ->
     words = last_words(held)
     assert "Kubernetes cluster kubernetes-us" in words and "connection refused" in words and "1 held back" in words
     assert eu.secret("production", "web-app") == before, "what the one that is down uses as well stays in Vault"
-    eu.play(ROTATE, "-e", "rotation_left_out=kubernetes-us").succeeded()
+    eu.play(ROTATE, "-e", "rotation_skip_clusters=kubernetes-us").succeeded()
     after = eu.secret("production", "web-app")
     assert after != before
     assert after == {key: value for key, value in eu.kv("applications/web-app").items() if key in after}

@@ -35,7 +35,7 @@ class Synced(NamedTuple):
     """What became of one sync: an error, or whether the bytes are proven and if not why."""
 
     error: SecretopsError | None
-    doubts: str = ""
+    unproven: str = ""
 
 
 class Cluster:
@@ -57,10 +57,10 @@ class Cluster:
     def open(self, applications: Sequence[Application]) -> None:
         """Connect, and look at the stores. Raises SecretopsError."""
         self.client = connect(self.params)
-        if any(self._mine(one.external_secrets) for one in applications):
+        if any(self._here(one.external_secrets) for one in applications):
             self.chain = Chain(self.client, self.vault, self.warn, workers=self.workers)
             self.chain.sources.read(
-                sorted({place.namespace for one in applications for place in self._mine(one.external_secrets)})
+                sorted({place.namespace for one in applications for place in self._here(one.external_secrets)})
             )
 
     def close(self) -> None:
@@ -68,12 +68,12 @@ class Cluster:
         if self.client is not None:
             self.client.close()
 
-    def _mine(self, places: Iterable[Place]) -> list[Place]:
+    def _here(self, places: Iterable[Place]) -> list[Place]:
         return [place for place in places if place.cluster == self.name]
 
     # -- before anything changes --------------------------------------------------------------------------------------
 
-    def ask(self, applications: Sequence[Application], wait: bool) -> dict[str, SecretopsError]:
+    def check(self, applications: Sequence[Application], wait: bool) -> dict[str, SecretopsError]:
         """Return why applications cannot be brought to this cluster, by their names; changes nothing.
 
         The API server does all of it but storing it: it is there, the objects are, and so are the rights.
@@ -81,27 +81,27 @@ class Cluster:
         """
         try:
             self.open(applications)
-            return self._ask(applications, wait)
+            return self._check_objects(applications, wait)
         except SecretopsError as error:
             found = error.at("Kubernetes cluster %s" % self.name)
             return {one.name: found for one in applications}
 
-    def _ask(self, applications: Sequence[Application], wait: bool) -> dict[str, SecretopsError]:
+    def _check_objects(self, applications: Sequence[Application], wait: bool) -> dict[str, SecretopsError]:
         problems: dict[Place, SecretopsError] = {}
-        places = list(dict.fromkeys(place for one in applications for place in self._mine(one.external_secrets)))
+        places = list(dict.fromkeys(place for one in applications for place in self._here(one.external_secrets)))
         forced = syncs(SyncRun(self._client()), [_item(place) for place in places])
-        problems.update(_errors(places, self._planned(forced)))
+        problems.update(_errors(places, self._dry_run(forced)))
         lives = {place: one.live for place, one in zip(places, forced)}
-        workloads = list(dict.fromkeys(place for one in applications for place in self._mine(one.workloads)))
+        workloads = list(dict.fromkeys(place for one in applications for place in self._here(one.workloads)))
         rollouts = [Rollout(self._client(), _item(place), wait) for place in workloads]
-        problems.update(_errors(workloads, self._planned(rollouts)))
+        problems.update(_errors(workloads, self._dry_run(rollouts)))
         found: dict[str, SecretopsError] = {}
         for one in applications:
-            mine = self._mine((*one.external_secrets, *one.workloads))
+            mine = self._here((*one.external_secrets, *one.workloads))
             error = next((problems[place] for place in mine if place in problems), None)
             try:
                 if error is None:
-                    for place in self._mine(one.external_secrets):
+                    for place in self._here(one.external_secrets):
                         self._keys[place, one.secret] = self._keys_of(place, one, lives[place])
             except SecretopsError as wrong:
                 error = wrong.at('ExternalSecret "%s/%s"' % (place.namespace, place.name))
@@ -114,7 +114,7 @@ class Cluster:
             raise RuntimeError("the cluster was not asked")
         return self.client
 
-    def _planned(self, actions: Sequence[Action]) -> list[Change]:
+    def _dry_run(self, actions: Sequence[Action]) -> list[Change]:
         changes = plan(actions, workers=self.workers)
         server_dry_run(changes)
         return changes
@@ -159,7 +159,7 @@ class Cluster:
         """Force what reads these versions and wait for the proof; return the outcome by application."""
         places: dict[Place, dict[str, int]] = {}
         for one, version in wanted:
-            for place in self._mine(one.external_secrets):
+            for place in self._here(one.external_secrets):
                 expected = places.setdefault(place, {})
                 expected.update(dict.fromkeys(self._keys[place, one.secret], version))
         if not places or self.chain is None:
@@ -167,43 +167,43 @@ class Cluster:
         run = SyncRun(self._client(), None, partial(Proof, self.chain))
         try:
             actions = syncs(run, [{**_item(place), "expect_versions": keys} for place, keys in places.items()])
-            changes = self._carried_out(actions, timeout, self.chain.reasons)
+            changes = self._apply(actions, timeout, self.chain.reasons)
             errors = _errors(list(places), changes)
         except SecretopsError as error:
             # the cluster as a whole
             errors, changes = dict.fromkeys(places, error), []
-        doubts = {
+        unproven = {
             place: "; ".join(sorted({text for text in (change.resource.info.get("unproven") or {}).values() if text}))
             or ("" if change.resource.info.get("proven") else "its target may not be read here")
             for place, change in zip(places, changes)
         }
         found: dict[str, Synced] = {}
         for one, _version in wanted:
-            mine = self._mine(one.external_secrets)
+            mine = self._here(one.external_secrets)
             failure = next((errors[place] for place in mine if place in errors), None)
-            doubt = "; ".join("%s: %s" % (place.label, doubts[place]) for place in mine if doubts.get(place))
+            reason = "; ".join("%s: %s" % (place.label, unproven[place]) for place in mine if unproven.get(place))
             if mine:
-                found[one.name] = Synced(failure.at("Kubernetes cluster %s" % self.name) if failure else None, doubt)
+                found[one.name] = Synced(failure.at("Kubernetes cluster %s" % self.name) if failure else None, reason)
         return found
 
     def restart(self, applications: Sequence[Application], wait: bool, timeout: float) -> dict[str, SecretopsError]:
         """Restart the workloads of applications; return what failed by application."""
-        places = list(dict.fromkeys(place for one in applications for place in self._mine(one.workloads)))
+        places = list(dict.fromkeys(place for one in applications for place in self._here(one.workloads)))
         if not places:
             return {}
         actions = [Rollout(self._client(), _item(place), wait) for place in places]
         try:
-            errors = _errors(places, self._carried_out(actions, timeout if wait else None))
+            errors = _errors(places, self._apply(actions, timeout if wait else None))
         except SecretopsError as error:
             errors = dict.fromkeys(places, error)
         found: dict[str, SecretopsError] = {}
         for one in applications:
-            failure = next((errors[place] for place in self._mine(one.workloads) if place in errors), None)
+            failure = next((errors[place] for place in self._here(one.workloads) if place in errors), None)
             if failure is not None:
                 found[one.name] = failure.at("Kubernetes cluster %s" % self.name)
         return found
 
-    def _carried_out(
+    def _apply(
         self,
         actions: Sequence[Action],
         timeout: float | None,

@@ -20,7 +20,7 @@ from .._vault.base.mounts import EngineMounts
 from .._vault.connection.client import Client
 from .._vault.connection.errors import VaultError
 from .declared import STATEMENTS, Database
-from .kv import Patience
+from .kv import Retry
 
 #: begins the names of what is made in a database mount for a moment
 PREFIX = "rotation-"
@@ -38,12 +38,12 @@ class Credential:
     """The credential of one application in a database. All of it raises SecretopsError."""
 
     def __init__(
-        self, client: Client, mounts: EngineMounts, declared: Database, application: str, patience: Patience
+        self, client: Client, mounts: EngineMounts, declared: Database, application: str, retry: Retry
     ) -> None:
         self.client = client
         self.mounts = mounts
         self.declared = declared
-        self.patience = patience
+        self.retry = retry
         self.connection: Mapping[str, Any] = {}
         digest = hashlib.sha256(application.encode()).hexdigest()[:16]
         self.temporary = PREFIX + digest
@@ -100,7 +100,7 @@ class Credential:
         return self._read("config/%s" % name, 'database connection "%s/%s"' % (self.mount, name))
 
     def _read(self, path: str, where: str) -> dict[str, Any]:
-        found = self.patience(lambda: self.client.read("%s/%s" % (self.mount, path)))
+        found = self.retry(lambda: self.client.read("%s/%s" % (self.mount, path)))
         if found is None:
             raise InvalidInput("does not exist", where, "declare it first, or correct the name")
         return found
@@ -110,7 +110,7 @@ class Credential:
 
     # -- static roles -------------------------------------------------------------------------------------------------
 
-    def rotated(self) -> str:
+    def last_rotation(self) -> str:
         """Return when the static role was rotated last, as the server writes it; "" for a user of a connection."""
         return str(self._role_credentials().get("last_vault_rotation") or "") if self.role else ""
 
@@ -128,13 +128,13 @@ class Credential:
             if found.get("last_vault_rotation") == before:
                 # each attempt makes another password: so it is looked for before it is repeated
                 path = "%s/rotate-role/%s" % (self.mount, self.role)
-                self._by_database(
+                self._ask_database(
                     lambda: self.client.write(path, idempotent=False), 'static role "%s/%s"' % (self.mount, self.role)
                 )
                 found = self._role_credentials()
             return found
 
-        return self._values(self.patience(once))
+        return self._values(self.retry(once))
 
     def _values(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the secret gets of a static role's credential."""
@@ -166,17 +166,17 @@ class Credential:
 
         def act() -> None:
             self.client.write(role, body)
-            self._by_database(
+            self._ask_database(
                 lambda: self.client.request("GET", "%s/creds/%s" % (self.mount, self.temporary), idempotent=False),
                 'user "%s"' % self.declared.username,
             )
 
         try:
-            self.patience(act)
+            self.retry(act)
         finally:
             self._remove(role)
 
-    def _by_database(self, act: Callable[[], Any], where: str) -> None:
+    def _ask_database(self, act: Callable[[], Any], where: str) -> None:
         """Do what the database has a word in; its refusal is Refused, anything else what it was."""
         try:
             act()
@@ -219,7 +219,7 @@ class Credential:
         }
         where = 'user "%s"' % username
         try:
-            self.patience(lambda: self._by_database(lambda: self.client.write(path, body), where))
+            self.retry(lambda: self._ask_database(lambda: self.client.write(path, body), where))
         except Refused as error:
             raise Refused("the database does not let it in with the password", where, "look at its log") from error
         finally:
@@ -227,12 +227,12 @@ class Credential:
 
     def _remove(self, path: str) -> None:
         try:
-            self.patience(lambda: self.client.delete(path))
+            self.retry(lambda: self.client.delete(path))
         except VaultError as error:
             # the rotation is as good with it, and the next one that needs it removes it
             self.left_behind[path] = error.what
 
-    def back(self, before: Mapping[str, Any]) -> dict[str, Any]:
+    def restore(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """Put the former password back in the database; return what the secret is to hold of the credential.
 
         ``before`` is what the secret held. The password of a single static role is the server's: it cannot be put back,

@@ -17,7 +17,7 @@ from .._vault.engines.kv.generate import check_generate
 from . import probe
 
 #: ends the path of an entry that stands for every secret below a folder, and stands for its name elsewhere
-EVERY = "*"
+WILDCARD = "*"
 DATABASE = ("mount", "static_roles", "connection", "username", "statement", "key", "username_key")
 #: how a user's password is set, by the plugin of the connection
 STATEMENTS: Mapping[str, str] = {
@@ -182,17 +182,17 @@ def _places(entries: Any, clusters: Sequence[str], option: str) -> tuple[Place, 
     return tuple(found)
 
 
-def is_pattern(item: Mapping[str, Any]) -> bool:
+def is_folder(item: Mapping[str, Any]) -> bool:
     """Tell whether an entry stands for every secret in a folder: its path ends with ``/*``."""
-    return str(item["path"]).endswith("/" + EVERY)
+    return str(item["path"]).endswith("/" + WILDCARD)
 
 
 def folder(item: Mapping[str, Any]) -> str:
     """Return the folder of an entry whose path ends with ``/*``."""
-    return normalise.path(str(item["path"])[: -len(EVERY)])
+    return normalise.path(str(item["path"])[: -len(WILDCARD)])
 
 
-def expanded(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+def expand_folder(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
     """Return an entry for each secret of a folder: ``*`` in the path and in the places stands for its name.
 
     ``names`` are those of a listing; folders in it are left out.
@@ -203,7 +203,7 @@ def expanded(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, An
             continue
         places = {
             part: [
-                {**entry, **{field: str(entry[field]).replace(EVERY, name) for field in ("namespace", "name")}}
+                {**entry, **{field: str(entry[field]).replace(WILDCARD, name) for field in ("namespace", "name")}}
                 for entry in item.get(part) or []
             ]
             for part in ("external_secrets", "workloads")
@@ -212,12 +212,12 @@ def expanded(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, An
         if database:
             database = {
                 **database,
-                "static_roles": [str(one).replace(EVERY, name) for one in database.get("static_roles") or []],
-                "username": str(database.get("username") or "").replace(EVERY, name),
+                "static_roles": [str(one).replace(WILDCARD, name) for one in database.get("static_roles") or []],
+                "username": str(database.get("username") or "").replace(WILDCARD, name),
             }
         asked = item.get("probe")
         if asked:
-            asked = {**asked, "url": str(asked["url"]).replace(EVERY, name)}
+            asked = {**asked, "url": str(asked["url"]).replace(WILDCARD, name)}
         named = {"name": name, "path": "%s/%s" % (folder(item), name)}
         found.append({**item, **places, **named, "database": database, "probe": asked})
     return found
@@ -225,11 +225,11 @@ def expanded(item: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, An
 
 def check_folder(item: Mapping[str, Any], clusters: Sequence[str]) -> None:
     """Refuse an entry for a folder that is wrong for a secret of any name. Raises InvalidInput."""
-    for one in expanded(item, ["name"]):
+    for one in expand_folder(item, ["name"]):
         Application({**one, "name": item["name"]}, clusters)
 
 
-def distinct(applications: Sequence[Application]) -> None:
+def check_distinct(applications: Sequence[Application]) -> None:
     """Refuse two applications of one name or one secret. Raises InvalidInput."""
     names: dict[str, Application] = {}
     secrets: dict[str, Application] = {}

@@ -29,7 +29,7 @@ ATTEMPTS = 5
 PAUSE = 1.0
 
 
-class Patience:
+class Retry:
     """Repeats what failed because no server could take it, such as while a cluster elects a leader.
 
     For what looks before it does, so that a repetition does nothing twice. ``seconds``: for how long, from the first
@@ -48,7 +48,7 @@ class Patience:
             except ServerError as error:
                 now = time.monotonic()
                 deadline = now + self.seconds if deadline is None else deadline
-                if now >= deadline or not passes(error):
+                if now >= deadline or not is_temporary(error):
                     raise
             time.sleep(PAUSE)
             self._look_again()
@@ -57,11 +57,11 @@ class Patience:
         try:
             self.client.choose_again()
         except SecretopsError as error:
-            if not isinstance(error, ServerError) or not passes(error):
+            if not isinstance(error, ServerError) or not is_temporary(error):
                 raise
 
 
-def passes(error: ServerError) -> bool:
+def is_temporary(error: ServerError) -> bool:
     """Tell whether the same request may succeed a little later: there is no leader, or it is another one now."""
     if isinstance(error, NoAnswer) and error.tls:
         return False
@@ -84,11 +84,11 @@ class Conflict(SecretopsError):
 class KvSecret:
     """One secret. All of it raises SecretopsError."""
 
-    def __init__(self, client: Client, mounts: EngineMounts, mount: str, path: str, patience: Patience) -> None:
+    def __init__(self, client: Client, mounts: EngineMounts, mount: str, path: str, retry: Retry) -> None:
         self.client = client
         self.mounts = mounts
         self.mount, self.path = mount, path
-        self.patience = patience
+        self.retry = retry
         self.where = 'secret "%s/%s"' % (mount, path)
 
     def url(self, part: str) -> str:
@@ -102,18 +102,18 @@ class KvSecret:
             raise InvalidInput("nothing is mounted there", 'mount "%s"' % self.mount, "correct the mount")
         if str((entry.get("options") or {}).get("version", "1")) != "2":
             raise InvalidInput(
-                "the engine is of KV version 1: without versions nothing could be put back",
+                "the engine is of KV version 1: without versions nothing could be rolled back",
                 'mount "%s"' % self.mount,
                 "upgrade it to version 2",
             )
 
     def metadata(self) -> dict[str, Any] | None:
         """Return what is known of it, None when it does not exist."""
-        return self.patience(lambda: self.client.read(self.url("metadata")))
+        return self.retry(lambda: self.client.read(self.url("metadata")))
 
     def read(self, version: int | None = None) -> Version:
         """Return a version, by default the current one; its data is None where it is deleted or destroyed."""
-        found = self.patience(
+        found = self.retry(
             lambda: self.client.read(self.url("data"), None if version is None else {"version": version})
         )
         data = (found or {}).get("data")
@@ -135,7 +135,7 @@ class KvSecret:
             data = {key: value for key, value in merged.items() if value is not None}
             body = {"data": data, "options": {"cas": current.number}}
             try:
-                answer = self.patience(lambda body=body: self.client.write(self.url("data"), body))  # type: ignore[misc]
+                answer = self.retry(lambda body=body: self.client.write(self.url("data"), body))  # type: ignore[misc]
                 return int((answer.get("data") or {}).get("version") or 0)
             except BadRequest as error:
                 if not wording.version_differs(error.said):
@@ -154,7 +154,7 @@ class KvSecret:
             "look at what was written, then run again",
         )
 
-    def note(self, changes: Mapping[str, str | None]) -> None:
+    def set_custom_metadata(self, changes: Mapping[str, str | None]) -> None:
         """Change entries of the custom metadata, None removes one; the others stay."""
         for attempt in range(1, ATTEMPTS + 1):
             found = self.metadata() or {}
@@ -166,7 +166,7 @@ class KvSecret:
             if "current_metadata_version" in found:
                 body["metadata_cas"] = int(found["current_metadata_version"])
             try:
-                self.patience(lambda body=body: self.client.write(self.url("metadata"), body))  # type: ignore[misc]
+                self.retry(lambda body=body: self.client.write(self.url("metadata"), body))  # type: ignore[misc]
                 return
             except BadRequest as error:
                 if not wording.metadata_version_differs(error.said) or attempt == ATTEMPTS:
@@ -182,10 +182,10 @@ class KvSecret:
             if int(number) <= newest - keep and not version.get("destroyed")
         ]
         if old:
-            self.patience(lambda: self.client.write(self.url("destroy"), {"versions": sorted(old)}, method="PUT"))
+            self.retry(lambda: self.client.write(self.url("destroy"), {"versions": sorted(old)}, method="PUT"))
         return sorted(old)
 
 
-def differing(keys: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def changed_keys(keys: Sequence[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return the names of keys with different values."""
     return [key for key in keys if one.get(key) != other.get(key)]

@@ -17,16 +17,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-#: names in the custom metadata: when and by which run it was rotated last, the one that is open, clusters left out
-AT, RUN, OPEN, LEFT = "rotated_at", "rotation_run", "rotation_open", "rotation_left"
+#: names in the custom metadata: when and by which run it was rotated last, the rotation in progress, skipped clusters
+ROTATED_AT, RUN_ID, IN_PROGRESS, SKIPPED = "rotated_at", "rotation_run", "rotation_in_progress", "rotation_skipped"
 #: characters of a value of custom metadata. Source: /api-docs/secret/kv/kv-v2 (create/update metadata)
 LONGEST = 512
 
-# What an open rotation is about to do.
-BEGUN, BACK = "begun", "back"
+# What a rotation in progress is about to do.
+BEGUN, ROLLING_BACK = "begun", "rolling_back"
 
 
-class Open(NamedTuple):
+class InProgress(NamedTuple):
     """A rotation that has begun: from which version, by which run, and what it is about to do."""
 
     run: str
@@ -42,24 +42,24 @@ class Open(NamedTuple):
         return json.dumps(self._asdict(), separators=(",", ":"), sort_keys=True)
 
 
-def opened(custom: Mapping[str, Any]) -> Open | None:
-    """Return the rotation that is open, None for none and for what this collection has not written."""
+def in_progress(custom: Mapping[str, Any]) -> InProgress | None:
+    """Return the rotation in progress; None without one, and for what this collection has not written."""
     try:
-        found = json.loads(str(custom.get(OPEN) or "null"))
-        return None if found is None else Open(**{**found, "version": int(found["version"])})
+        found = json.loads(str(custom.get(IN_PROGRESS) or "null"))
+        return None if found is None else InProgress(**{**found, "version": int(found["version"])})
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def left_text(clusters: Sequence[str]) -> str | None:
-    """Return clusters that are left out as a value of custom metadata: ``*`` where they are too many for one."""
+def skipped_text(clusters: Sequence[str]) -> str | None:
+    """Return skipped clusters as a value of custom metadata: ``*`` where they are too many for one."""
     text = ",".join(clusters)
     return "*" if len(text) > LONGEST else text or None
 
 
-def left_out(custom: Mapping[str, Any], clusters: Sequence[str]) -> list[str]:
+def skipped_clusters(custom: Mapping[str, Any], clusters: Sequence[str]) -> list[str]:
     """Return those of some clusters that the last rotation was not, or perhaps not, brought to."""
-    noted = str(custom.get(LEFT) or "").split(",")
+    noted = str(custom.get(SKIPPED) or "").split(",")
     return [name for name in clusters if name in noted or "*" in noted]
 
 
@@ -76,7 +76,7 @@ def age(metadata: Mapping[str, Any], now: float) -> int | None:
     """Return how long ago a secret was rotated, or written where it never was, in seconds; None when nobody knows."""
     custom = metadata.get("custom_metadata") or {}
     version = (metadata.get("versions") or {}).get(str(metadata.get("current_version"))) or {}
-    for stamp in (custom.get(AT), version.get("created_time"), metadata.get("updated_time")):
+    for stamp in (custom.get(ROTATED_AT), version.get("created_time"), metadata.get("updated_time")):
         found = seconds(stamp)
         if found is not None:
             return max(int(now - found), 0)
@@ -100,7 +100,7 @@ def written(
     return before is None or all(key in current and current[key] != before.get(key) for key in keys)
 
 
-def words(age_seconds: int | None) -> str:
+def age_text(age_seconds: int | None) -> str:
     """Return an age as people say it."""
     if age_seconds is None:
         return "of unknown age"

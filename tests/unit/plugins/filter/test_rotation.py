@@ -73,11 +73,11 @@ def test_what_is_chosen_by_name() -> None:
     every = [application("a"), application("b")]
     assert [one["name"] for one in chosen("north", *every, only=("b",))] == ["b"]
     assert rotation.rotation_unknown(every, ["b", "c"]) == ["c"]
-    assert rotation.rotation_chosen(every, ["b"]) == []
+    assert rotation.rotation_only_option(every, ["b"]) == []
     folder = {**application("shops"), "path": "shops/*"}
     assert [one["name"] for one in chosen("north", *every, folder, only=("b",))] == ["b", "shops"]
     assert rotation.rotation_unknown([*every, folder], ["c"]) == []
-    assert rotation.rotation_chosen([folder], ["c"]) == ["c"]
+    assert rotation.rotation_only_option([folder], ["c"]) == ["c"]
 
 
 def test_what_is_told() -> None:
@@ -88,7 +88,6 @@ def test_what_is_told() -> None:
         {"name": "d", "outcome": "held", "error": "no", "info": {}},
         {"name": "e", "outcome": "not_reached", "info": {}},
     ]
-    assert rotation.rotation_told(results) == ["a (version 3)", "b (version 2, not proven)"]
-    assert rotation.rotation_left(results) == ["d", "e"]
+    assert rotation.rotation_summary(results) == ["a (version 3)", "b (version 2, not proven)"]
     with pytest.raises(AnsibleFilterError, match="takes a list"):
-        rotation.FilterModule().filters()["rotation_left"]("x")
+        rotation.FilterModule().filters()["rotation_summary"]("x")

@@ -41,22 +41,24 @@ def test_whether_an_earlier_run_wrote_the_new_values(
     assert record.written(["a", "b"], before, current, 1, number) is found
 
 
-def test_what_is_open_is_read_as_it_was_written() -> None:
+def test_a_rotation_in_progress_is_read_as_it_was_written() -> None:
     owner = {"pid": 4194304, "start": "123456789012", "space": "x" * 60}
-    one = record.Open("20260131T100000Z-1f2e3d4c", 1234567, record.BACK, "2026-01-31T10:00:00.123456789Z", owner)
-    assert record.opened({record.OPEN: one.text()}) == one
+    stamp = "2026-01-31T10:00:00.123456789Z"
+    one = record.InProgress("20260131T100000Z-1f2e3d4c", 1234567, record.ROLLING_BACK, stamp, owner)
+    assert record.in_progress({record.IN_PROGRESS: one.text()}) == one
     assert len(one.text()) < record.LONGEST
-    for other in ({}, {record.OPEN: ""}, {record.OPEN: "x"}, {record.OPEN: "{}"}, {record.OPEN: '{"version": "a"}'}):
-        assert record.opened(other) is None
+    assert record.in_progress({}) is None
+    for other in ("", "x", "{}", '{"version": "a"}'):
+        assert record.in_progress({record.IN_PROGRESS: other}) is None
 
 
 def test_clusters_that_are_left_out_are_read_as_they_were_written() -> None:
     few, many = ["eu", "us"], [f"kubernetes-{number}" for number in range(50)]
-    assert record.left_text([]) is None and record.left_out({}, few) == []
+    assert record.skipped_text([]) is None and record.skipped_clusters({}, few) == []
     for left, among, found in ((["us"], few, ["us"]), (["us"], ["u"], []), (many, [*many, "eu"], [*many, "eu"])):
-        noted = record.left_text(left) or ""
+        noted = record.skipped_text(left) or ""
         assert len(noted) < record.LONGEST
-        assert record.left_out({record.LEFT: noted}, among) == found
+        assert record.skipped_clusters({record.SKIPPED: noted}, among) == found
 
 
 def test_a_probe_is_what_is_declared() -> None:
@@ -70,17 +72,17 @@ def test_a_probe_is_what_is_declared() -> None:
 
 
 def test_what_is_noted_is_nobodys_drift() -> None:
-    assert {record.AT, record.RUN, record.OPEN, record.LEFT} == NOTES
+    assert {record.ROTATED_AT, record.RUN_ID, record.IN_PROGRESS, record.SKIPPED} == NOTES
 
 
 def test_how_old_a_secret_is() -> None:
     versions = {"2": {"created_time": "1970-01-01T00:01:40.5Z"}}
     metadata: dict[str, Any] = {"current_version": 2, "versions": versions, "custom_metadata": None}
     assert record.age(metadata, 200) == 100
-    assert record.age({**metadata, "custom_metadata": {record.AT: "1970-01-01T00:00:20Z"}}, 200) == 180
-    assert record.age({**metadata, "custom_metadata": {record.AT: "yesterday"}}, 200) == 100
+    assert record.age({**metadata, "custom_metadata": {record.ROTATED_AT: "1970-01-01T00:00:20Z"}}, 200) == 180
+    assert record.age({**metadata, "custom_metadata": {record.ROTATED_AT: "yesterday"}}, 200) == 100
     assert record.age({}, 200) is None
-    assert [record.words(one) for one in (None, 5, 60, 7300, 86400 * 40)] == [
+    assert [record.age_text(one) for one in (None, 5, 60, 7300, 86400 * 40)] == [
         *("of unknown age", "new", "1 minute old", "2 hours old", "40 days old")
     ]
 
@@ -103,8 +105,8 @@ def test_a_folder_becomes_its_secrets() -> None:
     declared.check_folder(item, ["one"])
     with pytest.raises(InvalidInput, match='the cluster "no" is none of this run'):
         declared.check_folder({**item, "workloads": [{"namespace": "x", "name": "x", "cluster": "no"}]}, ["one"])
-    assert declared.is_pattern(item) and declared.folder(item) == "apps"
-    (one,) = declared.expanded(item, ["web", "inner/"])
+    assert declared.is_folder(item) and declared.folder(item) == "apps"
+    (one,) = declared.expand_folder(item, ["web", "inner/"])
     assert (one["name"], one["path"]) == ("web", "apps/web")
     assert one["external_secrets"] == [{"namespace": "team-web", "name": "web"}]
     assert one["database"]["static_roles"] == ["web-a", "web-b"]

@@ -139,7 +139,7 @@ FIELDS = (
 #: normalisers of the metadata
 NORMALISERS = normalisers(METADATA)
 #: what rotations note in the custom metadata of a secret
-NOTES = frozenset(("rotated_at", "rotation_run", "rotation_open", "rotation_left"))
+NOTES = frozenset(("rotated_at", "rotation_run", "rotation_in_progress", "rotation_skipped"))
 #: prefix of the metadata's fields in the result and the diff
 PREFIX = "metadata."
 RESERVED = frozenset(PREFIX + name for name in NORMALISERS)
