@@ -33,9 +33,22 @@ def vault_cluster_addresses(hostvars: Mapping[str, Any], names: Iterable[str]) -
     return ["https://%s:8200" % re.sub("^(.*:.*)$", r"[\1]", host) for host in hosts]
 
 
+def vault_cluster_shares_given(result: Mapping[str, Any]) -> list[str]:
+    """Return a line for each node of a C(vault_unseal) with C(partial): what it was given, and what it still needs."""
+    found = _checked("vault_cluster_shares_given", result)
+    lines = ["%s: unsealed" % one for one in found.get("unsealed") or []]
+    for one in found.get("pending") or []:
+        given, needed = int(one["given"]), int(one["threshold"])
+        if needed:
+            lines.append("%s: %d of %d key shares given, %d more needed" % (one["node"], given, needed, needed - given))
+        else:
+            lines.append("%s: joins once another node is unsealed; it needs the key shares then" % one["node"])
+    return lines
+
+
 def _checked(name: str, asked: Any) -> Mapping[str, Any]:
     if not isinstance(asked, Mapping):
-        raise AnsibleFilterError("%s: takes a mapping of what is asked of the cluster" % name)
+        raise AnsibleFilterError("%s: takes a mapping" % name)
     return asked
 
 
@@ -97,4 +110,5 @@ class FilterModule:
             "vault_cluster_addresses": vault_cluster_addresses,
             "vault_cluster_custody": vault_cluster_custody,
             "vault_cluster_problems": vault_cluster_problems,
+            "vault_cluster_shares_given": vault_cluster_shares_given,
         }

@@ -49,6 +49,9 @@ COUNTED = (
     _counted("__eso_gitops_tree", "file in Git", "files in Git", *_CHANGED),
     _counted("__rotation_written", "application", "applications", "rotated", "would be rotated", "not due"),
     _counted("__vault_cluster_unsealing", "node", "nodes", "unsealed", "would be unsealed", "unsealed already"),
+    _counted(
+        "__vault_cluster_given", "node", "nodes", "took the key share", "would take the key share", "had it already"
+    ),
     _counted("__eso_backup_restored", "object", "objects", "restored", "would be restored", "as saved"),
 )
 

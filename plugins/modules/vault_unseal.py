@@ -13,6 +13,9 @@ description:
   - Looks at each node of O(url) and gives just enough key shares to those that are sealed, all at the same time, and waits until they are unsealed.
   - Shares come from the key store that P(secretops.vault_eso.vault_init#module) wrote, so that they travel through no option,
     unless given by O(shares) or O(shares_file). The key store is not read unless a node needs shares.
+  - Where no valid set is among the key shares of the key store, those are tried that a rekey has replaced, with a warning. They open a node whose
+    data are older than the rekey, as after a restore.
+  - With O(partial) several holders give one share each, in runs of their own.
   - A node that is still to join a cluster (C(retry_join)) is waited for; one with a seal that opens by itself is waited for only.
   - No login is needed. Login options, as C(module_defaults) of the action group may give them, are accepted and not used.
 author: secretops.vault_eso contributors (@secretops)
@@ -21,6 +24,12 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.vault.shares
 options:
+  partial:
+    description:
+      - Whether fewer shares than needed may be given. The server counts them until there are enough; a restart of it forgets them.
+      - A node that is still to join is waited for only when another one is unsealed.
+    type: bool
+    default: false
   wait_timeout:
     description: Seconds that a node may take until it is unsealed.
     type: int
@@ -47,6 +56,12 @@ EXAMPLES = r"""
       - https://vault-3.example.com:8200
     ca_cert: /etc/ssl/vault-ca.pem
     key_store: /srv/vault/unseal-keys.json
+
+- name: Give one share, as one of several holders
+  secretops.vault_eso.vault_unseal:
+    url: https://vault-1.example.com:8200
+    shares_file: /run/user/1000/my-share
+    partial: true
 """
 
 RETURN = r"""
@@ -67,6 +82,12 @@ unsealed:
   type: list
   elements: str
   sample: ["https://vault-2.example.com:8200"]
+pending:
+  description: With O(partial), the nodes that need more shares, how many each was C(given), and its C(threshold), 0 for one that is still to join.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{node: "https://vault-2.example.com:8200", given: 2, threshold: 3}]
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.module import VaultModule
@@ -78,6 +99,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.
 
 SPEC = {
     **SHARES_SPEC,
+    "partial": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},
     "start_timeout": {"type": "int", "default": 30},
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pty
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -40,18 +42,15 @@ class Cluster:
         }
         (folder / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": declared}}}))
 
-    def play(self, *arguments: str, playbook: str = "vault", **environment: str) -> Play:
-        """Run ``playbooks/vault.yml``, or another; a failed run is an outcome too."""
+    def play(self, *arguments: str, playbook: str = "vault", typed: str = "", **environment: str) -> Play:
+        """Run ``playbooks/vault.yml``, or another; a failed run is an outcome too. ``typed`` is what a person types."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
         clean.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
+        command = [str(BIN / "ansible-playbook"), "-i", "hosts.json", f"{ROOT}/playbooks/{playbook}.yml", *arguments]
+        if typed:
+            return on_terminal(command, self.folder, {**clean, **environment}, typed)
         done = subprocess.run(
-            [
-                str(BIN / "ansible-playbook"),
-                "-i",
-                "hosts.json",
-                f"{ROOT}/playbooks/{playbook}.yml",
-                *arguments,
-            ],
+            command,
             cwd=self.folder,
             env={**clean, **environment},
             stdin=subprocess.DEVNULL,
@@ -61,6 +60,29 @@ class Cluster:
             timeout=300,
         )
         return Play(done.returncode, " ".join((done.stdout + done.stderr).split()))
+
+
+def on_terminal(command: list[str], folder: Path, environment: dict[str, str], typed: str) -> Play:
+    """Run a command on a terminal of its own, and type an answer when it asks for the key share."""
+    # the terminal has to control the process, or nothing may ask on it
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.execve(command[0], command, environment)  # noqa: S606
+    said, answered = b"", False
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        said += part
+        if not answered and b"your key share" in said:
+            time.sleep(1)
+            os.write(terminal, typed.encode() + b"\r")
+            answered = True
+    return Play(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), " ".join(said.decode().split()))
 
 
 def test_shares_in_clear_are_refused_unless_told_so(new_server: Start, tmp_path: Path) -> None:
@@ -129,7 +151,18 @@ def test_people_hold_the_keys_as_the_production_example_says(
     shares = [gpg("--decrypt", given=base64.b64decode(share)).decode() for share in held["shares"]]
     assert len(shares) == 3 and not any(share in json.dumps(held) for share in shares)
 
-    cluster.server.client("").sys.submit_unseal_keys(shares[:2])
+    # each holder by a run of their own: by a file, as of a job's credential, and on a terminal
+    nobody = cluster.play(playbook="unseal")
+    assert nobody.rc != 0 and "-e unseal_prompt=true, or with -e unseal_shares_file=FILE" in nobody.output
+    asked = cluster.play("-e", "unseal_prompt=true", playbook="unseal")
+    assert asked.rc != 0 and "no key share was typed; run this on a terminal" in asked.output
+    own = tmp_path / "own-share"
+    write_private(own, shares[0].encode())
+    given = [cluster.play("-e", f"unseal_shares_file={own}", playbook="unseal")]
+    assert given[0].rc == 0 and "1 of 2 key shares given, 1 more needed" in given[0].output, given[0].output
+    given.append(cluster.play("-e", "unseal_prompt=true", "-vvv", playbook="unseal", typed=shares[1]))
+    assert given[-1].rc == 0 and f"{cluster.server.url}: unsealed" in given[-1].output, given[-1].output
+    assert not any(share in play.output for play in given for share in shares)
     cluster.server.wait_active()
     root = gpg("--decrypt", given=base64.b64decode(held["root_token"])).decode()
     write_private(root_file, root.encode())

@@ -174,3 +174,52 @@ def test_one_wrong_share_beside_enough_good_ones_opens_and_is_named(
     refused = run_module("vault_unseal", {**given, "shares": [foreign, *server.keys[1:3]]})
     assert refused.failed and "does not open with these shares" in refused.msg
     assert server.client("").seal_status["progress"] == 0
+
+
+def test_holders_give_one_share_each(new_server: Callable[..., VaultServer], run_module: Run) -> None:
+    server = new_server(shares=5, threshold=3)
+    server.restart()
+    one = {"url": [server.url], "ca_cert": server.ca_cert, "wait_timeout": 20, "partial": True}
+    foreign = base64.b64encode(bytes(range(33))).decode()
+
+    def give(*shares: str, check: bool = False) -> tuple[bool, int, list[str]]:
+        done = run_module("vault_unseal", {**one, "shares": list(shares)}, check=check, must_succeed=True)
+        done.hides(*shares)
+        return done.changed, sum(node["given"] for node in done["pending"]), done["unsealed"]
+
+    assert give(server.keys[0], check=True) == (True, 0, [])
+    assert give(server.keys[0]) == (True, 1, [])
+    assert give(server.keys[0]) == (False, 1, []), "the server knows it"
+    refused = run_module("vault_unseal", {**one, "shares": ["nonsense"]})
+    assert refused.failed and "key share 1 of 1 is neither" in refused.msg
+    assert server.client("").seal_status["progress"] == 1
+    assert give(server.keys[0], server.keys[1]) == (True, 2, [])
+    wrong = run_module("vault_unseal", {**one, "shares": [foreign]})
+    assert wrong.failed and "has forgotten them" in wrong.msg and wrong.changed
+    assert server.client("").seal_status["progress"] == 0
+    assert give(*server.keys[:2]) == (True, 2, [])
+    assert give(server.keys[4], check=True) == (True, 2, [server.url])
+    assert give(server.keys[4]) == (True, 0, [server.url])
+    assert server.health() == 200
+    assert give(server.keys[4]) == (False, 0, [])
+
+
+def test_shares_of_before_a_rekey_open_data_of_that_time(
+    new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path
+) -> None:
+    """As after a restore: the key store knows newer shares, with another threshold, than the data need."""
+    server = new_server(shares=3, threshold=2)
+    store = tmp_path / "keys.json"
+    newer = [base64.b64encode(bytes([*range(number, number + 32), number])).decode() for number in (1, 2, 3)]
+    former = [{"generation": 1, "threshold": 2, "encrypted": False, "shares": server.keys}]
+    for shares, encrypted in ((newer, False), (newer[:1], False), (["ciphertext"], True)):
+        held = {"format": 1, "generation": 2, "encrypted": encrypted, "shares": shares, "former": former}
+        store.write_text(json.dumps(held))
+        store.chmod(0o600)
+        server.restart()
+        opened = run_module(
+            "vault_unseal", {"url": [server.url], "ca_cert": server.ca_cert, "key_store": str(store)}, must_succeed=True
+        )
+        assert opened["unsealed"] == [server.url] and server.health() == 200
+        assert "opened with the key shares of generation 1, which a rekey has replaced" in str(opened["warnings"])
+        opened.hides(*server.keys, *newer)

@@ -200,6 +200,21 @@ def shares_in(path: str, option: str) -> list[str]:
     return [str(share) for share in found]
 
 
+def former_shares(params: Mapping[str, Any]) -> list[tuple[int, list[str]]]:
+    """Return generation and key shares in clear of before each rekey that the key store knows, the newest first.
+
+    A node whose data are older than the rekey, as after a restore, opens with those alone.
+    """
+    if params.get("shares") or params.get("shares_file") or not params.get("key_store"):
+        return []
+    data = KeyStore(params["key_store"]).load() or {}
+    return [
+        (int(one.get("generation") or 0), [str(share) for share in one.get("shares") or []])
+        for one in reversed(data.get("former") or [])
+        if one.get("shares") and not one.get("encrypted") and one.get("share_type") != "recovery"
+    ]
+
+
 def shares_from(params: Mapping[str, Any], running: bool = False, recovery: bool = False) -> list[str]:
     """Return the key shares of the first of the options ``shares``, ``shares_file`` and ``key_store`` that is given.
 

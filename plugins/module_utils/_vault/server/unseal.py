@@ -13,14 +13,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._engine.errors import SecretopsError
-from ..._engine.reconcile import Change, Resource, reconcile
+from ..._engine.errors import InvalidInput, SecretopsError
+from ..._engine.reconcile import NONE, Change, Resource, reconcile
 from ..._http import rules
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError
 from ..connection.module import VaultModule
-from .key_store import KeyStore, shares_from
-from .shares import Share, attempts, enough, outsiders
+from .key_store import KeyStore, former_shares, shares_from
+from .shares import Share, attempts, distinct, enough, outsiders
 from .status import PAUSE, opens_by_itself, seal_status, wait_seal_status
 
 #: seconds that a node gets to take one share; a node that cannot join with it never answers
@@ -35,6 +35,7 @@ class NodeSeal(Resource):
 
     def __init__(self, client: Client, url: str, params: Mapping[str, Any]) -> None:
         self.client = client.at(url)
+        self.cluster = client
         self.params = params
         super().__init__(url.rstrip("/"), {"sealed": False})
 
@@ -43,10 +44,43 @@ class NodeSeal(Resource):
         # one that waits to join can only do so when an initialised one is open
         self.rank = 0 if status.get("initialized") else 1
         self.info.update(initialized=bool(status.get("initialized")), seal_type=status.get("type"))
-        if status.get("sealed") and status.get("initialized") and not opens_by_itself(status):
+        given, needed = int(status.get("progress") or 0), int(status.get("t") or 0)
+        current = {"sealed": bool(status.get("sealed")), "initialized": bool(status.get("initialized"))}
+        if not status.get("sealed") or opens_by_itself(status):
+            return current
+        if self.params["partial"]:
+            self.info.update(given=given, threshold=needed)
+            distinct(shares_from(self.params))
+            return {**current, "shares_given": given}
+        if status.get("initialized"):
             # too few of them are told before any node is given one, and in check mode
-            enough(shares_from(self.params), int(status.get("t") or 0))
-        return {"sealed": bool(status.get("sealed")), "initialized": bool(status.get("initialized"))}
+            self._candidates(needed)
+        return current
+
+    def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        given = (current or {}).get("shares_given")
+        if given is None or not self.info.get("threshold"):
+            return self.desired or {}
+        expected = given + len(distinct(shares_from(self.params)))
+        return {"sealed": False} if expected >= self.info["threshold"] else {"shares_given": expected}
+
+    def _candidates(self, needed: int) -> list[tuple[int, list[Share]]]:
+        """Return the sets of shares that are enough, and the generation of those that a rekey replaced, else 0.
+
+        Raises InvalidInput when there are none.
+        """
+        found: list[tuple[int, list[Share]]] = []
+        refused: SecretopsError | None = None
+        try:
+            found.append((0, enough(shares_from(self.params), needed)))
+        except InvalidInput as error:
+            refused = error
+        for generation, texts in former_shares(self.params):
+            if len(set(texts)) >= needed:
+                found.append((generation, distinct(texts)))
+        if refused is not None and not found:
+            raise refused
+        return found
 
     def _until(self, wanted: str, deadline: float) -> dict[str, Any] | None:
         """Wait until ``initialized``, or ``unsealed``; None when the time is over."""
@@ -71,9 +105,12 @@ class NodeSeal(Resource):
                     % (self.params["wait_timeout"], status.get("type")),
                     remedy="see the server's log: does it reach its seal's key, and the other nodes?",
                 )
+        elif self.params["partial"]:
+            if not self._give_some(status, change, deadline):
+                return
         else:
             # known before anything is waited for
-            shares = shares_from(self.params)
+            self._candidates(int(status.get("t") or 0))
             found = self._until("initialized", deadline)
             if found is None:
                 raise SecretopsError(
@@ -81,7 +118,7 @@ class NodeSeal(Resource):
                     remedy="initialise the cluster with vault_init, or check the node's retry_join and the leader",
                 )
             if found.get("sealed"):
-                self._give(shares, found, change)
+                self._give(found, change)
             if self._until("unsealed", deadline) is None:
                 raise SecretopsError(
                     "still sealed after %s seconds" % self.params["wait_timeout"],
@@ -90,28 +127,77 @@ class NodeSeal(Resource):
         self.info["unsealed"] = True
         self._leader(deadline)
 
-    def _give(self, given: Sequence[str], status: Mapping[str, Any], change: Change) -> None:
+    def _give(self, status: Mapping[str, Any], change: Change) -> None:
         needed = int(status.get("t") or 0)
-        shares = enough(given, needed)
-        node = self.client.at(self.name)
-        node.timeout = min(node.timeout, SHARE_TIMEOUT)
+        node = self._quick()
         if status.get("progress"):
             self._reset(node)
-        sets = attempts(shares, needed)
-        for basis in sets:
-            if not self._opened(node, basis, change):
-                continue
-            wrong = outsiders(basis, shares)
-            if wrong:
-                self.warnings.append(
-                    "opened, but number %s of those given is not one of this cluster's valid key shares"
-                    % ", ".join(str(one.number) for one in wrong)
-                )
-            return
+        for generation, shares in self._candidates(needed):
+            for basis in attempts(shares, needed):
+                if not self._opened(node, basis, change):
+                    continue
+                if generation:
+                    self.warnings.append(
+                        "opened with the key shares of generation %d, which a rekey has replaced: its data are older"
+                        " than that, as after a restore" % generation
+                    )
+                wrong = outsiders(basis, shares)
+                if wrong:
+                    self.warnings.append(
+                        "opened, but number %s of those given is not one of this cluster's valid key shares"
+                        % ", ".join(str(one.number) for one in wrong)
+                    )
+                return
         raise SecretopsError(
             "does not open with these shares",
             remedy="use the shares of this very cluster, and those that are valid since the last rekey",
         )
+
+    def _quick(self) -> Client:
+        node = self.client.at(self.name)
+        node.timeout = min(node.timeout, SHARE_TIMEOUT)
+        return node
+
+    def _give_some(self, status: Mapping[str, Any], change: Change, deadline: float) -> bool:
+        """Give the shares of some holders, and tell whether the node opened. The server keeps count of them."""
+        if not status.get("initialized"):
+            found = self._until("initialized", deadline) if self._others_serve() else None
+            if found is None:
+                change.action = NONE
+                self.info["joining"] = True
+                return False
+            status = found
+        before, node = int(status.get("progress") or 0), self._quick()
+        self.info.update(given=before, threshold=int(status.get("t") or 0))
+        for share in distinct(shares_from(self.params)):
+            try:
+                answer = node.api.sys.submit_unseal_key(share.text)
+            except BadRequest as error:
+                change.touched = True
+                raise SecretopsError(
+                    "does not open with the key shares that it was given by now, and has forgotten them",
+                    remedy="one of them is not of this cluster, or replaced by a rekey: let all holders begin again",
+                ) from error
+            if not answer.get("sealed", True):
+                self.info["given"] = self.info["threshold"]
+                return True
+            self.info["given"] = int(answer.get("progress") or 0)
+            change.touched = change.touched or self.info["given"] != before
+        change.desired, change.fields = {"shares_given": self.info["given"]}, ["shares_given"]
+        if not change.touched:
+            # a share that was given before
+            change.action = NONE
+        return False
+
+    def _others_serve(self) -> bool:
+        """Tell whether a node is unsealed, which a new one can join."""
+        for url in self.cluster.urls:
+            try:
+                if not seal_status(self.cluster, url, retries=0).get("sealed", True):
+                    return True
+            except (Unreachable, VaultError):
+                continue
+        return False
 
     @staticmethod
     def _reset(node: Client) -> None:
@@ -170,7 +256,20 @@ def unseal(module: VaultModule, client: Client) -> None:
     report = reconcile(nodes, check_mode, workers=len(nodes))
     if params["key_store"] and report.changed and not check_mode:
         complete(KeyStore(params["key_store"]), client)
-    module.finish(report, unsealed=[one.resource.name for one in report.changes if one.effective(check_mode)])
+    changes = [one for one in report.changes if one.effective(check_mode)]
+    module.finish(
+        report,
+        unsealed=[
+            one.resource.name
+            for one in changes
+            if ("sealed" in one.desired if check_mode else one.resource.info.get("unsealed"))
+        ],
+        pending=[
+            {"node": one.name, **{name: one.info.get(name) or 0 for name in ("given", "threshold")}}
+            for one in (change.resource for change in report.changes)
+            if "given" in one.info and not one.info.get("unsealed")
+        ],
+    )
 
 
 def complete(store: KeyStore, client: Client) -> None:

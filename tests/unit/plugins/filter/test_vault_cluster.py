@@ -14,6 +14,7 @@ from ansible_collections.secretops.vault_eso.plugins.filter.vault_cluster import
     vault_cluster_addresses,
     vault_cluster_custody,
     vault_cluster_problems,
+    vault_cluster_shares_given,
 )
 
 GOOD = {
@@ -88,3 +89,12 @@ def test_what_is_not_asked_for_is_not_missing() -> None:
 )
 def test_where_the_nodes_are(hostvars: dict[str, Any], expected: list[str]) -> None:
     assert vault_cluster_addresses(hostvars, list(hostvars)) == expected
+
+
+def test_holders_are_told_how_many_shares_are_needed() -> None:
+    pending = [{"node": "https://b", "given": 2, "threshold": 3}, {"node": "https://c", "given": 0, "threshold": 0}]
+    assert vault_cluster_shares_given({"unsealed": ["https://a"], "pending": pending}) == [
+        "https://a: unsealed",
+        "https://b: 2 of 3 key shares given, 1 more needed",
+        "https://c: joins once another node is unsealed; it needs the key shares then",
+    ]
