@@ -47,8 +47,11 @@ def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
 def save(vault_args: dict[str, Any], run_module: Run) -> Callable[..., Result]:
     """A function that saves a snapshot of the shared server."""
 
-    def run(check: bool = False, must_succeed: bool = True, **options: Any) -> Result:
-        return run_module("vault_snapshot", {**vault_args, **options}, check=check, must_succeed=must_succeed)
+    def run(
+        check: bool = False, must_succeed: bool = True, env: dict[str, str] | None = None, **options: Any
+    ) -> Result:
+        given = {**vault_args, **options}
+        return run_module("vault_snapshot", given, check=check, must_succeed=must_succeed, env=env)
 
     return run
 
@@ -208,17 +211,34 @@ def test_a_place_that_cannot_be_used_is_told_before_the_server_is_asked(
     assert [path for path in (tmp_path / "local").glob("*") if path] == [], "nothing was saved"
 
 
-def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(
-    save: Callable[..., Result], openbao: VaultServer, tmp_path: Path
-) -> None:
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own, to be filled."""
     if os.geteuid() != 0:
         pytest.skip("only root mounts a file system")
-    full, other, local = tmp_path / "full", tmp_path / "other", tmp_path / "local"
-    for folder in (full, other):
-        folder.mkdir(mode=0o700)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", str(full)], check=False)
+    folder = tmp_path / "full"
+    folder.mkdir(mode=0o700)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", str(folder)], check=False)
     if mounted.returncode:
         pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path, left: int) -> None:
+    """Leave so many bytes of room."""
+    (folder / "filler").unlink(missing_ok=True)
+    room = os.statvfs(folder)
+    (folder / "filler").write_bytes(b"x" * max(0, room.f_bavail * room.f_frsize - left))
+
+
+def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(
+    save: Callable[..., Result], openbao: VaultServer, full: Path, tmp_path: Path
+) -> None:
+    other, local = tmp_path / "other", tmp_path / "local"
+    other.mkdir(mode=0o700)
     metrics = tmp_path / "vault.prom"
     options = {
         "dest": str(local),
@@ -227,45 +247,118 @@ def test_a_full_place_keeps_what_it_has_and_the_others_get_theirs(
         "cluster": "prod",
         "metrics_file": str(metrics),
     }
+    first = save(**options)
+    values = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
+    assert metrics.stat().st_mode & 0o777 == 0o644
+    assert values['vault_snapshot_last_run_success{cluster="prod"}'] == "1"
+    assert values['vault_snapshot_size_bytes{cluster="prod"}'] == str(first["size"])
+    success = values['vault_snapshot_last_success_timestamp_seconds{cluster="prod"}']
+
+    name = first["copies"][0]["name"]
+    fill(full, 0)
+    # the free room is looked at first: nothing is asked of the server, and nothing is saved here
+    refused = save(must_succeed=False, **options)
+    assert refused.failed and "has room for 0 bytes" in refused.msg and not refused.changed
+    assert len(list(local.glob("*.snap"))) == 1
+
+    # room for what the last one had, and not for the next: found while it is written
+    openbao.client().sys.create_or_update_policy(f"{tmp_path.name}".lower(), 'path "x" { capabilities = ["read"] }')
+    record = next(local.glob("*.json"))
+    record.write_text(json.dumps({**json.loads(record.read_text()), "size": 1024}))
+    with (full / "filler").open("r+b") as file:
+        file.truncate(max(0, (full / "filler").stat().st_size - 8192))
+    partly = save(must_succeed=False, **options)
+    assert partly.failed and partly.changed and "No space left on device" in partly.msg
+    assert held(full) == sorted(["filler", name, f"{name}.json"]), "the old copy stays, nothing half done"
+    assert len([one for one in held(other) if one.endswith(".snap")]) == 1, "the other place has the new one"
+    assert name not in held(other)
+    assert len(list(local.glob("*.snap"))) == 2, "nothing is removed here when a copy failed"
+    values = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
+    assert values['vault_snapshot_last_run_success{cluster="prod"}'] == "0"
+    assert values['vault_snapshot_last_success_timestamp_seconds{cluster="prod"}'] == success
+    assert values[f'vault_snapshot_copy_success{{cluster="prod",place="{full}"}}'] == "0"
+    assert values[f'vault_snapshot_copy_success{{cluster="prod",place="{other}"}}'] == "1"
+
+    (full / "filler").unlink()
+    healed = save(**options)
+    assert len(list(local.glob("*.snap"))) == 1 and held(full)[0] == healed["copies"][0]["name"]
+
+
+def test_a_full_disk_is_named_where_it_is_and_nothing_half_done_stays(
+    save: Callable[..., Result], run_module: Run, sftp: SftpServer, s3: S3Server, full: Path, tmp_path: Path
+) -> None:
+    here, there, place, bucket = full / "here", full / "there", tmp_path / "place", f"full-{tmp_path.name[-1]}"
+    for folder in (there, place):
+        folder.mkdir(mode=0o700)
+    s3.client().create_bucket(Bucket=bucket)
+    good = [{"url": str(place)}, sftp.options(place), s3.options(bucket)]
+    size = save(copies=good)["size"]
+    space = "No space left on device"
+
+    # while it is streamed
+    fill(full, 16384)
+    streamed = save(must_succeed=False, dest=str(here))
+    assert streamed.failed and not streamed.changed and f"cannot be written ({space})" in streamed.msg, streamed.msg
+    assert held(here) == []
+    # on the other host, which SFTP does not say
+    far = save(must_succeed=False, copies=[sftp.options(there)])
+    assert far.failed and not far.changed and "its room there" in far.msg, far.msg
+    assert held(there) == []
+    # while copies are fetched
+    for one in good:
+        fetch = {"state": "fetched", "from_copy": one, "dest": str(here)}
+        fetched = run_module("vault_snapshot", fetch)
+        assert fetched.failed and f"{here}" in fetched.msg and f"cannot be written ({space})" in fetched.msg, (
+            fetched.msg
+        )
+        assert held(here) == []
+    # while it is encrypted: what was saved stays
     try:
-        first = save(**options)
-        values = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
-        assert metrics.stat().st_mode & 0o777 == 0o644
-        assert values['vault_snapshot_last_run_success{cluster="prod"}'] == "1"
-        assert values['vault_snapshot_size_bytes{cluster="prod"}'] == str(first["size"])
-        success = values['vault_snapshot_last_success_timestamp_seconds{cluster="prod"}']
+        provide("age-keygen", "age")
+    except Unavailable:
+        return
+    made = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True)
+    recipient = made.stderr.split()[-1]
+    fill(full, size + size // 2)
+    encrypted = save(must_succeed=False, dest=str(here), copies=[good[0]], age_recipients=[recipient])
+    assert encrypted.failed and encrypted.changed and f"cannot be written ({space})" in encrypted.msg, encrypted.msg
+    assert len(held(here)) == 2 and not any(name.endswith(".age") for name in held(place))
 
-        name = first["copies"][0]["name"]
-        room = os.statvfs(full)
-        (full / "filler").write_bytes(b"x" * (room.f_bavail * room.f_frsize))
-        # the free room is looked at first: nothing is asked of the server, and nothing is saved here
-        refused = save(must_succeed=False, **options)
-        assert refused.failed and "has room for 0 bytes" in refused.msg and not refused.changed
-        assert len(list(local.glob("*.snap"))) == 1
 
-        # room for what the last one had, and not for the next: found while it is written
-        openbao.client().sys.create_or_update_policy(f"{tmp_path.name}".lower(), 'path "x" { capabilities = ["read"] }')
-        record = next(local.glob("*.json"))
-        record.write_text(json.dumps({**json.loads(record.read_text()), "size": 1024}))
-        with (full / "filler").open("r+b") as file:
-            file.truncate(max(0, (full / "filler").stat().st_size - 8192))
-        partly = save(must_succeed=False, **options)
-        assert partly.failed and partly.changed and "No space left on device" in partly.msg
-        assert held(full) == sorted(["filler", name, f"{name}.json"]), "the old copy stays, nothing half done"
-        assert len([one for one in held(other) if one.endswith(".snap")]) == 1, "the other place has the new one"
-        assert name not in held(other)
-        assert len(list(local.glob("*.snap"))) == 2, "nothing is removed here when a copy failed"
-        values = dict(line.rsplit(" ", 1) for line in metrics.read_text().splitlines() if not line.startswith("#"))
-        assert values['vault_snapshot_last_run_success{cluster="prod"}'] == "0"
-        assert values['vault_snapshot_last_success_timestamp_seconds{cluster="prod"}'] == success
-        assert values[f'vault_snapshot_copy_success{{cluster="prod",place="{full}"}}'] == "0"
-        assert values[f'vault_snapshot_copy_success{{cluster="prod",place="{other}"}}'] == "1"
-
-        (full / "filler").unlink()
-        healed = save(**options)
-        assert len(list(local.glob("*.snap"))) == 1 and held(full)[0] == healed["copies"][0]["name"]
+def test_a_place_that_goes_away_meanwhile_is_told_and_the_others_get_theirs(
+    save: Callable[..., Result], tmp_path: Path
+) -> None:
+    try:
+        age = provide("age", "age")
+        provide("age-keygen", "age")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    recipient = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stderr.split()[-1]
+    (tmp_path / "storage").mkdir()
+    storage = S3Server(tmp_path / "storage")
+    try:
+        storage.client().create_bucket(Bucket="away")
+        place, mounted, bin_folder = tmp_path / "place", tmp_path / "mounted", tmp_path / "bin"
+        for folder in (place, mounted, bin_folder):
+            folder.mkdir(mode=0o700)
+        # every place was tried before it is encrypted: then the storage ends, and a file system is no longer mounted
+        program = bin_folder / "age"
+        program.write_text(
+            f'#!/bin/sh\ncase "$*" in *{tmp_path}/local*) kill {storage.process.pid}; rmdir {mounted};; esac\n'
+            f'exec {age} "$@"\n'
+        )
+        program.chmod(0o700)
+        copies = [storage.options("away"), {"url": str(mounted)}, {"url": str(place)}]
+        options = {"dest": str(tmp_path / "local"), "copies": copies, "age_recipients": [recipient]}
+        partly = save(must_succeed=False, env={"PATH": f"{bin_folder}:{os.environ['PATH']}"}, **options)
     finally:
-        subprocess.run(["umount", str(full)], check=True)
+        storage.stop()
+    assert partly.failed and partly.changed
+    assert "s3://away" in partly.msg and "check s3_endpoint" in partly.msg, partly.msg
+    assert f'copy at "{mounted}": cannot be written (No such file or directory)' in partly.msg
+    partly.hides(storage.SECRET)
+    assert len(held(place)) == 2, "the last place has the copy and its manifest"
+    assert [one["url"] for one in partly["copies"]] == [str(place)]
 
 
 def test_a_damaged_copy_is_not_fetched(save: Callable[..., Result], run_module: Run, tmp_path: Path) -> None:

@@ -87,6 +87,9 @@ def test_damage_is_found(server: VaultServer, args: dict[str, Any], run_module: 
         file.write_bytes(data)
         result = run_module("vault_snapshot", {"state": "verified", "src": str(file), **options})
         assert result.failed
+        # the server is not asked to take it
+        restored = run_module("vault_snapshot", {**args, "state": "restored", "src": str(file), **options})
+        assert restored.failed and restored.msg == result.msg and not restored.changed
         return result.msg
 
     assert "not a complete gzip tar" in verdict(b"")

@@ -132,6 +132,17 @@ def unfinished(path: str, prefix: str = "") -> Iterator[str]:
         os.close(handle)
 
 
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Tell in a sentence what the disk of a file refuses meanwhile. Raises SecretopsError."""
+    try:
+        yield
+    except OSError as error:
+        raise SecretopsError(
+            "cannot be written (%s)" % error.strerror, str(error.filename or path), "make room on the disk"
+        ) from error
+
+
 def _prefix(path: str) -> str:
     return ".%s.new-" % os.path.basename(path)[:100]
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from .._engine import private_file, progress
-from .._engine.errors import InvalidInput, SecretopsError
+from .._engine.errors import InvalidInput
 from . import encryption
 from .archive import SUFFIX, UNFINISHED, inspect, sha256
 from .places.base import NotAllowed, Place
@@ -113,12 +113,8 @@ def outgoing(path: str, name: str, record: Mapping[str, Any], how: encryption.En
     Raises SecretopsError.
     """
     with ExitStack() as files:
-        try:
+        with private_file.writing(path):
             made = _outgoing(files, path, name, record, how)
-        except OSError as error:
-            raise SecretopsError(
-                "a copy cannot be prepared there (%s)" % error.strerror, os.path.dirname(path), "make room on the disk"
-            ) from error
         yield made
 
 
@@ -192,14 +188,11 @@ def fetch(
 
     It gets its name only when it is what was saved; its record stands beside it as beside one that was saved there.
     """
-    try:
-        with ExitStack() as files:
-            whole = _fetched(files, place, record, path, identity, gnupg_home, seconds)
-            plain = {name: value for name, value in record.items() if name not in ("stored", "manifest")}
-            private_file.write(path + MANIFEST, json.dumps(plain, indent=2, sort_keys=True))
-            private_file.rename(whole, path)
-    except OSError as error:
-        raise SecretopsError("cannot be written (%s)" % error.strerror, path, "make room on the disk") from error
+    with private_file.writing(path), ExitStack() as files:
+        whole = _fetched(files, place, record, path, identity, gnupg_home, seconds)
+        plain = {name: value for name, value in record.items() if name not in ("stored", "manifest")}
+        private_file.write(path + MANIFEST, json.dumps(plain, indent=2, sort_keys=True))
+        private_file.rename(whole, path)
 
 
 def _fetched(

@@ -66,13 +66,13 @@ class Encryption:
             self.encrypt(plain, os.path.join(folder, "b"))
 
     def encrypt(self, source: str, dest: str) -> None:
-        """Write the encrypted content of a file into another, which keeps its mode. Raises SecretopsError."""
+        """Write the encrypted content of a file into another, which keeps its mode. Raises SecretopsError, OSError."""
         option = 'option "age_recipients"' if self.by == AGE else 'option "gpg_public_keys"'
         program = programs.find(self.by, option, PACKAGES[self.by])
-        remedy = "check that these are public keys, and that there is room in %s" % os.path.dirname(dest)
+        remedy = "check that these are public keys"
         if self.by == AGE:
             named = [word for one in self.age_recipients for word in ("-r", one)]
-            programs.run([program, *named, "-o", dest, source], option, remedy, self.seconds)
+            programs.run([program, *named, "-o", dest, source], option, remedy, self.seconds, dest=dest)
         else:
             # a key ring of its own: the user's is not asked, and not changed
             with tempfile.TemporaryDirectory(prefix="vault-eso-gpg-") as home:
@@ -83,6 +83,7 @@ class Encryption:
                     option,
                     remedy,
                     self.seconds,
+                    dest=dest,
                 )
 
 
@@ -97,7 +98,7 @@ def decrypt(by: str, source: str, dest: str, identity: str | None, gnupg_home: s
     """Write the decrypted content of a file into another, which keeps its mode.
 
     ``identity``: the file of the key of age. OpenPGP's key is in a key ring, the user's own without ``gnupg_home``.
-    Raises SecretopsError.
+    Raises SecretopsError, and OSError where the other file cannot be written.
     """
     where = 'snapshot "%s"' % os.path.basename(source)
     if by not in (AGE, GPG):
@@ -112,4 +113,4 @@ def decrypt(by: str, source: str, dest: str, identity: str | None, gnupg_home: s
         home = ["--homedir", gnupg_home] if gnupg_home else []
         command = [program, *home, "--batch", "--no-tty", "--yes", "--output", dest, "--decrypt", source]
         remedy = 'check "gnupg_home": the key ring must hold the private key of one of the recipients'
-    programs.run(command, where, remedy, seconds)
+    programs.run(command, where, remedy, seconds, dest=dest)

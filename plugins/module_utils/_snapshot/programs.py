@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -24,14 +25,29 @@ def find(name: str, where: str, package: str) -> str:
     return found
 
 
+#: a disk with so many bytes of room is full
+LITTLE = 1 << 16
+
+
+def require_room(path: str) -> None:
+    """Refuse the path of a local file whose disk is full, which programs tell in words alone. Raises OSError."""
+    if shutil.disk_usage(os.path.dirname(path)).free < LITTLE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
 class Failed(SecretopsError):
     """A program ended with a status that is no success. ``status``: its exit status, -1 when it took too long."""
 
     status = 0
 
 
-def run(command: Sequence[str], where: str, remedy: str, seconds: float, given: bytes = b"") -> bytes:
-    """Run a program with text on its standard input, and return its standard output. Raises Failed."""
+def run(
+    command: Sequence[str], where: str, remedy: str, seconds: float, given: bytes = b"", dest: str | None = None
+) -> bytes:
+    """Run a program with text on its standard input, and return its standard output.
+
+    Raises Failed, and OSError where the disk of the file ``dest``, which it was to write, is full.
+    """
     environment = {**os.environ, "LC_ALL": "C"}
     try:
         # with a limit of time, and on hosts where there is no Ansible
@@ -47,6 +63,8 @@ def run(command: Sequence[str], where: str, remedy: str, seconds: float, given: 
         failed.status = -1
         raise failed from error
     if done.returncode:
+        if dest:
+            require_room(dest)
         said = [line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
         name = os.path.basename(command[0])
         reason = said[-1][:300].rstrip(".") if said else "exit status %d" % done.returncode

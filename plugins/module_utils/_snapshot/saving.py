@@ -101,6 +101,10 @@ class Saving:
 
     def try_places(self) -> None:
         """Prove that each place takes a snapshot, before anything is asked of the server. Raises SecretopsError."""
+        with private_file.writing(tempfile.gettempdir()):
+            self._try_places()
+
+    def _try_places(self) -> None:
         self.encryption.check()
         expected = self._last_size()
         if self.writes:
@@ -193,15 +197,13 @@ class Saving:
         """Keep a verified archive, everywhere. Raises SecretopsError; what was kept till then stays."""
         self._check_index(record)
         name, file_name = trial, copies.file_name(str(record["cluster"] or ""), record)
-        try:
+        with private_file.writing(self.folder):
             if self.dest:
                 name = self.dest if self.single else os.path.join(self.dest, file_name)
                 # the record first: a snapshot without one would never be pruned
                 private_file.write(name + ".json", json.dumps(record, indent=2, sort_keys=True))
                 private_file.rename(trial, name)
                 self.info["path"] = name
-        except OSError as error:
-            raise SecretopsError("cannot be written (%s)" % error.strerror, name, "make room on the disk") from error
         self.info.update(record, copies=[], pruned=[])
         self._copy(name, file_name, record)
         self.info["pruned"] = self._prune(record["cluster_id"])

@@ -53,7 +53,7 @@ class Place:
         raise NotImplementedError
 
     def fetch(self, name: str, path: str) -> None:
-        """Write the content of a file into a local one that exists."""
+        """Write the content of a file into a local one that exists. Raises OSError where the local disk is full."""
         raise NotImplementedError
 
     def remove(self, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..._engine import private_file
@@ -80,13 +80,18 @@ class Directory(Place):
         found = {name: private_file.text_of(self._path(name)) for name in names}
         return {name: text for name, text in found.items() if text is not None}
 
-    def fetch(self, name: str, path: str) -> None:
-        """Copy a file to a local one."""
+    def _blocks(self, name: str) -> Iterator[bytes]:
         try:
-            with open(self._path(name), "rb") as source, open(path, "wb") as file:
-                shutil.copyfileobj(source, file, CHUNK)
+            with open(self._path(name), "rb") as source:
+                yield from iter(lambda: source.read(CHUNK), b"")
         except OSError as error:
             raise self._failed("read", error) from error
+
+    def fetch(self, name: str, path: str) -> None:
+        """Copy a file to a local one. Raises OSError where that cannot be written."""
+        with open(path, "wb") as file:
+            for block in self._blocks(name):
+                file.write(block)
 
     def remove(self, name: str) -> None:
         """Remove a file."""

@@ -212,7 +212,7 @@ class S3(Place):
         return found
 
     def fetch(self, name: str, path: str) -> None:
-        """Copy an object to a local file."""
+        """Copy an object to a local file. Raises OSError where that cannot be written."""
         with open(path, "wb") as file:
             for block in self._blocks(name):
                 file.write(block)

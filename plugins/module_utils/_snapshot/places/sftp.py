@@ -123,12 +123,8 @@ class Sftp(Place):
         trial = self._path(".vault-eso-new-%s" % name)
         try:
             with private_file.unfinished(path, UNFINISHED) as back:
-                self._run(
-                    'put "%s" %s' % (path, trial),
-                    "chmod 600 %s" % trial,
-                    'get %s "%s"' % (trial, back),
-                    seconds=self.seconds,
-                )
+                self._run('put "%s" %s' % (path, trial), "chmod 600 %s" % trial, seconds=self.seconds)
+                self.fetch(".vault-eso-new-%s" % name, back)
                 if digest_of(back) != sha256:
                     raise self.damaged(name)
             self._run("rename %s %s" % (trial, self._path(name)))
@@ -136,6 +132,7 @@ class Sftp(Place):
             self._try_to_remove(trial)
             raise
         except OSError as error:
+            self._try_to_remove(trial)
             raise PlaceError(
                 "cannot be read back into %s (%s)" % (os.path.dirname(path), error.strerror),
                 self.where,
@@ -168,8 +165,13 @@ class Sftp(Place):
         return found
 
     def fetch(self, name: str, path: str) -> None:
-        """Copy a file to a local one."""
-        self._run('get %s "%s"' % (self._path(name), path), seconds=self.seconds)
+        """Copy a file to a local one. Raises OSError where that cannot be written."""
+        try:
+            self._run('get %s "%s"' % (self._path(name), path), seconds=self.seconds)
+        except PlaceError:
+            # sftp tells it in words alone
+            programs.require_room(path)
+            raise
 
     def remove(self, name: str) -> None:
         """Remove a file."""

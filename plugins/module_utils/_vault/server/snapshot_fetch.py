@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +40,9 @@ class Fetched(Resource):
         self.source = place(self.params["from_copy"], float(self.params["transfer_timeout"]))
 
     def read(self) -> Mapping[str, Any] | None:
-        self.chosen, others = copies.choose(self.source, self.params["cluster"], self.params["copy_name"])
+        # manifests come by a temporary directory from some places
+        with private_file.writing(tempfile.gettempdir()):
+            self.chosen, others = copies.choose(self.source, self.params["cluster"], self.params["copy_name"])
         if others:
             self.warnings.append(
                 "holds snapshots of other clusters of that name too (%s), and the newest is of %s; for one of the"

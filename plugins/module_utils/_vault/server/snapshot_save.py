@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..._engine import progress
-from ..._engine.errors import InvalidInput, SecretopsError
+from ..._engine import private_file, progress
+from ..._engine.errors import InvalidInput
 from ..._engine.reconcile import Change, Resource
 from ..._http import failure
 from ..._snapshot.archive import inspect
@@ -82,17 +82,16 @@ class Snapshot(_Saved):
     """A new snapshot: each run that wants one makes one."""
 
     def _download(self, client: Client, path: str) -> None:
-        with transfer(client, "GET", "sys/storage/raft/snapshot", self.params) as pieces, open(path, "wb") as file:
+        # not buffered: what the disk refuses must not be told at the end, as a failure of the connection
+        with transfer(client, "GET", "sys/storage/raft/snapshot", self.params) as pieces, open(path, "wb", 0) as file:
             for piece in pieces:
                 progress.tell("%d MB of the snapshot saved", file.tell() >> 20)
-                try:
-                    file.write(piece)
-                except OSError as error:
-                    raise SecretopsError(
-                        "cannot be written (%s)" % error.strerror, path, "make room on the disk"
-                    ) from error
-            file.flush()
-            os.fsync(file.fileno())
+                with private_file.writing(path):
+                    left = memoryview(piece)
+                    while left:
+                        left = left[file.write(left) :]
+            with private_file.writing(path):
+                os.fsync(file.fileno())
 
     def _stream(self, path: str) -> tuple[Client, dict[str, Any]]:
         """Write the leader's archive into a file, and return that leader and what is in the archive.
