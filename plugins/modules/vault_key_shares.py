@@ -22,12 +22,19 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.vault.shares
+options:
+  adopt_former:
+    description:
+      - For after a restore of a snapshot from before a rekey. Where the present shares of O(key_store) are not valid and those of before a rekey are,
+        these become its present ones, and the others are kept among the former ones.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Counts the shares and compares them with each other, and gives none to the server.
     support: full
   diff_mode:
-    description: Nothing changes.
+    description: There is nothing to show.
     support: none
 seealso:
   - module: secretops.vault_eso.vault_unseal
@@ -39,6 +46,16 @@ EXAMPLES = r"""
     url: [https://vault.example.com:8200]
     ca_cert: /etc/ssl/vault-ca.pem
     key_store: /srv/vault/unseal-keys.json
+    auth_method: approle
+    role_id_file: /srv/vault/admin-role-id
+    secret_id_file: /srv/vault/admin-secret-id
+
+- name: Take the former shares again, after a restore of a snapshot of their time
+  secretops.vault_eso.vault_key_shares:
+    url: [https://vault.example.com:8200]
+    ca_cert: /etc/ssl/vault-ca.pem
+    key_store: /srv/vault/unseal-keys.json
+    adopt_former: true
     auth_method: approle
     role_id_file: /srv/vault/admin-role-id
     secret_id_file: /srv/vault/admin-secret-id
@@ -60,6 +77,11 @@ threshold:
   returned: success
   type: int
   sample: 3
+adopted:
+  description: With O(adopt_former), the generation of the former shares that became the key store's present ones.
+  returned: success
+  type: int
+  sample: null
 wrong:
   description: Numbers, from 1, of given shares that do not belong to the valid ones.
   returned: success
@@ -75,9 +97,11 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.
     SHARES_SPEC,
 )
 
+SPEC = {**SHARES_SPEC, "adopt_former": {"type": "bool", "default": False}}
+
 
 def main() -> None:
-    module = VaultModule(SHARES_SPEC, mutually_exclusive=SHARES_EXCLUSIVE, whole_cluster=True)
+    module = VaultModule(SPEC, mutually_exclusive=SHARES_EXCLUSIVE, whole_cluster=True)
     with module.client() as client:
         prove_shares(module, client)
 

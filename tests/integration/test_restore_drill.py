@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
@@ -24,7 +25,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def saved(new_server: Callable[..., VaultServer], run_module: Run, s3: S3Server, tmp_path: Path) -> dict[str, Any]:
-    """A snapshot with manifest and canary, a copy in a bucket, the key store of its cluster, and the program."""
+    """A snapshot with manifest and canary, a copy in a bucket, its cluster's key store of later, and the program."""
     server = new_server(shares=3, threshold=2)
     client = server.client()
     client.sys.enable_secrets_engine("kv", path="secret", options={"version": "1"})
@@ -40,8 +41,11 @@ def saved(new_server: Callable[..., VaultServer], run_module: Run, s3: S3Server,
     s3.client().create_bucket(Bucket=bucket)
     options.update(labels={"canary": "c1", "counts": counts}, copies=[s3.options(bucket)], cluster="good")
     done = run_module("vault_snapshot", options, must_succeed=True)
-    store = {"shares": server.keys, "threshold": 2, "generation": 1, "encrypted": False, "share_type": "unseal"}
-    store["cluster_id"] = client.seal_status["cluster_id"]
+    # there was a rekey since
+    former = {"shares": server.keys, "threshold": 2, "generation": 1, "encrypted": False}
+    present = [base64.b64encode(os.urandom(32) + bytes([number])).decode() for number in (1, 2, 3)]
+    store = {"shares": present, "threshold": 2, "generation": 2, "encrypted": False, "share_type": "unseal"}
+    store |= {"former": [former], "cluster_id": client.seal_status["cluster_id"]}
     write_private(tmp_path / "keys.json", json.dumps(store).encode())
     server.discard()
     return {

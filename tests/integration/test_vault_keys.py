@@ -92,7 +92,7 @@ def custody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Custody]:
         made.server.discard()
 
 
-def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run) -> None:
+def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run, tmp_path: Path) -> None:
     login = {name: value for name, value in custody.args.items() if name != "key_store"}
     store = custody.held
     proven = run_module("vault_key_shares", custody.args, must_succeed=True)
@@ -109,6 +109,26 @@ def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run
         refused.hides(*shares)
     assert not custody.call("GET", "sys/rotate/root/init")["started"]
     assert custody.server.health() == 200 and custody.opens(store["shares"][:3])
+
+    # as after a restore of a snapshot from before a rekey
+    path = tmp_path / "keys.json"
+    former = [
+        {"shares": [FOREIGN[0]], "generation": 1},
+        {**store, "generation": 2},
+        {"shares": FOREIGN, "generation": 3},
+    ]
+    write_private(path, json.dumps({**store, "shares": FOREIGN, "generation": 4, "former": former}).encode())
+    adopt = {**login, "key_store": str(path), "adopt_former": True}
+    refused = run_module("vault_key_shares", {**adopt, "adopt_former": False})
+    assert refused.failed and "these key shares are not the cluster's" in refused.msg
+    assert not run_module("vault_key_shares", adopt, check=True, must_succeed=True).changed
+    done = run_module("vault_key_shares", adopt, must_succeed=True)
+    assert (done["proven"], done["adopted"], done.changed) == (True, 2, True)
+    held = json.loads(path.read_text())
+    assert (held["shares"], held["generation"]) == (store["shares"], 2)
+    assert [one["generation"] for one in held["former"]] == [1, 3, 4] and path.stat().st_mode & 0o777 == 0o600
+    again = run_module("vault_key_shares", adopt, must_succeed=True)
+    assert (again["proven"], again["adopted"], again.changed) == (True, None, False)
 
     # who may begin and not cancel would leave an attempt behind
     client = custody.server.client()

@@ -17,7 +17,6 @@ from ..._engine.reconcile import Change
 from ..._snapshot.record import age
 from ..connection.client import Client
 from ..connection.errors import VaultError
-from .key_store import shares_from
 from .scratch import Scratch, describe, find_binary, isolated
 from .snapshot_fitness import unfit
 from .snapshot_restore import Verified
@@ -97,7 +96,7 @@ class Drilled(Verified):
         return "cluster %s (%s)" % (named, self.info.get("cluster_id")) if named else "a cluster that is not recorded"
 
     def write(self, change: Change) -> None:
-        sets = [shares_from({"key_store": path}) for path in self.info["key_stores"]]
+        sets = [shares for _path, shares in self.share_sets]
         began = time.monotonic()
         found = isolated(
             lambda folder: self._drill(sets, folder),

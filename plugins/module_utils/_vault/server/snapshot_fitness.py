@@ -62,25 +62,26 @@ def is_foreign(record: Facts, server: Facts) -> bool:
     return bool(there) and there != server.get("cluster_id")
 
 
-def opening(stores: Iterable[tuple[str, Facts]], record: Facts) -> list[str]:
-    """Return the paths of the key stores that may open the cluster after a restore, the likeliest first.
+def openings(stores: Iterable[tuple[str, Facts]], record: Facts) -> list[tuple[str, list[str]]]:
+    """Return the sets of shares that may open the cluster after a restore, the likeliest first, each with its path.
 
-    ``stores`` are paths and contents. One of another cluster, or of which the shares are encrypted or no unseal
-    shares, is left out.
+    ``stores`` are paths and contents of key stores. A store keeps the shares from before each rekey too, which open the
+    snapshots of their time. Sets of another cluster, encrypted ones, recovery shares and too few are left out.
     """
-    found: list[tuple[int, str]] = []
+    found: list[tuple[tuple[bool, bool, bool], str, list[str]]] = []
     for path, data in stores:
-        shares = data.get("shares") or []
-        if data.get("encrypted") or data.get("share_type") == "recovery":
+        cluster = data.get("cluster_id")
+        if data.get("share_type") == "recovery":
             continue
-        if len(shares) < int(record.get("key_threshold") or 1):
-            continue
-        cluster, generation = data.get("cluster_id"), data.get("generation")
         if cluster and record.get("cluster_id") and cluster != record["cluster_id"]:
             continue
-        same = record.get("key_share_generation") in (None, generation)
-        found.append(((0 if cluster else 2) + (0 if same else 1), path))
-    return [path for _rank, path in sorted(found, key=lambda one: one[0])]
+        for number, one in enumerate([data, *reversed(data.get("former") or [])]):
+            shares = [str(share) for share in one.get("shares") or []]
+            if one.get("encrypted") or not shares or len(shares) < int(record.get("key_threshold") or 1):
+                continue
+            same = record.get("key_share_generation") in (None, one.get("generation"))
+            found.append(((not cluster, not same, number > 0), path, shares))
+    return [(path, shares) for _rank, path, shares in sorted(found, key=lambda one: one[0])]
 
 
 def stale(nodes: Iterable[Facts], record: Facts) -> list[str]:

@@ -18,7 +18,7 @@ from ..._snapshot.archive import newest, verify
 from ..connection.client import Client
 from ..connection.errors import InvalidToken, NotVault, PermissionDenied, VaultError
 from .key_store import KeyStore
-from .snapshot_fitness import is_foreign, opening, unfit
+from .snapshot_fitness import is_foreign, openings, unfit
 from .snapshot_transfer import leader, transfer
 from .status import PAUSE, is_active, product_of, seal_status
 
@@ -41,14 +41,18 @@ class Verified(Resource):
         return {}
 
     def _fitting_stores(self) -> None:
-        """Keep in `info` which of the key stores may open the restored data. Raises InvalidInput for what is none."""
+        """Find which shares of the key stores may open the restored data, the likeliest first; `info` names the stores.
+
+        Raises InvalidInput for what is no key store.
+        """
         held = []
         for path in self.params["key_stores"]:
             store = KeyStore(path)
             data = store.load()
             if data is not None:
                 held.append((store.path, data))
-        self.info["key_stores"] = opening(held, self.info)
+        self.share_sets = openings(held, self.info)
+        self.info["key_stores"] = list(dict.fromkeys(path for path, _shares in self.share_sets))
 
 
 class Restored(Verified):
@@ -139,7 +143,10 @@ class Restored(Verified):
             time.sleep(PAUSE)
         self.info["sealed"] = True
         self.info["token_valid"] = False
-        self.warnings.append("restored, but no node is active: unseal them with the key shares of the snapshot")
+        self.warnings.append(
+            "the server took the snapshot, but no node is active: unseal them with the key shares of the snapshot, or"
+            " with those of before where the server's log says that it could not restore it, as on a full disk"
+        )
         self.client.token = None
 
     def _loaded(self, url: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.snapshot_fitness import (
     is_foreign,
-    opening,
+    openings,
     stale,
     unfit,
 )
@@ -66,7 +66,19 @@ def test_the_likeliest_store_is_first_and_the_useless_are_left_out() -> None:
         ("recovery", {**STORE, "share_type": "recovery"}),
         ("too few", {**STORE, "shares": ["a", "b"]}),
     ]
-    assert opening(stores, RECORD) == ["its own", "before a rekey", "unknown"]
+    assert [path for path, _shares in openings(stores, RECORD)] == ["its own", "before a rekey", "unknown"]
+
+
+def test_former_shares_of_a_store_open_the_snapshots_of_their_time() -> None:
+    former = [{"shares": list("fgh"), "threshold": 2, "generation": number} for number in (1, 2, 3)]
+    former[0]["shares"] = list("klm")
+    former.append({"shares": list("xyz"), "encrypted": True, "generation": 4})
+    rekeyed = {**STORE, "generation": 5, "former": former}
+    found = openings([("one", rekeyed)], {**RECORD, "key_share_generation": 1})
+    assert found[0] == ("one", list("klm"))
+    assert [shares for _path, shares in found[1:]] == [list("abcde"), list("fgh"), list("fgh")]
+    # nobody wrote down of which generation it is: the present ones first
+    assert openings([("one", rekeyed)], {**RECORD, "key_share_generation": None})[0] == ("one", list("abcde"))
 
 
 def test_sealed_nodes_with_another_threshold_are_to_be_restarted() -> None:
