@@ -22,7 +22,7 @@ import pytest
 
 from support.local import write_private
 from support.modules import Result
-from support.openbao import VaultServer
+from support.openbao import VaultServer, enable_kv
 from support.packages import Unavailable, provide
 from support.playbooks import play
 from support.storage import S3Server, SftpServer
@@ -323,6 +323,32 @@ def test_a_full_disk_is_named_where_it_is_and_nothing_half_done_stays(
     encrypted = save(must_succeed=False, dest=str(here), copies=[good[0]], age_recipients=[recipient])
     assert encrypted.failed and encrypted.changed and f"cannot be written ({space})" in encrypted.msg, encrypted.msg
     assert len(held(here)) == 2 and not any(name.endswith(".age") for name in held(place))
+
+
+def test_a_full_disk_of_the_server_loses_nothing(
+    full: Path, new_server: Callable[..., VaultServer], run_module: Run, tmp_path: Path
+) -> None:
+    """The server takes the archive, fails behind its answer, and seals itself."""
+    server = new_server(storage={"raft": {"path": str(full), "node_id": "n1", "performance_multiplier": 1}})
+    enable_kv(server.client(), "secret")
+    kv = server.client().secrets.kv.v2
+    for number in range(30):
+        kv.create_or_update_secret(f"n{number}", {"a": os.urandom(100_000).hex()})
+    args = {"url": [server.url], "ca_cert": server.ca_cert}
+    restore = {**args, "token": server.token, "state": "restored", "src": str(tmp_path / "saved")}
+    run_module("vault_snapshot", {**args, "token": server.token, "dest": str(tmp_path / "saved")}, must_succeed=True)
+    kv.create_or_update_secret("later", {"a": "b"})
+    fill(full, 2_000_000)
+    failed = run_module("vault_snapshot", {**restore, "wait_timeout": 30}, must_succeed=True)
+    assert failed["sealed"] and "as on a full disk" in str(failed["warnings"])
+    (full / "filler").unlink()
+    run_module("vault_unseal", {**args, "shares": server.keys}, must_succeed=True)
+    server.wait_active()
+    assert kv.read_secret_version("later", raise_on_deleted_version=True)["data"]["data"] == {"a": "b"}
+    done = run_module("vault_snapshot", restore, must_succeed=True)
+    assert not done["sealed"]
+    with pytest.raises(hvac.exceptions.InvalidPath):
+        kv.read_secret_version("later", raise_on_deleted_version=True)
 
 
 def test_a_place_that_goes_away_meanwhile_is_told_and_the_others_get_theirs(

@@ -39,18 +39,35 @@ class Inventory:
         return play(playbook, self.folder, *arguments, timeout=timeout)
 
 
-def play(playbook: str, inventory: Path, *arguments: str, timeout: float = 300) -> Play:
+def play(playbook: str, inventory: Path, *arguments: str, timeout: float = 300, **environment: str) -> Play:
     """Run ``playbooks/NAME.yml`` beside an inventory, and return what it printed; a failed run is an outcome too."""
     foreign = ("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_", "KUBECONFIG", "AWS_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     result = subprocess.run(
         [str(BIN / "ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / f"{playbook}.yml"), *arguments],
         cwd=inventory if inventory.is_dir() else inventory.parent,
-        env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
         timeout=timeout,
+        # what kills the run with all that it started kills no test
+        start_new_session="CUT_AT" in environment,
     )
     return Play(result.returncode, result.stdout + result.stderr)
+
+
+def cut(tasks: Path, at: str, after: float = 0) -> dict[str, str]:
+    """Return the environment in which `play` is killed at a task: its number from 1, or a part of its name.
+
+    ``tasks``: a file to which the names of the tasks are added that began. ``after``: seconds from when it begins; a
+    run that ends before is not killed. With an empty ``at`` the names are written, and nothing is killed.
+    """
+    return {
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
+        "ANSIBLE_CALLBACKS_ENABLED": "cut",
+        "CUT_TASKS": str(tasks),
+        "CUT_AT": at,
+        "CUT_AFTER": str(after),
+    }
