@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import Report
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.report import Report
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS, Tree
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.connection.client import Client
 from support import generated

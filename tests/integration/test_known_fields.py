@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import Report
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.report import Report
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.auth import registry
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import known_fields, schema
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.configuration import KINDS, Tree

@@ -21,7 +21,9 @@ from .entries import accept
 from .errors import InvalidInput, SecretopsError
 from .names import MAY_BE_EMPTY, check_names, check_paths
 from .numbers import check_numbers
-from .reconcile import Report, Resource, plan, reconcile
+from .reconcile import plan, reconcile
+from .report import Report
+from .resource import Resource
 from .scrub import leaves, occurring, weak
 from .secrets import KNOWN
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from .._engine import private_file
 from .._engine.errors import InvalidInput
-from .._engine.reconcile import CREATE, Change, Resource
+from .._engine.resource import CREATE, Change, Resource
 from .._kubernetes.apply import Action
 from .._kubernetes.client import Client
 from .._kubernetes.errors import Missing, NotServed

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, ClassVar, NamedTuple, TypeVar
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.reconcile import Change
+from .._engine.resource import Change
 from .._kubernetes.apply import Action
 from .._kubernetes.client import Client
 from .._kubernetes.errors import Forbidden, Missing

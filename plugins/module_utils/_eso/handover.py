@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._engine.errors import InvalidInput
-from .._engine.reconcile import Change, Resource
+from .._engine.resource import Change, Resource
 from .._kubernetes.client import Client
 from .._kubernetes.errors import NotServed
 from .._kubernetes.kind import NAMESPACE, SERVICE_ACCOUNT, Kind, Object

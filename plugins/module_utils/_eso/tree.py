@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from .._engine import private_file
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.reconcile import CREATE, DELETE, NONE, Change, Resource
+from .._engine.resource import CREATE, DELETE, NONE, Change, Resource
 from .._kubernetes.fields import dotted, leaves
 from .git_secrets import refuse_secrets
 from .yaml_text import as_yaml, from_yaml, reference, title

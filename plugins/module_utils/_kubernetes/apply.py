@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 
 from .._engine import normalise, wording
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.reconcile import CREATE, DELETE, NONE, UPDATE, Change, Resource, ended
+from .._engine.reconcile import ended
+from .._engine.resource import CREATE, DELETE, NONE, UPDATE, Change, Resource
 from .client import Client
 from .errors import Conflict, KubernetesError, Missing, Refused
 from .fields import Path, compact, dotted, joined, leaves, look_up, matches, nested, owned, spelled, without_none, words

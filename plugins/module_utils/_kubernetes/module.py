@@ -13,7 +13,9 @@ from typing import Any, Callable
 
 from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import Module
-from .._engine.reconcile import DELETE, Change, Report, Resource, apply, plan
+from .._engine.reconcile import apply, plan
+from .._engine.report import Report
+from .._engine.resource import DELETE, Change, Resource
 from .._http import insecure
 from .apply import Action, Cluster, KubeObject, server_dry_run, validate
 from .client import Client

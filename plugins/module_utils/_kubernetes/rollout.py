@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.reconcile import Change
+from .._engine.resource import Change
 from .apply import Action
 from .client import Client
 from .errors import Missing

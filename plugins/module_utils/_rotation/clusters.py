@@ -14,7 +14,8 @@ from .._chain.links import api_path, quoted
 from .._chain.proof import Proof
 from .._chain.verify import Chain
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.reconcile import Change, apply, plan
+from .._engine.reconcile import apply, plan
+from .._engine.resource import Change
 from .._eso.external_secret import EXTERNAL_SECRET
 from .._eso.forced import SyncRun
 from .._eso.sync import syncs

@@ -14,7 +14,7 @@ from typing import Any, Callable, NamedTuple
 
 from .._engine import progress
 from .._engine.errors import InvalidInput, SecretopsError, ServerError
-from .._engine.reconcile import Resource
+from .._engine.resource import Resource
 from .._engine.secrets import KNOWN
 from .._vault.base.mounts import EngineMounts
 from .._vault.base.naming import in_url

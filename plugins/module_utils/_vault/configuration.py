@@ -17,19 +17,9 @@ from .._engine.errors import InvalidInput, SecretopsError
 from .._engine.module import bulk_spec
 from .._engine.names import MAY_BE_EMPTY, empty_names
 from .._engine.numbers import negative
-from .._engine.reconcile import (
-    DELETE,
-    NONE,
-    Change,
-    Report,
-    Resource,
-    apply,
-    distinct,
-    ended,
-    plan,
-    preflight,
-    unfinished,
-)
+from .._engine.reconcile import apply, distinct, ended, plan, preflight, unfinished
+from .._engine.report import Report
+from .._engine.resource import DELETE, NONE, Change, Resource
 from .auth.approle_secret_id import ApproleSecretIds
 from .auth.identity.entity import IdentityEntities
 from .auth.identity.group import IdentityGroups

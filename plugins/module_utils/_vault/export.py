@@ -17,7 +17,8 @@ from typing import Any
 
 from .._engine import progress
 from .._engine.errors import InvalidInput, SecretopsError
-from .._engine.reconcile import NONE, plan
+from .._engine.reconcile import plan
+from .._engine.resource import NONE
 from .base.declaring import Omitted, Placeholder, View, concealed
 from .base.kind import Kind
 from .base.listing import Found, Listing

@@ -20,7 +20,7 @@ from typing import Any
 from ..._engine import normalise, private_file, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..base.kind import Kind, RunContext
 from ..base.naming import check_blocks, check_mount, masked
 from ..base.normalisers import networks

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..base import purge, secret_fields, valid
 from ..base.declaring import EMPTY, View, declare, duration_text, further, placed, shaped, usual
 from ..base.kind import PURGE_DATA, Kind, RunContext

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change, Resource, check_completed, check_new
+from ..._engine.resource import Change, Resource, check_completed, check_new
 from ..base import secret_fields, valid
 from ..base.declaring import View, further, placed, shaped, usual
 from ..base.kind import MOUNTS, PURGE, Kind, RunContext

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Resource
+from ..._engine.resource import Resource
 from .inside_mount import InsideMount, with_mount
 from .kind import RunContext
 from .mounts import EngineMounts

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..connection.answers import data_of
 from ..connection.client import Client
 from . import root_namespace

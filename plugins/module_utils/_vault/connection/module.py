@@ -13,7 +13,7 @@ from typing import Any, Callable
 from ..._engine.errors import SecretopsError
 from ..._engine.field import argument_spec
 from ..._engine.module import UPDATE_SECRETS_SPEC, Module
-from ..._engine.reconcile import Report
+from ..._engine.report import Report
 from ..._engine.secrets import KNOWN
 from ..auth.registry import LOGINS, login_fields, login_for
 from ..base.kind import Kind, RunContext

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import CREATE, Change, Resource
+from ..._engine.resource import CREATE, Change, Resource
 from ..base import purge
 from ..base.declaring import View, declare, duration_text, placed
 from ..base.kind import PURGE_DATA, Kind, RunContext

@@ -16,7 +16,7 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, fixed_names, normalisers
-from ..._engine.reconcile import CREATE, Change, check_new
+from ..._engine.resource import CREATE, Change, check_new
 from ..base import purge
 from ..base.declaring import Omitted, View
 from ..base.inside_mount import InsideMount

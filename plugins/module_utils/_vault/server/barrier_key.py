@@ -15,7 +15,7 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import SecretopsError
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..connection.client import Client
 
 STATUS = "sys/key-status"

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..._engine import private_file
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..._engine.secrets import KNOWN
 from ..connection.answers import data_of
 from ..connection.client import Client

@@ -12,7 +12,9 @@ from typing import Any
 
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change, Report, Resource, apply, plan
+from ..._engine.reconcile import apply, plan
+from ..._engine.report import Report
+from ..._engine.resource import Change, Resource
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..._engine.secrets import KNOWN
 from ..connection.client import Client
 from .attempt import RECOVERY_KEY, ROOT_KEY, Attempt, prove, seal_of

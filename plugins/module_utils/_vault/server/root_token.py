@@ -14,7 +14,7 @@ from typing import Any
 
 from ..._engine import private_file
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..._http import environment
 from ..connection import session
 from ..connection.client import Client

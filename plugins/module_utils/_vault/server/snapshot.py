@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._engine.reconcile import Resource
+from ..._engine.resource import Resource
 from ..connection.client import Client
 from .snapshot_drill import Drilled
 from .snapshot_fetch import Fetched

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..._engine import progress
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import Change
+from ..._engine.resource import Change
 from ..._snapshot.record import age
 from ..connection.client import Client
 from ..connection.errors import VaultError

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..._engine import progress, wording
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..._snapshot.archive import newest, verify
 from ..connection.client import Client
 from ..connection.errors import InvalidToken, NotVault, PermissionDenied, VaultError

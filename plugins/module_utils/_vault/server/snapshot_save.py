@@ -13,7 +13,7 @@ from typing import Any
 
 from ..._engine import private_file, progress
 from ..._engine.errors import InvalidInput
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..._http import failure
 from ..._snapshot.archive import inspect
 from ..._snapshot.record import made

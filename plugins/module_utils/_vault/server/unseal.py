@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._engine.errors import InvalidInput, SecretopsError
-from ..._engine.reconcile import NONE, Change, Resource, reconcile
+from ..._engine.reconcile import reconcile
+from ..._engine.resource import NONE, Change, Resource
 from ..._http import rules
 from ..connection.client import Client
 from ..connection.errors import BadRequest, Unreachable, VaultError

@@ -14,7 +14,7 @@ from typing import Any
 from ..._engine import normalise, wording
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers, sent_names
-from ..._engine.reconcile import UPDATE, Change, Resource
+from ..._engine.resource import UPDATE, Change, Resource
 from ..base import purge, root_namespace
 from ..base.declaring import Omitted, View
 from ..base.kind import PURGE, Kind, RunContext

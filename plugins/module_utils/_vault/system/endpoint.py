@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..auth import registry
 from ..base.kind import Kind, RunContext
 from ..base.naming import check_name

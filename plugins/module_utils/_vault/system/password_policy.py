@@ -15,7 +15,7 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from ..base import purge
 from ..base.kind import PURGE, Kind, RunContext
 from ..base.listing import Listing

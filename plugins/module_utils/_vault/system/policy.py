@@ -16,7 +16,7 @@ from typing import Any
 from ..._engine import normalise
 from ..._engine.errors import InvalidInput
 from ..._engine.field import Field, normalisers
-from ..._engine.reconcile import Change, Resource
+from ..._engine.resource import Change, Resource
 from .. import products
 from ..auth.mounts import MethodMounts
 from ..base import purge

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contract of a resource (`_engine.reconcile.Resource`), over all kinds of Vault.
+"""The contract of a resource (`_engine.resource.Resource`), over all kinds of Vault.
 
 Neither a constructor nor `check` asks a server, and nobody changes what was declared. The declarations are those of the
 modules' examples and of `support.generated`.
@@ -122,7 +122,7 @@ def mutations(tree: ast.AST) -> Iterator[str]:
 
 
 def test_nobody_rewrites_what_was_declared() -> None:
-    engine = MODULE_UTILS / "_engine" / "reconcile.py"
+    engine = MODULE_UTILS / "_engine" / "resource.py"
     files = [path for path in sorted(MODULE_UTILS.rglob("*.py")) if path != engine]
     found = {name for path in files for name in mutations(ast.parse(path.read_text()))}
     assert found == set(), "put what depends on what stands into `resolve`"

@@ -13,14 +13,9 @@ import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput, SecretopsError
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import (
-    Change,
-    Report,
-    Resource,
-    apply,
-    plan,
-    reconcile,
-)
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import apply, plan, reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.report import Report
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.resource import Change, Resource
 
 
 class World:

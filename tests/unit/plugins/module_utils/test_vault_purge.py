@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import Resource
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.resource import Resource
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base import purge
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.base.kind import RunContext
 

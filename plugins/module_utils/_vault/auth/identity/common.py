@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Change, Resource
+from ...._engine.resource import Change, Resource
 from ...base.naming import check_metadata
 from ...base.normalisers import lower_set
 from .directory import Directory

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Resource
+from ...._engine.resource import Resource
 from ...base.declaring import View
 from ...base.kind import RunContext
 from ...connection.answers import data_of

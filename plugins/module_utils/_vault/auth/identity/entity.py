@@ -14,7 +14,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base import purge
 from ...base.declaring import View
 from ...base.kind import PURGE, Kind, RunContext

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers
-from ...._engine.reconcile import Change, Resource, check_completed
+from ...._engine.resource import Change, Resource, check_completed
 from ...base import purge
 from ...base.declaring import View, placed
 from ...base.kind import PURGE, Kind, RunContext

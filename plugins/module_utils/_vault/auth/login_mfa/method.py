@@ -15,7 +15,7 @@ from typing import Any
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, secret_names
-from ...._engine.reconcile import Change, Resource, check_new
+from ...._engine.resource import Change, Resource, check_new
 from ...base import purge, valid
 from ...base.declaring import View, declare, placed
 from ...base.kind import PURGE_DATA, Kind, RunContext

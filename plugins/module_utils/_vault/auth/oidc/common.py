@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.kind import RunContext
 from ...base.naming import check_plain, in_url
 from ...base.schema import Fields

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.schema import Fields
 from .common import Oidc, References
 from .fields import of_type

@@ -15,7 +15,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
-from ...._engine.reconcile import Change, check_completed
+from ...._engine.resource import Change, check_completed
 from ...base import purge
 from ...base.kind import MOUNTS, PURGE, Kind, RunContext
 from ...base.listing import Listing

@@ -19,7 +19,7 @@ from ...._engine import normalise
 from ...._engine.addresses import masked_address
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import Field, normalisers, sent_names, write_only_names
-from ...._engine.reconcile import Change, check_new
+from ...._engine.resource import Change, check_new
 from ...._engine.secret_names import FIELDS as SECRETS
 from ...._engine.secret_names import SECRET_NAME
 from ...base import purge, secret_fields

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, sent_names
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.mounts import EngineMounts
 from ...base.normalisers import default
 from ...base.schema import Place, check_kept

@@ -13,7 +13,7 @@ from typing import Any
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import normalisers, sent_names
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...._engine.secret_patterns import apparent_secrets
 from ...base import purge
 from ...base.declaring import View, further

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.mounts import EngineMounts
 from .secret import Secret
 from .waiting import patiently

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Resource
+from ...._engine.resource import Resource
 from ...base.naming import in_url
 from ...connection.client import Client
 from ...connection.errors import PermissionDenied

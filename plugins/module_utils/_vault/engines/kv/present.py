@@ -15,7 +15,7 @@ from typing import Any
 
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.mounts import EngineMounts
 from ...connection.errors import BadRequest, VaultError
 from .fields import NORMALISERS, NOTES, PREFIX, RESERVED, check_metadata

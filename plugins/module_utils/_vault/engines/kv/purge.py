@@ -13,7 +13,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Resource
+from ...._engine.resource import Resource
 from ...base.mounts import EngineMounts
 from ...base.naming import in_url
 from ...connection.client import Client

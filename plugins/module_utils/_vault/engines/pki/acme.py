@@ -13,7 +13,7 @@ from typing import Any
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.kind import Kind, RunContext
 from ...base.listing import Listing
 from ...base.mounts import EngineMounts

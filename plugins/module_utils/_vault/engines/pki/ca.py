@@ -15,7 +15,7 @@ from typing import Any
 
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
-from ...._engine.reconcile import Change, check_completed
+from ...._engine.resource import Change, check_completed
 from ...base.declaring import View
 from ...base.kind import Kind, RunContext
 from ...base.listing import Found, Listing

@@ -17,7 +17,7 @@ from typing import Any
 from ...._engine import normalise, private_file
 from ...._engine.errors import InvalidInput, SecretopsError
 from ...._engine.field import normalisers
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...._engine.secret_patterns import apparent_secrets
 from ...base.kind import Kind, RunContext
 from ...base.mounts import EngineMounts

@@ -16,7 +16,7 @@ from typing import Any
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, sent_names
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base import purge
 from ...base.declaring import View, further
 from ...base.kind import MOUNTS, PURGE, Kind, RunContext

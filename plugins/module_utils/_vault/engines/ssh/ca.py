@@ -14,7 +14,7 @@ from typing import Any
 from ...._engine import normalise, wording
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, normalisers, secret_names, sent_names
-from ...._engine.reconcile import Change
+from ...._engine.resource import Change
 from ...base.declaring import View, placed
 from ...base.inside_mount import InsideMount
 from ...base.kind import Kind, RunContext

@@ -15,7 +15,7 @@ from typing import Any
 from ...._engine import normalise
 from ...._engine.errors import InvalidInput
 from ...._engine.field import Field, duration_names, normalisers, sent_names
-from ...._engine.reconcile import Change, check_completed
+from ...._engine.resource import Change, check_completed
 from ...base import purge
 from ...base.declaring import View
 from ...base.inside_mount import InsideMount

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import Resource, reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.reconcile import reconcile
+from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.resource import Resource
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso import backup, tree
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.yaml_text import as_yaml
 
