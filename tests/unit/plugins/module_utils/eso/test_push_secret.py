@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_secret import push_secret_spec
+from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_spec import push_secret_spec
 from ansible_collections.secretops.vault_eso.plugins.module_utils._eso.push_versions import (
     filled_by_generator,
     regenerated,
