@@ -159,6 +159,7 @@ options:
     description:
       - With O(state=restored), key stores of which the shares may open the cluster afterwards, for what the module returns as RV(key_stores).
       - With O(state=drilled), key stores that are tried, of the cluster of the snapshot and with shares in clear.
+      - The shares from before a rekey, which a key store keeps, count as well.
       - Once they are named, a snapshot of another cluster is restored only when one of them holds shares of that cluster in clear.
     type: list
     elements: path

@@ -31,6 +31,7 @@ _numbers = itertools.count(1)
 #: the last would leave the other processes with nothing to do.
 LONGEST = (
     "restore",
+    "restore_cut",
     "role_eso",
     "secrecy",
     "eso_sync_many",

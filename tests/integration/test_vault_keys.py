@@ -129,6 +129,9 @@ def test_shares_are_proven_on_a_running_server(custody: Custody, run_module: Run
     assert [one["generation"] for one in held["former"]] == [1, 3, 4] and path.stat().st_mode & 0o777 == 0o600
     again = run_module("vault_key_shares", adopt, must_succeed=True)
     assert (again["proven"], again["adopted"], again.changed) == (True, None, False)
+    path.write_text(json.dumps({**held, "encrypted": True, "former": []}))
+    unknown = run_module("vault_key_shares", adopt, must_succeed=True)
+    assert (unknown["proven"], unknown.changed) == (False, False) and "as ciphertext" in str(unknown["warnings"])
 
     # who may begin and not cancel would leave an attempt behind
     client = custody.server.client()
