@@ -52,6 +52,7 @@ LONGEST = (
     "vault_keys",
     "in_worker",
     "eso_schemas",
+    "role_vault_certificates",
     "role_vault_cluster",
     "tenant",
     "vault_unseal",

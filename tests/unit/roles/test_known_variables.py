@@ -21,6 +21,7 @@ NAMES = sorted(roles(ROLES))
 #: what playbooks and other roles call, beside main
 ENTRIES = {
     "vault_server": ["preflight"],
+    "vault_certificates": ["main"],
     "vault_cluster": ["preflight"],
     "vault_rolling": ["preflight"],
     "vault_session": ["open"],
