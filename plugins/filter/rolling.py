@@ -11,6 +11,8 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
+from ansible_collections.secretops.vault_eso.plugins.module_utils._http import failure
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
 
 Node = Mapping[str, Any]
@@ -32,6 +34,21 @@ def vault_rolling_nodes(hostvars: Mapping[str, Any], names: Iterable[str], clust
     return found
 
 
+def vault_rolling_urls(nodes: Iterable[Node], hostvars: Mapping[str, Any], done: Sequence[str] = ()) -> list[str]:
+    """Return the addresses at which the nodes are reached now.
+
+    Until its restart a node listens where it was told to when it started, which its server found; those that are ``done`` are
+    where the inventory says.
+    """
+    return [_url(node, _told(hostvars, node["name"]), done) for node in nodes]
+
+
+def _url(node: Node, known: Node, done: Sequence[str]) -> str:
+    if node["name"] in done:
+        return str(node["url"])
+    return state.at_port(str(node["url"]), int(known.get("new_port") or 0), int(known.get("port") or 0))
+
+
 def _without_metadata(version: Any) -> str:
     return str(version or "").partition("+")[0]
 
@@ -45,7 +62,12 @@ def vault_rolling_plan(
     is ``done``, or of which no server told anything, needs nothing.
     """
     shown = {one.get("url"): one for one in reversed((seen or {}).get("nodes") or [])}
-    return [_planned(node, shown.get(node["url"]) or {}, _told(hostvars, node["name"]), done) for node in nodes]
+    found = []
+    for node in nodes:
+        known = _told(hostvars, node["name"])
+        url = _url(node, known, done)
+        found.append({"url": url, **_planned(node, shown.get(url) or {}, known, done)})
+    return found
 
 
 def _told(hostvars: Mapping[str, Any], name: str) -> Node:
@@ -62,7 +84,7 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
         if sealed:
             needs.append("is sealed")
         if not reachable:
-            restart.append("does not answer")
+            restart.append(_silent(seen))
         if other:
             restart.append("runs %s instead of %s" % (version, known["target"]))
         if unable:
@@ -71,7 +93,7 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
             restart.append("pending: %s" % ", ".join(known["reasons"]))
     return {
         "name": node["name"],
-        "url": node["url"],
+        "new_url": node["url"],
         "id": node["id"],
         "version": version,
         "target": known.get("target", version),
@@ -85,11 +107,19 @@ def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[s
         "standby": seen.get("standby") or False,
         "sealed": sealed,
         "reachable": reachable,
+        "silent": "" if reachable else _silent(seen),
+        "initialized": bool(seen.get("initialized")),
         "seal": seen.get("seal_type") or "shamir",
-        "declared_seal": known.get("seal") or seen.get("seal_type") or "shamir",
         "storage": seen.get("storage_type") or "",
         "needs": needs + restart,
     }
+
+
+def _silent(seen: Node) -> str:
+    """Say that a node does not answer, with the reason where it is not the node's own: a proxy, a certificate."""
+    if seen.get("error_code") in (None, failure.REFUSED, failure.TIMEOUT):
+        return "does not answer"
+    return "does not answer (%s)" % seen["error"]
 
 
 def vault_rolling_todo(plan: Sequence[Node]) -> list[Node]:
@@ -120,7 +150,7 @@ def vault_rolling_node_problems(plan: Sequence[Node]) -> list[str]:
     found = []
     for node in asked:
         if not node["reachable"]:
-            found.append("%s does not answer" % node["name"])
+            found.append("%s %s" % (node["name"], node["silent"]))
         if node["sealed"]:
             found.append("%s is sealed" % node["name"])
         if node["unable"]:
@@ -135,15 +165,17 @@ def vault_rolling_node_problems(plan: Sequence[Node]) -> list[str]:
     return found
 
 
-def vault_rolling_seal_problems(plan: Iterable[Node]) -> list[str]:
-    """Return which nodes would be restarted with another type of seal than they have.
+def vault_rolling_removed(plan: Iterable[Node], raft: Any) -> list[str]:
+    """Return the nodes that were removed from the cluster: they are unsealed, so they have its data, and are no peers.
 
-    Such a node stays sealed: it waits for the key shares with the order to migrate, and not for an unsealing.
+    Such a node never gets a leader, so that waiting for it helps nothing. A new one is sealed until it has joined.
+    ``raft`` is the result of vault_raft.
     """
+    peers = {peer["id"] for peer in (raft or {}).get("peers") or []}
     return [
-        "%s is sealed by %s and would be restarted with %s" % (node["name"], node["seal"], node["declared_seal"])
+        node["name"]
         for node in plan
-        if node["restart"] and node["reachable"] and not node["sealed"] and node["seal"] != node["declared_seal"]
+        if peers and node["initialized"] and not node["sealed"] and node["id"] not in peers
     ]
 
 
@@ -196,6 +228,7 @@ class FilterModule:
             "vault_rolling_nodes": vault_rolling_nodes,
             "vault_rolling_plan": _of_nodes("vault_rolling_plan", vault_rolling_plan),
             "vault_rolling_raft_problems": vault_rolling_raft_problems,
-            "vault_rolling_seal_problems": _of_nodes("vault_rolling_seal_problems", vault_rolling_seal_problems),
+            "vault_rolling_removed": _of_nodes("vault_rolling_removed", vault_rolling_removed),
             "vault_rolling_todo": _of_nodes("vault_rolling_todo", vault_rolling_todo),
+            "vault_rolling_urls": _of_nodes("vault_rolling_urls", vault_rolling_urls),
         }

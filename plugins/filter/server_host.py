@@ -31,6 +31,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
     audit_directories,
     build,
+    seal_type,
     static_keys,
     written_directories,
 )
@@ -142,6 +143,23 @@ def _device_problems(settled: Mapping[str, Any], peers: Iterable[Any]) -> Iterat
                 " changes none: it would refuse the reload, and no restarted node could lead. Declare the changed device under another"
                 " path beside the unchanged one and run this again; then remove the old one and run once more" % path
             )
+
+
+def _seal_problems(host: Mapping[str, Any], settled: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why the seal cannot become what is declared: a server with another one stays sealed until it is migrated.
+
+    A seal that the server has from elsewhere, such as its environment, is not about to change.
+    """
+    has, declared = host.get("seal") or {}, settled["seal"]
+    started = host.get("started") or {}
+    changes = not started or started.get("seal") != settled["fingerprints"].get("seal")
+    migrates = settled["wanted"].get("seal_migration")
+    if changes and not migrates and has.get("initialized") and has.get("type") not in ("", declared):
+        yield (
+            "vault_server_seals: %s is declared, and the server is sealed by %s; another seal is a migration, in which a restarted node stays"
+            " sealed until the key shares are given with the order to migrate. Declare the former seal again, or migrate as the README of"
+            " the role vault_server says (Seals)" % (declared, has.get("type"))
+        )
 
 
 def _release(version: str) -> str:
@@ -437,6 +455,8 @@ def vault_server_state(
 ) -> dict[str, Any]:
     """Return whether the process runs, is sealed, and waits for a reload or a restart to run as declared, and why.
 
+    ``port`` is where it listens, ``new_port`` where it will after the restart; 0 when that is the same, or unknown.
+
     ``watched`` are paths: those of the unit and its environment (``restart``) and of the certificate (``reload``), and the
     records of the configuration at the start (``started``) and when it was last read (``loaded``).
     """
@@ -446,7 +466,7 @@ def vault_server_state(
 def _state(host: Mapping[str, Any], desired: Fingerprints, product: str, watched: Mapping[str, Any]) -> dict[str, Any]:
     if (host.get("unit") or {}).get("active") not in state.RUNNING:
         nothing = {"reload": False, "restart": False, "reload_reasons": [], "restart_reasons": []}
-        return {"runs": False, "sealed": False, **nothing}
+        return {"runs": False, "sealed": False, "port": 0, "new_port": 0, **nothing}
     times = host.get("times") or {}
 
     def newer(paths: Sequence[str], record: str) -> bool:
@@ -463,7 +483,15 @@ def _state(host: Mapping[str, Any], desired: Fingerprints, product: str, watched
         ["certificate"] if newer(watched["reload"], watched["loaded"]) or host.get("serves_another") else [],
     )
     # a node whose answer cannot be had counts as serving: clients may see more than this host does
-    return {"runs": True, "sealed": host.get("health") in SEALED, **waits}
+    ports = {name: int(host.get(name) or 0) for name in ("port", "new_port")}
+    return {"runs": True, "sealed": host.get("health") in SEALED, **ports, **waits}
+
+
+def vault_server_silence(host: Mapping[str, Any]) -> str:
+    """Return why a server gives no answer, with a colon before it, from what the module read; empty when that is unknown."""
+    active = (host.get("unit") or {}).get("active")
+    reason = _refused(host) or ("" if active in ("active", None) else "the service is %s" % active)
+    return ": %s" % reason if reason else ""
 
 
 def vault_server_reload_refused(lines: Iterable[Any]) -> list[str]:
@@ -558,6 +586,7 @@ def vault_server_settled(
         "loaded": watched["loaded"],
         "times": [*watched["restart"], *watched["reload"], watched["started"], watched["loaded"]],
         "url": places["url"],
+        "port": state.port(config),
         "ca": places["tls_ca_file"] if places["has_ca"] else "",
     }
     return {
@@ -566,6 +595,7 @@ def vault_server_settled(
         "files": files,
         "watched": watched,
         "fingerprints": state.fingerprints(config),
+        "seal": seal_type(wish),
         "wanted": declared,
     }
 
@@ -706,6 +736,7 @@ def vault_server_steps(
             *_host_problems(host, wanted),
             *_tls_problems(host, wanted, others or {}),
             *_device_problems(settled, peers),
+            *_seal_problems(host, settled),
         ],
         "advice": list(_audit_advice(host, wanted)),
         "build": _build(host, wanted),
@@ -800,6 +831,7 @@ class FilterModule:
             "vault_server_reload_refused": vault_server_reload_refused,
             "vault_server_sans": vault_server_sans,
             "vault_server_settled": vault_server_settled,
+            "vault_server_silence": _checked("vault_server_silence", vault_server_silence),
             "vault_server_state": _checked("vault_server_state", vault_server_state),
             "vault_server_steps": _checked("vault_server_steps", vault_server_steps),
         }

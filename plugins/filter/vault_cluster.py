@@ -24,13 +24,31 @@ def vault_cluster_problems(asked: Mapping[str, Any]) -> list[str]:
 
 
 def vault_cluster_addresses(hostvars: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Return the API addresses of servers: those that the inventory declares, else port 8200 of each host."""
+    """Return the API addresses of servers: those that the inventory declares, else the port of the API on each host."""
     servers = {str(name): hostvars[name] for name in names}
     declared = [server["vault_server_api_addr"] for server in servers.values() if "vault_server_api_addr" in server]
     if declared:
         return [str(address) for address in declared]
-    hosts = [str(server.get("ansible_host", name)) for name, server in servers.items()]
-    return ["https://%s:8200" % re.sub("^(.*:.*)$", r"[\1]", host) for host in hosts]
+    found = []
+    for name, server in servers.items():
+        host = str(server.get("vault_server_address", server.get("ansible_host", name)))
+        port = server.get("vault_server_api_port", 8200)
+        found.append("https://%s:%s" % (re.sub("^(.*:.*)$", r"[\1]", host), port))
+    return found
+
+
+def vault_cluster_moving(hostvars: Mapping[str, Any], names: Iterable[str], urls: Iterable[str]) -> list[str]:
+    """Return the servers that are looked for at a port where they listen only after their restart, which is still to come.
+
+    They are known by the fact ``vault_server_state`` of this run.
+    """
+    found = []
+    for name in names:
+        state = hostvars[name].get("vault_server_state") or {}
+        ending = ":%s" % state.get("new_port")
+        if state.get("new_port") and any(str(url).rstrip("/").endswith(ending) for url in urls):
+            found.append("%s (port %s, then %s)" % (name, state["port"], state["new_port"]))
+    return found
 
 
 def vault_cluster_shares_given(result: Mapping[str, Any]) -> list[str]:
@@ -54,6 +72,11 @@ def _checked(name: str, asked: Any) -> Mapping[str, Any]:
 
 def _places(asked: Mapping[str, Any]) -> Iterator[str]:
     cluster = asked["cluster"]
+    if asked.get("moving"):
+        yield (
+            "%s: %s: until its restart a server listens on its former port, and the inventory has the new one; restart them, one at a time, by"
+            " the playbook secretops.vault_eso.rolling, then run this again" % (cluster, ", ".join(asked["moving"]))
+        )
     if not asked["nodes"]:
         yield (
             "%s: no node is known; set vault_connection.url, or vault_cluster_name to %s on hosts of the group vault_servers"
@@ -109,6 +132,7 @@ class FilterModule:
         return {
             "vault_cluster_addresses": vault_cluster_addresses,
             "vault_cluster_custody": vault_cluster_custody,
+            "vault_cluster_moving": vault_cluster_moving,
             "vault_cluster_problems": vault_cluster_problems,
             "vault_cluster_shares_given": vault_cluster_shares_given,
         }

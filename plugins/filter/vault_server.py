@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault import products
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.declaration import plain
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.problems import problems
@@ -105,6 +106,24 @@ def vault_server_peers(hostvars: Mapping[str, Any], names: Iterable[str], host: 
     return found
 
 
+def vault_server_peers_now(
+    peers: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any], port: int
+) -> list[dict[str, str]]:
+    """Return name and address of each peer as it serves now; ``port`` is for those that name none.
+
+    A peer that waits for a restart to listen on another port is where its fact ``vault_server_state`` says.
+    """
+    found = []
+    for peer in peers:
+        name = str(peer.get("name") or peer["address"])
+        host = re.sub("^(.*:.*)$", r"[\1]", str(peer["address"]))
+        url = str(peer.get("api_addr") or "https://%s:%s" % (host, peer.get("port", port)))
+        now = hostvars[name].get("vault_server_state") if name in hostvars else None
+        ports = [int((now or {}).get(port) or 0) for port in ("new_port", "port")]
+        found.append({"name": name, "url": state.at_port(url, *ports)})
+    return found
+
+
 def vault_server_retry_join(peers: Iterable[Mapping[str, Any]], port: int, ca: str = "") -> list[dict[str, Any]]:
     """Return the C(retry_join) stanzas of a node's peers; C(port) and C(ca), a file on the node, are for those that name none."""
     found = []
@@ -134,6 +153,7 @@ class FilterModule:
             "vault_server_config": vault_server_config,
             "vault_server_environment": vault_server_environment,
             "vault_server_peers": vault_server_peers,
+            "vault_server_peers_now": vault_server_peers_now,
             "vault_server_problems": vault_server_problems,
             "vault_server_retry_join": vault_server_retry_join,
             "vault_server_static_keys": vault_server_static_keys,

@@ -139,6 +139,9 @@ options:
   url:
     description: The address at which the server is asked for its health.
     type: str
+  port:
+    description: The port that is declared for the listener. A server that was started with another is asked there, in O(url) and O(listener).
+    type: int
   ca:
     description: The CA certificate on the host that O(url) is checked with; empty means what the host trusts.
     type: path
@@ -280,6 +283,21 @@ loaded:
   returned: when the service runs
   type: dict
   sample: {}
+port:
+  description: The port on which the server listens, as it was told when it started; O(port) where that is unknown.
+  returned: when the service runs
+  type: int
+  sample: 8200
+new_port:
+  description: O(port), where the server will listen after its restart; 0 where it is the port on which it listens now.
+  returned: when the service runs
+  type: int
+  sample: 0
+url:
+  description: The address at which the server was asked.
+  returned: when the service runs
+  type: str
+  sample: https://127.0.0.1:8200
 refused:
   description: Why the server's certificate is refused, by the C(code) and C(message) of OpenSSL.
   returned: when O(url) gives no answer for that reason
@@ -295,6 +313,11 @@ health:
   returned: when the service runs
   type: int
   sample: 200
+seal:
+  description: The C(type) of the server's seal, and whether it is C(initialized), as the server says it; empty when it does not answer.
+  returned: when the service runs
+  type: dict
+  sample: {type: shamir, initialized: true}
 """
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.module import Module
@@ -336,6 +359,7 @@ SPEC = {
     "loaded": {"type": "path"},
     "times": {"type": "list", "elements": "path", "default": []},
     "url": {"type": "str"},
+    "port": {"type": "int"},
     "ca": {"type": "path"},
     "listener": {"type": "str"},
     "served": {"type": "path"},

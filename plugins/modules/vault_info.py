@@ -79,7 +79,7 @@ EXAMPLES = r"""
 RETURN = r"""
 nodes:
   description:
-    - One entry per address. A node that does not answer has C(reachable=false) and the reason.
+    - One entry per address. A node that does not answer has C(reachable=false), and the reason in C(error) and C(error_code).
     - With V(readiness) also C(ready), whether it could lead; null where that cannot be seen, as with standbys that serve no reads.
   returned: when V(health) is gathered
   type: list

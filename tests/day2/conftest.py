@@ -28,13 +28,16 @@ def lab() -> Lab:
 
 
 @pytest.fixture
-def traffic(lab: Lab) -> Callable[[], Traffic]:
-    """A function that makes a client which reads and writes until it is left: `with traffic() as client: ...`."""
+def traffic(lab: Lab) -> Callable[..., Traffic]:
+    """A function that makes a client which reads and writes until it is left: `with traffic() as client: ...`.
 
-    def log_in() -> str:
+    Takes other addresses than those of the lab.
+    """
+
+    def log_in(urls: list[str]) -> str:
         credentials = [(lab.credentials / f"admin-{name}-id").read_text().strip() for name in ("role", "secret")]
         last: Exception | None = None
-        for url in list(lab.urls.values()) * 20:
+        for url in urls * 20:
             try:
                 answer = hvac.Client(url=url, verify=str(lab.ca_cert), timeout=5).auth.approle.login(*credentials)
                 return str(answer["auth"]["client_token"])
@@ -43,7 +46,11 @@ def traffic(lab: Lab) -> Callable[[], Traffic]:
                 time.sleep(0.5)
         raise AssertionError(f"no server takes the login: {last}")
 
-    return lambda: Traffic(list(lab.urls.values()), str(lab.ca_cert), log_in)
+    def client(urls: list[str] | None = None) -> Traffic:
+        found = urls or list(lab.urls.values())
+        return Traffic(found, str(lab.ca_cert), lambda: log_in(found))
+
+    return client
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from support.system import Lab
+from support.traffic import Traffic
 
 ROLLING, SERVERS = "playbooks/rolling.yml", ("playbooks/vault.yml", "--tags", "servers")
 LOGS = "/var/log/openbao"
@@ -60,6 +63,51 @@ def test_a_standby_that_could_not_lead_is_taken_first_and_mended(lab: Lab, conve
     assert f"1. {victim} (standby): could not lead" in play.output
     assert lab.active() == leader
     assert "no node waits" in lab.play(ROLLING, "--check").succeeded().output
+
+
+@pytest.mark.parametrize("port", [8300, 8200])
+def test_a_changed_port_is_rolled_out(
+    lab: Lab, port: int, declared: Callable[..., tuple[str, str]], traffic: Callable[..., Traffic]
+) -> None:
+    former = 8300 if port == 8200 else 8200
+    moved = declared(vault_server_api_port=port)
+    urls = [url.replace(":8200", f":{one}") for one in (former, port) for url in lab.urls.values()]
+    if port != 8200:
+        # the servers are told, and serve on; what comes after them would look for them in vain
+        play = lab.play("playbooks/vault.yml", *moved)
+        said = " ".join(play.output.split())
+        assert play.rc and "until its restart a server listens on its former port" in said, play.output[-3000:]
+        assert all(play.recap[host]["failed"] == 0 for host in lab.urls)
+    with traffic(urls) as client:
+        play = lab.play(ROLLING, *moved).succeeded()
+    client.nothing_lost()
+    said = " ".join(play.output.split())
+    assert "3 of 3: " in said and "could not be revoked" not in said
+    for url in lab.urls.values():
+        assert (lab.health(url.replace(":8200", f":{port}")) or {}).get("sealed") is False
+        assert lab.health(url.replace(":8200", f":{former}")) is None
+    assert "nothing is to be done" in lab.play(ROLLING, "--check", *moved).succeeded().output
+
+
+def test_a_node_that_was_removed_and_came_back_is_named(lab: Lab, converged: None) -> None:
+    leader = lab.active()
+    victim = next(host for host, url in lab.urls.items() if url != leader)
+    lab.bao("operator", "raft", "remove-peer", victim)
+    try:
+        # as it runs on, and as it comes back sealed
+        for restart in (False, True):
+            if restart:
+                lab.ssh(victim, "systemctl restart openbao")
+            began = time.monotonic()
+            play = lab.play(ROLLING)
+            assert play.rc and f"{victim} has data of the cluster" in " ".join(play.output.split()), play.output[-3000:]
+            print(f"named after {time.monotonic() - began:.0f} s")
+    finally:
+        data = "/opt/openbao/data"
+        lab.ssh(victim, f"systemctl stop openbao; rm -r {data}/*; systemctl start openbao")
+    # a new node that is still sealed is none of these
+    lab.play(ROLLING).succeeded()
+    assert {host for host in lab.urls if (lab.health(lab.urls[host]) or {}).get("sealed") is False} == set(lab.urls)
 
 
 def test_a_limit_that_hides_the_servers_is_refused(lab: Lab) -> None:

@@ -216,14 +216,32 @@ def runs_another(pid: int, path: str) -> bool:
     return (running.st_dev, running.st_ino) != (installed.st_dev, installed.st_ino)
 
 
-def record(path: str) -> dict[str, list[Any]]:
-    """Return the fingerprints of a configuration that was kept on the host; {} when there is none to be read."""
+def configuration(path: str) -> dict[str, Any]:
+    """Return a configuration that was kept on the host; {} when there is none to be read."""
     try:
         with open(path, encoding="utf-8") as file:
             kept = json.load(file)
     except (OSError, ValueError):
         return {}
-    return fingerprints(kept) if isinstance(kept, dict) else {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def port(config: Mapping[str, Any]) -> int:
+    """Return the port of a configuration's first TCP listener; 0 when it has none in numbers."""
+    stanzas = config.get("listener")
+    for stanza in stanzas if isinstance(stanzas, list) else []:
+        listener = stanza.get("tcp") if isinstance(stanza, dict) else None
+        number = str((listener or {}).get("address") or "").rpartition(":")[2]
+        if number.isdigit():
+            return int(number)
+    return 0
+
+
+def at_port(url: str, old: int, new: int) -> str:
+    """Return an address with another port where it has the old one."""
+    ending = ":%d" % old
+    address = url.rstrip("/")
+    return "%s:%d" % (address[: -len(ending)], new) if old and new and address.endswith(ending) else url
 
 
 def unwritable(name: str, directories: Iterable[str]) -> list[str]:
@@ -250,17 +268,19 @@ def disks(directories: Iterable[str]) -> dict[str, dict[str, int]]:
     return found
 
 
+def _opener(ca: str) -> urllib.request.OpenerDirector:
+    """Return what opens addresses without a proxy. Raises OSError."""
+    context = ssl.create_default_context(cafile=ca or None)
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+
 def health(url: str, ca: str, timeout: float) -> dict[str, Any]:
     """Return as ``health`` the HTTP status of a server's answer to the question for its health; -1 without one.
 
     Where its certificate is the reason, ``refused`` has the ``code`` and ``message`` of OpenSSL.
     """
     try:
-        context = ssl.create_default_context(cafile=ca or None)
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
-        with opener.open(url.rstrip("/") + "/v1/sys/health", timeout=timeout) as answer:
+        with _opener(ca).open(url.rstrip("/") + "/v1/sys/health", timeout=timeout) as answer:
             return {"health": int(answer.status)}
     except urllib.error.HTTPError as error:
         return {"health": error.code}
@@ -270,6 +290,17 @@ def health(url: str, ca: str, timeout: float) -> dict[str, Any]:
             refused = {"code": cause.verify_code, "message": str(cause.verify_message)}
             return {"health": -1, "refused": refused}
         return {"health": -1}
+
+
+def seal(url: str, ca: str, timeout: float) -> dict[str, Any]:
+    """Return what a server says of its seal: its ``type``, and whether it is ``initialized``; {} without an answer."""
+    try:
+        with _opener(ca).open(url.rstrip("/") + "/v1/sys/seal-status", timeout=timeout) as answer:
+            told = json.loads(answer.read(_BLOCK))
+    except (OSError, ValueError):
+        return {}
+    told = told if isinstance(told, dict) else {}
+    return {"type": str(told.get("type") or ""), "initialized": told.get("initialized") is True}
 
 
 def swap() -> dict[str, bool]:
@@ -319,8 +350,16 @@ def read(asked: Mapping[str, Any]) -> dict[str, Any]:
         if found["unit"].get("active") in RUNNING:
             found["other_binary"] = runs_another(found["unit"]["pid"], asked["binary"])
             found["times"] = times(asked["times"])
-            found["started"], found["loaded"] = record(asked["started"]), record(asked["loaded"])
-            found.update(health(asked["url"], asked["ca"], asked["timeout"]))
+            started = configuration(asked["started"])
+            found["started"], found["loaded"] = fingerprints(started), fingerprints(configuration(asked["loaded"]))
+            declared = asked.get("port") or 0
+            # until its restart the server listens where it was told to when it started
+            found["port"] = port(started) or declared
+            found["new_port"] = declared if declared != found["port"] else 0
+            found["url"] = at_port(asked["url"], declared, found["port"])
+            found.update(health(found["url"], asked["ca"], asked["timeout"]))
+            found["seal"] = seal(found["url"], asked["ca"], asked["timeout"]) if found["health"] > 0 else {}
             if asked.get("listener") and asked.get("served"):
-                found["serves_another"] = tls.serves_another(asked["listener"], asked["served"], asked["timeout"])
+                listener = at_port(asked["listener"], declared, found["port"])
+                found["serves_another"] = tls.serves_another(listener, asked["served"], asked["timeout"])
     return found

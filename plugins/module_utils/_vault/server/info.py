@@ -41,7 +41,7 @@ def node(client: Client, url: str) -> dict[str, Any]:
     try:
         status = seal_status(client, url, retries=0)
     except (Unreachable, VaultError) as error:
-        return {"url": url, "reachable": False, "error": str(error)}
+        return {"url": url, "reachable": False, "error": str(error), "error_code": error.code}
     health = client.health(url) or {}
     found: dict[str, Any] = {
         "url": url,

@@ -101,6 +101,11 @@ def _seal(node: Declaration, seal: Mapping[str, Any]) -> dict[str, str]:
     return rendered
 
 
+def seal_type(wish: Mapping[str, Any]) -> str:
+    """Return the type of the enabled seal, as a server that runs with it tells it."""
+    return next((str(seal["type"]) for seal in Declaration(wish).seals if not seal["disabled"]), "shamir")
+
+
 def static_key_path(node: Declaration, key_id: str) -> str:
     """Return the file on the node that holds the static seal key of this id."""
     return "%s/seal/%s.key" % (node.get("config_dir"), re.sub(r"[^A-Za-z0-9._-]", "_", str(key_id)))

@@ -93,20 +93,45 @@ def test_a_standby_that_could_not_lead_is_helped_first_and_holds_the_leader() ->
     assert order(plan(seen={"c": {"ready": None}, "b": {"ready": True}})) == []
 
 
-def test_another_seal_is_no_restart() -> None:
-    pending = {"reasons": ["configuration: seal"], "seal": "static"}
-    assert rolling.vault_rolling_seal_problems(plan(told={"b": pending})) == [
-        "b is sealed by shamir and would be restarted with static"
-    ]
-    migrated = {"seal_type": "static"}
-    for seen, told in (
-        (migrated, pending),
-        ({"sealed": True}, pending),
-        (DOWN, pending),
-        ({}, {"seal": "static"}),
-        ({}, {}),
-    ):
-        assert rolling.vault_rolling_seal_problems(plan(seen={"b": seen}, told={"b": told})) == []
+def test_a_node_that_waits_to_listen_on_another_port_is_found_at_both() -> None:
+    nodes = [{**node, "url": node["url"].replace("8200", "8300")} for node in NODES]
+    told = {"reasons": ["configuration: listener"], "port": 8200, "new_port": 8300}
+    known = {"installed": "2.7.2", "target": "2.7.2"}
+    hostvars = {name: {"__vault_rolling_node": {**known, **told}} for name in NAMES}
+    urls = rolling.vault_rolling_urls(nodes, hostvars, ["b"])
+    assert urls == ["https://a:8200", "https://b:8300", "https://c:8200"]
+    seen = {"nodes": [shown("a"), shown("b", url="https://b:8300"), shown("c")]}
+    found = rolling.vault_rolling_plan(nodes, seen, hostvars, ["b"])
+    assert [node["url"] for node in found] == urls and all(node["reachable"] for node in found)
+    assert {node["new_url"] for node in found} == {node["url"] for node in nodes}
+    assert order(found) == ["c", "a"]
+    assert rolling.vault_rolling_node_problems(found) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ({}, "does not answer"),
+        ({"error_code": "connection_refused", "error": "https://b:8200: connection refused"}, "does not answer"),
+        (
+            {"error_code": "proxy", "error": "https://b:8200: the proxy http://p:1 failed: connection refused"},
+            "does not answer (https://b:8200: the proxy http://p:1 failed: connection refused)",
+        ),
+    ],
+)
+def test_why_a_node_does_not_answer(error: dict[str, str], says: str) -> None:
+    found = plan(seen={"b": {**DOWN, **error}})
+    assert found[1]["needs"] == [says]
+    assert rolling.vault_rolling_node_problems(plan(seen={"b": {**DOWN, **error}}, done=("b",))) == [f"b {says}"]
+
+
+def test_a_node_with_old_data_that_is_no_peer_was_removed() -> None:
+    peers = {"peers": [{"id": "a"}, {"id": "c"}]}
+    new = {"initialized": True, "sealed": True}
+    for node, removed in (({"initialized": True}, ["b"]), ({"initialized": False}, []), (new, []), (DOWN, [])):
+        assert rolling.vault_rolling_removed(plan(seen={"b": node}), peers) == removed
+    for nothing in ({}, None, {"msg": "no leader"}):
+        assert rolling.vault_rolling_removed(plan(seen={"b": {"initialized": True}}), nothing) == []
 
 
 def test_a_pending_restart_says_why() -> None:

@@ -79,6 +79,7 @@ PLACES = {
     "tls_new_ca_confirmed": "",
     "tls_cluster": "",
     "peers": [],
+    "seal_migration": False,
 }
 
 
@@ -360,6 +361,44 @@ def test_an_authority_that_is_not_whole_is_never_completed(key: str, kind: str, 
     change = {"authority": {"pem": authority(), "has_key": False, "key": key, "files": files}}
     (found,) = problems(change)
     assert says in found and "backup" in found
+
+
+SEALS = [{"type": "static", "static": {"current_key_id": "1", "current_key_file": "/keys/1"}}]
+STATIC = settled(seals=SEALS)
+
+
+@pytest.mark.parametrize(
+    ("declared", "seal", "refused"),
+    [
+        (STATIC, {"type": "shamir", "initialized": True}, "static is declared, and the server is sealed by shamir"),
+        (DECLARED, {"type": "static", "initialized": True}, "shamir is declared, and the server is sealed by static"),
+        # not initialised, migrated, silent, allowed
+        (STATIC, {"type": "shamir", "initialized": False}, ""),
+        (STATIC, {"type": "static", "initialized": True}, ""),
+        (STATIC, {}, ""),
+        (settled(seals=SEALS, seal_migration=True), {"type": "shamir", "initialized": True}, ""),
+    ],
+)
+def test_another_seal_is_refused_on_a_server_that_is_in_use(
+    declared: dict[str, Any], seal: dict[str, Any], refused: str
+) -> None:
+    other = STATIC if declared is DECLARED else DECLARED
+    host = {**as_declared(declared), "seal": seal, "started": other["fingerprints"]}
+    found = server_host.vault_server_steps(host, declared, NOW)["problems"]
+    assert [refused in one for one in found] == [True] if refused else found == []
+
+
+def test_a_seal_that_is_not_of_the_configuration_is_left_alone() -> None:
+    host = {**HOST, "seal": {"type": "awskms", "initialized": True}}
+    assert server_host.vault_server_steps(host, DECLARED, NOW)["problems"] == []
+
+
+def test_why_a_server_is_silent() -> None:
+    assert server_host.vault_server_silence({"unit": {"active": "active"}}) == ""
+    assert server_host.vault_server_silence({}) == ""
+    assert server_host.vault_server_silence({"unit": {"active": "failed"}}) == ": the service is failed"
+    refused = {"refused": {"code": 10, "message": "certificate has expired"}, "unit": {"active": "active"}}
+    assert "has expired" in server_host.vault_server_silence(refused)
 
 
 def test_a_certificate_that_clients_refuse_is_told_as_what_it_is() -> None:

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.secretops.vault_eso.plugins.filter.vault_cluster import (
     vault_cluster_addresses,
     vault_cluster_custody,
+    vault_cluster_moving,
     vault_cluster_problems,
     vault_cluster_shares_given,
 )
@@ -98,3 +99,15 @@ def test_holders_are_told_how_many_shares_are_needed() -> None:
         "https://b: 2 of 3 key shares given, 1 more needed",
         "https://c: joins once another node is unsealed; it needs the key shares then",
     ]
+
+
+def test_servers_that_listen_on_another_port_after_their_restart_are_named() -> None:
+    waits, not_yet = {"port": 8200, "new_port": 8300}, {"port": 8300, "new_port": 0}
+    hostvars = {"a": {"vault_server_state": waits}, "b": {"vault_server_state": not_yet}, "c": {}}
+    urls = ["https://192.0.2.1:8300", "https://192.0.2.2:8300/"]
+    assert vault_cluster_moving(hostvars, list(hostvars), urls) == ["a (port 8200, then 8300)"]
+    # behind an address of its own nobody sees the port
+    assert vault_cluster_moving(hostvars, list(hostvars), ["https://vault.example.com"]) == []
+    moving = vault_cluster_moving(hostvars, list(hostvars), urls)
+    (said,) = vault_cluster_problems({**GOOD, "moving": moving})
+    assert said.startswith("one: a (port 8200, then 8300): until its restart") and "secretops.vault_eso.rolling" in said

@@ -422,6 +422,23 @@ def test_the_servers_of_a_cluster_are_each_others_peers():
     assert filters.vault_server_peers(HOSTS, ["c"], "c", 8200) == []
 
 
+def test_a_peer_is_looked_for_where_it_serves_now():
+    peers = [
+        {"name": "a", "address": "192.0.2.1", "port": 8300},
+        {"name": "b", "address": "2001:db8::1", "port": 8300},
+        {"address": "192.0.2.3"},
+        {"name": "d", "address": "192.0.2.4", "api_addr": "https://d.example.com"},
+    ]
+    waits = {"vault_server_state": {"port": 8200, "new_port": 8300}}
+    urls = [one["url"] for one in filters.vault_server_peers_now(peers, {"a": waits, "b": {}, "d": waits}, 8400)]
+    assert urls == [
+        "https://192.0.2.1:8200",
+        "https://[2001:db8::1]:8300",
+        "https://192.0.2.3:8400",
+        "https://d.example.com",
+    ]
+
+
 def test_a_peer_may_be_declared_by_hand():
     peer = {
         "address": "x",

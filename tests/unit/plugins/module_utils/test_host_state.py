@@ -14,6 +14,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state, tls
 
@@ -57,14 +60,43 @@ def test_accounts() -> None:
     assert state.user("root")["home"] == pwd.getpwuid(0).pw_dir
 
 
-def test_records_are_digests(tmp_path: Path) -> None:
-    record = tmp_path / "started.json"
-    assert state.record(str(record)) == {}
+def test_a_configuration_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    kept = tmp_path / "started.json"
+    assert state.configuration(str(kept)) == {}
     for text in ("", "{", "[]"):
-        record.write_text(text)
-        assert state.record(str(record)) == {}
-    record.write_text('{"a": "hush"}')
-    assert state.record(str(record)) == state.fingerprints({"a": "hush"})
+        kept.write_text(text)
+        assert state.configuration(str(kept)) == {}
+    kept.write_text('{"a": "hush"}')
+    assert state.configuration(str(kept)) == {"a": "hush"}
+
+
+@pytest.mark.parametrize(
+    ("listener", "port"),
+    [
+        ([{"tcp": {"address": "0.0.0.0:8200"}}], 8200),
+        ([{"unix": {"address": "/run/x"}}, {"tcp": {"address": "[::]:8300"}}, {"tcp": {"address": "[::]:9"}}], 8300),
+        ([{"tcp": {"address": "{{ GetPrivateIP }}:port"}}, {"tcp": None}, "x"], 0),
+        ({"tcp": {"address": "0.0.0.0:8200"}}, 0),
+        (None, 0),
+    ],
+)
+def test_the_port_of_a_configuration(listener: Any, port: int) -> None:
+    assert state.port({"listener": listener} if listener else {}) == port
+
+
+@pytest.mark.parametrize(
+    ("url", "moved"),
+    [
+        ("https://192.0.2.1:8300", "https://192.0.2.1:8200"),
+        ("https://[2001:db8::1]:8300/", "https://[2001:db8::1]:8200"),
+        ("https://balancer.example.com", "https://balancer.example.com"),
+        ("https://192.0.2.1:443", "https://192.0.2.1:443"),
+        ("https://192.0.2.1:18300", "https://192.0.2.1:18300"),
+    ],
+)
+def test_an_address_has_the_port_at_which_the_server_listens(url: str, moved: str) -> None:
+    assert state.at_port(url, 8300, 8200) == moved
+    assert state.at_port(url, 0, 8200) == state.at_port(url, 8300, 0) == url
 
 
 def test_a_key_is_tried_on_its_certificate(tmp_path: Path) -> None:
