@@ -349,6 +349,19 @@ def test_a_dead_proxy_is_not_the_server(
         kubernetes_client("https://127.0.0.1:1", authority).get("/version")
 
 
+def test_a_connection_that_breaks_behind_a_proxy_names_it(
+    openbao: VaultServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "closed, through the proxy http://127.0.0.1:[0-9]+; .*, or name the server in NO_PROXY"
+    with connect_proxy(cuts=True) as (proxy, _targets):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.replace("//", "//user:a-password@"))
+        with pytest.raises(Unreachable, match=said) as failure:
+            Client([openbao.url], token=openbao.token, ca_cert=openbao.ca_cert, retries=0).read("sys/auth")
+        assert "a-password" not in str(failure.value)
+        with pytest.raises(kubernetes_errors.Unreachable, match=said):
+            kubernetes_client("https://127.0.0.1:1", authority).get("/version")
+
+
 def test_a_redirect_to_a_named_address_keeps_method_and_body() -> None:
     with small_server() as active, small_server() as standby:
         standby_url, standby.url = standby.url, active.url

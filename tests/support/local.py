@@ -193,8 +193,11 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 @contextmanager
-def connect_proxy() -> Iterator[tuple[str, list[str]]]:
-    """Be a proxy for TLS (method CONNECT); gives its URL and the list of the targets that were asked for."""
+def connect_proxy(*, cuts: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """Be a proxy for TLS (method CONNECT); gives its URL and the list of the targets that were asked for.
+
+    One that ``cuts`` says that the way is open, and closes the connection.
+    """
     targets: list[str] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -216,6 +219,10 @@ def connect_proxy() -> Iterator[tuple[str, list[str]]]:
             while b"\r\n\r\n" not in head:
                 head += caller.recv(4096)
             targets.append(head.split()[1].decode())
+            if cuts:
+                caller.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                caller.close()
+                continue
             host, port = targets[-1].rsplit(":", 1)
             upstream = socket.create_connection((host, int(port)))
             caller.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from .._engine.errors import NoAnswer
 
@@ -117,9 +119,32 @@ def _tls(error: ssl.SSLError, words: Words, authority: str) -> Failure:
     return Failure(TLS, "TLS failed: %s" % detail, words.client, False)
 
 
+@contextmanager
+def through(proxy: Any) -> Iterator[None]:
+    """Have `explain` name a proxy, if there is one, as the way that a request took; as text it has no user in it."""
+    try:
+        yield
+    except Exception as error:
+        if proxy:
+            # some exceptions take no attributes
+            with suppress(AttributeError):
+                error.through = str(proxy)  # type: ignore[attr-defined]
+        raise
+
+
 def explain(error: BaseException, timeout: float, words: Words, authority: str) -> Failure:
     """Return why a request failed. ``authority`` says which CAs are trusted."""
     chain = _chain(error)
+    found = _explain(chain, timeout, words, authority)
+    proxy = next((one.through for one in chain if hasattr(one, "through")), None)
+    if proxy is None or found.code == PROXY:
+        return found
+    # between here and the server anything may be the proxy's doing
+    remedy = ", or name the server in NO_PROXY" if found.remedy else "name the server in NO_PROXY"
+    return found._replace(what="%s, through the proxy %s" % (found.what, proxy), remedy=found.remedy + remedy)
+
+
+def _explain(chain: list[BaseException], timeout: float, words: Words, authority: str) -> Failure:
     for one in chain:
         if isinstance(one, ProxyFailure):
             return Failure(

@@ -29,7 +29,7 @@ from urllib.parse import unquote, urlsplit
 from .._engine.errors import InvalidInput
 from .._engine.secrets import KNOWN
 from . import rules
-from .failure import ProxyFailure, SlowName, TooLarge
+from .failure import ProxyFailure, SlowName, TooLarge, through
 
 #: bytes per read or write
 PIECE = 1 << 16
@@ -346,9 +346,10 @@ class Server:
         connection = self._take()
         connection.deadline = deadline
         try:
-            connection.request(method, target, body, sent)
-            response: Any = connection.getresponse()
-            return connection, response
+            with through(self.proxy):
+                connection.request(method, target, body, sent)
+                response: Any = connection.getresponse()
+                return connection, response
         except BaseException:
             connection.close()
             raise
@@ -359,7 +360,8 @@ class Server:
         """Send a request and return its answer, all within ``timeout`` seconds. Raises OSError and HTTPException."""
         connection, response = self.open(method, target, body, headers, time.monotonic() + timeout)
         try:
-            content = response.content(limit)
+            with through(self.proxy):
+                content = response.content(limit)
         except BaseException:
             response.close()
             connection.close()

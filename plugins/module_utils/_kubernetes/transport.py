@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from .._engine.errors import InvalidInput
 from .._http import rules
-from .._http.failure import TooLarge
+from .._http.failure import TooLarge, through
 from .._http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
@@ -118,16 +118,17 @@ class Transport:
 
     def _far(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> Any:
         look_up_proxy(self._proxy, time.monotonic() + timeout)
-        return self._pool.request(
-            method,
-            self.base + target,
-            body=body,
-            headers=dict(headers),
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
+        with through(rules.shown(self._proxy) if self._proxy else None):
+            return self._pool.request(
+                method,
+                self.base + target,
+                body=body,
+                headers=dict(headers),
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
 
     def follow(self, target: str, headers: Mapping[str, str], seconds: float) -> Following:
         """Send a GET with a streamed answer, for some seconds. Raises OSError, HTTPException."""

@@ -25,7 +25,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ..._engine.errors import InvalidInput
 from ..._http import rules
-from ..._http.failure import TooLarge
+from ..._http.failure import TooLarge, through
 from ..._http.transport import PIECE, Answer, Server, left, look_up_proxy, proxy_of
 
 try:
@@ -177,21 +177,25 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         parts = urlsplit(url)
         server = self._server(parts.scheme, parts.netloc)
         if server is None:
-            look_up_proxy(self._far[parts.scheme, parts.netloc], deadline)
-            with self.request(
-                method,
-                url,
-                headers=headers,
-                data=body,
-                params=params,
-                timeout=timeout,
-                stream=True,
-                allow_redirects=False,
-                proxies=dict(self._proxies),
-                # passed here, because a CA bundle of the environment takes precedence over the session's
-                verify=self.verify,
-                cert=self.cert,
-            ) as found:
+            proxy = self._far[parts.scheme, parts.netloc]
+            look_up_proxy(proxy, deadline)
+            with (
+                through(rules.shown(proxy)),
+                self.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=body,
+                    params=params,
+                    timeout=timeout,
+                    stream=True,
+                    allow_redirects=False,
+                    proxies=dict(self._proxies),
+                    # passed here, because a CA bundle of the environment takes precedence over the session's
+                    verify=self.verify,
+                    cert=self.cert,
+                ) as found,
+            ):
                 yield (
                     Answer(found.status_code, found.headers, b""),
                     _bounded(found.raw.stream(PIECE, decode_content=False), limit, deadline),
