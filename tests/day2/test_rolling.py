@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from support.system import Lab
+from support.system import ROOT, Lab
 from support.traffic import Traffic
 
 ROLLING, SERVERS = "playbooks/rolling.yml", ("playbooks/vault.yml", "--tags", "servers")
@@ -108,6 +110,88 @@ def test_a_node_that_was_removed_and_came_back_is_named(lab: Lab, converged: Non
     # a new node that is still sealed is none of these
     lab.play(ROLLING).succeeded()
     assert {host for host in lab.urls if (lab.health(lab.urls[host]) or {}).get("sealed") is False} == set(lab.urls)
+
+
+class Timeline:
+    """Looks all the time at nodes, and keeps when what they say of themselves changed, in seconds."""
+
+    def __init__(self, lab: Lab, hosts: list[str]) -> None:
+        self.lab, self.hosts, self.began = lab, hosts, time.monotonic()
+        self.seen: list[tuple[float, str, str]] = []
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self.watch, args=(host,), daemon=True) for host in hosts]
+
+    def __enter__(self) -> Timeline:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+    def watch(self, host: str) -> None:
+        """Keep each change of one node."""
+        last = ""
+        while not self.ended.is_set():
+            state = self.lab.health(self.lab.urls[host])
+            now = (
+                "silent" if not state else "sealed" if state["sealed"] else "standby" if state["standby"] else "active"
+            )
+            if now != last:
+                self.seen.append((time.monotonic() - self.began, host, now))
+                last = now
+            time.sleep(0.1)
+
+    def wait(self, *states: str) -> str:
+        """Wait until a node says one of these of itself; returns its name."""
+        while True:
+            for _when, host, state in self.seen:
+                if state in states:
+                    return host
+            time.sleep(0.05)
+
+    def first(self, state: str, after: float) -> float:
+        """When a node first said that of itself after a time."""
+        return min((when for when, _host, now in self.seen if now == state and when >= after), default=float("inf"))
+
+
+@pytest.mark.parametrize("lost", ["leader", "standby"])
+def test_a_host_that_is_lost_while_another_is_in_its_turn(
+    lab: Lab, lost: str, traffic: Callable[..., Traffic], converged: None
+) -> None:
+    leader = next(host for host, url in lab.urls.items() if url == lab.active())
+    standbys = [host for host in lab.urls if host != leader]
+    for host in standbys:
+        lab.ssh(host, "touch /etc/openbao/openbao.env")
+    command = ["ansible-playbook", "-i", lab.inventory, ROLLING]
+    with traffic() as client, Timeline(lab, list(lab.urls)) as line:
+        roll = subprocess.Popen(
+            command, cwd=ROOT, env=lab.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        inturn = line.wait("silent", "sealed")
+        victim = leader if lost == "leader" else next(host for host in standbys if host != inturn)
+        # at once: the playbook of the lab that does it takes seconds
+        port = "port" + lab.facts["hosts"][victim]["address"].rsplit(".", 1)[1]
+        subprocess.run(["ip", "-n", f"vault-eso-lab.{lab.name}", "link", "set", port, "down"], check=True)
+        cut = time.monotonic() - line.began
+        output = roll.communicate()[0]
+        lab.active()
+        lab.host("heal", victim)
+    lab.outputs.append(output)
+    serves = line.first("active", cut) if lost == "leader" else line.first("standby", cut)
+    figures = {
+        "sealed": line.first("sealed", 0),
+        "unsealed": line.first("standby", line.first("sealed", 0)),
+        "serves": serves,
+    }
+    print(f"seconds after {victim} was cut off:", {name: round(when - cut, 1) for name, when in figures.items()})
+    print(*(f"{when - cut:.1f} {host} {state}" for when, host, state in line.seen), sep=", ")
+    assert roll.returncode and "Put that right and run the same playbook again" in " ".join(output.split())
+    client.nothing_lost()
+    lab.play(ROLLING).succeeded()
+    assert "nothing is to be done" in lab.play(ROLLING, "--check").succeeded().output
 
 
 def test_a_limit_that_hides_the_servers_is_refused(lab: Lab) -> None:
