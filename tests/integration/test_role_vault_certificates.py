@@ -94,8 +94,9 @@ def test_a_server_gets_its_pair_from_its_own_pki(new_server: Start, host: Host, 
         "cert_file": str(cert),
         "key_file": str(key),
         "ca_file": str(ca),
-        "common_name": "localhost",
-        "sans": ["127.0.0.1"],
+        # an address, which the engine would write as a host name too
+        "common_name": "127.0.0.1",
+        "sans": ["localhost"],
         "url": server.url,
         "reload_command": ["kill", "-HUP", str(server.process.pid)],
     }
