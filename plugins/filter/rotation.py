@@ -108,6 +108,11 @@ def rotation_only_option(applications: Sequence[Application], only: Sequence[str
     return list(only) if any(_is_folder(one) for one in applications) else []
 
 
+def rotation_failed(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the applications of a run that hold no new values that are proven."""
+    return [str(one["name"]) for one in results if "error" in one or one.get("outcome") == "not_reached"]
+
+
 def rotation_summary(results: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return one text for each application that was rotated: its name, the version, and what is not proven."""
     return [
@@ -138,6 +143,7 @@ class FilterModule:
             rotation_module_options,
             rotation_only_option,
             rotation_clusters,
+            rotation_failed,
             rotation_with_hooks,
             rotation_without_hooks,
             rotation_summary,

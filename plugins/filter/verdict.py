@@ -174,7 +174,7 @@ def _waits(host: Mapping[str, Any], check: bool) -> Iterator[str]:
     if state.get("restart") and not _ran(host, "__vault_server_restarted"):
         reasons = ", ".join(str(reason) for reason in state.get("restart_reasons") or [])
         yield "waits for a restart (%s): playbook rolling" % reasons
-    left = host.get("__rotation_left") or []
+    left = host.get("__rotation_failed") or []
     if left:
         yield "not rotated: %s" % ", ".join(str(name) for name in left)
     missing = host.get("__snapshot_restore_missing")

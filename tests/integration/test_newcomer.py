@@ -321,7 +321,7 @@ def test_tasks_of_an_application_change_another_system(newcomer: Newcomer, tmp_p
     failed = newcomer.play("rotate", *declared)
     assert failed.rc != 0
     said = " ".join(failed.output.split())
-    assert "the other system refuses it" in said and "the former values were put back" in said
+    assert "the other system refuses it" in said and "rolled back to the values of version 2, as version 4" in said
     assert newcomer.password("web-app") == second == accepted()
     about = kv.read_secret_metadata("web-app", mount_point="applications")["data"]
     assert about["current_version"] == 4 and "rotation_in_progress" not in about["custom_metadata"]

@@ -89,5 +89,6 @@ def test_what_is_told() -> None:
         {"name": "e", "outcome": "not_reached", "info": {}},
     ]
     assert rotation.rotation_summary(results) == ["a (version 3)", "b (version 2, not proven)"]
+    assert rotation.rotation_failed(results) == ["d", "e"]
     with pytest.raises(AnsibleFilterError, match="takes a list"):
         rotation.FilterModule().filters()["rotation_summary"]("x")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,13 @@ def test_every_playbook_ends_with_a_verdict(path: Path) -> None:
         return
     assert last["name"] == "Say how it ended"
     assert last["tasks"][-1]["ansible.builtin.import_tasks"] == "tasks/verdict.yml"
+
+
+def test_what_the_verdict_reads_is_what_roles_keep() -> None:
+    """A variable that is renamed in a role alone would be missing without a word."""
+    code = (ROOT / "plugins" / "filter" / "verdict.py").read_text()
+    files = [*(ROOT / "roles").glob("*/tasks/**/*.yml"), *(ROOT / "playbooks").glob("*.yml")]
+    files += (ROOT / "playbooks" / "tasks").glob("*.yml")
+    kept = re.findall(r"^ +(?:register: )?(__\w+)", "\n".join(file.read_text() for file in files), re.MULTILINE)
+    read = set(re.findall(r'"(__\w+)"', code))
+    assert len(read) > 10 and read - set(kept) == set()
