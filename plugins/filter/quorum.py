@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters by which nodes that are lost are replaced. Pure."""
+"""Filters that decide which lost nodes are replaced, and from which node a lost quorum is recovered. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,18 @@ _WOULD = "; its data are set aside on the host, and it joins as a new node"
 
 
 def vault_replacement(
-    nodes: Sequence[Mapping[str, Any]], seen: Any, raft: Any, hostvars: Mapping[str, Any], confirmed: Any
+    nodes: Sequence[Mapping[str, Any]],
+    seen: Any,
+    raft: Any,
+    hostvars: Mapping[str, Any],
+    confirmed: Any,
+    joinable: bool = False,
 ) -> dict[str, Any]:
     """Return which nodes are replaced, and what is said of each.
 
     ``nodes`` as vault_rolling_nodes returns them, ``seen`` the result of vault_info, ``raft`` that of vault_raft. The fact
     ``vault_server_raft_data`` of a host is the result of vault_raft_data there; a host without it was not reached.
+    ``joinable`` takes every node that a host answers for and that is no peer, as after the recovery of a quorum.
     The result has ``take`` (names of hosts), ``remove`` (IDs of raft peers), ``lines`` and ``problems``.
     """
     shown = {one.get("url"): one for one in (seen or {}).get("nodes") or []}
@@ -39,6 +45,8 @@ def vault_replacement(
         node["name"]: _state(shown.get(node["url"]) or {}, node["id"] in peers, _data(hostvars, node["name"]))
         for node in nodes
     }
+    if joinable:
+        wanted += [name for name, state in states.items() if state in (EMPTY, REMOVED)]
     take = [name for name in states if name in wanted and states[name] not in (IN_ORDER, UNREACHED)]
     lines = [
         "%s: %s%s"
@@ -55,7 +63,8 @@ def vault_replacement(
         "ids": [node["id"] for node in nodes if node["name"] in take],
         "urls": [node["url"] for node in nodes if node["name"] in take],
         "lines": lines,
-        "problems": _problems(states, wanted, bool((raft or {}).get("leader")), hostvars),
+        "in_order": set(states.values()) == {IN_ORDER},
+        "problems": _problems(states, wanted, bool((raft or {}).get("leader")), hostvars, joinable),
     }
 
 
@@ -75,7 +84,9 @@ def _state(seen: Mapping[str, Any], peer: bool, data: Mapping[str, Any] | None) 
     return DOWN if peer else REMOVED
 
 
-def _problems(states: Mapping[str, str], wanted: Iterable[str], leader: bool, hostvars: Mapping[str, Any]) -> list[str]:
+def _problems(
+    states: Mapping[str, str], wanted: Iterable[str], leader: bool, hostvars: Mapping[str, Any], joinable: bool
+) -> list[str]:
     wanted = list(wanted)
     found = []
     if not leader:
@@ -91,9 +102,88 @@ def _problems(states: Mapping[str, str], wanted: Iterable[str], leader: bool, ho
         if name in wanted and state == UNREACHED
     ]
     open_ones = [name for name, state in states.items() if state != IN_ORDER]
-    if open_ones and not [name for name in wanted if name in states] and not unknown:
+    if open_ones and not joinable and not [name for name in wanted if name in states] and not unknown:
         found.append("confirm the node to replace by its name (-e replace_confirmed=%s)" % open_ones[0])
     return found
+
+
+def vault_recovery(
+    nodes: Sequence[Mapping[str, Any]], seen: Any, hostvars: Mapping[str, Any], lost: Any
+) -> dict[str, Any]:
+    """Return from which node a lost quorum is recovered: the one whose log ends last, of those that are not lost.
+
+    ``nodes``, ``seen`` and the facts of the hosts as for vault_replacement; ``lost`` are the names of servers that are down
+    for good. The result has ``led`` (the address of a leader: then there is nothing to recover), ``survivor``, ``url``,
+    ``peers`` (what its file peers.json is to contain, [] where it needs none), ``lines`` and ``problems``.
+    """
+    gone = [str(one) for one in listed(lost)]
+    known = {node["name"]: _data(hostvars, node["name"]) for node in nodes}
+    able = {
+        node["name"]: data
+        for node in nodes
+        for data in [known[node["name"]]]
+        if data is not None and node["name"] not in gone and _usable(data, node["id"])
+    }
+    name = max(able, key=lambda one: (able[one]["term"], able[one]["index"]), default="")
+    found: dict[str, Any] = {
+        "led": next((str(one["url"]) for one in (seen or {}).get("nodes") or [] if one.get("active")), ""),
+        "survivor": name,
+        "url": "",
+        "peers": [],
+        "lines": ["%s: %s" % (one, _end_of(data, one in gone)) for one, data in known.items()],
+        "problems": [],
+    }
+    if found["led"]:
+        return found
+    if name:
+        ids = {node["name"]: node["id"] for node in nodes}
+        voters = [peer["id"] for peer in able[name]["peers"] if peer["suffrage"] == "voter"]
+        found["url"] = next(node["url"] for node in nodes if node["name"] == name)
+        if voters != [ids[name]]:
+            address = next(peer["address"] for peer in able[name]["peers"] if peer["id"] == ids[name])
+            found["peers"] = [{"id": ids[name], "address": address, "non_voter": False}]
+            found["problems"] += _alive(able, ids, voters)
+    else:
+        found["problems"].append(
+            "no host has data that could be used; build the cluster anew by site.yml, and restore a snapshot by restore.yml"
+        )
+    silent = [one for one, data in known.items() if data is None and one not in gone]
+    if silent:
+        found["problems"].append(
+            "no host answers as %s, which may serve others all the same; make sure that it is off for good, then name it "
+            "(-e recover_lost=%s)" % (" and ".join(silent), ",".join([*gone, *silent]))
+        )
+    unknown = [one for one in gone if one not in known and one.lower() not in NO]
+    if unknown:
+        found["problems"].append("recover_lost names %s, which is no server of this cluster" % ", ".join(unknown))
+    return found
+
+
+def _usable(data: Mapping[str, Any], own: str) -> bool:
+    return bool(data["used"]) and not data["problem"] and any(peer["id"] == own for peer in data["peers"])
+
+
+def _end_of(data: Mapping[str, Any] | None, gone: bool) -> str:
+    if data is None:
+        said = "no host answers"
+    elif data["problem"]:
+        said = "its data cannot be read (%s)" % data["problem"]
+    elif not data["used"]:
+        said = "its disk holds no data"
+    else:
+        said = "its log ends at index %s of term %s" % (data["index"], data["term"])
+    return said + (", and it is named as lost" if gone else "")
+
+
+def _alive(able: Mapping[str, Any], ids: Mapping[str, str], voters: Sequence[str]) -> list[str]:
+    """Return why the quorum is not lost: enough voters have their data."""
+    there = [name for name in able if ids[name] in voters]
+    if 2 * len(there) <= len(voters):
+        return []
+    return [
+        "%s have their data, and are enough of %d voters to elect a leader; start and unseal them by vault.yml. If they "
+        "cannot serve, name those that are lost (-e recover_lost=NODE,NODE)" % (" and ".join(there), len(voters))
+    ]
 
 
 class FilterModule:
@@ -101,4 +191,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"vault_replacement": vault_replacement}
+        return {"vault_recovery": vault_recovery, "vault_replacement": vault_replacement}

@@ -13,6 +13,7 @@ from support.system import Lab
 PLAYBOOKS = [
     "drift",
     "export",
+    "recover_quorum",
     "rekey",
     "replace_ca",
     "replace_node",

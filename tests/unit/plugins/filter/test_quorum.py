@@ -80,3 +80,79 @@ def test_what_cannot_be_done_is_refused(
 ) -> None:
     found = replacement(confirmed, DOWN, data, leader=leader)
     assert any(problem in one for one in found["problems"]), found
+
+
+def data(index: int, term: int = 3, peers: tuple[str, ...] = NAMES, **changes: Any) -> dict[str, Any]:
+    """Return what vault_raft_data tells of a node."""
+    known = [{"id": f"id-{name}", "address": f"{name}:8201", "suffrage": "voter"} for name in peers]
+    return {"used": True, "index": index, "term": term, "peers": known, "problem": "", **changes}
+
+
+def recovery(lost: Any = "", active: str = "", **found: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what is decided where a host told `found`; one with nothing was not reached."""
+    seen = {"nodes": [{"url": f"https://{name}:8200", "active": name == active} for name in NAMES]}
+    hostvars = {name: {"vault_server_raft_data": told} if told else {} for name, told in found.items()}
+    return quorum.vault_recovery(NODES, seen, hostvars, lost)
+
+
+EMPTY = {"used": False, "index": 0, "term": 0, "peers": [], "problem": ""}
+
+
+@pytest.mark.parametrize(
+    ("lost", "found", "survivor"),
+    [
+        ("b,c", {"a": data(7), "b": None, "c": None}, "a"),
+        ("", {"a": EMPTY, "b": EMPTY, "c": data(7)}, "c"),
+        # the log that ends last counts, and first of all its term
+        ("a,b,c", {"a": data(9), "b": data(7), "c": None}, ""),
+        ("c", {"a": EMPTY, "b": data(7), "c": data(9)}, "b"),
+        ("", {"a": data(7, problem="page 3 is missing"), "b": data(5), "c": EMPTY}, "b"),
+    ],
+)
+def test_the_node_whose_log_ends_last_is_taken(lost: str, found: dict[str, Any], survivor: str) -> None:
+    decided = recovery(lost, **found)
+    assert decided["survivor"] == survivor
+    assert bool(decided["problems"]) is (survivor == "")
+    if survivor:
+        assert decided["peers"] == [{"id": f"id-{survivor}", "address": f"{survivor}:8201", "non_voter": False}]
+        assert decided["url"] == f"https://{survivor}:8200"
+
+
+def test_of_several_the_higher_term_counts_before_the_higher_index() -> None:
+    five = ("a", "b", "c", "d", "e")
+    found = {"a": data(9, 3, five), "b": data(7, 4, five), "c": EMPTY}
+    assert recovery(**found)["survivor"] == "b"
+
+
+def test_nothing_is_recovered_while_a_node_leads() -> None:
+    decided = recovery(active="b", a=data(7), b=data(7), c=None)
+    assert (decided["led"], decided["peers"], decided["problems"]) == ("https://b:8200", [], [])
+
+
+@pytest.mark.parametrize(
+    ("lost", "found", "problem"),
+    [
+        # a host that this controller cannot reach may be half of a quorum
+        ("", {"a": data(7), "b": None, "c": None}, "no host answers as b and c"),
+        ("b", {"a": data(7), "b": None, "c": None}, "-e recover_lost=b,c"),
+        ("", {"a": data(7), "b": data(7), "c": EMPTY}, "are enough of 3 voters to elect a leader"),
+        ("", {"a": EMPTY, "b": EMPTY, "c": EMPTY}, "restore a snapshot"),
+        ("d", {"a": data(7), "b": EMPTY, "c": EMPTY}, "recover_lost names d"),
+        # it was removed, and knows that it is no peer
+        ("", {"a": data(7, peers=("b", "c")), "b": EMPTY, "c": EMPTY}, "no host has data that could be used"),
+    ],
+)
+def test_what_must_not_be_recovered_is_refused(lost: str, found: dict[str, Any], problem: str) -> None:
+    assert any(problem in one for one in recovery(lost, **found)["problems"])
+
+
+def test_a_node_that_is_the_only_peer_already_is_only_started() -> None:
+    decided = recovery(a=data(9, 4, ("a",)), b=data(7), c=data(7))
+    assert (decided["survivor"], decided["peers"], decided["problems"]) == ("a", [], [])
+
+
+def test_after_a_recovery_every_node_that_answers_joins_anew() -> None:
+    seen = {"nodes": [{"url": "https://a:8200", **WELL}]}
+    hostvars = {"a": {"vault_server_raft_data": USED}, "b": {"vault_server_raft_data": USED}, "c": {}}
+    found = quorum.vault_replacement(NODES, seen, {"leader": "id-a", "peers": [{"id": "id-a"}]}, hostvars, "", True)
+    assert (found["take"], found["remove"], found["problems"], found["in_order"]) == (["b"], [], [], False)
