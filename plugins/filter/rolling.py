@@ -76,7 +76,8 @@ def _told(hostvars: Mapping[str, Any], name: str) -> Node:
 
 def _planned(node: Node, seen: Node, known: Node, done: Sequence[str]) -> dict[str, Any]:
     reachable, sealed = bool(seen.get("reachable")), bool(seen.get("sealed"))
-    version = _without_metadata(seen.get("version")) if reachable else str(known.get("installed") or "")
+    # a node in a migration of its seal does not tell its version
+    version = (_without_metadata(seen.get("version")) if reachable else "") or str(known.get("installed") or "")
     other = bool(known) and version != known["target"]
     unable = seen.get("ready") is False
     needs, restart = [], []

@@ -157,8 +157,8 @@ def _seal_problems(host: Mapping[str, Any], settled: Mapping[str, Any]) -> Itera
     if changes and not migrates and has.get("initialized") and has.get("type") not in ("", declared):
         yield (
             "vault_server_seals: %s is declared, and the server is sealed by %s; another seal is a migration, in which a restarted node stays"
-            " sealed until the key shares are given with the order to migrate. Declare the former seal again, or migrate as the README of"
-            " the role vault_server says (Seals)" % (declared, has.get("type"))
+            " sealed until the key shares are given with the order to migrate. Declare the former seal again, or run the"
+            " playbook migrate_seal.yml" % (declared, has.get("type"))
         )
 
 

@@ -80,6 +80,8 @@ RETURN = r"""
 nodes:
   description:
     - One entry per address. A node that does not answer has C(reachable=false), and the reason in C(error) and C(error_code).
+    - C(migrating) is true for a node that was started with another seal than the cluster has, until the leader has migrated. OpenBao's standbys
+      tell neither version nor seal then.
     - With V(readiness) also C(ready), whether it could lead; null where that cannot be seen, as with standbys that serve no reads.
   returned: when V(health) is gathered
   type: list

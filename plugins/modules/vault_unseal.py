@@ -24,6 +24,13 @@ extends_documentation_fragment:
   - secretops.vault_eso.vault.login
   - secretops.vault_eso.vault.shares
 options:
+  migrate:
+    description:
+      - Whether a node that was started with another seal than the cluster has is given the shares with the order to migrate. Without it such a node is
+        an error.
+      - Key shares become recovery shares, or the other way round, as soon as a migrated node leads. The key store then tells which they are.
+    type: bool
+    default: false
   partial:
     description:
       - Whether fewer shares than needed may be given. The server counts them until there are enough; a restart of it forgets them.
@@ -99,6 +106,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server.
 
 SPEC = {
     **SHARES_SPEC,
+    "migrate": {"type": "bool", "default": False},
     "partial": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 120},
     "start_timeout": {"type": "int", "default": 30},

@@ -55,6 +55,7 @@ def node(client: Client, url: str) -> dict[str, Any]:
         "seal_type": status.get("type"),
         "threshold": status.get("t"),
         "shares": status.get("n"),
+        "migrating": bool(status.get("migration")),
         "unseal_progress": status.get("progress"),
         "storage_type": status.get("storage_type"),
         "cluster_name": status.get("cluster_name") or None,
@@ -66,6 +67,10 @@ def node(client: Client, url: str) -> dict[str, Any]:
             leader = client.at(url).api.sys.read_leader_status()
             found["leader"] = leader.get("leader_address") or None
             found["applied_index"] = leader.get("raft_applied_index")
+            if found["migrating"] and not health:
+                # its health is an error as well
+                found["active"] = bool(leader.get("is_self"))
+                found["standby"] = not found["active"]
         except VaultError as error:
             found["error"] = str(error)
     return found

@@ -16,10 +16,11 @@ from typing import Any
 
 from .. import products
 from ..connection.client import Client
-from ..connection.errors import Unreachable
+from ..connection.errors import Unreachable, VaultError
 
 #: seconds between two looks at a server that is to become ready
 PAUSE = 0.5
+INTERNAL_ERROR = 500
 
 
 def now() -> str:
@@ -28,11 +29,29 @@ def now() -> str:
 
 
 def seal_status(client: Client, url: str, retries: int | None = None) -> dict[str, Any]:
-    """Return ``sys/seal-status`` of one node. Raises Unreachable, VaultError."""
+    """Return ``sys/seal-status`` of one node. Raises Unreachable, VaultError.
+
+    A standby that was unsealed with another seal than the cluster has cannot tell its seal: OpenBao answers 500 until
+    the leader has migrated. Such a node is ``initialized``, not ``sealed``, and in ``migration``.
+    """
     node = client.at(url)
     if retries is not None:
         node.retries = retries
-    return dict(node.api.sys.read_seal_status())
+    try:
+        return dict(node.api.sys.read_seal_status())
+    except VaultError as error:
+        if error.status != INTERNAL_ERROR or not _tells_leader(node):
+            raise
+        return {"initialized": True, "sealed": False, "migration": True}
+
+
+def _tells_leader(node: Client) -> bool:
+    """Tell whether a node says who leads, as only an unsealed one does."""
+    try:
+        node.api.sys.read_leader_status()
+    except VaultError:
+        return False
+    return True
 
 
 def opens_by_itself(status: Mapping[str, Any]) -> bool:

@@ -47,22 +47,35 @@ class NodeSeal(Resource):
         self.info.update(initialized=bool(status.get("initialized")), seal_type=status.get("type"))
         given, needed = int(status.get("progress") or 0), int(status.get("t") or 0)
         current = {"sealed": bool(status.get("sealed")), "initialized": bool(status.get("initialized"))}
-        if not status.get("sealed") or opens_by_itself(status):
+        if not status.get("sealed") or not self._needs_shares(status):
             return current
         if self.params["partial"]:
             self.info.update(given=given, threshold=needed)
-            distinct(shares_from(self.params))
+            distinct(self._shares())
             return {**current, "shares_given": given}
         if status.get("initialized"):
             # too few of them are told before any node is given one, and in check mode
             self._candidates(needed)
         return current
 
+    def _needs_shares(self, status: Mapping[str, Any]) -> bool:
+        """Tell whether a sealed node needs key shares. Raises InvalidInput for one that nobody told to migrate."""
+        if status.get("migration") and not self.params["migrate"]:
+            raise InvalidInput(
+                "was started with another seal than the cluster has, and waits for a migration",
+                remedy='migrate by the playbook migrate_seal.yml, which sets "migrate", or go back to the former seal',
+            )
+        return bool(status.get("migration")) or not opens_by_itself(status)
+
+    def _shares(self) -> list[str]:
+        # a key store tells what its shares were before the migration, until all nodes have it behind them
+        return shares_from(self.params, recovery=self.params["migrate"])
+
     def resolve(self, current: Mapping[str, Any] | None) -> Mapping[str, Any]:
         given = (current or {}).get("shares_given")
         if given is None or not self.info.get("threshold"):
             return self.desired or {}
-        expected = given + len(distinct(shares_from(self.params)))
+        expected = given + len(distinct(self._shares()))
         return {"sealed": False} if expected >= self.info["threshold"] else {"shares_given": expected}
 
     def _candidates(self, needed: int) -> list[tuple[int, list[Share]]]:
@@ -73,7 +86,7 @@ class NodeSeal(Resource):
         found: list[tuple[int, list[Share]]] = []
         refused: SecretopsError | None = None
         try:
-            found.append((0, enough(shares_from(self.params), needed)))
+            found.append((0, enough(self._shares(), needed)))
         except InvalidInput as error:
             refused = error
         for generation, texts in former_shares(self.params):
@@ -99,7 +112,7 @@ class NodeSeal(Resource):
     def write(self, change: Change) -> None:
         deadline = time.monotonic() + self.params["wait_timeout"]
         status = seal_status(self.client, self.name)
-        if opens_by_itself(status):
+        if not self._needs_shares(status):
             if self._until("unsealed", deadline) is None:
                 raise SecretopsError(
                     "still sealed after %s seconds, though its seal is %s"
@@ -135,7 +148,7 @@ class NodeSeal(Resource):
             self._reset(node)
         for generation, shares in self._candidates(needed):
             for basis in attempts(shares, needed):
-                if not self._opened(node, basis, change):
+                if not self._opened(node, basis, change, bool(status.get("migration"))):
                     continue
                 if generation:
                     self.warnings.append(
@@ -170,9 +183,9 @@ class NodeSeal(Resource):
             status = found
         before, node = int(status.get("progress") or 0), self._quick()
         self.info.update(given=before, threshold=int(status.get("t") or 0))
-        for share in distinct(shares_from(self.params)):
+        for share in distinct(self._shares()):
             try:
-                answer = node.api.sys.submit_unseal_key(share.text)
+                answer = node.api.sys.submit_unseal_key(share.text, migrate=bool(status.get("migration")))
             except BadRequest as error:
                 change.touched = True
                 raise SecretopsError(
@@ -204,11 +217,11 @@ class NodeSeal(Resource):
     def _reset(node: Client) -> None:
         node.request("PUT", "sys/unseal", {"reset": True}, idempotent=True, authenticated=False)
 
-    def _opened(self, node: Client, basis: Sequence[Share], change: Change) -> bool:
+    def _opened(self, node: Client, basis: Sequence[Share], change: Change, migrate: bool) -> bool:
         """Give one set of shares; tell whether the server took it."""
         for number, share in enumerate(basis, 1):
             try:
-                answer = node.api.sys.submit_unseal_key(share.text)
+                answer = node.api.sys.submit_unseal_key(share.text, migrate=migrate)
             except BadRequest:
                 self._reset(node)
                 return False
@@ -257,6 +270,8 @@ def unseal(module: VaultModule, client: Client) -> None:
     report = reconcile(nodes, check_mode, workers=len(nodes))
     if params["key_store"] and report.changed and not check_mode:
         complete(KeyStore(params["key_store"]), client)
+    if params["key_store"] and params["migrate"] and not check_mode:
+        retype(KeyStore(params["key_store"]), client)
     changes = [one for one in report.changes if one.effective(check_mode)]
     module.finish(
         report,
@@ -285,4 +300,20 @@ def complete(store: KeyStore, client: Client) -> None:
             continue
         if status.get("cluster_id"):
             store.save({**data, "cluster_id": status["cluster_id"], "cluster_name": status.get("cluster_name") or ""})
+            return
+
+
+def retype(store: KeyStore, client: Client) -> None:
+    """Keep in a key store whether its shares unseal or are recovery shares, as the node says that leads."""
+    data = store.load() if store.exists() else None
+    for url in client.urls if data else ():
+        try:
+            status = seal_status(client, url, retries=0)
+            leads = not status.get("sealed") and client.at(url).api.sys.read_leader_status().get("is_self")
+        except VaultError:
+            continue
+        if data and leads and not status.get("migration"):
+            kind = "recovery" if opens_by_itself(status) else "unseal"
+            if data.get("share_type") != kind:
+                store.save({**data, "share_type": kind})
             return

@@ -219,3 +219,9 @@ def test_the_nodes_of_the_inventory() -> None:
 def test_what_is_no_list_of_nodes_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="takes a list of nodes"):
         rolling.FilterModule().filters()["vault_rolling_todo"]("x")
+
+
+def test_a_node_that_does_not_tell_its_version_runs_the_installed_one() -> None:
+    """As a standby in a migration of its seal, which tells who leads and nothing else of itself."""
+    found = plan(seen={"b": {"version": None, "seal_type": None, "migrating": True}})
+    assert order(found) == [] and found[1]["version"] == "2.7.2"
