@@ -258,8 +258,8 @@ class Restored(Action):
         self.overwrite = overwrite
         self.spaces = spaces
         self.rank = rank(manifest)
-        wished = str(manifest["apiVersion"]).rpartition("/")[2]
-        self.version = wished if wished in kind.versions else kind.versions[0]
+        requested = str(manifest["apiVersion"]).rpartition("/")[2]
+        self.version = requested if requested in kind.versions else kind.versions[0]
         metadata = dict(manifest["metadata"])
         annotations = dict(metadata.get("annotations") or {})
         # fields that were applied by this collection are applied again, all others are only created

@@ -184,7 +184,7 @@ class SyncRun:
 
     def version_of(self, kind: Kind) -> str:
         """Return the version in which objects of a kind are read and forced. Raises NotServed."""
-        # no version serves all kinds: a wish is for those that have several
+        # no version serves all kinds: the option is for those that have several
         return self.client.version_of(kind, self.api_version if len(kind.versions) > 1 else None)
 
     def shared(self, make: Callable[[Client], Made]) -> Made:

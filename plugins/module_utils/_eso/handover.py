@@ -93,7 +93,7 @@ class Handover(Resource):
 
     def read(self) -> Mapping[str, Any] | None:
         self.live = self.reader.get(self.api, self.version, self.namespace, self.object_name)
-        # what is not there needs nothing: it counts as it is wished
+        # what is not there needs nothing: it counts as it is wanted
         return dict(self.desired or {}) if self.live is None else self.state(self.live)
 
     def write(self, change: Change) -> None:

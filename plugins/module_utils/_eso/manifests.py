@@ -55,9 +55,9 @@ def validated(option: str, entries: Sequence[Mapping[str, Any]], spec: Mapping[s
     return found
 
 
-def written_as(api: Kind, wished: str) -> str:
-    """Return the version to write for a kind: the wished one where the kind knows it, else its newest."""
-    return wished if wished in api.versions else api.versions[0]
+def written_as(api: Kind, requested: str) -> str:
+    """Return the version to write for a kind: the requested one where the kind knows it, else its newest."""
+    return requested if requested in api.versions else api.versions[0]
 
 
 def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[list[Object], list[str]]:
@@ -65,7 +65,7 @@ def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[
 
     Entries whose state is absent are left out. Raises InvalidInput.
     """
-    wished = (api_version or "").rpartition("/")[2]
+    requested = (api_version or "").rpartition("/")[2]
     made: dict[str, list[EsoObject]] = {}
     for kind in KINDS:
         items = validated(kind.plural, lists.get(kind.plural) or [], kind.entry)
@@ -74,7 +74,7 @@ def declared(lists: Mapping[str, Any], api_version: str | None = None) -> tuple[
         kind.check_together(made[kind.plural], made)
     manifests, warnings = [], []
     for one in (one for resources in made.values() for one in resources):
-        version = written_as(one.api, wished)
+        version = written_as(one.api, requested)
         try:
             one.check()
             one.fit(known_schemas.known(one.api.group, version, one.api.name) or UNREADABLE)

@@ -308,7 +308,7 @@ class Client:
                 return dict((found.get("schema") or {}).get("openAPIV3Schema") or {}) or None
         return None
 
-    def version_of(self, kind: Kind, wished: str | None = None) -> str:
+    def version_of(self, kind: Kind, requested: str | None = None) -> str:
         """Return the version to use for a kind: the requested one, else the first of its versions that is served.
 
         Raises NotServed when the CRD is not installed or the requested version is not served.
@@ -323,16 +323,16 @@ class Client:
                 self.host,
                 "install %s with its CRDs first" % (kind.provider or "its operator"),
             )
-        wished = (wished or "").rpartition("/")[2]
-        if wished:
-            if wished not in served or kind.plural not in self.plurals(kind.group, wished):
+        requested = (requested or "").rpartition("/")[2]
+        if requested:
+            if requested not in served or kind.plural not in self.plurals(kind.group, requested):
                 known = [version for version in served if kind.plural in self.plurals(kind.group, version)]
                 raise NotServed(
-                    "%s is not served as %s" % (kind.name, kind.api_version(wished)),
+                    "%s is not served as %s" % (kind.name, kind.api_version(requested)),
                     self.host,
                     'leave "api_version" out, or use one of %s' % (", ".join(known) or "(none is served)"),
                 )
-            return wished
+            return requested
         for version in kind.versions:
             if version in served and kind.plural in self.plurals(kind.group, version):
                 return version

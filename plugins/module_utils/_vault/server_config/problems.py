@@ -26,10 +26,10 @@ _CHECKSUM = re.compile(r"^sha256:[0-9a-fA-F]{64}$")
 _FLOATING = re.compile(r"\$\{")
 
 
-def problems(wish: Mapping[str, Any]) -> list[str]:
-    """Return why this wish cannot come true: one sentence each, naming the variable and the remedy."""
+def problems(declared: Mapping[str, Any]) -> list[str]:
+    """Return why the declaration cannot come true: one sentence each, naming the variable and the remedy."""
     try:
-        node = Declaration(wish)
+        node = Declaration(declared)
     except ValueError as error:
         return ["%sproduct: %s" % (PREFIX, error)]
     if node.version:

@@ -17,12 +17,12 @@ from ..._engine.normalise import file_mode
 from .declaration import LOG, PLAIN, Declaration, text_of, unset, without_unset
 
 
-def build(wish: Mapping[str, Any]) -> dict[str, Any]:
+def build(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Return the server's configuration as a data structure; call L(problems) first.
 
     The storage and seal stanzas carry text only and no secret: see L(environment).
     """
-    node = Declaration(wish)
+    node = Declaration(declared)
     config: dict[str, Any] = {}
     for variable, key in PLAIN.items():
         value = node.get(variable)
@@ -123,9 +123,9 @@ def _audit(device: Mapping[str, Any]) -> dict[str, Any]:
     return {device.get("type") or "file": {str(device["path"]).strip("/"): body}}
 
 
-def environment(wish: Mapping[str, Any]) -> dict[str, str]:
+def environment(declared: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment of the service: the secrets of seals and storage, and what the inventory adds."""
-    node = Declaration(wish)
+    node = Declaration(declared)
     found: dict[str, str] = {}
     for option, variable in node.product.storage_environment.get(node.storage_type, {}).items():
         if node.storage.get(option):
@@ -138,9 +138,9 @@ def environment(wish: Mapping[str, Any]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def static_keys(wish: Mapping[str, Any]) -> list[dict[str, str]]:
+def static_keys(declared: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the static seal's key files to place: C(src) on the controller, C(dest) on the node."""
-    node = Declaration(wish)
+    node = Declaration(declared)
     return [
         {"src": seal["options"][name + "_key_file"], "dest": static_key_path(node, seal["options"][name + "_key_id"])}
         for seal in node.seals
@@ -150,9 +150,9 @@ def static_keys(wish: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def audit_directories(wish: Mapping[str, Any]) -> list[str]:
+def audit_directories(declared: Mapping[str, Any]) -> list[str]:
     """Return the directory of each audit device's file, in order; "" for a device that writes no file."""
-    node = Declaration(wish)
+    node = Declaration(declared)
     files = [
         str((device.get("options") or {}).get("file_path") or "") if (device.get("type") or "file") == "file" else ""
         for device in node.get("audit") or []
@@ -163,9 +163,9 @@ def audit_directories(wish: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def written_directories(wish: Mapping[str, Any]) -> list[str]:
+def written_directories(declared: Mapping[str, Any]) -> list[str]:
     """Return the directories in which the server writes logs and audit files, in order, each once."""
-    node = Declaration(wish)
+    node = Declaration(declared)
     files = [(device.get("options") or {}).get("file_path") for device in node.get("audit") or []]
     files.append((node.get("log") or {}).get("file"))
     found: list[str] = []

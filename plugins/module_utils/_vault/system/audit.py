@@ -146,7 +146,7 @@ class Devices:
 
 
 class Device(Resource):
-    """One audit device. The server cannot change one: another wish means disabling it and enabling it anew."""
+    """One audit device. The server cannot change one: a change means disabling it and enabling it anew."""
 
     kind = "audit device"
     rank = 0
