@@ -51,6 +51,32 @@ def vault_cluster_moving(hostvars: Mapping[str, Any], names: Iterable[str], urls
     return found
 
 
+def vault_cluster_reset_problems(asked: Mapping[str, Any]) -> list[str]:
+    """Return why the storage of a cluster must not be put aside, one sentence each: it is used, or nobody can tell."""
+    return list(_used(_checked("vault_cluster_reset_problems", asked)))
+
+
+def _used(asked: Mapping[str, Any]) -> Iterator[str]:
+    cluster, storage = asked["cluster"], asked["storage"]
+    if not asked["servers"]:
+        yield "%s has no hosts in the group vault_servers: who runs its servers has to do it" % cluster
+    unseen = [name for name in asked["servers"] if not storage.get(name)]
+    if unseen:
+        yield "the storage of %s was not looked at: leave no host out, and start those that are down" % ", ".join(
+            unseen
+        )
+    used = [name for name in asked["servers"] if (storage.get(name) or {}).get("opened")]
+    if used:
+        yield (
+            "%s was unsealed before, or its storage cannot be read, so it may hold secrets: %s is never reset by this"
+            % (", ".join(used), cluster)
+        )
+    if asked["unsealed"]:
+        yield "%s is unsealed" % ", ".join(asked["unsealed"])
+    if asked["key_store_held"]:
+        yield "its key shares are in %s: unseal it by playbooks/unseal.yml" % asked["key_store"]
+
+
 def vault_cluster_shares_given(result: Mapping[str, Any]) -> list[str]:
     """Return a line for each node of a C(vault_unseal) with C(partial): what it was given, and what it still needs."""
     found = _checked("vault_cluster_shares_given", result)
@@ -134,5 +160,6 @@ class FilterModule:
             "vault_cluster_custody": vault_cluster_custody,
             "vault_cluster_moving": vault_cluster_moving,
             "vault_cluster_problems": vault_cluster_problems,
+            "vault_cluster_reset_problems": vault_cluster_reset_problems,
             "vault_cluster_shares_given": vault_cluster_shares_given,
         }

@@ -60,6 +60,12 @@ used:
   returned: success
   type: bool
   sample: true
+opened:
+  description: Whether a node was ever unsealed with them, so that they may hold secrets. An initialisation alone does not count, data that cannot
+    be read do.
+  returned: success
+  type: bool
+  sample: true
 term:
   description: The term of the last entry of the log. Of two nodes the one with the higher term is more recent, and of the same term the one with the higher
     index.

@@ -80,6 +80,38 @@ def test_an_interrupted_run_is_completed(fresh: VaultServer, run_module: Run, tm
     assert not run_module("vault_init", args, must_succeed=True).changed
 
 
+def test_an_answer_that_was_lost_is_told_and_the_disk_shows_that_nothing_was_lost(
+    fresh: VaultServer, run_module: Run, tmp_path: Path
+) -> None:
+    """Cut between the server's answer and the file: the reserved place is empty, and the server never answers twice."""
+    store, data = tmp_path / "keys" / "store.json", fresh.folder / "data"
+    args = init_args(fresh, store, shares=1, threshold=1)
+    on_disk = {"path": str(data)}
+    assert run_module("vault_raft_data", on_disk, must_succeed=True)["opened"] is False
+    reserved = store.parent / ".store.json.pending-abc.ready"
+    store.parent.mkdir(mode=0o700)
+    reserved.write_text("\n" * 100)
+    reserved.chmod(0o600)
+    answer = fresh.client("").sys.initialize(1, 1)
+
+    lost = run_module("vault_init", args)
+    assert lost.failed and lost["error_code"] == "answer_lost" and "nothing is in it yet" in lost.msg
+    assert "playbooks/reset_unused.yml" in lost.msg and reserved.exists()
+    sealed = run_module("vault_unseal", {name: args[name] for name in ("url", "ca_cert", "key_store")})
+    assert sealed.failed and "if nobody ever had them" in sealed.msg
+    fresh.restart()
+    found = run_module("vault_raft_data", on_disk, must_succeed=True)
+    assert (found["used"], found["opened"], found["problem"]) == (True, False, "")
+
+    # once it was unsealed, somebody has the shares, and the disk shows it for good
+    fresh.keys, fresh.token = answer["keys_base64"], answer["root_token"]
+    fresh.unseal()
+    assert run_module("vault_init", args, must_succeed=True)["key_store_exists"] is False
+    assert run_module("vault_raft_data", on_disk, must_succeed=True)["opened"] is True
+    fresh.restart()
+    assert run_module("vault_raft_data", on_disk, must_succeed=True)["opened"] is True
+
+
 def test_nothing_is_initialised_when_the_key_store_has_no_place(
     untouched: VaultServer, run_module: Run, tmp_path: Path
 ) -> None:

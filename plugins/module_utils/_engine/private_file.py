@@ -166,6 +166,24 @@ def remove_left(path: str) -> None:
         _remove_unused(one, lambda _path: True)
 
 
+def abandoned(path: str, prefix: str) -> bool:
+    """Tell whether a killed process left a temporary file of this prefix next to ``path``."""
+    for one in _beside(path, prefix):
+        try:
+            handle = os.open(one, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            # in use
+            continue
+        finally:
+            os.close(handle)
+    return False
+
+
 def _remove_unused(path: str, disposable: Callable[[str], bool]) -> None:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)

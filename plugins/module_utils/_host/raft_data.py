@@ -22,6 +22,8 @@ from .bolt import Bolt, Unreadable
 #: what the server keeps in its data directory
 PARTS = ("vault.db", "raft")
 ASIDE = "set-aside-"
+#: an initialisation elects a leader once, in this term; each node that is unsealed takes part in an election of its own
+FIRST_TERM = 2
 _LOGS, _CONFIG = b"logs", b"config"
 _INDEXES, _PEERS = b"latest_indexes", b"latest_config"
 #: width of an unsigned number in MessagePack by its first byte
@@ -106,11 +108,13 @@ def read(path: str) -> dict[str, Any]:
     """Return how far the data of a directory are.
 
     ``used`` tells whether a server worked with them: one that waits to join a cluster has files and nothing in them.
-    ``problem`` says why they cannot be read; such data count as used.
+    ``opened``: whether a node was ever unsealed with them, so that they may hold secrets; an initialisation alone does
+    not. ``problem`` says why they cannot be read; such data count as used and opened.
     """
     found: dict[str, Any] = {
         "exists": any(os.path.exists(os.path.join(path, name)) for name in PARTS),
         "used": False,
+        "opened": False,
         "term": 0,
         "index": 0,
         "applied_index": 0,
@@ -129,6 +133,7 @@ def read(path: str) -> dict[str, Any]:
     except _DAMAGED as error:
         found["problem"] = str(error) or type(error).__name__
     found["used"] = bool(found["index"] or found["problem"])
+    found["opened"] = bool(found["term"] > FIRST_TERM or found["problem"])
     return found
 
 

@@ -21,6 +21,12 @@ from .pgp import fingerprint, pgp_key
 from .status import now, opens_by_itself, product_of, wait_seal_status
 
 
+class AnswerLost(SecretopsError):
+    """The cluster is initialised, and nobody has its key shares."""
+
+    code = "answer_lost"
+
+
 class Initialisation(Resource):
     """The one initialisation of a cluster, by one of its nodes."""
 
@@ -79,6 +85,12 @@ class Initialisation(Resource):
             raise silent[0]
         self.info.update(node=self.node, seal_type=self.status.get("type"), key_store=self.store.path)
         if self.status.get("initialized"):
+            if self.status.get("sealed") and self.store.lost():
+                raise AnswerLost(
+                    "initialised, and the run that did it was cut off before the key shares reached %s: unless somebody"
+                    " else has them, nobody can unseal the cluster, and nothing is in it yet" % self.store.path,
+                    remedy="put its storage aside by playbooks/reset_unused.yml, and run this again",
+                )
             self._describe(self.store.load())
             # left by a run that was cut off between writing the answer and giving the file its name
             return {"initialized": True, "key_store": "pending" if self.store.pending() else "in place"}
@@ -146,11 +158,8 @@ class Initialisation(Resource):
             try:
                 answer = node.request("PUT", "sys/init", body, idempotent=False, authenticated=False) or {}
             except Unreachable as error:
-                place.drop()
-                error.remedy = (
-                    "run again; if the server is then initialised, its answer is lost: "
-                    "erase the nodes' storage, which holds nothing yet, and start over"
-                )
+                place.leave()
+                error.remedy = "run again: that says whether the server was initialised, and what to do then"
                 raise
             except BaseException:
                 place.drop()

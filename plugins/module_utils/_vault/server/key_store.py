@@ -99,6 +99,14 @@ class KeyStore:
                 return path
         return None
 
+    def lost(self) -> bool:
+        """Tell whether a run was cut off after it had asked the server, and before the answer was written."""
+        return (
+            not self.exists()
+            and not self.pending()
+            and private_file.abandoned(self.path, os.path.basename(self._pending))
+        )
+
     def recover(self) -> None:
         """Give such an answer its name."""
         path = self.pending()
@@ -134,6 +142,10 @@ class Reservation:
                 'option "key_store"',
                 "name a file in a directory of your own with room for it",
             ) from error
+
+    def leave(self) -> None:
+        """Leave the empty place, for when the answer may be lost: the next run sees by it what happened."""
+        os.close(self.handle)
 
     def drop(self) -> None:
         """Give the place back, for when there was no answer."""
@@ -233,7 +245,8 @@ def shares_from(params: Mapping[str, Any], running: bool = False, recovery: bool
     if data is None:
         raise InvalidInput(
             "%sthe key store %s does not exist" % (why, store.path),
-            remedy='put the file back, or give the shares by "shares_file"',
+            remedy='put the file back, or give the shares by "shares_file"%s'
+            % ("" if running else "; if nobody ever had them, nothing is in the cluster: playbooks/reset_unused.yml"),
         )
     if data.get("share_type") == "recovery" and not recovery:
         raise InvalidInput(

@@ -15,6 +15,7 @@ from ansible_collections.secretops.vault_eso.plugins.filter.vault_cluster import
     vault_cluster_custody,
     vault_cluster_moving,
     vault_cluster_problems,
+    vault_cluster_reset_problems,
     vault_cluster_shares_given,
 )
 
@@ -111,3 +112,21 @@ def test_servers_that_listen_on_another_port_after_their_restart_are_named() -> 
     moving = vault_cluster_moving(hostvars, list(hostvars), urls)
     (said,) = vault_cluster_problems({**GOOD, "moving": moving})
     assert said.startswith("one: a (port 8200, then 8300): until its restart") and "secretops.vault_eso.rolling" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, []),
+        ({"servers": []}, ["no hosts in the group vault_servers"]),
+        ({"storage": {"a": {"opened": False}}}, ["storage of b was not looked at"]),
+        ({"storage": {"a": {"opened": False}, "b": {"opened": True}}}, ["b was unsealed before"]),
+        ({"unsealed": ["https://a"]}, ["https://a is unsealed"]),
+        ({"key_store_held": True}, ["its key shares are in /keys"]),
+    ],
+)
+def test_only_a_cluster_that_was_never_used_is_reset(change: dict[str, Any], words: list[str]) -> None:
+    storage = {"a": {"opened": False}, "b": {"opened": False}}
+    asked = {"cluster": "vault", "servers": ["a", "b"], "storage": storage, "unsealed": [], "key_store": "/keys"}
+    found = vault_cluster_reset_problems({**asked, "key_store_held": False, **change})
+    assert len(found) == len(words) and all(word in text for word, text in zip(words, found))
