@@ -41,18 +41,18 @@ _SHARE = re.compile(r"(\d{1,2})%")
 _THIRD = 1 / 3
 
 
-def vault_certificates_settled(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def vault_certificates_resolved(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the declared key pairs by name with their defaults as ``pairs``, and ``problems``, one sentence each.
 
     To each are added ``request_sans`` (as OpenSSL writes them) and ``names`` (by which clients reach it).
     """
-    settled: dict[str, dict[str, Any]] = {}
+    resolved: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     taken: dict[str, str] = {}
     for given in pairs:
         pair = {**DEFAULTS, **{key: value for key, value in given.items() if value is not None}}
         name = str(pair["name"])
-        if name in settled:
+        if name in resolved:
             problems.append('vault_certificates_pairs: the name "%s" stands twice; give each pair its own' % name)
         said = list(_pair_problems(pair, given))
         for path in (str(pair[place]) for place in PLACES if pair[place]):
@@ -62,8 +62,8 @@ def vault_certificates_settled(pairs: Iterable[Mapping[str, Any]]) -> dict[str, 
         names = ([pair["common_name"]] if pair["common_name"] else []) + list(pair["sans"])
         pair["request_sans"] = server_host.vault_server_sans(names)
         pair["names"] = [one.partition(":")[2] for one in pair["request_sans"] if _reached_by(one)]
-        settled[name] = pair
-    return {"problems": problems, "pairs": settled}
+        resolved[name] = pair
+    return {"problems": problems, "pairs": resolved}
 
 
 def _reached_by(san: str) -> bool:
@@ -240,5 +240,5 @@ class FilterModule:
             "vault_certificates_due": vault_certificates_due,
             "vault_certificates_refused": vault_certificates_refused,
             "vault_certificates_served": vault_certificates_served,
-            "vault_certificates_settled": vault_certificates_settled,
+            "vault_certificates_resolved": vault_certificates_resolved,
         }

@@ -129,7 +129,7 @@ def _audit_advice(host: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
                 yield "the file system of %s is full, so that an audit device there loses entries; free space" % path
 
 
-def _device_problems(settled: Mapping[str, Any], peers: Iterable[Any]) -> Iterator[str]:
+def _device_problems(resolved: Mapping[str, Any], peers: Iterable[Any]) -> Iterator[str]:
     """Yield why the audit devices cannot become what is declared.
 
     What the active node runs with has been accepted by the server. A standby may wait with what it will never be given.
@@ -137,7 +137,7 @@ def _device_problems(settled: Mapping[str, Any], peers: Iterable[Any]) -> Iterat
     for peer in peers:
         if not isinstance(peer, Mapping) or peer.get("health") != ACTIVE or not peer.get("loaded"):
             continue
-        for path in changed_devices(settled["fingerprints"], peer["loaded"]):
+        for path in changed_devices(resolved["fingerprints"], peer["loaded"]):
             yield (
                 'vault_server_audit: the device "%s" differs from what the server has, and the server adds and removes devices but'
                 " changes none: it would refuse the reload, and no restarted node could lead. Declare the changed device under another"
@@ -145,15 +145,15 @@ def _device_problems(settled: Mapping[str, Any], peers: Iterable[Any]) -> Iterat
             )
 
 
-def _seal_problems(host: Mapping[str, Any], settled: Mapping[str, Any]) -> Iterator[str]:
+def _seal_problems(host: Mapping[str, Any], resolved: Mapping[str, Any]) -> Iterator[str]:
     """Yield why the seal cannot become what is declared: a server with another one stays sealed until it is migrated.
 
     A seal that the server has from elsewhere, such as its environment, is not about to change.
     """
-    has, declared = host.get("seal") or {}, settled["seal"]
+    has, declared = host.get("seal") or {}, resolved["seal"]
     started = host.get("started") or {}
-    changes = not started or started.get("seal") != settled["fingerprints"].get("seal")
-    migrates = settled["wanted"].get("seal_migration")
+    changes = not started or started.get("seal") != resolved["fingerprints"].get("seal")
+    migrates = resolved["wanted"].get("seal_migration")
     if changes and not migrates and has.get("initialized") and has.get("type") not in ("", declared):
         yield (
             "vault_server_seals: %s is declared, and the server is sealed by %s; another seal is a migration, in which a restarted node stays"
@@ -518,8 +518,8 @@ def _core_error(line: str) -> str:
 # --- what is declared ---------------------------------------------------------------------------------------------
 
 
-def vault_server_settled(
-    wish: Mapping[str, Any],
+def vault_server_resolved(
+    declaration: Mapping[str, Any],
     places: Mapping[str, Any],
     missing: Iterable[Mapping[str, Any]] = (),
     ephemeral: Sequence[str] = (),
@@ -529,23 +529,23 @@ def vault_server_settled(
     ``read`` are the options of the module vault_host_state, ``files`` the declared files, and ``wanted`` is everything else.
     """
     # each look at a value renders its template anew
-    wish, places = plain(wish), plain(places)
-    found = vault_server_problems(wish, missing, ephemeral)
+    declaration, places = plain(declaration), plain(places)
+    found = vault_server_problems(declaration, missing, ephemeral)
     if found:
         return {"problems": found}
-    declared = {**{name: wish.get(name) for name in _WANTED}, **places}
-    keys = static_keys(wish)
-    declared["audit_directories"] = audit_directories(wish)
-    declared["written"] = list(dict.fromkeys([str(places["log_dir"]), *written_directories(wish)]))
+    declared = {**{name: declaration.get(name) for name in _WANTED}, **places}
+    keys = static_keys(declaration)
+    declared["audit_directories"] = audit_directories(declaration)
+    declared["written"] = list(dict.fromkeys([str(places["log_dir"]), *written_directories(declaration)]))
     files = [
         {"step": step, "paths": found, "type": kind, "owner": owner, "group": group, "mode": mode}
         for step, kind, owner, group, mode, paths in _files(declared, [key["dest"] for key in keys])
         if (found := [str(path) for path in paths if path])
     ]
-    config = build(wish)
+    config = build(declaration)
     generated = declared["tls_mode"] == "generated"
     copied = not generated and not declared["tls_on_node"]
-    listener = _listens(wish.get("listener") or {})
+    listener = _listens(declaration.get("listener") or {})
     names = _names(places) if listener else []
     watched = {
         "started": places["started_file"],
@@ -570,8 +570,8 @@ def vault_server_settled(
         "names": [] if generated or copied else names,
         "names_ca": "" if generated or copied else places["tls_ca_file"],
         "provided": {
-            "certificate": wish["tls_cert_src"],
-            "key": wish["tls_key_src"],
+            "certificate": declaration["tls_cert_src"],
+            "key": declaration["tls_key_src"],
             "ca": places["tls_ca_src"],
             "names": names,
         }
@@ -579,7 +579,7 @@ def vault_server_settled(
         else {},
         "peers": [_url_of(peer) for peer in places.get("peers") or []],
         "listener": listener,
-        "served": str((wish.get("listener") or {}).get("tls_cert_file") or "") if listener else "",
+        "served": str((declaration.get("listener") or {}).get("tls_cert_file") or "") if listener else "",
         "binary": places["binary"],
         "unit": places["unit"],
         "started": watched["started"],
@@ -595,7 +595,7 @@ def vault_server_settled(
         "files": files,
         "watched": watched,
         "fingerprints": state.fingerprints(config),
-        "seal": seal_type(wish),
+        "seal": seal_type(declaration),
         "wanted": declared,
     }
 
@@ -635,7 +635,7 @@ def _rendered(config: Mapping[str, Any]) -> str:
     return "%s\n" % to_nice_json(config, indent=2)
 
 
-#: of the wish, which may hold secrets, that what follows is told
+#: of the declaration, which may hold secrets, that what follows is told
 _WANTED = (
     *("product", "version", "install_method", "file", "file_checksum", "config_dir", "plugin_dir", "license_path"),
     *("tls_mode", "tls_on_node", "tls_cert_src", "tls_key_src", "tls_ca_dir"),
@@ -693,7 +693,7 @@ def _sources(wanted: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def vault_server_steps(
     host: Mapping[str, Any],
-    settled: Mapping[str, Any],
+    resolved: Mapping[str, Any],
     now: datetime.datetime | None = None,
     others: Mapping[str, Any] | None = None,
     peers: Iterable[Any] = (),
@@ -703,15 +703,15 @@ def vault_server_steps(
     ``peers`` is what the module read on the servers of the cluster, this one included.
 
     A step that has something to do takes those after it along, which see the host as it left it.
-    ``settled`` is the result of the filter vault_server_settled, ``others`` are the certificates of the other servers of the
+    ``resolved`` is the result of the filter vault_server_resolved, ``others`` are the certificates of the other servers of the
     cluster by their names. Returns ``steps``, ``problems`` (why the host cannot become
     what is declared), ``advice`` (what may go wrong later), ``build`` (whether another one ``differs``, and is to ``install`` or left ``pending``),
     ``state`` (as vault_server_state does) and ``refused`` (why clients refuse the server's certificate, empty when they do not).
     """
-    wanted = settled["wanted"]
-    waits = _state(host, settled["fingerprints"], wanted["product"], settled["watched"])
+    wanted = resolved["wanted"]
+    waits = _state(host, resolved["fingerprints"], wanted["product"], resolved["watched"])
     reasons: dict[str, list[str]] = {step: [] for step in STEPS}
-    for file in settled["files"]:
+    for file in resolved["files"]:
         for path in file["paths"]:
             different = list(_different((host.get("files") or {}).get(path) or {}, file))
             if different:
@@ -735,8 +735,8 @@ def vault_server_steps(
         "problems": [
             *_host_problems(host, wanted),
             *_tls_problems(host, wanted, others or {}),
-            *_device_problems(settled, peers),
-            *_seal_problems(host, settled),
+            *_device_problems(resolved, peers),
+            *_seal_problems(host, resolved),
         ],
         "advice": list(_audit_advice(host, wanted)),
         "build": _build(host, wanted),
@@ -830,7 +830,7 @@ class FilterModule:
         return {
             "vault_server_reload_refused": vault_server_reload_refused,
             "vault_server_sans": vault_server_sans,
-            "vault_server_settled": vault_server_settled,
+            "vault_server_resolved": vault_server_resolved,
             "vault_server_silence": _checked("vault_server_silence", vault_server_silence),
             "vault_server_state": _checked("vault_server_state", vault_server_state),
             "vault_server_steps": _checked("vault_server_steps", vault_server_steps),

@@ -41,9 +41,9 @@ def vault_detect(output: str) -> dict[str, str]:
 
 
 def vault_server_problems(
-    wish: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), ephemeral: Iterable[str] = ()
+    declaration: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), ephemeral: Iterable[str] = ()
 ) -> list[str]:
-    """Return why the wish cannot come true, one sentence each.
+    """Return why the declaration cannot be carried out, one sentence each.
 
     ``missing`` are files that the controller does not have, each with its ``variable`` and ``path``; ``ephemeral`` are those that
     would be made there and end with the job.
@@ -54,32 +54,32 @@ def vault_server_problems(
         % ", ".join(ephemeral)
     ]
     files = ["%(variable)s: there is no file %(path)s on the controller; give an existing one" % one for one in missing]
-    return (lost if ephemeral else []) + problems(wish) + files
+    return (lost if ephemeral else []) + problems(declaration) + files
 
 
-def vault_server_config(wish: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the server's configuration, or fail with the wish's problems."""
-    # each look at a value of the wish renders its template anew
-    wish = plain(wish)
-    found = problems(wish)
+def vault_server_config(declaration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the server's configuration, or fail with the declaration's problems."""
+    # each look at a value of the declaration renders its template anew
+    declaration = plain(declaration)
+    found = problems(declaration)
     if found:
         raise AnsibleFilterError("; ".join(found))
-    return build(wish)
+    return build(declaration)
 
 
-def vault_server_environment(wish: Mapping[str, Any]) -> dict[str, str]:
+def vault_server_environment(declaration: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment of the service, secrets included."""
-    return environment(wish)
+    return environment(declaration)
 
 
-def vault_server_static_keys(wish: Mapping[str, Any]) -> list[dict[str, str]]:
+def vault_server_static_keys(declaration: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return which static seal key files belong where."""
-    return static_keys(wish)
+    return static_keys(declaration)
 
 
-def vault_server_written_directories(wish: Mapping[str, Any]) -> list[str]:
+def vault_server_written_directories(declaration: Mapping[str, Any]) -> list[str]:
     """Return the directories of log and audit files."""
-    return written_directories(wish)
+    return written_directories(declaration)
 
 
 def vault_server_cluster_hosts(hostvars: Mapping[str, Any], names: Iterable[str], cluster: str) -> list[str]:

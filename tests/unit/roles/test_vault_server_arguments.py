@@ -25,9 +25,9 @@ def test_each_variable_is_described_and_has_a_default():
 
 
 def test_each_key_of_the_wish_is_a_variable():
-    wish = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__vault_server_wish"]
+    declaration = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__vault_server_declared"]
     # The licence is declared by its file on the controller and rendered by its path on the node.
-    names = {"license_file" if name == "license_path" else name for name in wish}
+    names = {"license_file" if name == "license_path" else name for name in declaration}
     assert {"vault_server_" + name for name in names} <= set(OPTIONS)
 
 

@@ -101,9 +101,9 @@ def _seal(node: Declaration, seal: Mapping[str, Any]) -> dict[str, str]:
     return rendered
 
 
-def seal_type(wish: Mapping[str, Any]) -> str:
+def seal_type(declaration: Mapping[str, Any]) -> str:
     """Return the type of the enabled seal, as a server that runs with it tells it."""
-    return next((str(seal["type"]) for seal in Declaration(wish).seals if not seal["disabled"]), "shamir")
+    return next((str(seal["type"]) for seal in Declaration(declaration).seals if not seal["disabled"]), "shamir")
 
 
 def static_key_path(node: Declaration, key_id: str) -> str:

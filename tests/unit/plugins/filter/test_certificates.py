@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.secretops.vault_eso.plugins.filter.certificates import (
     vault_certificates_due,
     vault_certificates_refused,
+    vault_certificates_resolved,
     vault_certificates_served,
-    vault_certificates_settled,
 )
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import tls
 from support.local import Authority, Pair
@@ -29,9 +29,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("ca"), "ca")
 
 
-def settled(**fields: Any) -> dict[str, Any]:
+def resolved(**fields: Any) -> dict[str, Any]:
     """The one pair that is declared."""
-    found = vault_certificates_settled([{**PLACES, **PKI, **fields}])
+    found = vault_certificates_resolved([{**PLACES, **PKI, **fields}])
     assert found["problems"] == []
     return dict(found["pairs"])
 
@@ -53,21 +53,21 @@ def settled(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_declaration_that_cannot_be_right_is_refused(fields: dict[str, Any], said: str) -> None:
-    found = vault_certificates_settled([{**PLACES, **PKI, **fields}])["problems"]
+    found = vault_certificates_resolved([{**PLACES, **PKI, **fields}])["problems"]
     assert any(said in one and one.startswith('vault_certificates_pairs "web": ') for one in found), found
 
 
 def test_two_pairs_have_names_and_files_of_their_own() -> None:
     twice = {**PLACES, **PKI}
-    assert "stands twice" in vault_certificates_settled([twice, twice])["problems"][0]
-    found = vault_certificates_settled([twice, {**twice, "name": "other", "key_file": "/tls/other.key"}])["problems"]
+    assert "stands twice" in vault_certificates_resolved([twice, twice])["problems"][0]
+    found = vault_certificates_resolved([twice, {**twice, "name": "other", "key_file": "/tls/other.key"}])["problems"]
     assert found == [
         'vault_certificates_pairs "other": /tls/web.crt is the file of another pair too; give each file its own path'
     ]
 
 
 def test_names_are_those_by_which_clients_come() -> None:
-    pair = settled(sans=["*.example.com", "URI:spiffe://x", "192.0.2.1", "::1"])["web"]
+    pair = resolved(sans=["*.example.com", "URI:spiffe://x", "192.0.2.1", "::1"])["web"]
     assert pair["request_sans"] == ["DNS:localhost", "DNS:*.example.com", "URI:spiffe://x", "IP:192.0.2.1", "IP:::1"]
     assert pair["names"] == ["localhost", "192.0.2.1", "::1"]
 
@@ -86,7 +86,7 @@ def test_what_is_due_is_named_with_its_reason(authority: Authority) -> None:
     good, near, ended = (authority.issue(str(days), days=(-10, days)) for days in (20, 4, -1))
 
     def due(found: dict[str, Any], **fields: Any) -> list[str]:
-        return list(vault_certificates_due([found], settled(**fields))["renew"].get("web", []))
+        return list(vault_certificates_due([found], resolved(**fields))["renew"].get("web", []))
 
     assert due(look(good)) == []
     # a third of 14 days is more than 4
@@ -106,7 +106,7 @@ def test_what_is_due_is_named_with_its_reason(authority: Authority) -> None:
     assert due(look(good, authority={**own, "pem": good.cert.read_text()}), **by_ca) == [
         "it is not of the CA that signs"
     ]
-    (said,) = vault_certificates_due([look(good, authority={"pem": "", "has_key": False})], settled(**by_ca))[
+    (said,) = vault_certificates_due([look(good, authority={"pem": "", "has_key": False})], resolved(**by_ca))[
         "problems"
     ]
     assert "holds no ca.crt with its ca.key" in said
@@ -116,24 +116,24 @@ def test_a_service_that_presents_another_certificate_reloads(authority: Authorit
     good, other = authority.issue("good", days=(-1, 20)), authority.issue("other", days=(-1, 20))
     for served, expected in ((good, []), (other, ["web"])):
         found = look(good, presented={"https://localhost": served.cert.read_text()})
-        assert vault_certificates_due([found], settled(url="https://localhost"))["reload"] == expected
+        assert vault_certificates_due([found], resolved(url="https://localhost"))["reload"] == expected
         assert vault_certificates_served(found) is (expected == [])
     # one that does not answer is told by its own monitoring, and is no proof after a reload
     silent = look(good, presented={})
-    assert vault_certificates_due([silent], settled(url="https://localhost"))["reload"] == []
+    assert vault_certificates_due([silent], resolved(url="https://localhost"))["reload"] == []
     assert vault_certificates_served(silent) is False
 
 
 def test_a_file_with_another_mode_is_no_reason_to_renew(authority: Authority) -> None:
     found = look(authority.issue("mode", days=(-1, 20)))
     found["files"]["/tls/web.key"]["mode"] = "0644"
-    result = vault_certificates_due([found], settled(owner="web"))
+    result = vault_certificates_due([found], resolved(owner="web"))
     assert result["renew"] == {} and {"path": "/tls/web.key", "mode": "0600", "owner": "web"} in result["attributes"]
 
 
 def test_a_new_pair_that_would_not_do_is_refused(authority: Authority, tmp_path: Path) -> None:
     good, early = authority.issue("n", days=(-1, 20)), authority.issue("early", days=(0.05, 20))
-    pair = settled()["web"]
+    pair = resolved()["web"]
     assert vault_certificates_refused(look(good), pair) == []
     assert "is not yet valid" in vault_certificates_refused(look(early), pair)[0]
     assert "does not belong" in vault_certificates_refused(look(Pair(good.cert, early.key)), pair)[0]

@@ -27,7 +27,7 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_
 
 NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc)
 CONFIG = "/etc/openbao/openbao.json"
-WISH = {
+DECLARATION = {
     "product": "openbao",
     "version": "2.7.2",
     "install_method": "file",
@@ -139,10 +139,10 @@ def certificate(
     return sign(name, "Some CA", KEY, signer, days, extensions, begin)
 
 
-def settled(**changes: Any) -> dict[str, Any]:
+def resolved(**changes: Any) -> dict[str, Any]:
     """Return what is declared."""
     places = {name: changes.pop(name, value) for name, value in PLACES.items()}
-    return server_host.vault_server_settled({**WISH, **changes}, places)
+    return server_host.vault_server_resolved({**DECLARATION, **changes}, places)
 
 
 def as_declared(declared: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def as_declared(declared: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-DECLARED = settled()
+DECLARED = resolved()
 HOST = as_declared(DECLARED)
 
 
@@ -247,9 +247,9 @@ def test_each_difference_has_its_step(change: dict[str, Any], first: str | None)
 def with_audit(*paths: str, **disks: dict[str, int]) -> dict[str, Any]:
     """Return what is concluded for a host that has these audit files, and these file systems under them."""
     devices = [{"path": f"d{number}", "options": {"file_path": path}} for number, path in enumerate(paths)]
-    settled = server_host.vault_server_settled({**WISH, "audit": devices}, PLACES)
+    resolved = server_host.vault_server_resolved({**DECLARATION, "audit": devices}, PLACES)
     host = {**copy.deepcopy(HOST), "disks": {"/" + name: disk for name, disk in disks.items()}}
-    return server_host.vault_server_steps(host, settled, NOW)
+    return server_host.vault_server_steps(host, resolved, NOW)
 
 
 def disk(device: int, free: int = 1 << 30) -> dict[str, int]:
@@ -333,7 +333,7 @@ def test_no_new_certificate_authority_where_another_is_in_use() -> None:
         assert "/ca holds no CA on this controller" in found and "(Some CA)" in found
         assert "-e vault_server_tls_new_ca_confirmed=vault" in found
         for confirmed, count in (("vault", 0), ("other, vault", 0), ("true", 1), ("other", 1)):
-            declared = settled(tls_new_ca_confirmed=confirmed, tls_cluster="vault")
+            declared = resolved(tls_new_ca_confirmed=confirmed, tls_cluster="vault")
             assert len(problems(change, declared, **others)) == count, confirmed
     (found,) = problems({"certificate": {"pem": certificate(signer=OTHER), "has_key": True}})
     assert "/ca holds a CA, but the certificate of this host is of another" in found
@@ -364,7 +364,7 @@ def test_an_authority_that_is_not_whole_is_never_completed(key: str, kind: str, 
 
 
 SEALS = [{"type": "static", "static": {"current_key_id": "1", "current_key_file": "/keys/1"}}]
-STATIC = settled(seals=SEALS)
+STATIC = resolved(seals=SEALS)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ STATIC = settled(seals=SEALS)
         (STATIC, {"type": "shamir", "initialized": False}, ""),
         (STATIC, {"type": "static", "initialized": True}, ""),
         (STATIC, {}, ""),
-        (settled(seals=SEALS, seal_migration=True), {"type": "shamir", "initialized": True}, ""),
+        (resolved(seals=SEALS, seal_migration=True), {"type": "shamir", "initialized": True}, ""),
     ],
 )
 def test_another_seal_is_refused_on_a_server_that_is_in_use(
@@ -415,13 +415,13 @@ def test_a_server_that_presents_another_certificate_is_to_reload() -> None:
 
 
 def test_a_certificate_from_elsewhere_is_compared_with_its_file_alone() -> None:
-    declared = settled(tls_mode="provided", tls_cert_src="/x.crt", tls_key_src="/x.key", tls_on_node=False)
+    declared = resolved(tls_mode="provided", tls_cert_src="/x.crt", tls_key_src="/x.key", tls_on_node=False)
     assert (
         declared["read"]["certificate"] == ""
         and {"path": "/tls/server.key", "src": "/x.key"} in declared["read"]["sources"]
     )
     assert steps(lambda host: host.update(authority=None, certificate=None), declared) == []
-    declared = settled(tls_mode="provided", tls_on_node=True)
+    declared = resolved(tls_mode="provided", tls_on_node=True)
     assert [source["path"] for source in declared["read"]["sources"]] == [CONFIG]
     links = {"/tls/server.crt": {"type": "link"}, "/tls/server.key": {"type": "link"}}
     assert steps(lambda host: host["files"].update(links), declared) == []
@@ -432,7 +432,7 @@ def test_a_node_that_runs_is_upgraded_only_where_that_is_allowed() -> None:
     host = {**HOST, "binary": {"exists": True, "version": "OpenBao v2.6.2", "sha256": "b" * 64}}
     found = server_host.vault_server_steps(host, DECLARED, NOW)
     assert found["build"] == {"differs": True, "install": False, "pending": True}
-    found = server_host.vault_server_steps(host, settled(allow_upgrade=True), NOW)
+    found = server_host.vault_server_steps(host, resolved(allow_upgrade=True), NOW)
     assert found["build"] == {"differs": True, "install": True, "pending": False}
     stopped = {**host, "unit": {"active": "inactive"}}
     assert server_host.vault_server_steps(stopped, DECLARED, NOW)["build"]["install"]
@@ -463,8 +463,8 @@ def test_a_host_that_cannot_become_what_is_declared() -> None:
     assert "the host has 2.8.0, and 2.7.2 is older" in second
 
 
-def test_what_is_settled_holds_no_secret() -> None:
-    found = settled(
+def test_what_is_resolved_holds_no_secret() -> None:
+    found = resolved(
         environment={"A": "hush"},
         audit=[{"path": "h", "type": "http", "options": {"uri": "https://x", "headers": {"A": "hush"}}}],
         seals=[{"type": "static", "static": {"current_key_id": "k", "current_key_file": "/k"}}],
@@ -474,17 +474,17 @@ def test_what_is_settled_holds_no_secret() -> None:
 
 
 def test_the_configuration_is_known_by_its_digest() -> None:
-    text = json.dumps(build(WISH), indent=2, sort_keys=True, separators=(",", ": ")) + "\n"
+    text = json.dumps(build(DECLARATION), indent=2, sort_keys=True, separators=(",", ": ")) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     assert {"path": CONFIG, "sha256": digest} in DECLARED["read"]["sources"]
 
 
 def test_problems_end_it() -> None:
-    assert list(settled(api_addr="")) == ["problems"]
+    assert list(resolved(api_addr="")) == ["problems"]
 
 
 def test_the_state_is_read_alone_too() -> None:
-    config = build(WISH)
+    config = build(DECLARATION)
     watched = DECLARED["watched"]
     assert server_host.vault_server_state(HOST, config, "openbao", watched)["restart"] is False
     sealed = server_host.vault_server_state({**HOST, "health": 503}, config, "openbao", watched)
@@ -530,17 +530,18 @@ ONE, TWO = file_device("one"), file_device("two", "/var/log/openbao/two.log")
 )
 def test_an_audit_device_is_added_or_removed_and_never_changed(device: list[Any], refused: list[str]) -> None:
     """The server refuses to change one: it goes on with the old ones, and once it is restarted it can never lead."""
-    leader = as_declared(settled(audit=[ONE, TWO]))
+    leader = as_declared(resolved(audit=[ONE, TWO]))
     standby = {**leader, "health": 429}
-    found = server_host.vault_server_steps(standby, settled(audit=device), NOW, peers=[standby, leader, {}])["problems"]
+    found = server_host.vault_server_steps(standby, resolved(audit=device), NOW, peers=[standby, leader, {}])
+    found = found["problems"]
     assert [re.findall('"(.*?)"', problem)[0] for problem in found] == refused
 
 
 def test_a_standby_that_waits_with_what_it_will_never_be_given_hinders_no_mend() -> None:
-    wrong = {**as_declared(settled(audit=[file_device("one", "/x/other.log")])), "health": 429}
-    leader = as_declared(settled(audit=[ONE]))
+    wrong = {**as_declared(resolved(audit=[file_device("one", "/x/other.log")])), "health": 429}
+    leader = as_declared(resolved(audit=[ONE]))
     for peers in ([wrong, leader], [wrong], []):
-        assert server_host.vault_server_steps(wrong, settled(audit=[ONE]), NOW, peers=peers)["problems"] == []
+        assert server_host.vault_server_steps(wrong, resolved(audit=[ONE]), NOW, peers=peers)["problems"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the secretops.vault_eso project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server's configuration, environment and impossible wishes look like: pure logic, no server needed."""
+"""What a server's configuration, environment and impossible declarations look like: pure logic, no server needed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_
 SUM = "sha256:" + "0" * 64
 
 
-def wish(**changes):
-    """Return a good wish for one OpenBao node of three, with the changes."""
+def declaration(**changes):
+    """Return a good declaration for one OpenBao node of three, with the changes."""
     good = {
         "product": "openbao",
         "version": "2.7.2",
@@ -68,17 +68,17 @@ def wish(**changes):
 
 
 def vault(**changes):
-    """Return a good wish for HashiCorp Vault."""
-    return wish(product="vault", version="1.21.0", config_dir="/etc/vault.d", **changes)
+    """Return a good declaration for HashiCorp Vault."""
+    return declaration(product="vault", version="1.21.0", config_dir="/etc/vault.d", **changes)
 
 
 def test_a_good_wish_has_no_problem():
-    assert problems(wish()) == []
+    assert problems(declaration()) == []
     assert problems(vault()) == []
 
 
 def test_retry_join_carries_ca_and_server_name_for_each_peer():
-    raft = build(wish())["storage"]["raft"]
+    raft = build(declaration())["storage"]["raft"]
     assert raft["retry_join"] == [
         {
             "leader_api_addr": "https://192.0.2.2:8200",
@@ -92,43 +92,55 @@ def test_retry_join_carries_ca_and_server_name_for_each_peer():
 @pytest.mark.parametrize(
     ("asked", "variable", "remedy"),
     [
-        (wish(storage_type="consul"), "vault_server_storage_type", "use one of inmem, postgresql, raft"),
-        (wish(storage_type="file"), "vault_server_storage_type", "use raft"),
-        (wish(disable_mlock=True), "vault_server_disable_mlock", "leave vault_server_disable_mlock unset"),
-        (wish(license_path="/etc/openbao/x"), "vault_server_license_file", "leave vault_server_license_file unset"),
-        (wish(api_addr=""), "vault_server_api_addr", "give the full URL"),
-        (wish(api_addr="192.0.2.1:8200"), "vault_server_api_addr", "write it as https://host:port"),
-        (wish(api_addr="https://0.0.0.0:8200"), "vault_server_api_addr", "use this node's own"),
-        (wish(cluster_addr=""), "vault_server_cluster_addr", "give the full URL"),
-        (wish(restart="when_changed"), "vault_server_restart", "rolling playbook"),
-        (wish(version=""), "vault_server_version", "pin one"),
-        (wish(version="latest"), "vault_server_version", "not a version"),
-        (wish(file_checksum=""), "vault_server_file_checksum", "set it"),
-        (wish(file_checksum="md5:1"), "vault_server_file_checksum", "SHA256SUMS"),
-        (wish(install_method="archive"), "vault_server_archive_url", "set it"),
-        (wish(install_method="repository"), "vault_server_repository.key_checksum", "set it"),
-        (wish(tls_mode="provided"), "vault_server_tls_cert_src", "vault_server_tls_on_node"),
-        (wish(default_lease_ttl="900h"), "vault_server_default_lease_ttl", "lower it"),
-        (wish(max_lease_ttl="a while"), "vault_server_max_lease_ttl", "not a duration"),
-        (wish(cluster_name="${NAME}"), "vault_server_cluster_name", "template of Ansible"),
-        (wish(log={"rotate_bytes": 1}), "vault_server_log.rotate_bytes", "set log.file"),
-        (wish(telemetry={"dogstatsd_tags": ["a:b"]}), "vault_server_telemetry.dogstatsd_tags", "set it"),
-        (wish(telemetry={"statsd_addr": "x:1"}), "vault_server_telemetry.statsd_addr", "remove it"),
-        (wish(extra_config={"wibble": 1}), "vault_server_extra_config.wibble", "remove it"),
-        (wish(extra_config={"storage": {}, "ui": True}), "vault_server_extra_config.ui", "set vault_server_ui"),
-        (wish(disable_clustering=True), "vault_server_disable_clustering", "leave it unset"),
-        (wish(peers=[{"name": "a", "address": "x"}] * 2), "vault_server_peers", "give each its own"),
-        (wish(product="consul"), "vault_server_product", "openbao, vault"),
-        (vault(audit=[{"path": "f"}]), "vault_server_audit", "vault_audit"),
-        (wish(version="2.3.1", audit=[{"path": "f", "options": {"file_path": "/f"}}]), "vault_server_audit", "by API"),
-        (wish(audit=[{"path": "f"}]), "vault_server_audit", "an absolute path"),
+        (declaration(storage_type="consul"), "vault_server_storage_type", "use one of inmem, postgresql, raft"),
+        (declaration(storage_type="file"), "vault_server_storage_type", "use raft"),
+        (declaration(disable_mlock=True), "vault_server_disable_mlock", "leave vault_server_disable_mlock unset"),
         (
-            wish(audit=[{"path": "f", "options": {"file_path": "/f", "mode": 600}}]),
+            declaration(license_path="/etc/openbao/x"),
+            "vault_server_license_file",
+            "leave vault_server_license_file unset",
+        ),
+        (declaration(api_addr=""), "vault_server_api_addr", "give the full URL"),
+        (declaration(api_addr="192.0.2.1:8200"), "vault_server_api_addr", "write it as https://host:port"),
+        (declaration(api_addr="https://0.0.0.0:8200"), "vault_server_api_addr", "use this node's own"),
+        (declaration(cluster_addr=""), "vault_server_cluster_addr", "give the full URL"),
+        (declaration(restart="when_changed"), "vault_server_restart", "rolling playbook"),
+        (declaration(version=""), "vault_server_version", "pin one"),
+        (declaration(version="latest"), "vault_server_version", "not a version"),
+        (declaration(file_checksum=""), "vault_server_file_checksum", "set it"),
+        (declaration(file_checksum="md5:1"), "vault_server_file_checksum", "SHA256SUMS"),
+        (declaration(install_method="archive"), "vault_server_archive_url", "set it"),
+        (declaration(install_method="repository"), "vault_server_repository.key_checksum", "set it"),
+        (declaration(tls_mode="provided"), "vault_server_tls_cert_src", "vault_server_tls_on_node"),
+        (declaration(default_lease_ttl="900h"), "vault_server_default_lease_ttl", "lower it"),
+        (declaration(max_lease_ttl="a while"), "vault_server_max_lease_ttl", "not a duration"),
+        (declaration(cluster_name="${NAME}"), "vault_server_cluster_name", "template of Ansible"),
+        (declaration(log={"rotate_bytes": 1}), "vault_server_log.rotate_bytes", "set log.file"),
+        (declaration(telemetry={"dogstatsd_tags": ["a:b"]}), "vault_server_telemetry.dogstatsd_tags", "set it"),
+        (declaration(telemetry={"statsd_addr": "x:1"}), "vault_server_telemetry.statsd_addr", "remove it"),
+        (declaration(extra_config={"wibble": 1}), "vault_server_extra_config.wibble", "remove it"),
+        (declaration(extra_config={"storage": {}, "ui": True}), "vault_server_extra_config.ui", "set vault_server_ui"),
+        (declaration(disable_clustering=True), "vault_server_disable_clustering", "leave it unset"),
+        (declaration(peers=[{"name": "a", "address": "x"}] * 2), "vault_server_peers", "give each its own"),
+        (declaration(product="consul"), "vault_server_product", "openbao, vault"),
+        (vault(audit=[{"path": "f"}]), "vault_server_audit", "vault_audit"),
+        (
+            declaration(version="2.3.1", audit=[{"path": "f", "options": {"file_path": "/f"}}]),
+            "vault_server_audit",
+            "by API",
+        ),
+        (declaration(audit=[{"path": "f"}]), "vault_server_audit", "an absolute path"),
+        (
+            declaration(audit=[{"path": "f", "options": {"file_path": "/f", "mode": 600}}]),
             "vault_server_audit: device f: options.mode",
             "in quotes",
         ),
-        (wish(audit=[{"path": p, "options": {"file_path": "/f"}} for p in "ab"]), "vault_server_audit", "own file"),
-        (wish(environment={"A": "x\ny"}), "vault_server_environment", "name the file"),
+        (
+            declaration(audit=[{"path": p, "options": {"file_path": "/f"}} for p in "ab"]),
+            "vault_server_audit",
+            "own file",
+        ),
+        (declaration(environment={"A": "x\ny"}), "vault_server_environment", "name the file"),
     ],
 )
 def test_an_impossible_wish_names_variable_and_remedy(asked, variable, remedy):
@@ -157,16 +169,16 @@ def test_an_impossible_wish_names_variable_and_remedy(asked, variable, remedy):
     ],
 )
 def test_impossible_seals(product, version, seals, words):
-    found = problems(wish(product=product, version=version, seals=seals))
+    found = problems(declaration(product=product, version=version, seals=seals))
     assert any(text.startswith("vault_server_seals: ") and words in text for text in found), found
 
 
 def test_cloud_seals_are_allowed_where_they_are_built_in_or_come_as_a_plugin():
     seals = [{"type": "awskms", "awskms": {"kms_key_id": "k"}}]
-    assert problems(wish(version="2.6.2", seals=seals)) == []
+    assert problems(declaration(version="2.6.2", seals=seals)) == []
     assert problems(vault(seals=seals)) == []
     plugin = {"plugin": [{"kms": {"awskms": {"image": "x"}}}]}
-    assert problems(wish(seals=seals, extra_config=plugin)) == []
+    assert problems(declaration(seals=seals, extra_config=plugin)) == []
 
 
 def test_a_seal_may_be_migrated_from_a_disabled_one():
@@ -174,17 +186,17 @@ def test_a_seal_may_be_migrated_from_a_disabled_one():
         {"type": "static", "static": {"current_key_id": "k1", "current_key_file": "/k1"}},
         {"type": "transit", "disabled": True, "transit": {"address": "a", "key_name": "k", "mount_path": "m"}},
     ]
-    assert problems(wish(seals=seals)) == []
-    assert build(wish(seals=seals))["seal"] == [
+    assert problems(declaration(seals=seals)) == []
+    assert build(declaration(seals=seals))["seal"] == [
         {"static": {"current_key_id": "k1", "current_key": "file:///etc/openbao/seal/k1.key"}},
         {"transit": {"address": "a", "key_name": "k", "mount_path": "m", "disabled": "true"}},
     ]
-    assert static_keys(wish(seals=seals)) == [{"src": "/k1", "dest": "/etc/openbao/seal/k1.key"}]
+    assert static_keys(declaration(seals=seals)) == [{"src": "/k1", "dest": "/etc/openbao/seal/k1.key"}]
 
 
 def test_the_key_itself_never_enters_the_configuration():
     seals = [{"type": "static", "static": {"current_key_id": "k", "current_key": "c2VjcmV0"}}]
-    found = problems(wish(seals=seals))
+    found = problems(declaration(seals=seals))
     assert any("current_key_file" in text for text in found)
     assert not any("c2VjcmV0" in text for text in found)
 
@@ -246,7 +258,7 @@ def test_the_key_itself_never_enters_the_configuration():
     ],
 )
 def test_secrets_go_to_the_environment_and_not_to_the_configuration(product, changes, variables):
-    asked = wish(product=product, version={"vault": "1.21.0", "openbao": "2.7.2"}[product], **changes)
+    asked = declaration(product=product, version={"vault": "1.21.0", "openbao": "2.7.2"}[product], **changes)
     assert problems(asked) == []
     assert environment(asked) == variables
     assert "hush" not in str(build(asked))
@@ -310,18 +322,18 @@ def test_the_whole_surface_of_hashicorp_vault_renders():
 
 def test_a_second_listener_on_the_cluster_port_is_refused():
     extra = [{"type": "tcp", "address": "0.0.0.0:8201", "tls_cert_file": "/c", "tls_key_file": "/k"}]
-    assert any("cluster port" in text for text in problems(wish(extra_listeners=extra)))
+    assert any("cluster port" in text for text in problems(declaration(extra_listeners=extra)))
 
 
 def test_audit_devices_keep_the_form_that_the_server_reads():
-    config = build(wish(audit=[{"path": "one/", "options": {"file_path": "/var/log/x/a.log"}}]))
+    config = build(declaration(audit=[{"path": "one/", "options": {"file_path": "/var/log/x/a.log"}}]))
     assert config["audit"] == [
         {"file": {"one": {"description": "declared by the inventory", "options": {"file_path": "/var/log/x/a.log"}}}}
     ]
     # 384 is what YAML makes of 0600
-    config = build(wish(audit=[{"path": "one", "options": {"file_path": "/a", "mode": 384}}]))
+    config = build(declaration(audit=[{"path": "one", "options": {"file_path": "/a", "mode": 384}}]))
     assert config["audit"][0]["file"]["one"]["options"]["mode"] == "0600"
-    asked = wish(
+    asked = declaration(
         audit=[
             {"path": "a", "options": {"file_path": "/var/log/x/a.log"}},
             {"path": "b", "options": {"file_path": "stdout"}},
@@ -338,18 +350,18 @@ def waiting(product, desired, started, loaded, *because):
 
 
 def test_pending_tells_reload_from_restart():
-    started = build(wish())
+    started = build(declaration())
     assert waiting("openbao", started, started, started) == {
         "restart": False,
         "reload": False,
         "restart_reasons": [],
         "reload_reasons": [],
     }
-    level = build(wish(log={"level": "debug"}))
+    level = build(declaration(log={"level": "debug"}))
     found = waiting("openbao", level, started, started)
     assert (found["reload"], found["restart"]) == (True, False)
     assert waiting("openbao", level, started, level)["reload"] is False
-    metrics = build(wish(telemetry={"prometheus_retention_time": "1h"}))
+    metrics = build(declaration(telemetry={"prometheus_retention_time": "1h"}))
     found = waiting("openbao", metrics, started, metrics)
     assert (found["reload"], found["restart_reasons"]) == (False, ["configuration: telemetry"])
     headers = copy.deepcopy(started)
@@ -367,7 +379,7 @@ def test_pending_tells_reload_from_restart():
 
 def test_the_filters_fail_with_the_sentence():
     with pytest.raises(AnsibleFilterError, match="vault_server_api_addr: not set"):
-        filters.vault_server_config(wish(api_addr=""))
+        filters.vault_server_config(declaration(api_addr=""))
     with pytest.raises(AnsibleFilterError, match="use one of openbao, vault"):
         filters.vault_product("nomad")
     with pytest.raises(AnsibleFilterError, match="bao version"):
@@ -457,7 +469,7 @@ def test_a_peer_may_be_declared_by_hand():
 
 def test_what_the_controller_lacks_is_a_problem():
     missing = [{"variable": "vault_server_file", "path": "/x"}]
-    first, second = filters.vault_server_problems(wish(), missing, ["/ca/ca.key"])
+    first, second = filters.vault_server_problems(declaration(), missing, ["/ca/ca.key"])
     assert "/ca/ca.key, would be lost" in first
     assert second == "vault_server_file: there is no file /x on the controller; give an existing one"
 
@@ -467,7 +479,7 @@ def test_a_listener_takes_the_kind_of_address_that_others_are_given():
     tls = {"tls_cert_file": "/c", "tls_key_file": "/k"}
 
     def found(address, cluster, **addresses):
-        return problems(wish(listener={"address": address, "cluster_address": cluster, **tls}, **addresses))
+        return problems(declaration(listener={"address": address, "cluster_address": cluster, **tls}, **addresses))
 
     refused = found("0.0.0.0:8200", "0.0.0.0:8201", **six)
     assert [one.split(": ")[0] for one in refused] == [
