@@ -12,7 +12,11 @@ from ansible_collections.secretops.vault_eso.plugins.filter.confirmation import 
 from ansible_collections.secretops.vault_eso.plugins.filter.listed import listed
 
 #: what a node can be, and what is said of it
-IN_ORDER, UNREACHED, EMPTY, REMOVED, DOWN = "in order", "unreached", "empty", "removed", "down"
+IN_ORDER = "in order"
+UNREACHED = "unreached"
+EMPTY = "empty"
+REMOVED = "removed"
+DOWN = "down"
 _SAYS = {
     IN_ORDER: "is a peer and serves",
     UNREACHED: "no host answers; set one up under this name and address, then replace the node",

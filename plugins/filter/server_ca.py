@@ -17,7 +17,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.secretops.vault_eso.plugins.filter import server_host
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import tls
 
-TRUST, SIGN, DROP = STEPS = ("trust", "sign", "drop")
+TRUST = "trust"
+SIGN = "sign"
+DROP = "drop"
+STEPS = (TRUST, SIGN, DROP)
 #: what to run: the playbook's name and its variable
 RUN = "playbooks/replace_ca.yml -e replace_ca_step=%s"
 

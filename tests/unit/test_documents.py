@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def test_the_documentation_of_a_filter_has_its_name() -> None:
         path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "plugins" / "filter").glob("*.yml"))
     }
     assert found and [name for name, about in found.items() if about["DOCUMENTATION"]["name"] != name] == []
+
+
+@pytest.mark.parametrize("kind", ["filter", "lookup", "modules"])
+def test_plugins_assign_one_name_at_a_time(kind: str) -> None:
+    """ansible-doc looks at each assignment of a file for the documentation, and warns where there are several names."""
+    several = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted((ROOT / "plugins" / kind).glob("*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Tuple) for target in node.targets)
+    ]
+    assert several == []
