@@ -12,10 +12,10 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secretops.vault_eso.plugins.filter import server_host
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine import normalise
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import tls
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _server_certificate as server_certificate
 
 #: what each source needs of a pair, and what belongs to another source
 NEEDED = {"pki": ("role", "common_name"), "ca": ("ca_dir", "common_name"), "files": ("cert_src", "key_src")}
@@ -60,7 +60,7 @@ def vault_certificates_resolved(pairs: Iterable[Mapping[str, Any]]) -> dict[str,
                 said.append("%s is the file of another pair too; give each file its own path" % path)
         problems += ['vault_certificates_pairs "%s": %s' % (name, one) for one in said]
         names = ([pair["common_name"]] if pair["common_name"] else []) + list(pair["sans"])
-        pair["request_sans"] = server_host.vault_server_sans(names)
+        pair["request_sans"] = server_certificate.vault_server_sans(names)
         pair["names"] = [one.partition(":")[2] for one in pair["request_sans"] if _reached_by(one)]
         resolved[name] = pair
     return {"problems": problems, "pairs": resolved}
@@ -112,7 +112,7 @@ def vault_certificates_due(
     ``problems``.
     """
     moment = now or datetime.datetime.now(datetime.timezone.utc)
-    if not server_host.HAS_CRYPTOGRAPHY:
+    if not server_certificate.HAS_CRYPTOGRAPHY:
         raise AnsibleFilterError("the Python library cryptography is missing on the controller; install it there")
     found: dict[str, Any] = {"renew": {}, "reload": [], "attributes": [], "problems": []}
     for look in looked:
@@ -140,7 +140,7 @@ def _source_problems(pair: Mapping[str, Any], look: Mapping[str, Any]) -> Iterat
             )
     elif pair["source"] == "files":
         provided = look.get("provided") or {}
-        yield from server_host.pair_problems(
+        yield from server_certificate.pair_problems(
             provided,
             "cert_src (%s)" % pair["cert_src"],
             "key_src (%s)" % pair["key_src"],
@@ -166,7 +166,7 @@ def _reasons(pair: Mapping[str, Any], look: Mapping[str, Any], now: datetime.dat
     if pair["source"] == "files" or not certificate.get("has_key"):
         return
     try:
-        yield from _certificate_reasons(pair, look, server_host.load(certificate["pem"]), now)
+        yield from _certificate_reasons(pair, look, server_certificate.load(certificate["pem"]), now)
     except ValueError:
         yield "the certificate cannot be read"
 
@@ -174,9 +174,9 @@ def _reasons(pair: Mapping[str, Any], look: Mapping[str, Any], now: datetime.dat
 def _certificate_reasons(
     pair: Mapping[str, Any], look: Mapping[str, Any], certificate: Any, now: datetime.datetime
 ) -> Iterator[str]:
-    if server_host.sans_of(certificate) != {server_host.same_san(one) for one in pair["request_sans"]}:
+    if server_certificate.sans_of(certificate) != {server_certificate.same_san(one) for one in pair["request_sans"]}:
         yield "its names are not as declared"
-    begin, end = (server_host.moment_of(certificate, name) for name in ("not_valid_before", "not_valid_after"))
+    begin, end = (server_certificate.moment_of(certificate, name) for name in ("not_valid_before", "not_valid_after"))
     if now < begin:
         yield "it is not yet valid"
     if now >= end:
@@ -184,7 +184,7 @@ def _certificate_reasons(
     elif end - now < _margin(pair, end - begin):
         yield "it ends soon"
     authority = tls.split(str((look.get("authority") or {}).get("pem") or ""))
-    if pair["source"] == "ca" and authority and not server_host.is_of(look["certificate"]["pem"], authority[0]):
+    if pair["source"] == "ca" and authority and not server_certificate.is_of(look["certificate"]["pem"], authority[0]):
         yield "it is not of the CA that signs"
 
 
@@ -204,7 +204,7 @@ def _presents_another(look: Mapping[str, Any]) -> bool:
     """Tell whether a service presents another certificate than the one in its file; one that does not answer does not."""
     own = tls.split(str((look.get("certificate") or {}).get("pem") or ""))[:1]
     return bool(own) and any(
-        not server_host.is_same(own[0], presented) for presented in (look.get("presented") or {}).values()
+        not server_certificate.is_same(own[0], presented) for presented in (look.get("presented") or {}).values()
     )
 
 
@@ -219,10 +219,10 @@ def vault_certificates_refused(
     """Return why a new pair must not take the place of the present one, one sentence each."""
     moment = now or datetime.datetime.now(datetime.timezone.utc)
     found = look.get("certificate") or {}
-    said = list(server_host.pair_problems(found, "the new certificate", "its key", str(pair["ca_file"]), "sans"))
+    said = list(server_certificate.pair_problems(found, "the new certificate", "its key", str(pair["ca_file"]), "sans"))
     if said or pair["source"] == "files":
         return said
-    reasons = list(_certificate_reasons(pair, {"certificate": found}, server_host.load(found["pem"]), moment))
+    reasons = list(_certificate_reasons(pair, {"certificate": found}, server_certificate.load(found["pem"]), moment))
     if reasons:
         said.append(
             "the next run would have to replace the new certificate, as %s; correct renew_before, the TTL or the names"

@@ -14,8 +14,8 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secretops.vault_eso.plugins.filter import server_host
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import tls
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _server_certificate as server_certificate
 
 TRUST = "trust"
 SIGN = "sign"
@@ -178,7 +178,7 @@ def vault_server_ca_lagging(served: Mapping[str, Mapping[str, str]], authority: 
         str(name)
         for name, found in served.items()
         # nothing where the server did not answer
-        if not first or not found or not all(server_host.is_of(pem, first) for pem in found.values())
+        if not first or not found or not all(server_certificate.is_of(pem, first) for pem in found.values())
     ]
 
 

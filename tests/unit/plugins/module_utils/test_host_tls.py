@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.secretops.vault_eso.plugins.filter import server_host
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state, tls
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _server_certificate as server_certificate
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils import _server_declared as server_declared
 
 DAY = datetime.timedelta(days=1)
 
@@ -88,7 +89,7 @@ def problems(
         (folder / name).write_text(text)
     found = tls.examine(str(folder / "c"), str(folder / "k"), names=names, ca=str(folder / "a") if ca else "")
     assert "PRIVATE" not in str(found)
-    return server_host._tls_problems({"provided": found}, WANTED, {})
+    return server_certificate.tls_problems({"provided": found}, WANTED, {})
 
 
 @pytest.mark.parametrize(
@@ -180,4 +181,4 @@ def test_what_a_server_presents_is_compared_with_its_file(tmp_path: Path) -> Non
     ],
 )
 def test_a_listener_is_asked_where_it_listens(listener: dict[str, Any], found: str) -> None:
-    assert server_host._listens(listener) == found
+    assert server_declared._listens(listener) == found
