@@ -125,7 +125,7 @@ def test_the_other_system_fails_on_the_way_back(site: Site) -> None:
     """It holds the new values and Vault the former ones: the note stays, as after a kill at that moment."""
     site.kv.delete_metadata_and_all_versions("plain", mount_point=site.mount)
     failed = site.play("-e", '{"refused": [2, 3]}')
-    last = failed.output.rpartition("TASK [secretops.vault_eso.rotation : Name what was not rotated]")[2]
+    last = failed.output.rpartition("TASK [secretops.vault_eso.rotation : Rotate every application]")[2]
     for application, reason in (("plain", "does not exist"), ("hooked", "the other system refuses it")):
         assert f'application "{application}"' in last and reason in last, failed.output
     assert site.password("hooked", 3) == "the-first-of-hooked" and not (site.folder / "accepted").exists()
