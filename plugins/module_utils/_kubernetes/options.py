@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from .._engine import private_file
@@ -101,19 +101,27 @@ def _settings(params: Mapping[str, Any], opened: ExitStack) -> tuple[Any, dict[s
     return configuration, headers
 
 
-def _forget_files(folder: str) -> None:
-    """Have the official client forget the files that it wrote, and remove those that it did not write to ``folder``.
+@contextmanager
+def _own_files(folder: str) -> Iterator[None]:
+    """Have the official client write the files of one configuration to ``folder``, and forget them afterwards.
 
-    It shares them among the clients of a process, and removes them all together at the regular end of Python: a client
-    would lose those that it uses with another client's.
+    It shares its files among the clients of a process by their contents, and removes all of them at the regular end of
+    Python: a client would lose those that it uses with another client's, and use those of others.
     """
-    written: dict[str, str] = getattr(kube_config, "_temp_files", {})
-    for path in written.values():
-        # the CA of an OIDC provider, which a login alone needed
-        if os.path.dirname(path) != folder:
-            with suppress(OSError):
-                os.remove(path)
-    written.clear()
+    shared: dict[str, str] = getattr(kube_config, "_temp_files", {})
+    of_others = dict(shared)
+    shared.clear()
+    try:
+        yield
+    finally:
+        for path in shared.values():
+            # the CA of an OIDC provider, which a login alone needed
+            if os.path.dirname(path) != folder:
+                with suppress(OSError):
+                    os.remove(path)
+        shared.clear()
+        # a login that is renewed writes again, to the folder of its client, which may be closed by now
+        shared.update({text: path for text, path in of_others.items() if os.path.exists(path)})
 
 
 def _load(configuration: Any, kubeconfig: Any, context: str | None, opened: ExitStack) -> None:
@@ -139,12 +147,10 @@ def _load(configuration: Any, kubeconfig: Any, context: str | None, opened: Exit
         folder = opened.enter_context(
             tempfile.TemporaryDirectory(dir=private_file.memory_folder(), prefix="kubeconfig-")
         )
-        try:
+        with _own_files(folder):
             kubernetes_config.load_kube_config(
                 path, context=context, client_configuration=configuration, persist_config=False, temp_file_path=folder
             )
-        finally:
-            _forget_files(folder)
     except kubernetes_config.ConfigException as error:
         raise InvalidInput(
             "it cannot be used (%s)" % str(error).strip().rstrip("."), where, "check the file and the context's name"

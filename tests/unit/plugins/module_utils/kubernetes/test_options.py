@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes import client as kubernetes_client
+from kubernetes import config as kubernetes_config
 
 from ansible_collections.secretops.vault_eso.plugins.module_utils._engine.errors import InvalidInput
 from ansible_collections.secretops.vault_eso.plugins.module_utils._kubernetes.options import connect
@@ -87,3 +89,13 @@ def test_files_outlast_a_renewed_login(tmp_path: Path, memory: Path) -> None:
         assert Path(client.configuration.ssl_ca_cert).read_bytes() == b"no certificate"
     client.close()
     assert list(memory.iterdir()) == []
+
+
+def test_files_of_other_users_of_the_official_client_stay(tmp_path: Path, memory: Path) -> None:
+    options = kubeconfig(tmp_path, **{"proxy-url": "https://proxy.example.com"})
+    other = kubernetes_client.Configuration()
+    kubernetes_config.load_kube_config(options["kubeconfig"], client_configuration=other)
+    client = connect(options)
+    assert Path(client.configuration.key_file).parent.parent == memory
+    client.close()
+    assert Path(other.key_file).read_bytes() == b"no certificate"
