@@ -17,6 +17,8 @@ import requests
 PATIENCE = 60.0
 TIMEOUT = 5.0
 PAUSE = 0.2
+#: How long a standby may answer with what was there before, in seconds.
+LATE = 10.0
 
 
 @dataclass
@@ -127,8 +129,14 @@ class Traffic:
         side = Side()
         lost = {}
         for key, wanted in self.written.items():
-            answer = self.ask("GET", f"data/{key}", side)
-            found = answer["data"]["data"]["number"] if answer else None
+            # the first server may be a standby, which answers by itself and may be late
+            deadline = time.monotonic() + LATE
+            while True:
+                answer = self.ask("GET", f"data/{key}", side)
+                found = answer["data"]["data"]["number"] if answer else None
+                if found == wanted or time.monotonic() > deadline:
+                    break
+                time.sleep(PAUSE)
             if found != wanted:
                 lost[key] = (found, wanted)
         assert lost == {}, "what is there, and what was confirmed"
