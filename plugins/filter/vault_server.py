@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
@@ -20,6 +19,10 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_
     environment,
     static_keys,
     written_directories,
+)
+from ansible_collections.secretops.vault_eso.plugins.plugin_utils._server_declared import (
+    peer_url,
+    vault_server_problems,
 )
 
 
@@ -38,23 +41,6 @@ def vault_detect(output: str) -> dict[str, str]:
     except ValueError as error:
         raise AnsibleFilterError("vault_detect: %s" % error) from None
     return {"product": product, "version": version}
-
-
-def vault_server_problems(
-    declaration: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), ephemeral: Iterable[str] = ()
-) -> list[str]:
-    """Return why the declaration cannot be carried out, one sentence each.
-
-    ``missing`` are files that the controller does not have, each with its ``variable`` and ``path``; ``ephemeral`` are those that
-    would be made there and end with the job.
-    """
-    lost = [
-        "the key of the private CA, %s, would be lost when this job's container ends; put vault_server_tls_ca_dir into a mounted"
-        " directory that lasts, and name that in vault_eso_durable_directories. Nothing was changed"
-        % ", ".join(ephemeral)
-    ]
-    files = ["%(variable)s: there is no file %(path)s on the controller; give an existing one" % one for one in missing]
-    return (lost if ephemeral else []) + problems(declaration) + files
 
 
 def vault_server_config(declaration: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,11 +102,9 @@ def vault_server_peers_now(
     found = []
     for peer in peers:
         name = str(peer.get("name") or peer["address"])
-        host = re.sub("^(.*:.*)$", r"[\1]", str(peer["address"]))
-        url = str(peer.get("api_addr") or "https://%s:%s" % (host, peer.get("port", port)))
-        now = hostvars[name].get("vault_server_state") if name in hostvars else None
-        ports = [int((now or {}).get(port) or 0) for port in ("new_port", "port")]
-        found.append({"name": name, "url": state.at_port(url, *ports)})
+        now = (hostvars[name].get("vault_server_state") if name in hostvars else None) or {}
+        url = state.at_port(peer_url(peer, port), int(now.get("new_port") or 0), int(now.get("port") or 0))
+        found.append({"name": name, "url": url})
     return found
 
 
@@ -128,10 +112,9 @@ def vault_server_retry_join(peers: Iterable[Mapping[str, Any]], port: int, ca: s
     """Return the C(retry_join) stanzas of a node's peers; C(port) and C(ca), a file on the node, are for those that name none."""
     found = []
     for peer in peers:
-        host = re.sub("^(.*:.*)$", r"[\1]", str(peer["address"]))
         found.append(
             {
-                "leader_api_addr": peer.get("api_addr", "https://%s:%s" % (host, peer.get("port", port))),
+                "leader_api_addr": peer_url(peer, port),
                 "leader_ca_cert_file": peer.get("ca_cert_file", ca),
                 "leader_tls_servername": peer.get("tls_server_name", peer["address"]),
                 "leader_client_cert_file": peer.get("client_cert_file", ""),

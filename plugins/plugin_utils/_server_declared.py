@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from ansible.plugins.filter.core import to_nice_json
 
-from ansible_collections.secretops.vault_eso.plugins.filter.vault_server import vault_server_problems
 from ansible_collections.secretops.vault_eso.plugins.module_utils._host import state
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.declaration import plain
+from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.problems import problems
 from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_config.render import (
     audit_directories,
     build,
@@ -22,6 +22,23 @@ from ansible_collections.secretops.vault_eso.plugins.module_utils._vault.server_
     static_keys,
     written_directories,
 )
+
+
+def vault_server_problems(
+    declaration: Mapping[str, Any], missing: Iterable[Mapping[str, Any]] = (), ephemeral: Iterable[str] = ()
+) -> list[str]:
+    """Return why the declaration cannot be carried out, one sentence each.
+
+    ``missing`` are files that the controller does not have, each with its ``variable`` and ``path``; ``ephemeral`` are
+    those that would be made there and end with the job.
+    """
+    lost = [
+        "the key of the private CA, %s, would be lost when this job's container ends; put vault_server_tls_ca_dir into"
+        " a mounted directory that lasts, and name that in vault_eso_durable_directories. Nothing was changed"
+        % ", ".join(ephemeral)
+    ]
+    files = ["%(variable)s: there is no file %(path)s on the controller; give an existing one" % one for one in missing]
+    return (lost if ephemeral else []) + problems(declaration) + files
 
 
 def vault_server_resolved(
@@ -83,7 +100,7 @@ def vault_server_resolved(
         }
         if copied
         else {},
-        "peers": [_url_of(peer) for peer in places.get("peers") or []],
+        "peers": [peer_url(peer) for peer in places.get("peers") or []],
         "listener": listener,
         "served": str((declaration.get("listener") or {}).get("tls_cert_file") or "") if listener else "",
         "binary": places["binary"],
@@ -106,10 +123,11 @@ def vault_server_resolved(
     }
 
 
-def _url_of(peer: Mapping[str, Any]) -> str:
+def peer_url(peer: Mapping[str, Any], port: int = 8200) -> str:
+    """Return the API address of a peer; ``port`` is for one that names none."""
     address = str(peer.get("address") or "")
     host = "[%s]" % address if ":" in address else address
-    return str(peer.get("api_addr") or "https://%s:%s" % (host, peer.get("port") or 8200))
+    return str(peer.get("api_addr") or "https://%s:%s" % (host, peer.get("port") or port))
 
 
 #: where a listener on all addresses is found
