@@ -56,7 +56,7 @@ def vault_certificates_resolved(pairs: Iterable[Mapping[str, Any]]) -> dict[str,
             problems.append('vault_certificates_pairs: the name "%s" stands twice; give each pair its own' % name)
         said = list(_pair_problems(pair, given))
         for path in (str(pair[place]) for place in PLACES if pair[place]):
-            if taken.setdefault(path, name + path) != name + path or [str(pair[one]) for one in PLACES].count(path) > 1:
+            if taken.setdefault(path, name) != name or [str(pair[one]) for one in PLACES].count(path) > 1:
                 said.append("%s is the file of another pair too; give each file its own path" % path)
         problems += ['vault_certificates_pairs "%s": %s' % (name, one) for one in said]
         names = ([pair["common_name"]] if pair["common_name"] else []) + list(pair["sans"])

@@ -27,7 +27,7 @@ RUN = "playbooks/replace_ca.yml -e replace_ca_step=%s"
 
 def _split(pem: Any) -> list[str]:
     """Return the certificates of a text, each in one form."""
-    return ["\n".join(one.split("\n")).replace("\r", "").strip() for one in tls.split(str(pem or ""))]
+    return [one.replace("\r", "") for one in tls.split(str(pem or ""))]
 
 
 def _joined(certificates: Iterable[str]) -> str:
