@@ -36,6 +36,8 @@ DEFAULTS: Mapping[str, Any] = {
     "action": "reloaded",
 }
 PLACES = ("cert_file", "key_file", "ca_file")
+#: of what a renewal makes beside each file; no other program has them, so that what a cut run left can be removed
+ENDINGS = (".vault-new", ".vault-old")
 _SHARE = re.compile(r"(\d{1,2})%")
 #: a third of the validity
 _THIRD = 1 / 3
@@ -44,7 +46,8 @@ _THIRD = 1 / 3
 def vault_certificates_resolved(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the declared key pairs by name with their defaults as ``pairs``, and ``problems``, one sentence each.
 
-    To each are added ``request_sans`` (as OpenSSL writes them) and ``names`` (by which clients reach it).
+    To each are added ``request_sans`` (as OpenSSL writes them), ``names`` (by which clients reach it), ``paths`` (its files, the
+    key first) and ``copies`` (the files that a renewal makes beside them).
     """
     resolved: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
@@ -55,8 +58,10 @@ def vault_certificates_resolved(pairs: Iterable[Mapping[str, Any]]) -> dict[str,
         if name in resolved:
             problems.append('vault_certificates_pairs: the name "%s" stands twice; give each pair its own' % name)
         said = list(_pair_problems(pair, given))
-        for path in (str(pair[place]) for place in PLACES if pair[place]):
-            if taken.setdefault(path, name) != name or [str(pair[one]) for one in PLACES].count(path) > 1:
+        pair["paths"] = [str(pair[place]) for place in ("key_file", "cert_file", "ca_file") if pair[place]]
+        pair["copies"] = [path + ending for path in pair["paths"] for ending in ENDINGS]
+        for path in pair["paths"]:
+            if taken.setdefault(path, name) != name or pair["paths"].count(path) > 1:
                 said.append("%s is the file of another pair too; give each file its own path" % path)
         problems += ['vault_certificates_pairs "%s": %s' % (name, one) for one in said]
         names = ([pair["common_name"]] if pair["common_name"] else []) + list(pair["sans"])
@@ -108,13 +113,13 @@ def vault_certificates_due(
     """Return which of the ``pairs`` are to be renewed and why, from what the module vault_host_state tells of each.
 
     ``looked`` are the results of a loop over the names. Returns ``renew`` (reasons by name), ``reload`` (names of pairs that
-    stand while the service presents another certificate), ``attributes`` (files with another owner, group or mode) and
-    ``problems``.
+    stand while the service presents another certificate), ``attributes`` (files with another owner, group or mode), ``left``
+    (copies that a cut run left beside a pair that stands) and ``problems``.
     """
     moment = now or datetime.datetime.now(datetime.timezone.utc)
     if not server_certificate.HAS_CRYPTOGRAPHY:
         raise AnsibleFilterError("the Python library cryptography is missing on the controller; install it there")
-    found: dict[str, Any] = {"renew": {}, "reload": [], "attributes": [], "problems": []}
+    found: dict[str, Any] = {"renew": {}, "reload": [], "attributes": [], "left": [], "problems": []}
     for look in looked:
         name = str(look["item"])
         pair = pairs[name]
@@ -124,9 +129,14 @@ def vault_certificates_due(
             found["renew"][name] = reasons
             continue
         found["attributes"] += list(_attributes(pair, look))
+        found["left"] += [path for path in pair["copies"] if _type(look, path) != "missing"]
         if pair["url"] and _presents_another(look):
             found["reload"].append(name)
     return found
+
+
+def _type(look: Mapping[str, Any], path: str) -> str:
+    return str(((look.get("files") or {}).get(path) or {}).get("type", "missing"))
 
 
 def _source_problems(pair: Mapping[str, Any], look: Mapping[str, Any]) -> Iterator[str]:
@@ -151,14 +161,12 @@ def _source_problems(pair: Mapping[str, Any], look: Mapping[str, Any]) -> Iterat
 
 def _reasons(pair: Mapping[str, Any], look: Mapping[str, Any], now: datetime.datetime) -> Iterator[str]:
     """Yield why a pair has to be renewed."""
-    files = look.get("files") or {}
     for place in PLACES:
         if not pair[place]:
             continue
-        seen = files.get(pair[place]) or {}
-        if seen.get("type", "missing") != "file":
+        if _type(look, pair[place]) != "file":
             yield "%s is missing" % pair[place]
-        elif seen.get("same") is False:
+        elif look["files"][pair[place]].get("same") is False:
             yield "%s differs from its source" % pair[place]
     certificate = look.get("certificate") or {}
     if certificate.get("pem") and not certificate.get("has_key"):

@@ -38,8 +38,8 @@ REVIEWED = {
     r"__vault_rolling_mounts_upgraded\.results\b": "paths and types of mounts",
     r"__vault_rolling_todo\b": "names of nodes and why they are to restart",
     r"__vault_certificates_(resolved\.pairs|due\.(renew|reload)) ": "names of key pairs",
-    r"__vault_certificates_due\.attributes\b": "paths, owners and modes of files",
-    r"__vault_certificates_(paths|directories)\b": "paths",
+    r"__vault_certificates_due\.(attributes|left)\b": "paths, owners and modes of files",
+    r"__vault_certificates_(pair\.paths|directories)\b": "paths",
     # paths: what is none is refused as the value of a variable
     r"__vault_server_written\b": "directories",
     r"\[vault_cluster_admin_role_id_file,": "paths",

@@ -131,6 +131,21 @@ def test_a_file_with_another_mode_is_no_reason_to_renew(authority: Authority) ->
     assert result["renew"] == {} and {"path": "/tls/web.key", "mode": "0600", "owner": "web"} in result["attributes"]
 
 
+def test_copies_that_a_cut_run_left_are_named_unless_a_renewal_removes_them(authority: Authority) -> None:
+    found = look(authority.issue("left", days=(-1, 20)))
+    found["files"].update(
+        {"/tls/web.key.vault-old": {"type": "file", "mode": "0600"}, "/tls/web.crt.vault-new": {"type": "missing"}}
+    )
+    assert resolved()["web"]["copies"] == [
+        "/tls/web.key.vault-new",
+        "/tls/web.key.vault-old",
+        "/tls/web.crt.vault-new",
+        "/tls/web.crt.vault-old",
+    ]
+    assert vault_certificates_due([found], resolved())["left"] == ["/tls/web.key.vault-old"]
+    assert vault_certificates_due([found], resolved(sans=["127.0.0.1"]))["left"] == []
+
+
 def test_a_new_pair_that_would_not_do_is_refused(authority: Authority, tmp_path: Path) -> None:
     good, early = authority.issue("n", days=(-1, 20)), authority.issue("early", days=(0.05, 20))
     pair = resolved()["web"]
