@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import ssl
@@ -21,7 +20,8 @@ from cryptography import x509
 
 from support.local import Authority, write_private
 from support.openbao import VaultServer
-from support.system import BIN, ROOT, Play
+from support.playbooks import play
+from support.system import Play
 
 Start = Callable[..., VaultServer]
 
@@ -44,20 +44,11 @@ class Host:
             "vault_certificates_timeout": 2,
             **self.variables,
         }
-        (self.folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"web": declared}}}))
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
-        done = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", "hosts.json", f"{ROOT}/playbooks/certificates.yml", "-v", *options],
-            cwd=self.folder,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert "PRIVATE KEY" not in done.stdout + done.stderr
-        return Play(done.returncode, done.stdout + done.stderr)
+        inventory = self.folder / "hosts.json"
+        inventory.write_text(json.dumps({"all": {"hosts": {"web": declared}}}))
+        done = play("certificates", inventory, "-v", *options)
+        assert "PRIVATE KEY" not in done.output
+        return done
 
 
 @pytest.fixture
@@ -110,18 +101,18 @@ def test_a_server_gets_its_pair_from_its_own_pki(new_server: Start, host: Host, 
     (tmp_path / "both.crt").write_text(Path(server.ca_cert).read_text() + root + "\n")
     before, old = contents(cert, key), presented(server)
 
-    play = host.play("--check").succeeded()
-    assert "vault would be renewed" in play.output and contents(cert, key) == before
+    done = host.play("--check").succeeded()
+    assert "vault would be renewed" in done.output and contents(cert, key) == before
 
     # what clients would refuse takes no place: a validity so short that the next run had to renew it
     host.pairs["vault"] = {**pair, "renew_before": "3000h"}
-    play = host.play()
-    assert play.rc and "it ends soon" in play.output and contents(cert, key) == before and left(tls) == set()
+    done = host.play()
+    assert done.rc and "it ends soon" in done.output and contents(cert, key) == before and left(tls) == set()
 
     # a service that does not present it: the former pair comes back
     host.pairs["vault"] = {**pair, "reload_command": ["true"]}
-    play = host.play()
-    assert play.rc and "the pair before it is in its place again" in " ".join(play.output.split()), play.output[-3000:]
+    done = host.play()
+    assert done.rc and "the pair before it is in its place again" in " ".join(done.output.split()), done.output[-3000:]
     assert contents(cert, key) == before and left(tls) == set()
 
     host.pairs["vault"] = pair
@@ -203,8 +194,8 @@ def test_pairs_from_files_and_from_a_private_ca(host: Host, tmp_path: Path) -> N
     # a source that would not do is refused for all of them, and nothing is there
     right = host.pairs["web"]
     host.pairs["web"] = {**right, "cert_src": str(other.issue("web").cert)}
-    play = host.play()
-    assert play.rc and "does not belong to the first certificate" in " ".join(play.output.split())
+    done = host.play()
+    assert done.rc and "does not belong to the first certificate" in " ".join(done.output.split())
     assert not at.exists()
     host.pairs["web"] = right
 

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.openbao import VaultServer
-from support.system import BIN, ROOT
+from support.playbooks import play
 
 PLAY = """
 - hosts: vault
@@ -57,19 +55,10 @@ def test_a_node_that_fails_its_checks_is_in_hand_and_not_done(
         "__vault_rolling_permit": permit,
         **change,
     }
-    (tmp_path / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": values}}}))
-    (tmp_path / "play.yml").write_text(PLAY)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
-    done = subprocess.run(
-        [str(BIN / "ansible-playbook"), "-i", "hosts.json", "play.yml"],
-        cwd=tmp_path,
-        env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    output = " ".join((done.stdout + done.stderr).split())
-    assert done.returncode and says in output, output[-3000:]
+    inventory, book = tmp_path / "hosts.json", tmp_path / "play.yml"
+    inventory.write_text(json.dumps({"vault_clusters": {"hosts": {"vault": values}}}))
+    book.write_text(PLAY)
+    done = play(book, inventory, timeout=120)
+    output = " ".join(done.output.split())
+    assert done.rc and says in output, output[-3000:]
     assert "In hand: vault-1; done: none; not touched: vault-2." in output

@@ -39,12 +39,13 @@ class Inventory:
         return play(playbook, self.folder, *arguments, timeout=timeout)
 
 
-def play(playbook: str, inventory: Path, *arguments: str, timeout: float = 300, **environment: str) -> Play:
-    """Run ``playbooks/NAME.yml`` beside an inventory, and return what it printed; a failed run is an outcome too."""
+def play(playbook: str | Path, inventory: Path, *arguments: str, timeout: float = 300, **environment: str) -> Play:
+    """Run ``playbooks/NAME.yml``, or a file, beside an inventory; a failed run is an outcome too."""
+    book = playbook if isinstance(playbook, Path) else ROOT / "playbooks" / f"{playbook}.yml"
     foreign = ("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_", "KUBECONFIG", "AWS_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     result = subprocess.run(
-        [str(BIN / "ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / f"{playbook}.yml"), *arguments],
+        [str(BIN / "ansible-playbook"), "-i", str(inventory), str(book), *arguments],
         cwd=inventory if inventory.is_dir() else inventory.parent,
         env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment},
         stdin=subprocess.DEVNULL,
