@@ -146,11 +146,13 @@ class Timeline:
 
     def wait(self, *states: str) -> str:
         """Wait until a node says one of these of itself; returns its name."""
-        while True:
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
             for _when, host, state in self.seen:
                 if state in states:
                     return host
             time.sleep(0.05)
+        raise AssertionError(f"no node was ever {' or '.join(states)}: {self.seen}")
 
     def first(self, state: str, after: float) -> float:
         """When a node first said that of itself after a time."""
