@@ -119,7 +119,4 @@ def tree() -> Iterator[tuple[Path, str]]:
     yield path, between(path.read_text(), "documented there.\n", "      - C(purge) is", "".join(lines))
 
 
-# -- places of snapshots ---------------------------------------------------------------------------------------------
-
-
 WRITERS = (vault_config, tree)
