@@ -169,33 +169,33 @@ def remove_left(path: str) -> None:
 def abandoned(path: str, prefix: str) -> bool:
     """Tell whether a killed process left a temporary file of this prefix next to ``path``."""
     for one in _beside(path, prefix):
-        try:
-            handle = os.open(one, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            # in use
-            continue
-        finally:
-            os.close(handle)
+        with _unused(one) as unused:
+            if unused:
+                return True
     return False
 
 
 def _remove_unused(path: str, disposable: Callable[[str], bool]) -> None:
+    with _unused(path) as unused, suppress(OSError):
+        if unused and disposable(path):
+            os.unlink(path)
+
+
+@contextmanager
+def _unused(path: str) -> Iterator[bool]:
+    """Tell whether no process has a `temporary` file open; while the block runs, none takes it for unused as well."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
+        yield False
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if disposable(path):
-            os.unlink(path)
-    except OSError:
-        # in use
-        return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unused = True
+        except OSError:
+            unused = False
+        yield unused
     finally:
         os.close(handle)
 
