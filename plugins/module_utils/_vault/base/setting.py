@@ -76,7 +76,7 @@ class AtRoot(Setting):
             self.ask("GET", self.probe or self.path)
         super().preflight()
 
-    def ask(self, method: str, path: str, missing_ok: bool = False) -> dict[str, Any] | None:
+    def ask(self, method: str, path: str) -> dict[str, Any] | None:
         """Return the data of an answer. Raises InvalidInput in a namespace, VaultError."""
         what = self.kind + ("s" if not self.kind.endswith("CORS") else " settings")
         answer = root_namespace.request(self.client, method, path, what, AT_ROOT)
