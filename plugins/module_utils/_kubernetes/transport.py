@@ -118,7 +118,7 @@ class Transport:
 
     def _far(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> Any:
         look_up_proxy(self._proxy, time.monotonic() + timeout)
-        with through(rules.shown(self._proxy) if self._proxy else None):
+        with through(rules.shown(self._proxy)):
             return self._pool.request(
                 method,
                 self.base + target,
