@@ -48,7 +48,10 @@ class Told:
 
 @contextmanager
 def small_server(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, rude: bool = False) -> Iterator[Told]:
-    """Answer every request with data; ``rude`` closes each connection without having said so."""
+    """Answer every request with data; ``rude`` closes each connection without having said so.
+
+    Of the answer to a path that ends in ``cut``, the connection breaks after the first bytes.
+    """
     told = Told()
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,8 +74,9 @@ def small_server(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, rud
                 self.send_header("Location", told.url + "/v1/there")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
-            if rude:
+            cut = self.path.endswith("/cut")
+            self.wfile.write(content[:5] if cut else content)
+            if rude or cut:
                 self.close_connection = True
 
         do_GET = do_LIST = do_POST = do_DELETE = answer  # noqa: N815  (the server's way to name them)
@@ -360,6 +364,22 @@ def test_a_connection_that_breaks_behind_a_proxy_names_it(
         assert "a-password" not in str(failure.value)
         with pytest.raises(kubernetes_errors.Unreachable, match=said):
             kubernetes_client("https://127.0.0.1:1", authority).get("/version")
+
+
+def test_an_answer_that_breaks_off_behind_a_proxy_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_server() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        client = Client(["http://vault.invalid:8200"], token="s.any", retries=0)
+        said = "closed in the middle of the answer, through the proxy %s;" % proxy.url
+        with pytest.raises(Unreachable, match=said):
+            client.read("secret/cut")
+        # a snapshot is fetched piece by piece
+        with (
+            pytest.raises(Unreachable, match=said),
+            client.reaching(client.url),
+            client.session.transfer("GET", client.url + "/v1/snapshot/cut", {}, None, 10) as (_answer, pieces),
+        ):
+            list(pieces)
 
 
 def test_a_redirect_to_a_named_address_keeps_method_and_body() -> None:

@@ -204,7 +204,8 @@ class Session(requests.Session if HVAC_ERROR is None else object):  # type: igno
         target = self._target(parts.path, parts.query, params)
         connection, response = server.open(method.upper(), target, body, headers, deadline)
         try:
-            yield Answer(response.status, response.headers, b""), response.pieces(limit)
+            with through(server.proxy):
+                yield Answer(response.status, response.headers, b""), response.pieces(limit)
         finally:
             response.close()
             connection.close()
