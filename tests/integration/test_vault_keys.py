@@ -207,6 +207,12 @@ def test_what_is_of_the_cluster_is_done_from_any_namespace(custody: Custody, run
     login = {name: value for name, value in inside.items() if name != "key_store"}
     assert run_module("vault_barrier_key", {**login, "max_age": "0"}, must_succeed=True).changed
     assert run_module("vault_raft", login, must_succeed=True)["voters"] == ["node1"]
+    info = run_module("vault_info", {**login, "gather_subset": ["raft", "policies"]}, must_succeed=True)
+    assert [peer["id"] for peer in info["raft_peers"]] == ["node1"]
+    # what a namespace has of its own is still told of that one
+    assert "root" not in info["policies"]
+    saved = run_module("vault_snapshot", {**login, "dest": str(tmp_path / "cluster.snap")}, must_succeed=True)
+    assert saved.changed
     rekeyed = {"generation": custody.held["generation"] + 1, "plain_shares": True}
     assert run_module("vault_rekey", {**inside, **rekeyed}, check=True, must_succeed=True).changed
     dest = tmp_path / "root"

@@ -153,6 +153,10 @@ def test_a_standby_that_could_not_lead_is_told_from_the_others(
     device = json.loads(broken.configuration.read_text())["audit"][0]["file"]["one"]["options"]["file_path"]
     restart(device + ".changed")
     assert ready() == [node is not broken for node in cluster.nodes]
+    # a server tells it in no other namespace than the root
+    cluster.client(args["token"]).sys.create_namespace("team")
+    assert ready(namespace="team") == [node is not broken for node in cluster.nodes]
+    cluster.client(args["token"]).sys.delete_namespace("team")
     probe = {**args, "url": [broken.url], "path": "cubbyhole/probe", "data": {"a": "b"}, "write": "always"}
     assert run_module("vault_endpoint", {**probe, "follow_redirects": False}, must_succeed=True).changed, "it forwards"
     anybody = cluster.client(args["token"]).auth.token.create(policies=["default"])["auth"]["client_token"]

@@ -196,8 +196,11 @@ class Sender:
         Raises Unreachable when the server is not trusted.
         """
         url = url or self.url
+        # a server refuses it in a namespace
+        node = self.at(url)
+        node.namespace = None
         try:
-            answer = self.send(
+            answer = node.send(
                 url,
                 "GET",
                 "sys/health",

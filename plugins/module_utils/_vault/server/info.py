@@ -88,6 +88,7 @@ def readiness(client: Client, nodes: Sequence[dict[str, Any]]) -> None:
     active = next((one for one in nodes if one.get("active")), None)
     if active is None or active.get("product") != "openbao":
         return
+    client = client.within(None)
     try:
         config = client.at(active["url"], client.token).read(LOCAL_ONLY) or {}
     except VaultError:
@@ -118,7 +119,10 @@ def _mounts(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def gather(client: Client, subset: Sequence[str]) -> dict[str, Any]:
-    """Return the parts of ``subset``. Raises SecretopsError when a part cannot be had."""
+    """Return the parts of ``subset``. Raises SecretopsError when a part cannot be had.
+
+    Those of the whole cluster are asked for in the root namespace: a server refuses them in any other.
+    """
     parts = chosen(subset)
     result: dict[str, Any] = {}
     if "health" in parts or "readiness" in parts:
@@ -146,7 +150,7 @@ def gather(client: Client, subset: Sequence[str]) -> dict[str, Any]:
     if "policies" in parts:
         result["policies"] = sorted(client.list("sys/policies/acl"))
     if "raft" in parts:
-        result["raft_peers"] = raft.peers(client)
+        result["raft_peers"] = raft.peers(client.within(None))
         result["raft_dead_peers"] = raft.dead(result["raft_peers"])
     if "answers" in parts:
         result["mounted"] = mounted.mounted(client)
