@@ -144,6 +144,13 @@ def _single(host: Mapping[str, Any], check: bool) -> Iterator[str]:
     replaced = host.get("__vault_server_ca_plan") or {}
     if replaced.get("says"):
         yield str(replaced["says"])
+    due = host.get("__vault_certificates_due")
+    if isinstance(due, Mapping):
+        names = ", ".join(due["renew"] if check else host.get("__vault_certificates_renewed") or [])
+        if names:
+            yield "%s %s" % (names, "would be renewed" if check else "renewed")
+        elif not due["renew"]:
+            yield "no key pair is due"
     if host.get("vault_server_state"):
         yield _server(host, check)
     # the cluster's own host; its servers keep the same facts empty

@@ -116,7 +116,7 @@ def test_a_server_gets_its_pair_from_its_own_pki(new_server: Start, host: Host, 
     assert contents(cert, key) == before and left(tls) == set()
 
     host.pairs["vault"] = pair
-    host.play().succeeded()
+    assert "web: vault renewed." in host.play().succeeded().output
     # seen by a client that trusts the PKI alone
     assert contents(cert, key) != before and presented(server) != old
     context = ssl.create_default_context(cadata=root)

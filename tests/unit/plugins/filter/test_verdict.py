@@ -32,6 +32,12 @@ def engine(*changed: bool) -> dict[str, Any]:
         ({}, "There was nothing to do.", "There was nothing to do."),
         ({"__vault_config_result": {"skipped": True}}, "There was nothing to do.", "There was nothing to do."),
         (
+            {"__vault_certificates_due": {"renew": {"web": ["it ends soon"]}}, "__vault_certificates_renewed": ["web"]},
+            "a: web renewed.",
+            "a: web would be renewed.",
+        ),
+        ({"__vault_certificates_due": {"renew": {}}}, "a: no key pair is due.", "a: no key pair is due."),
+        (
             {"__vault_config_result": engine(True, False)},
             "a: 1 of 2 objects in Vault changed.",
             "a: 1 of 2 objects in Vault would change.",
