@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
 from ansible_collections.secretops.vault_eso.plugins.filter.confirmation import NO, YES
@@ -19,7 +19,7 @@ REMOVED = "removed"
 DOWN = "down"
 _SAYS = {
     IN_ORDER: "is a peer and serves",
-    UNREACHED: "no host answers; set one up under this name and address, then replace the node",
+    UNREACHED: "no host answers, or --limit leaves it out; set one up under this name and address, then replace the node",
     EMPTY: "its disk holds no data; replacing the node has it join as a new one",
     REMOVED: "has data of its own and is no peer of the cluster, so that what it answers is out of date",
     DOWN: "is a peer with data, and does not serve; start and unseal it, unless its data are lost or damaged",
@@ -40,7 +40,7 @@ def vault_replacement(
     ``nodes`` as vault_rolling_nodes returns them, ``seen`` the result of vault_info, ``raft`` that of vault_raft. The fact
     ``vault_server_raft_data`` of a host is the result of vault_raft_data there; a host without it was not reached.
     ``joinable`` takes every node that a host answers for and that is no peer, as after the recovery of a quorum.
-    The result has ``take`` (names of hosts), ``remove`` (IDs of raft peers), ``lines`` and ``problems``.
+    The result has ``take`` (names of hosts; none while there are ``problems``), ``remove`` (IDs of raft peers) and ``lines``.
     """
     shown = {one.get("url"): one for one in (seen or {}).get("nodes") or []}
     peers = {str(one["id"]): one for one in (raft or {}).get("peers") or []}
@@ -51,7 +51,12 @@ def vault_replacement(
     }
     if joinable:
         wanted += [name for name, state in states.items() if state in (EMPTY, REMOVED)]
-    take = [name for name in states if name in wanted and states[name] not in (IN_ORDER, UNREACHED)]
+    chosen = [name for name in states if name in wanted and states[name] not in (IN_ORDER, UNREACHED)]
+    problems = [
+        *_problems(states, wanted, bool((raft or {}).get("leader")), hostvars, joinable),
+        *_may_serve(nodes, states, peers, chosen),
+    ]
+    take = [] if problems else chosen
     lines = [
         "%s: %s%s"
         % (
@@ -68,7 +73,7 @@ def vault_replacement(
         "urls": [node["url"] for node in nodes if node["name"] in take],
         "lines": lines,
         "in_order": set(states.values()) == {IN_ORDER},
-        "problems": _problems(states, wanted, bool((raft or {}).get("leader")), hostvars, joinable),
+        "problems": problems,
     }
 
 
@@ -101,7 +106,7 @@ def _problems(
     elif unknown:
         found.append("replace_confirmed names %s, which the inventory does not know" % ", ".join(unknown))
     found += [
-        "no host answers as %s; set one up under this name and address first" % name
+        "no host answers as %s, or --limit leaves it out; set one up under this name and address first" % name
         for name, state in states.items()
         if name in wanted and state == UNREACHED
     ]
@@ -109,6 +114,30 @@ def _problems(
     if open_ones and not joinable and not [name for name in wanted if name in states] and not unknown:
         found.append("confirm the node to replace by its name (-e replace_confirmed=%s)" % open_ones[0])
     return found
+
+
+def _may_serve(
+    nodes: Sequence[Mapping[str, Any]],
+    states: Mapping[str, str],
+    peers: Mapping[str, Mapping[str, Any]],
+    chosen: Sequence[str],
+) -> Iterator[str]:
+    """Yield why a node that is chosen may be one that serves, whatever this controller sees of it."""
+    ids = {node["name"]: node["id"] for node in nodes}
+    heard = [name for name in chosen if states[name] == DOWN and peers[ids[name]].get("healthy")]
+    if heard:
+        yield (
+            "the leader hears from %s, though this controller does not see it serve; see why, or stop its server first, and"
+            " run this again half a minute later" % " and ".join(heard)
+        )
+    strangers = sorted(set(peers) - set(ids.values()))
+    removed = [name for name in chosen if states[name] == REMOVED]
+    if strangers and removed:
+        yield (
+            "the inventory has no server with the ID of the raft peers %s, so that %s may be one of them; set"
+            " vault_server_node_id to the ID that it has, or remove the peers that are gone (module vault_raft)"
+            % (", ".join(strangers), " and ".join(removed))
+        )
 
 
 def vault_recovery(
@@ -134,7 +163,9 @@ def vault_recovery(
         "survivor": name,
         "url": "",
         "peers": [],
-        "lines": ["%s: %s" % (one, _end_of(data, one in gone)) for one, data in known.items()],
+        "lines": [
+            "%s: %s" % (node["name"], _end_of(known[node["name"]], node["id"], node["name"] in gone)) for node in nodes
+        ],
         "problems": [],
     }
     if found["led"]:
@@ -154,8 +185,8 @@ def vault_recovery(
     silent = [one for one, data in known.items() if data is None and one not in gone]
     if silent:
         found["problems"].append(
-            "no host answers as %s, which may serve others all the same; make sure that it is off for good, then name it "
-            "(-e recover_lost=%s)" % (" and ".join(silent), ",".join([*gone, *silent]))
+            "no host answers as %s, which may serve others all the same; leave none out by --limit, make sure that it is "
+            "off for good, then name it (-e recover_lost=%s)" % (" and ".join(silent), ",".join([*gone, *silent]))
         )
     unknown = [one for one in gone if one not in known and one.lower() not in NO]
     if unknown:
@@ -167,7 +198,7 @@ def _usable(data: Mapping[str, Any], own: str) -> bool:
     return bool(data["used"]) and not data["problem"] and any(peer["id"] == own for peer in data["peers"])
 
 
-def _end_of(data: Mapping[str, Any] | None, gone: bool) -> str:
+def _end_of(data: Mapping[str, Any] | None, own: str, gone: bool) -> str:
     if data is None:
         said = "no host answers"
     elif data["problem"]:
@@ -176,6 +207,9 @@ def _end_of(data: Mapping[str, Any] | None, gone: bool) -> str:
         said = "its disk holds no data"
     else:
         said = "its log ends at index %s of term %s" % (data["index"], data["term"])
+        if not _usable(data, own):
+            others = ", ".join(str(peer["id"]) for peer in data["peers"])
+            said += ", and its peers are %s, without its own ID %s (vault_server_node_id)" % (others or "unknown", own)
     return said + (", and it is named as lost" if gone else "")
 
 

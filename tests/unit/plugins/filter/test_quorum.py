@@ -23,11 +23,12 @@ def replacement(
     data: dict[str, Any] | None = None,
     peers: tuple[str, ...] = NAMES,
     leader: str | None = "id-a",
+    healthy: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Return what is decided where a and c are in order."""
+    """Return what is decided where a and c are in order; the leader hears from those that are healthy."""
     shown = {"a": WELL, "c": WELL, "b": WELL if b is None else b}
     seen = {"nodes": [{"url": f"https://{name}:8200", **one} for name, one in shown.items()]}
-    raft = {"leader": leader, "peers": [{"id": f"id-{name}"} for name in peers]}
+    raft = {"leader": leader, "peers": [{"id": f"id-{name}", "healthy": name in healthy} for name in peers]}
     hostvars = {name: {"vault_server_raft_data": USED if name != "b" else data} for name in NAMES}
     return quorum.vault_replacement(NODES, seen, raft, hostvars, confirmed)
 
@@ -80,6 +81,28 @@ def test_what_cannot_be_done_is_refused(
 ) -> None:
     found = replacement(confirmed, DOWN, data, leader=leader)
     assert any(problem in one for one in found["problems"]), found
+
+
+@pytest.mark.parametrize(
+    ("b", "peers", "problem"),
+    [
+        # only this controller does not reach it
+        (DOWN, NAMES, "the leader hears from b"),
+        # the inventory has another ID for it than the cluster
+        (WELL, ("a", "c", "other"), "no server with the ID of the raft peers id-other, so that b may be one of them"),
+    ],
+)
+def test_a_node_that_may_serve_is_not_taken(b: dict[str, Any], peers: tuple[str, ...], problem: str) -> None:
+    found = replacement("b", b, USED, peers, healthy=NAMES)
+    assert problem in found["problems"][0]
+    assert (found["take"], found["remove"]) == ([], [])
+    # what is empty cannot serve, however lately the leader heard from it
+    assert replacement("b", b, UNUSED, peers, healthy=NAMES)["problems"] == []
+
+
+def test_nothing_is_taken_while_something_is_refused() -> None:
+    found = replacement("b,d", DOWN, USED)
+    assert (found["take"], found["remove"]) == ([], []) and "set aside" not in found["lines"][1]
 
 
 def data(index: int, term: int = 3, peers: tuple[str, ...] = NAMES, **changes: Any) -> dict[str, Any]:
@@ -144,6 +167,16 @@ def test_nothing_is_recovered_while_a_node_leads() -> None:
 )
 def test_what_must_not_be_recovered_is_refused(lost: str, found: dict[str, Any], problem: str) -> None:
     assert any(problem in one for one in recovery(lost, **found)["problems"])
+
+
+def test_a_node_whose_peers_are_without_itself_says_so() -> None:
+    said = recovery(a=data(7, peers=("b", "c")), b=EMPTY, c=EMPTY)["lines"][0]
+    assert said.endswith("its peers are id-b, id-c, without its own ID id-a (vault_server_node_id)")
+
+
+def test_a_host_of_which_the_first_look_was_forgotten_counts_as_silent() -> None:
+    decided = recovery(a=data(7), b=EMPTY, c={"vault_server_raft_data": {}})
+    assert any("no host answers as c" in one for one in decided["problems"])
 
 
 def test_a_node_that_is_the_only_peer_already_is_only_started() -> None:
