@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 from typing import Any, Callable
 
@@ -60,5 +61,15 @@ def test_data_that_cannot_be_read_count_as_used(tmp_path: Path) -> None:
 
     for content in (b"", b"no database", b"\0" * 20000):
         found = read(content)
-        assert found["used"] is True and found["problem"], found
+        assert found["used"] is True and found["problem"] and not found["running"], found
+    # a server may have them open nevertheless
+    for name in ("vault.db", "raft/raft.db"):
+        held = tmp_path / name
+        held.parent.mkdir(exist_ok=True)
+        held.touch()
+        with held.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            assert read(b"no database")["running"] is True, name
+            refused = run_module("vault_raft_data", {"path": str(tmp_path), "state": "aside"})
+            assert refused.failed and "a server has it open" in refused["msg"]
     assert run_module("vault_raft_data", {"path": str(tmp_path / "missing")})["used"] is False

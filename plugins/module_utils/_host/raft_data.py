@@ -125,11 +125,12 @@ def read(path: str) -> dict[str, Any]:
     }
     log, storage = (os.path.join(path, *name) for name in (("raft", "raft.db"), ("vault.db",)))
     try:
+        # first, as a server may have files open that cannot be read
+        found["running"] = locked(storage) or locked(log)
         last = _log(log) if os.path.exists(log) else (0, 0)
         applied, found["peers"] = _applied(storage) if os.path.exists(storage) else ((0, 0), [])
         found["applied_index"] = applied[1]
         found["term"], found["index"] = max(last, applied)
-        found["running"] = locked(storage)
     except _DAMAGED as error:
         found["problem"] = str(error) or type(error).__name__
     found["used"] = bool(found["index"] or found["problem"])
