@@ -12,11 +12,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
-import json
 import os
 import re
 import shutil
-import subprocess
 import textwrap
 import threading
 import time
@@ -30,7 +28,8 @@ from kubernetes.client.exceptions import ApiException
 
 from support.kubernetes_api import CRDS as CRD_FILES
 from support.kubernetes_api import KubeApi, LocalKubeApi, load_crds
-from support.system import BIN, ROOT, Play
+from support.playbooks import inventory_of, play
+from support.system import Play
 
 MERGE = "application/merge-patch+json"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -47,8 +46,6 @@ class Cluster:
         self.namespace = namespace
         self.flux = f"{namespace}-flux"
         self.variables: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "kubernetes_connection": {"kubeconfig": api.kubeconfig},
             "eso_namespace": self.namespace,
             "eso_flux_namespace": self.flux,
@@ -63,25 +60,8 @@ class Cluster:
 
     def run_hosts(self, hosts: dict[str, dict[str, Any]], *arguments: str) -> Play:
         """Run playbooks/operator.yml on several hosts, which are all this cluster, each with variables of its own."""
-        inventory = self.folder / "hosts.json"
-        variables = {host: {**self.variables, **more} for host, more in hosts.items()}
-        inventory.write_text(json.dumps({"kubernetes_clusters": {"hosts": variables}}))
-        clean = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_")) and key != "KUBECONFIG"
-        }
-        result = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", str(inventory), str(ROOT / "playbooks" / "operator.yml"), *arguments],
-            cwd=self.folder,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        return Play(result.returncode, result.stdout + result.stderr)
+        declared = {host: {**self.variables, **more} for host, more in hosts.items()}
+        return play("operator", inventory_of(self.folder, kubernetes_clusters=declared), *arguments, timeout=600)
 
     def refused(self, **variables: Any) -> str:
         """Run the playbook, assert that it failed and changed nothing, and return the message."""

@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.local import write_private
 from support.openbao import VaultServer, enable_kv
-from support.system import BIN, ROOT, Play
+from support.playbooks import inventory_of, play
+from support.system import Play
 
 PLAY = """
 - name: Rotate
@@ -54,30 +52,17 @@ class Site:
         (folder / "hook.yml").write_text(HOOK)
         one = {"mount": mount, "generate": {"password": {"length": 20}}}
         variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "vault_connection": {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token},
             "rotation_applications": [
                 {**one, "name": "hooked", "path": "hooked", "hook": str(folder / "hook.yml")},
                 {**one, "name": "plain", "path": "plain"},
             ],
         }
-        write_private(folder / "hosts.json", json.dumps({"vault_clusters": {"hosts": {"vault": variables}}}).encode())
+        self.inventory = inventory_of(folder, vault_clusters={"vault": variables})
 
     def play(self, *arguments: str) -> Play:
         """Run the role; a failed run is an outcome too."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
-        done = subprocess.run(
-            [str(BIN / "ansible-playbook"), "-i", "hosts.json", "play.yml", *arguments],
-            cwd=self.folder,
-            env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return Play(done.returncode, done.stdout + done.stderr)
+        return play(self.folder / "play.yml", self.inventory, *arguments)
 
     def write(self, name: str, password: str) -> None:
         self.kv.create_or_update_secret(name, {"password": password}, mount_point=self.mount)

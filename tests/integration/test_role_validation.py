@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +16,9 @@ from support import eso_operator
 from support.kubernetes_api import KubeApi
 from support.local import write_private
 from support.openbao import VaultServer
+from support.playbooks import inventory_of, play
 from support.scene import Run, Scene
-from support.system import BIN, ROOT, Play
+from support.system import Play
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def scene(
     made.tear_down()
 
 
-def play(scene: Scene, folder: Path, playbook: str, *arguments: str) -> Play:
+def run(scene: Scene, folder: Path, playbook: str, *arguments: str) -> Play:
     """Run a playbook on the scene; a failed run is an outcome too."""
     token = folder / "token"
     write_private(token, scene.vault.token.encode())
@@ -49,7 +47,6 @@ def play(scene: Scene, folder: Path, playbook: str, *arguments: str) -> Play:
         "vault_connection": {"url": [scene.vault.url], "ca_cert": scene.vault.ca_cert},
         "vault_session_login": {"auth_method": "token", "token_file": str(token), "child": True},
     }
-    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     kubernetes = {
         "kubernetes_connection": {"kubeconfig": scene.kube.kubeconfig},
         "vault_cluster": "vault",
@@ -59,51 +56,31 @@ def play(scene: Scene, folder: Path, playbook: str, *arguments: str) -> Play:
         "validation_namespace": scene.at,
         "validation_report": str(folder / "validation.xml"),
     }
-    inventory = {
-        "vault_clusters": {"hosts": {"vault": {**vault, **local}}},
-        "kubernetes_clusters": {"hosts": {"kubernetes": {**kubernetes, **local}}},
-    }
-    (folder / "hosts.json").write_text(json.dumps(inventory))
-    clean = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_", "K8S_AUTH_")) and key != "KUBECONFIG"
-    }
-    done = subprocess.run(
-        [str(BIN / "ansible-playbook"), "-i", str(folder / "hosts.json"), str(ROOT / "playbooks" / f"{playbook}.yml")]
-        + list(arguments),
-        cwd=folder,
-        env={**clean, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return Play(done.returncode, done.stdout + done.stderr)
+    inventory = inventory_of(folder, vault_clusters={"vault": vault}, kubernetes_clusters={"kubernetes": kubernetes})
+    return play(playbook, inventory, *arguments)
 
 
 def test_the_first_broken_link_is_in_the_report_and_named_by_the_playbook(scene: Scene, tmp_path: Path) -> None:
     object_name = f'ExternalSecret "{scene.at}/app"'
     before = scene.tokens()
     for playbook, arguments in (("validate", ()), ("verify", ()), ("site", ("--tags", "verify"))):
-        assert play(scene, tmp_path, playbook, *arguments).succeeded().changed == 0
+        assert run(scene, tmp_path, playbook, *arguments).succeeded().changed == 0
 
     scene.client.write(scene.role_path, **{**scene.role, "bound_service_account_namespaces": ["elsewhere"]})
     wanted = (
         f'{object_name}: auth/{scene.name}: role "eso" binds namespace "elsewhere", but the service account is in '
         f'"{scene.at}"; add it to bound_service_account_namespaces'
     )
-    run = play(scene, tmp_path, "validate")
-    assert run.rc != 0
-    assert "chain failed; see" in run.output
+    done = run(scene, tmp_path, "validate")
+    assert done.rc != 0
+    assert "chain failed; see" in done.output
     failure = ET.parse(tmp_path / "validation.xml").getroot().find(".//failure")  # noqa: S314 (our own file)
     assert failure is not None
     assert wanted in str(failure.get("message"))
 
     for playbook, arguments in (("verify", ()), ("site", ("--tags", "verify"))):
-        run = play(scene, tmp_path, playbook, *arguments)
-        assert run.rc != 0
-        assert wanted in run.output.replace('\\"', '"'), run.output[-3000:]
-        assert scene.vault.token not in run.output
+        done = run(scene, tmp_path, playbook, *arguments)
+        assert done.rc != 0
+        assert wanted in done.output.replace('\\"', '"'), done.output[-3000:]
+        assert scene.vault.token not in done.output
     assert scene.tokens() <= before

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import ssl
@@ -20,7 +19,7 @@ from cryptography import x509
 
 from support.local import Authority, write_private
 from support.openbao import VaultServer
-from support.playbooks import play
+from support.playbooks import inventory_of, play
 from support.system import Play
 
 Start = Callable[..., VaultServer]
@@ -37,16 +36,12 @@ class Host:
     def play(self, *options: str) -> Play:
         """Run the playbook; a failed run is an outcome too."""
         declared = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "ansible_become": False,
             "vault_certificates_pairs": [{"name": name, **pair} for name, pair in self.pairs.items()],
             "vault_certificates_timeout": 2,
             **self.variables,
         }
-        inventory = self.folder / "hosts.json"
-        inventory.write_text(json.dumps({"all": {"hosts": {"web": declared}}}))
-        done = play("certificates", inventory, "-v", *options)
+        done = play("certificates", inventory_of(self.folder, all={"web": declared}), "-v", *options)
         assert "PRIVATE KEY" not in done.output
         return done
 

@@ -9,14 +9,14 @@ import base64
 import json
 import os
 import pty
-import subprocess
 import time
 from pathlib import Path
 from typing import Any, Callable
 
 from support.local import write_private
 from support.openbao import VaultServer
-from support.system import BIN, ROOT, Play
+from support.playbooks import clean_environment, command_of, inventory_of, play
+from support.system import ROOT, Play
 
 Start = Callable[..., VaultServer]
 
@@ -40,26 +40,15 @@ class Cluster:
             "vault_cluster_admin_secret_id_file": f"{held}/admin-secret-id",
             **variables,
         }
-        (folder / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": declared}}}))
+        self.inventory = inventory_of(folder, vault_clusters={"vault": declared})
 
     def play(self, *arguments: str, playbook: str = "vault", typed: str = "", **environment: str) -> Play:
         """Run ``playbooks/vault.yml``, or another; a failed run is an outcome too. ``typed`` is what a person types."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("VAULT_", "BAO_", "ANSIBLE_"))}
-        clean.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
-        command = [str(BIN / "ansible-playbook"), "-i", "hosts.json", f"{ROOT}/playbooks/{playbook}.yml", *arguments]
         if typed:
-            return on_terminal(command, self.folder, {**clean, **environment}, typed)
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**clean, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        return Play(done.returncode, " ".join((done.stdout + done.stderr).split()))
+            command = command_of(playbook, self.inventory, *arguments)
+            return on_terminal(command, self.folder, clean_environment(**environment), typed)
+        done = play(playbook, self.inventory, *arguments, **environment)
+        return Play(done.rc, " ".join(done.output.split()))
 
 
 def on_terminal(command: list[str], folder: Path, environment: dict[str, str], typed: str) -> Play:

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.openbao import VaultServer
-from support.playbooks import play
+from support.playbooks import inventory_of, play
 
 PLAY = """
 - hosts: vault
@@ -41,7 +40,6 @@ def test_a_node_that_fails_its_checks_is_in_hand_and_not_done(
     node = {"name": "vault-1", "id": "node1", "url": openbao.url}
     permit = {**node, "turn": 1, "restart": False, "seal": "shamir", "target": openbao.version.partition("+")[0]}
     values = {
-        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "vault_rolling_nodes": [node],
         "vault_rolling_connection": {"url": [openbao.url], "ca_cert": openbao.ca_cert, "token": openbao.token},
         "vault_rolling_failure_tolerance": 0,
@@ -55,10 +53,8 @@ def test_a_node_that_fails_its_checks_is_in_hand_and_not_done(
         "__vault_rolling_permit": permit,
         **change,
     }
-    inventory, book = tmp_path / "hosts.json", tmp_path / "play.yml"
-    inventory.write_text(json.dumps({"vault_clusters": {"hosts": {"vault": values}}}))
-    book.write_text(PLAY)
-    done = play(book, inventory, timeout=120)
+    (tmp_path / "play.yml").write_text(PLAY)
+    done = play(tmp_path / "play.yml", inventory_of(tmp_path, vault_clusters={"vault": values}))
     output = " ".join(done.output.split())
     assert done.rc and says in output, output[-3000:]
     assert "In hand: vault-1; done: none; not touched: vault-2." in output
