@@ -17,7 +17,7 @@ from support.cluster import Cluster
 from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
-from support.playbooks import play
+from support.playbooks import inventory_of, play
 from support.system import Play
 
 Run = Callable[..., Result]
@@ -62,13 +62,12 @@ class Site:
             "vault_cluster_key_store": str(own),
             "vault_session_login": {"token_file": str(folder / "own.token")},
             "snapshot_directory": str(folder / "snapshots"),
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         }
-        (folder / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": variables}}}))
+        self.inventory = inventory_of(folder, vault_clusters={"vault": variables})
 
     def play(self, *arguments: str) -> Play:
         """Run ``playbooks/restore.yml``; a failed run is an outcome too."""
-        done = play("restore", self.folder / "hosts.json", *arguments)
+        done = play("restore", self.inventory, *arguments)
         return Play(done.rc, " ".join(done.output.split()))
 
 

@@ -23,7 +23,7 @@ import pytest
 from support.cluster import Cluster
 from support.local import write_private
 from support.modules import Result
-from support.playbooks import cut, play
+from support.playbooks import cut, inventory_of, play
 
 Run = Callable[..., Result]
 
@@ -67,9 +67,8 @@ class Site:
             "vault_cluster_key_store": str(self.store),
             "vault_session_login": login,
             "snapshot_directory": str(folder / "snapshots"),
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         }
-        (folder / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": {"vault": variables}}}))
+        self.inventory = inventory_of(folder, vault_clusters={"vault": variables})
 
     def write(self, path: str, data: dict[str, str]) -> None:
         """Write a secret by the plain API."""
@@ -89,7 +88,7 @@ class Site:
         tasks.unlink(missing_ok=True)
         done = play(
             "restore",
-            self.folder / "hosts.json",
+            self.inventory,
             *("-e", "restore_confirmed=vault", "-e", "snapshot_restore_force=true"),
             XDG_RUNTIME_DIR=str(self.sessions),
             **cut(tasks, at, after),

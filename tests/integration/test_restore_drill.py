@@ -17,7 +17,7 @@ import pytest
 from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer
-from support.playbooks import play
+from support.playbooks import inventory_of, play
 from support.storage import S3Server
 
 Run = Callable[..., Result]
@@ -161,11 +161,9 @@ def test_the_playbook_writes_reports_and_names_the_fault_of_each_copy(
         "snapshot_drill_binary": saved["drill"]["binary"],
         "snapshot_drill_directory": str(tmp_path / "reports"),
         "snapshot_drill_max_age": 86400,
-        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
     }
     hosts = {name: {**declared, **variables} for name, (variables, _fault) in clusters.items()}
-    (tmp_path / "hosts.json").write_text(json.dumps({"vault_clusters": {"hosts": hosts}}))
-    done = play("restore_drill", tmp_path / "hosts.json")
+    done = play("restore_drill", inventory_of(tmp_path, vault_clusters=hosts))
     output = " ".join(done.output.split())
     assert done.rc != 0 and not any(secret in output for secret in saved["secrets"])
 

@@ -24,7 +24,7 @@ from support.local import write_private
 from support.modules import Result
 from support.openbao import VaultServer, enable_kv
 from support.packages import Unavailable, provide
-from support.playbooks import play
+from support.playbooks import inventory_of, play
 from support.storage import S3Server, SftpServer
 from support.system import Play
 
@@ -411,16 +411,13 @@ def save_by_playbook(new_server: Callable[..., VaultServer], tmp_path: Path) -> 
     server.client().sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
     write_private(tmp_path / "token", server.token.encode())
     declared = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "vault_connection": {"url": [server.url], "ca_cert": server.ca_cert},
         "vault_session_login": {"auth_method": "token", "token_file": str(tmp_path / "token"), "child": True},
     }
 
     def run(*arguments: str, **variables: Any) -> Play:
-        hosts = {"vault_clusters": {"hosts": {"prod": {**declared, **variables}}}}
-        (tmp_path / "hosts.json").write_text(json.dumps(hosts))
-        return play("snapshot", tmp_path / "hosts.json", *arguments)
+        inventory = inventory_of(tmp_path, vault_clusters={"prod": {**declared, **variables}})
+        return play("snapshot", inventory, *arguments)
 
     run.server = server  # type: ignore[attr-defined]
     return run
