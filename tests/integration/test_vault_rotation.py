@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from support.rotation import DatabaseEngine, Work, entry
+from support.rotation import DatabaseEngine, Work, entry, open_shop
 
 
 def test_it_arrives_and_only_then_restarts(work: Work) -> None:
@@ -172,56 +170,33 @@ def test_a_rollout_that_does_not_get_ready_is_put_back(work: Work) -> None:
     assert work.held("app") == before and work.secret("app")["password"] == before["password"]
 
 
-class Shop:
-    """An application over HTTP that works while its Secret holds a password that it accepts; None: any."""
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.accepted: str | None = None
-        self.asked: list[int] = []
-        shop = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shop.asked.append(200 if shop.accepted in (None, shop.work.secret("app")["password"]) else 503)
-                self.send_response(shop.asked[-1] if self.path == "/health/" else 404)
-                self.end_headers()
-
-            def log_message(self, *_arguments: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/health/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 def test_what_fails_its_probe_is_put_back(work: Work) -> None:
     work.deploy("app")
-    shop = Shop(work)
-    probe = {"url": shop.url, "timeout": 3}
-    one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}], probe=probe)
     first = work.held("app")
     work.secret_is("app", first["password"])
+    with open_shop() as shop:
+        probe = {"url": shop.url, "timeout": 3}
+        one = work.application(workloads=[{"namespace": work.scene.at, "name": "app"}], probe=probe)
 
-    # it does not work before: then nobody could tell what broke it
-    shop.accepted = "another-password"
-    for check in (True, False):
-        down = work.rotate(one, check=check)
-        assert down.failed and not down.changed and "rotation_in_progress" not in work.custom("app")
-        assert "it answers with status 503, not 200, before anything was rotated" in down.msg
-    assert work.version("app") == 1
+        # it does not work before: then nobody could tell what broke it
+        shop.status = lambda: 503
+        for check in (True, False):
+            down = work.rotate(one, check=check)
+            assert down.failed and not down.changed and "rotation_in_progress" not in work.custom("app")
+            assert "it answers with status 503, not 200, before anything was rotated" in down.msg
+        assert work.version("app") == 1
 
-    shop.accepted, shop.asked = None, []
-    planned = work.rotate(one, check=True)
-    assert planned["plan"][0].endswith(f"; probes {shop.url}") and shop.asked == [200]
-    done = work.rotate(one)
-    assert not done.failed and shop.asked == [200] * 3, done.msg
+        shop.status, shop.asked = lambda: 200, []
+        planned = work.rotate(one, check=True)
+        assert planned["plan"][0].endswith(f"; probes {shop.url}") and shop.asked == [200]
+        done = work.rotate(one)
+        assert not done.failed and shop.asked == [200] * 3, done.msg
 
-    # the new password breaks it
-    second = work.held("app")
-    shop.accepted, shop.asked = second["password"], []
-    failed = work.rotate(one)
-    shop.server.shutdown()
+        # the new password breaks it
+        second = work.held("app")
+        shop.status = lambda: 200 if work.secret("app")["password"] == second["password"] else 503
+        shop.asked = []
+        failed = work.rotate(one)
     assert failed.failed and entry(failed)["outcome"] == "rolled_back" and failed["error_code"] == "probe_failed"
     assert f'probe "{shop.url}": it answers with status 503, not 200; look at' in failed.msg
     assert "rolled back to the values of version 2, as version 4" in failed.msg

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Callable
 
 import hvac
 from kubernetes.client import ApiException
@@ -139,6 +142,34 @@ class Work:
 def entry(result: Result, name: str = "app") -> dict[str, Any]:
     """Return the result of one application."""
     return next(one for one in result["results"] if one["name"] == name)
+
+
+class Shop:
+    """An application over HTTP: ``status`` is called for each look at its health, ``asked`` are the answers."""
+
+    def __init__(self, url: str, status: Callable[[], int]) -> None:
+        self.url, self.status = url, status
+        self.asked: list[int] = []
+
+
+@contextmanager
+def open_shop(status: Callable[[], int] = lambda: 200) -> Iterator[Shop]:
+    """Have an application over HTTP."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shop.asked.append(shop.status())
+            self.send_response(shop.asked[-1] if self.path == "/health/" else 404)
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        shop = Shop(f"http://127.0.0.1:{server.server_port}/health/", status)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield shop
+        server.shutdown()
 
 
 class DatabaseEngine:
