@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 
 from support.openbao import VaultServer, enable_kv
-from support.playbooks import inventory_of, play
+from support.playbooks import cut, inventory_of, play
+from support.rotation import open_shop
 from support.system import Play
 
 PLAY = """
@@ -51,18 +54,21 @@ class Site:
         (folder / "play.yml").write_text(PLAY)
         (folder / "hook.yml").write_text(HOOK)
         one = {"mount": mount, "generate": {"password": {"length": 20}}}
+        self.hooked = {**one, "name": "hooked", "path": "hooked", "hook": str(folder / "hook.yml")}
         variables = {
             "vault_connection": {"url": [server.url], "ca_cert": server.ca_cert, "token": server.token},
-            "rotation_applications": [
-                {**one, "name": "hooked", "path": "hooked", "hook": str(folder / "hook.yml")},
-                {**one, "name": "plain", "path": "plain"},
-            ],
+            "rotation_applications": [self.hooked, {**one, "name": "plain", "path": "plain"}],
         }
         self.inventory = inventory_of(folder, vault_clusters={"vault": variables})
 
-    def play(self, *arguments: str) -> Play:
+    def play(self, *arguments: str, **environment: str) -> Play:
         """Run the role; a failed run is an outcome too."""
-        return play(self.folder / "play.yml", self.inventory, *arguments)
+        return play(self.folder / "play.yml", self.inventory, *arguments, **environment)
+
+    def play_hooked(self, *, environment: dict[str, str] | None = None, **change: Any) -> Play:
+        """Run the role for the application with tasks alone, which is declared with a change."""
+        declared = {"rotation_applications": [{**self.hooked, **change}]}
+        return self.play("-e", json.dumps(declared), **(environment or {}))
 
     def write(self, name: str, password: str) -> None:
         self.kv.create_or_update_secret(name, {"password": password}, mount_point=self.mount)
@@ -139,3 +145,41 @@ def test_what_was_not_begun_leaves_the_other_system_alone(site: Site) -> None:
     failed = site.play()
     assert failed.rc != 0 and "does not exist" in failed.output and "it was not begun" in failed.output, failed.output
     assert "rotated: plain (version 2)." in failed.output and not (site.folder / "accepted").exists()
+
+
+def test_the_former_values_do_not_work_either(site: Site) -> None:
+    """The application's probe fails from the first values on that the other system accepts."""
+    with open_shop(lambda: 503 if (site.folder / "accepted").exists() else 200) as shop:
+        failed = site.play_hooked(probe={"url": shop.url, "timeout": 2})
+    output = " ".join(failed.output.split())
+    wanted = 'as version 3, which is not proven everywhere: application "hooked": probe "http://127.0.0.1'
+    assert failed.rc != 0 and wanted in output and "an earlier run" not in output, failed.output
+    assert site.accepted() == [2, 3] and site.password("hooked", 3) == "the-first-of-hooked"
+    assert "rotation_in_progress" in site.about("hooked")["custom_metadata"]
+
+
+def test_what_vault_could_not_take_back_is_not_noted_as_back(site: Site) -> None:
+    """The former version cannot be read for a while: the other system never hears of the way back."""
+    tasks, deleted = site.folder / "tasks", site.folder / "deleted"
+    hook = site.folder / "refusing.yml"
+    hook.write_text(f"- ansible.builtin.wait_for: {{path: {deleted}, timeout: 60}}\n- ansible.builtin.fail: {{}}\n")
+
+    def somebody() -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and site.about("hooked")["current_version"] == 1:
+            time.sleep(0.05)
+        site.kv.delete_secret_versions("hooked", [1], mount_point=site.mount)
+        deleted.touch()
+        while time.monotonic() < deadline and "for the former values" not in tasks.read_text():
+            time.sleep(0.05)
+        site.kv.undelete_secret_versions("hooked", [1], mount_point=site.mount)
+
+    thread = threading.Thread(target=somebody)
+    thread.start()
+    failed = site.play_hooked(hook=str(hook), environment=cut(tasks, ""))
+    thread.join()
+    assert failed.rc != 0 and "version 1, to which it would be rolled back, can no longer be read" in failed.output
+    about = site.about("hooked")
+    assert about["current_version"] == 2 and "rotation_in_progress" in about["custom_metadata"], failed.output
+    done = site.play("-e", "rotation_only=hooked")
+    assert done.rc == 0 and site.accepted() == [2], done.output

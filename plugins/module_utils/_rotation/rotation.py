@@ -65,6 +65,8 @@ class Rotation:
         #: what the secret held before
         self.base = Version(0, None)
         self.in_progress: record.InProgress | None = None
+        #: whether it is in progress by an earlier task of this run of Ansible
+        self.own = False
         #: the values of the keys that are rotated, and the version that holds them
         self.values: dict[str, Any] = {}
         self.version = 0
@@ -126,7 +128,8 @@ class Rotation:
                 raise
 
     def _resume(self, found: record.InProgress, held: Mapping[str, Any]) -> None:
-        if found.owner and process.lives(found.owner) and dict(found.owner) != process.run():
+        self.own = bool(found.owner) and dict(found.owner) == process.run()
+        if found.owner and not self.own and process.lives(found.owner):
             raise Busy(
                 "another run rotates it (process %s)" % found.owner.get("pid"), self.secret.where, "wait for its end"
             )

@@ -266,7 +266,7 @@ class Run:
         text = ""
         if cause is not None:
             text = cause.sentence() + "; "
-        elif rotation.state == ROLL_BACK:
+        elif rotation.state == ROLL_BACK and not rotation.own:
             text = "an earlier run ended while it rolled back; "
         if not back:
             text += "it could not be rolled back: %s" % problem
