@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,32 +16,9 @@ import hvac
 import pytest
 
 from support.local import write_private
-from support.system import ROOT, Lab
+from support.system import Lab
 
 UNIT, DATA = "openbao", "/opt/openbao/data"
-
-
-def cut(lab: Lab, book: str, options: list[str], when: Callable[[], bool]) -> None:
-    """Begin a playbook, and kill all of its processes at a moment."""
-    command = ["ansible-playbook", "-i", lab.inventory, f"playbooks/{book}.yml", *options]
-    run = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=lab.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 180
-    try:
-        while not when():
-            assert run.poll() is None, f"{book} ended before its moment came"
-            assert time.monotonic() < deadline, f"{book} never came to its moment"
-    finally:
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
 
 
 @pytest.fixture
@@ -65,7 +39,7 @@ def test_a_rekey_that_was_cut_is_completed(lab: Lab, store: Path, canary: Callab
     options = ["-e", f"vault_cluster_rekey_generation={number}", "-e", "rekey_confirmed=vault"]
     planned = lab.play("playbooks/rekey.yml", *options, "--check").succeeded()
     assert "new key shares would be made" in planned.output and held(store) == before
-    cut(lab, "rekey", options, lambda: bool(held(store).get("rekey")))
+    lab.cut_when(lambda: bool(held(store).get("rekey")), "playbooks/rekey.yml", *options)
     assert held(store)["shares"] == before["shares"], "the former ones are valid until the new ones are verified"
     completed = lab.play("playbooks/rekey.yml", *options).succeeded()
     after = held(store)
@@ -88,7 +62,7 @@ def test_a_root_token_that_was_cut_is_completed_and_ended(lab: Lab, store: Path)
     options = ["-e", "root_token_confirmed=vault", "-e", "root_token_login=true"]
     planned = lab.play("playbooks/root_token.yml", *options, "--check").succeeded()
     assert "a root token would be made" in planned.output and not dest.exists()
-    cut(lab, "root_token", options, note.exists)
+    lab.cut_when(note.exists, "playbooks/root_token.yml", *options)
     made = lab.play("playbooks/root_token.yml", *options).succeeded()
     token = dest.read_text().strip()
     client = hvac.Client(url=lab.active(), verify=str(lab.ca_cert), token=token)

@@ -153,6 +153,7 @@ def test_a_lost_quorum_is_recovered_from_the_node_that_is_left(
     assert voters(lab) == sorted(lab.urls)
 
     lab.ssh(emptied, f"systemctl stop openbao; rm -rf {DATA}/*")
+    lab.no_leader()
     refused = lab.play(RECOVER, *confirmed)
     assert refused.rc != 0 and f"-e recover_lost={gone}" in said(refused.output)
     lost = ("-e", f"recover_lost={gone}")

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.openbao import Unavailable, release
-from support.system import BIN, ROOT, Lab
+from support.system import Lab
 from support.traffic import Traffic
 
 SITE, UPGRADE = "playbooks/site.yml", "playbooks/upgrade.yml"
@@ -87,27 +84,9 @@ class Watch:
         self.thread.join(10)
 
 
-def kill_after_first(lab: Lab) -> None:
-    """Run the upgrade, and kill the controller as soon as a node runs the new version."""
-    command = [str(BIN / "ansible-playbook"), "-i", lab.inventory, UPGRADE]
-    play = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=lab.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while set(versions(lab).values()) <= {OLD, ""}:
-            assert play.poll() is None, "it ended before a node had the new version"
-            assert time.monotonic() < deadline, "no node gets the new version"
-            time.sleep(0.2)
-    finally:
-        os.killpg(play.pid, signal.SIGKILL)
-        play.wait()
+def first_is_upgraded(lab: Lab) -> bool:
+    """Tell whether a node runs another version than the old one."""
+    return not set(versions(lab).values()) <= {OLD, ""}
 
 
 def test_an_engine_that_leaves_is_told_before_anything_changes(lab: Lab, older: None) -> None:
@@ -133,7 +112,7 @@ def test_an_upgrade_that_is_killed_and_completed_loses_nothing(
 ) -> None:
     with traffic() as client, Watch(lab) as watch:
         time.sleep(2)
-        kill_after_first(lab)
+        lab.cut_when(lambda: first_is_upgraded(lab), UPGRADE, patience=PATIENCE)
         assert OLD in versions(lab).values(), "the others are still to come"
         lab.play(UPGRADE).succeeded()
     assert set(versions(lab).values()) == {lab.facts["vault"]["version"]}

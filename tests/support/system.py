@@ -12,7 +12,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,38 @@ class Lab:
         self.outputs.append(result.output)
         assert result.rc == -signal.SIGKILL, f"{task} never began: {result.output[-6000:]}"
         return result
+
+    def cut_when(self, moment: Callable[[], bool], book: str, *options: str, patience: float = 180.0) -> None:
+        """Run a playbook, and kill it with all its processes at a moment that is seen from outside."""
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                ["ansible-playbook", "-i", self.inventory, book, *options],
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            deadline = time.monotonic() + patience
+            try:
+                while not moment():
+                    assert process.poll() is None, f"{book} ended before its moment came"
+                    assert time.monotonic() < deadline, f"{book} never came to its moment"
+                    time.sleep(0.1)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                output.seek(0)
+                self.outputs.append(output.read())
+
+    def no_leader(self) -> None:
+        """Wait until no node is active: a leader notices only after some seconds that it is alone."""
+        deadline = time.monotonic() + 60
+        while any((found := self.health(url)) and not found["standby"] for url in self.urls.values()):
+            assert time.monotonic() < deadline, "a node is still active"
+            time.sleep(0.5)
 
     def host(self, action: str, *hosts: str) -> None:
         """kill, start, cut or heal hosts of the lab."""

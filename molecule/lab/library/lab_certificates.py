@@ -101,13 +101,13 @@ def ensure_authority(directory: Path, common_name: str) -> bool:
     return write_file(path, certificate.public_bytes(serialization.Encoding.PEM).decode())
 
 
-def ensure_certificate(directory: Path, wish: dict[str, Any]) -> bool:
+def ensure_certificate(directory: Path, declared: dict[str, Any]) -> bool:
     """Issue a certificate where none with these names by this authority is."""
-    key_path, path = directory / f"{wish['name']}.key", directory / f"{wish['name']}.crt"
+    key_path, path = directory / f"{declared['name']}.key", directory / f"{declared['name']}.crt"
     authority = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
     changed = ensure_key(key_path)
-    names: list[x509.GeneralName] = [x509.DNSName(name) for name in wish["names"]]
-    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in wish["addresses"]]
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in declared["names"]]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in declared["addresses"]]
     if path.exists() and not changed:
         present = x509.load_pem_x509_certificate(path.read_bytes())
         try:
@@ -120,7 +120,7 @@ def ensure_certificate(directory: Path, wish: dict[str, Any]) -> bool:
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])
     draft = (
-        builder(subject(wish["common_name"], wish["organization"]), authority.subject, key)
+        builder(subject(declared["common_name"], declared["organization"]), authority.subject, key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(identifier, critical=False)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -148,14 +148,14 @@ def main() -> None:
             "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
         },
     )
-    wish = module.params
-    directory = Path(wish["directory"])
+    declared = module.params
+    directory = Path(declared["directory"])
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        changed = ensure_authority(directory, wish["common_name"])
-        for entry in wish["certificates"]:
+        changed = ensure_authority(directory, declared["common_name"])
+        for entry in declared["certificates"]:
             changed |= ensure_certificate(directory, entry)
-        for name in wish["keys"]:
+        for name in declared["keys"]:
             changed |= ensure_key(directory / f"{name}.key")
         module.exit_json(changed=changed)
     except (OSError, ValueError) as error:

@@ -143,7 +143,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    wish = module.params
+    declared = module.params
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     release = operating_system()
     suite = release.get("VERSION_CODENAME", "")
@@ -156,11 +156,11 @@ def main() -> None:
                 "distribution": release.get("ID", ""),
                 "suite": suite,
                 "mirror": mirror(suite),
-                "missing": [command for command in wish["commands"] if not shutil.which(command)],
+                "missing": [command for command in declared["commands"] if not shutil.which(command)],
             },
-            vault=vault(wish["vault_binary"]),
-            crds=definitions(wish["crds"]),
-            control_plane=control_plane(wish["kubernetes"]),
+            vault=vault(declared["vault_binary"]),
+            crds=definitions(declared["crds"]),
+            control_plane=control_plane(declared["kubernetes"]),
         )
     except (LabError, OSError) as error:
         module.fail_json(msg=str(error), exception=traceback.format_exc())

@@ -77,9 +77,9 @@ def control_groups() -> list[tuple[str, Path]]:
 class Host:
     """One host of the lab."""
 
-    def __init__(self, wish: dict[str, Any], name: str) -> None:
-        self.wish, self.name, self.lab = wish, name, wish["name"]
-        self.state = Path(wish["directory"])
+    def __init__(self, declared: dict[str, Any], name: str) -> None:
+        self.declared, self.name, self.lab = declared, name, declared["name"]
+        self.state = Path(declared["directory"])
         self.directory = self.state / "hosts" / name
         self.root = self.directory / "root"
         self.log = self.state / "logs" / f"{name}.log"
@@ -112,7 +112,7 @@ class Host:
         """The base image that this host began with, whatever the lab's is by now."""
         record = self.directory / "base"
         if not record.exists():
-            write_file(record, f"{self.wish['base']}\n")
+            write_file(record, f"{self.declared['base']}\n")
         base = Path(record.read_text(encoding="utf-8").strip())
         if not base.is_dir():
             raise LabError(f"{self.name}: its base image {base} is gone; destroy the lab and create it anew")
@@ -130,16 +130,16 @@ class Host:
         if not key.exists():
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"root@{self.name}", "-f", str(key))
             changed = True
-        names = "".join(f"{address}\t{name}\n" for name, address in sorted(self.wish["addresses"].items()))
+        names = "".join(f"{address}\t{name}\n" for name, address in sorted(self.declared["addresses"].items()))
         changed |= write_file(etc / "hosts", f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{names}")
-        public_key = Path(self.wish["public_key"]).read_text(encoding="ascii")
+        public_key = Path(self.declared["public_key"]).read_text(encoding="ascii")
         changed |= write_file(self.root / "root" / ".ssh" / "authorized_keys", public_key, 0o600)
         return changed
 
     def known_host(self) -> str:
         """The host's line for a known_hosts file."""
         key = (self.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text(encoding="ascii").split()
-        return f"{self.name},{self.wish['addresses'][self.name]} {key[0]} {key[1]}\n"
+        return f"{self.name},{self.declared['addresses'][self.name]} {key[0]} {key[1]}\n"
 
     # -- processes -------------------------------------------------------------------------------------------------
 
@@ -215,9 +215,9 @@ class Host:
             states.append(self.boot_state())
             return states[-1] in ("running", "degraded")
 
-        if not wait_until(booted, self.wish["timeout"], pause=0.1):
+        if not wait_until(booted, self.declared["timeout"], pause=0.1):
             raise LabError(
-                f"{self.name}: not booted after {self.wish['timeout']} s ({states[-1] or 'no answer'}); see its console {self.log}"
+                f"{self.name}: not booted after {self.declared['timeout']} s ({states[-1] or 'no answer'}); see its console {self.log}"
             )
         return states[-1]
 
@@ -239,9 +239,9 @@ class Host:
         pid = self.inner_init()
         if pid is not None:
             send_signal(pid, signal.SIGRTMIN + 4)  # systemd(1): power off
-        if not wait_until(lambda: self.daemon.pid is None, self.wish["timeout"]):
+        if not wait_until(lambda: self.daemon.pid is None, self.declared["timeout"]):
             raise LabError(
-                f"{self.name}: not shut down after {self.wish['timeout']} s; see its console {self.log}, or kill it"
+                f"{self.name}: not shut down after {self.declared['timeout']} s; see its console {self.log}, or kill it"
             )
         self.daemon.stop(grace=0)
         self.clear_traces()
@@ -289,18 +289,18 @@ def remove_directory(path: str) -> bool:
     return True
 
 
-def running(wish: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def running(declared: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Boot all hosts at once, then wait for each."""
-    hosts = [Host(wish, name) for name in wish["hosts"]]
+    hosts = [Host(declared, name) for name in declared["hosts"]]
     if check_mode:
         return {"changed": any(host.daemon.pid is None for host in hosts)}
     changed = False
-    (Path(wish["directory"]) / "hosts").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (Path(declared["directory"]) / "hosts").mkdir(mode=0o700, parents=True, exist_ok=True)
     for host in hosts:
         changed |= host.mount()
         changed |= host.identify()
         changed |= host.boot()
-    known_hosts = Path(wish["directory"]) / "known_hosts"
+    known_hosts = Path(declared["directory"]) / "known_hosts"
     lines = {}
     if known_hosts.exists():
         for line in known_hosts.read_text(encoding="ascii").splitlines(keepends=True):
@@ -326,19 +326,19 @@ def main() -> None:
         required_if=[("state", "running", ("hosts", "addresses", "public_key"))],
         supports_check_mode=True,
     )
-    wish = module.params
+    declared = module.params
     try:
-        if wish["state"] == "running":
-            result = running(wish, module.check_mode)
+        if declared["state"] == "running":
+            result = running(declared, module.check_mode)
         else:
-            names = wish["hosts"]
-            if wish["state"] == "absent":
-                names = sorted(path.name for path in (Path(wish["directory"]) / "hosts").glob("*/"))
-            hosts = [Host(wish, name) for name in names]
+            names = declared["hosts"]
+            if declared["state"] == "absent":
+                names = sorted(path.name for path in (Path(declared["directory"]) / "hosts").glob("*/"))
+            hosts = [Host(declared, name) for name in names]
             if module.check_mode:
-                changed = [wish["state"] == "absent" or host.daemon.pid is not None for host in hosts]
+                changed = [declared["state"] == "absent" or host.daemon.pid is not None for host in hosts]
             else:
-                action = {"killed": Host.kill, "stopped": Host.shut_down, "absent": Host.remove}[wish["state"]]
+                action = {"killed": Host.kill, "stopped": Host.shut_down, "absent": Host.remove}[declared["state"]]
                 changed = [action(host) for host in hosts]
             result = {"changed": any(changed)}
         module.exit_json(**result)

@@ -209,15 +209,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    wish = module.params
+    declared = module.params
     try:
-        network = Network(wish["name"], Path(wish["directory"]), wish["prefix"], module.check_mode)
-        if wish["state"] == "present":
-            network.present(wish["hosts"])
-        elif wish["state"] == "absent":
+        network = Network(declared["name"], Path(declared["directory"]), declared["prefix"], module.check_mode)
+        if declared["state"] == "present":
+            network.present(declared["hosts"])
+        elif declared["state"] == "absent":
             network.absent()
         else:
-            network.link_state(wish["hosts"], {"cut": "down", "healed": "up"}[wish["state"]])
+            network.link_state(declared["hosts"], {"cut": "down", "healed": "up"}[declared["state"]])
         module.exit_json(changed=network.changed, network=network.plan)
     except (LabError, OSError) as error:
         module.fail_json(msg=str(error), exception=traceback.format_exc())

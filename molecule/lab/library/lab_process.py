@@ -39,7 +39,7 @@ from ansible.module_utils.vault_eso_lab import Daemon, LabError, ask, tail, wait
 
 
 def start(parameters: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Start the process, or restart it when it differs from the wish."""
+    """Start the process, or restart it when it differs from the declared."""
     directory = Path(parameters["directory"])
     name = parameters["name"]
     log = directory / "logs" / f"{name}.log"
